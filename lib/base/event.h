@@ -1,0 +1,54 @@
+/* Events: what happened, as a kind and fields. The rows of events.def are the only list of kinds.
+ *
+ * Floors that have something to say build an event and hand it to the sink they were given; the cli floor turns it into
+ * words. A sink may be NULL (nobody listens). Emitting never blocks and never fails. */
+#ifndef BASE_EVENT_H
+#define BASE_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ev_kind {
+#define EVENT(id, name, level, sentence) EV_##id,
+#include "base/events.def"
+#undef EVENT
+	EV_KINDS
+};
+
+enum ev_level { EV_ALWAYS, EV_VERBOSE, EV_DEBUG }; /* shown always (not with -q), with -v, with -vv */
+
+struct ev_row {
+	const char *name; /* "open" */
+	enum ev_level level;
+	const char *sentence; /* "{peer} connected ({active} active)": the human line, fields in braces */
+};
+extern const struct ev_row ev_rows[EV_KINDS];
+
+struct ev_field {
+	const char *key;  /* NULL ends the fields */
+	const char *text; /* NULL: it is the number */
+	int64_t num;
+};
+
+struct event {
+	enum ev_kind kind;
+	uint32_t conn; /* 0: of the process */
+	const struct ev_field *fields;
+};
+
+struct event_sink {
+	void (*emit)(void *arg, const struct event *ev);
+	void *arg;
+	enum ev_level level; /* events above it are not even built */
+};
+
+#define EV_TEXT(k, t) ((struct ev_field){ .key = (k), .text = (t) })
+#define EV_NUM(k, v) ((struct ev_field){ .key = (k), .num = (int64_t)(v) })
+
+void event_send(const struct event_sink *sink, enum ev_kind kind, uint32_t conn, const struct ev_field *fields);
+
+/* event(sink, EV_OPEN, conn, EV_TEXT("peer", label), EV_NUM("active", n)) */
+#define event(sink, kind, conn, ...) event_send((sink), (kind), (conn), (const struct ev_field[]){ __VA_ARGS__, { 0 } })
+
+#endif

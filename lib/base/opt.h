@@ -1,0 +1,87 @@
+/* Options are rows that live beside the code that reads them.
+ *
+ * One row carries an option's name, letter, kind, place in its group's block, help line and man paragraph. From these
+ * rows come the parser, `sockctl help`, OPTIONS in the man page and the shell completions; nothing else in the program
+ * writes an option's name twice. A mode lists the groups that it understands. A group's values are a plain struct (the
+ * block); `conf` holds one block per group that any mode knows, so a reader may ask for a group that the running mode
+ * does not list and gets its defaults. */
+#ifndef BASE_OPT_H
+#define BASE_OPT_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum opt_kind {	     /* what stands at `off` in the block */
+	OPT_FLAG,    /* bool */
+	OPT_INT,     /* int64_t, min..max */
+	OPT_SIZE,    /* int64_t bytes: 64k 1M 2G KiB kB ... */
+	OPT_MS,	     /* int64_t milliseconds: 250ms 2s 5m 1h; a bare number is an error */
+	OPT_SECONDS, /* as OPT_MS, but a bare number is seconds (-w and -i, as in nc) */
+	OPT_TEXT,    /* const char *, borrowed from argv or the row */
+	OPT_LIST,    /* struct opt_list; may be given again and again */
+	OPT_CHOICE,  /* int: the index of the word among the words of `arg`, which are separated by '|' */
+	OPT_HOOK     /* whatever the hook makes of it; may be given again and again */
+};
+
+struct opt_list {
+	size_t n;
+	const char **v; /* the array belongs to conf, the texts to argv */
+};
+
+struct opt {
+	const char *name; /* long name without "--"; NULL ends the rows */
+	char ch;	  /* letter, or 0 */
+	enum opt_kind kind;
+	size_t off;	    /* offsetof in the block; unused by OPT_HOOK */
+	const char *arg;    /* "N", "PATH", "auto|both|peer"; NULL for flags */
+	const char *help;   /* one line for `sockctl help MODE` */
+	const char *man;    /* the man paragraph, plain sentences; NULL: help serves */
+	const char *def;    /* default, as one would type it; NULL: zero */
+	long long min, max; /* OPT_INT, OPT_SIZE, OPT_MS; both 0: any that is not negative */
+	int (*hook)(void *block, const char *text, struct err *e); /* OPT_HOOK: 0, or -1 with e filled in */
+};
+
+struct opt_group {
+	const char *title; /* heading in help and man: "Names and addresses" */
+	size_t size;	   /* of the block */
+	const struct opt *rows;
+	int (*check)(void *block, struct err *e); /* relations among options, after parsing; may be NULL */
+	void (*free)(void *block);		  /* what hooks allocated; may be NULL */
+};
+
+struct opt_default { /* a mode's own default for a shared row: found by group and name */
+	const struct opt_group *group;
+	const char *name;
+	const char *text;
+};
+
+struct command {
+	const char *name, *brief, *args;       /* "connect", "connect to a peer", "ADDRESS" */
+	const char *man;		       /* the mode's paragraph(s) in the man page, plain sentences */
+	const struct opt_group *const *groups; /* NULL-terminated */
+	const struct opt_default *defaults;    /* ends with group == NULL; may be NULL */
+};
+
+struct conf;
+
+/* A conf with the defaults of every group of every command, those of `running` adjusted by its opt_defaults.
+ * commands: NULL-terminated. NULL with e filled in when memory is short or a row's own default does not parse. */
+struct conf *conf_new(const struct command *const *commands, const struct command *running, struct err *e);
+void conf_free(struct conf *conf);
+
+/* Sets one option from its text (NULL for a flag). The error names the option, what it got and what was expected. */
+int conf_set(struct conf *conf, const struct opt_group *group, const struct opt *row, const char *text, struct err *e);
+
+/* Runs the check of each of the running command's groups. */
+int conf_check(struct conf *conf, struct err *e);
+
+/* Borrowed; never NULL for a group that some command lists. */
+const void *conf_get(const struct conf *conf, const struct opt_group *group);
+
+/* Was the option given by the user (rather than left at its default)? */
+bool conf_given(const struct conf *conf, const struct opt_group *group, const char *name);
+
+#endif

@@ -1,0 +1,174 @@
+/* The seam: system calls that make sockets, wait or move bytes, each under its own name with sys_ before it.
+ *
+ * In a release build each is the call itself, inline. Built with -DSYS_SEAM, each first asks `sys_gate`, which may fail
+ * it with an errno or shorten what it moves; tests install a gate of their own, and the seam build of the program reads
+ * one from the environment (sys.c). Nothing else in the tree calls these functions directly. */
+#ifndef BASE_SYS_H
+#define BASE_SYS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum sys_call {
+	SYS_MEMORY,
+	SYS_SOCKET,
+	SYS_BIND,
+	SYS_LISTEN,
+	SYS_ACCEPT,
+	SYS_CONNECT,
+	SYS_SHUTDOWN,
+	SYS_SETSOCKOPT,
+	SYS_READ,  /* readv, recvmsg */
+	SYS_WRITE, /* writev, sendmsg */
+	SYS_WAIT,  /* select, epoll_wait, poll */
+	SYS_PIPE,
+	SYS_FORK,
+	SYS_OPEN,
+	SYS_CALLS
+};
+
+#ifdef SYS_SEAM
+/* Before each call: 0 lets it go on, an errno fails it with that; *most_bytes may be lowered (to 1 at the least). */
+extern int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
+bool sys_allowed(enum sys_call call); /* sets errno */
+bool sys_allowed_on(enum sys_call call, int fd);
+int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2]); /* elements in out; -1: errno */
+#else
+static inline bool sys_allowed(enum sys_call call)
+{
+	(void)call;
+	return true;
+}
+static inline bool sys_allowed_on(enum sys_call call, int fd)
+{
+	(void)call;
+	(void)fd;
+	return true;
+}
+#endif
+
+static inline ssize_t sys_readv(int fd, const struct iovec *v, int n)
+{
+#ifdef SYS_SEAM
+	struct iovec s[2];
+	if ((n = sys_shortened(SYS_READ, fd, v, n, s)) < 0)
+		return -1;
+	v = s;
+#endif
+	return readv(fd, v, n);
+}
+
+static inline ssize_t sys_writev(int fd, const struct iovec *v, int n)
+{
+#ifdef SYS_SEAM
+	struct iovec s[2];
+	if ((n = sys_shortened(SYS_WRITE, fd, v, n, s)) < 0)
+		return -1;
+	v = s;
+#endif
+	return writev(fd, v, n);
+}
+
+/* Stream sockets may be shortened; for datagrams (whole = true) the gate may only fail the call. */
+static inline ssize_t sys_recvmsg(int fd, struct msghdr *m, int flags, bool whole)
+{
+#ifdef SYS_SEAM
+	struct msghdr h = *m;
+	struct iovec s[2];
+	int n = 0;
+	if (whole ? !sys_allowed_on(SYS_READ, fd) : (n = sys_shortened(SYS_READ, fd, m->msg_iov, (int)m->msg_iovlen, s)) < 0)
+		return -1;
+	if (!whole) {
+		h.msg_iov = s;
+		h.msg_iovlen = (size_t)n;
+		return recvmsg(fd, &h, flags);
+	}
+#else
+	(void)whole;
+#endif
+	return recvmsg(fd, m, flags);
+}
+
+static inline ssize_t sys_sendmsg(int fd, const struct msghdr *m, int flags, bool whole)
+{
+#ifdef SYS_SEAM
+	struct msghdr h = *m;
+	struct iovec s[2];
+	int n = 0;
+	if (whole ? !sys_allowed_on(SYS_WRITE, fd) : (n = sys_shortened(SYS_WRITE, fd, m->msg_iov, (int)m->msg_iovlen, s)) < 0)
+		return -1;
+	if (!whole) {
+		h.msg_iov = s;
+		h.msg_iovlen = (size_t)n;
+		return sendmsg(fd, &h, flags);
+	}
+#else
+	(void)whole;
+#endif
+	return sendmsg(fd, m, flags);
+}
+
+/* Nonblocking and close-on-exec from birth where the system can, at once after it elsewhere. */
+int sys_socket(int family, int type, int protocol);
+int sys_accept(int fd, struct sockaddr *sa, socklen_t *len);
+int sys_pipe(int fd[2]);
+int sys_open(const char *path, int flags, mode_t mode); /* adds O_CLOEXEC and O_NOCTTY */
+
+static inline int sys_bind(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return sys_allowed_on(SYS_BIND, fd) ? bind(fd, sa, len) : -1;
+}
+
+static inline int sys_listen(int fd, int backlog)
+{
+	return sys_allowed_on(SYS_LISTEN, fd) ? listen(fd, backlog) : -1;
+}
+
+static inline int sys_connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return sys_allowed_on(SYS_CONNECT, fd) ? connect(fd, sa, len) : -1;
+}
+
+static inline int sys_shutdown(int fd, int how)
+{
+	return sys_allowed_on(SYS_SHUTDOWN, fd) ? shutdown(fd, how) : -1;
+}
+
+static inline int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	return sys_allowed_on(SYS_SETSOCKOPT, fd) ? setsockopt(fd, level, name, value, len) : -1;
+}
+
+static inline int sys_select(int n, fd_set *r, fd_set *w, struct timeval *tv)
+{
+	return sys_allowed(SYS_WAIT) ? select(n, r, w, NULL, tv) : -1;
+}
+
+static inline int sys_poll(struct pollfd *p, nfds_t n, int timeout_ms)
+{
+	return sys_allowed(SYS_WAIT) ? poll(p, n, timeout_ms) : -1;
+}
+
+static inline pid_t sys_fork(void)
+{
+	return sys_allowed(SYS_FORK) ? fork() : -1;
+}
+
+/* Closes and keeps errno, for the many error paths. -1 is fine. */
+static inline void sys_close(int fd)
+{
+	int keep = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = keep;
+}
+
+#endif

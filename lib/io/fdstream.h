@@ -1,0 +1,27 @@
+/* The lowest streams: a socket, or a pair of descriptors that are no sockets (stdin and stdout, a file, a child's pipes).
+ *
+ * A socket is read and written with MSG_DONTWAIT, so that an inherited description keeps its flags. Descriptors of a pair
+ * are expected to be nonblocking already (stdfd.h) or regular files. Words of failures: "receive from" / "send to" for
+ * sockets (class LOST on reset and broken pipe, CONNECT on an ICMP refusal, else NETWORK), "read NAME" / "write NAME" for
+ * pairs (LOCAL, PIPE when the reader is gone). */
+#ifndef IO_FDSTREAM_H
+#define IO_FDSTREAM_H
+
+#include "io/stream.h"
+
+/* A connected socket, stream or datagram (caps gets ST_DGRAM or ST_SOCK). Takes fd. NULL: no memory, fd closed. */
+struct stream *fdstream_socket(int takes_fd, bool dgram);
+
+struct fdpair_words {			  /* static texts */
+	const char *read, *write, *close; /* "read stdin", "write stdout", "close stdout" */
+};
+/* rfd or wfd may be -1: reading is EOF at once, writing fails with EBADF. Takes both. shut closes wfd, and a failure of
+ * that close (a full NFS) is a failure of shut. */
+struct stream *fdstream_pair(int takes_rfd, int takes_wfd, const struct fdpair_words *words);
+
+/* Of the socket at the bottom: bytes accepted by the kernel and not yet acknowledged by the peer (0 when it cannot tell),
+ * and SO_ERROR. Both are 0 for anything that has not ST_SOCK. */
+int fdstream_unsent(const struct stream *s);
+int fdstream_error(const struct stream *s);
+
+#endif

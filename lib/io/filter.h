@@ -1,0 +1,20 @@
+/* A layer that changes what is written: a pure function converts, the layer holds what the stream below does not take yet.
+ * Reading passes through. */
+#ifndef IO_FILTER_H
+#define IO_FILTER_H
+
+#include "io/stream.h"
+
+/* Converts from in to out: returns the bytes put out, sets *used. Never needs more than FILTER_GROWTH times the input; `state`
+ * are bits of its own that start at 0. last: the stream ends here, nothing may be kept back. */
+enum { FILTER_GROWTH = 5 };
+typedef size_t filter_fn(
+	uint64_t *state, const unsigned char *in, size_t n, size_t *used, unsigned char *out, size_t cap, bool last);
+
+/* Stands on *top and replaces it. -1: no memory, *top as it was. */
+int filter_push(struct stream **top, const char *name, filter_fn *convert);
+
+filter_fn crlf_convert;	 /* LF becomes CR LF; a CR LF stays one (io/crlf.c) */
+filter_fn clean_convert; /* for a terminal: printable UTF-8, newline, tab; CR before LF dropped; else \xHH (io/clean.c) */
+
+#endif

@@ -1,0 +1,20 @@
+/* A polite close takes time: half-close, read and drop to EOF or a deadline, close. A plain close with unread input makes the
+ * kernel reset the connection, which can destroy our last bytes before the peer reads them. At most 64 at once; beyond that a
+ * plain close. */
+#ifndef IO_LINGER_H
+#define IO_LINGER_H
+
+#include "io/loop.h"
+#include "io/stream.h"
+
+enum { LINGER_MOST = 64 };
+struct linger;
+
+struct linger *linger_open(struct loop *loop); /* NULL: no memory */
+void linger_take(struct linger *l, struct stream *takes, int64_t until_ms);
+unsigned linger_count(const struct linger *l);
+/* Called once when the last one has gone (at once, from the loop, if there is none). */
+void linger_when_empty(struct linger *l, void (*fn)(void *arg), void *arg);
+void linger_close(struct linger *takes); /* closes those that are left */
+
+#endif

@@ -1,0 +1,52 @@
+/* The pump: two flows between a near stream (ours: stdin/stdout, a file, a child) and a far one (the peer).
+ *
+ * The table of ends stands at the top of pump.c. The pump borrows both streams; after `done` (called once, from the loop, never
+ * from pump_start) or pump_stop they are the owner's again. */
+#ifndef IO_PUMP_H
+#define IO_PUMP_H
+
+#include "io/flow.h"
+#include "io/loop.h"
+#include "io/pool.h"
+#include "io/stream.h"
+#include "io/waiter.h"
+
+enum pump_half { HALF_YES, HALF_NO, HALF_LATE }; /* pass near's EOF on at once / never / when the peer has finished */
+
+struct pump_opts {
+	enum pump_half half;
+	bool late_if_empty;	 /* near's EOF before its first byte: as HALF_LATE */
+	bool end_with_far;	 /* the peer's end, once written out, ends the pump */
+	bool no_up;		 /* near is never read, nothing is sent, HALF_LATE */
+	bool keep_near;		 /* the peer's EOF does not close near's writing side: it is used again */
+	bool drop_down;		 /* what the peer sends is read and dropped */
+	bool lines;		 /* near bytes to far datagrams: one per line */
+	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: 8192 */
+	int64_t reply_wait_ms;	 /* far datagrams: end this long after the last one once near has ended; NEVER: do not */
+	uint64_t replies;	 /* far datagrams: end when so many have come; 0: no such end */
+	int64_t settle_ms;	 /* how long to wait for the peer's acknowledgement at the end; NEVER: as long as it takes */
+};
+
+typedef void pump_done(void *arg, const struct why *why); /* why->cls == ERR_OK: clean; its text is static */
+
+struct pump {
+	struct loop *loop;
+	struct flow up, down; /* near to far, far to near */
+	struct waiter near, far;
+	struct pump_opts opts;
+	struct timer clock; /* reply wait, settling, draining after a failure */
+	struct task turn;
+	int64_t moved_ms, since_ms, step_ms;
+	uint64_t seen;
+	unsigned phase; /* enum pump_phase, pump.c */
+	struct why why; /* the first failure */
+	pump_done *done;
+	void *arg;
+};
+
+void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct stream *near, struct stream *far,
+	const struct pump_opts *opts, pump_done *done, void *arg);
+void pump_kick(struct pump *p); /* look again: something outside the streams changed (SIGCONT) */
+void pump_stop(struct pump *p); /* gives both streams back; done is not called */
+
+#endif

@@ -1,0 +1,85 @@
+/* A stream moves bytes, or datagrams. Layers are streams on streams; the lowest one owns descriptors.
+ *
+ * Rule of use: try first, wait only on ST_AGAIN, then wait for exactly what the stream's `need` says (waiter.h does).
+ * A layer that gets ST_AGAIN from below copies the need of the call that blocked it up into its own.
+ * Before payload comes `setup` (0, or AGAIN and again). A layer may hold accepted bytes: `flush` says when none are left.
+ * `shut` is flush, then half-close, called until it returns 0. */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+enum { ST_AGAIN = -1, ST_FAIL = -2, ST_EMPTY = -3 }; /* ST_EMPTY: a datagram of no bytes; 0 stays EOF alone */
+enum {
+	ST_DGRAM = 1,  /* one call, one datagram; shut is a no-op and EOF never comes */
+	ST_NOHALF = 2, /* cannot half-close */
+	ST_TTY = 4,    /* the reading end is a terminal */
+	ST_SOCK = 8    /* the lowest stream is a connected stream socket: send queue and SO_ERROR can be asked */
+};
+enum close_how { CLOSE_PLAIN, CLOSE_RST };
+
+struct need { /* ANY of them unblocks the call that said AGAIN */
+	int64_t at_ms;
+	bool in, out, wake, timed; /* rfd readable, wfd writable, the waker is called, at_ms counts */
+};
+
+struct waker { /* lives in a lowest stream without descriptors; a waiter fills it in, the stream calls it */
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct loop;
+struct tally { /* what passed through the top of a stack; its session's */
+	const struct loop *loop;
+	uint64_t in, out;	/* bytes */
+	uint32_t reads, writes; /* calls that moved something: datagrams, for ST_DGRAM */
+	int64_t used_ms;	/* loop_now of the last one */
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	struct stream *below;
+	int rfd, wfd; /* -1: none; copied up from below at push, as are caps, waker */
+	unsigned caps;
+	struct waker *waker;
+	struct tally *tally; /* on the top stream of a session only; NULL elsewhere */
+	struct need rd, wr;  /* valid after readv or setup / writev, flush or shut said AGAIN */
+	struct why why;	     /* valid after ST_FAIL */
+};
+
+struct stream_ops {
+	const char *name;
+	int (*setup)(struct stream *s);					   /* 0, AGAIN (rd), FAIL; NULL: nothing to do */
+	ssize_t (*readv)(struct stream *s, const struct iovec *v, int n);  /* > 0, 0 EOF, AGAIN (rd), FAIL, EMPTY */
+	ssize_t (*writev)(struct stream *s, const struct iovec *v, int n); /* bytes accepted, AGAIN (wr), FAIL */
+	int (*flush)(struct stream *s); /* 0 nothing held here or below, AGAIN (wr), FAIL; NULL: asks below */
+	int (*shut)(struct stream *s);	/* 0, AGAIN (wr), FAIL; NULL: flush, then shut below */
+	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
+};
+
+/* The calls. readv and writev count on the tally. */
+int stream_setup(struct stream *s); /* whole stack, from the bottom up */
+ssize_t stream_readv(struct stream *s, const struct iovec *v, int n);
+ssize_t stream_writev(struct stream *s, const struct iovec *v, int n);
+ssize_t stream_read(struct stream *s, void *buf, size_t len);
+ssize_t stream_write(struct stream *s, const void *buf, size_t len);
+int stream_flush(struct stream *s);
+int stream_shut(struct stream *s);
+void stream_close(struct stream *takes, enum close_how how); /* NULL is fine */
+const struct stream *stream_bottom(const struct stream *s);
+
+/* For layers: takes over descriptors, caps and waker from below and stands on it. */
+void stream_push(struct stream *layer, const struct stream_ops *ops, struct stream *below);
+/* Fail with the words of the stream below (or own ones); both return ST_FAIL. */
+int stream_fail_below(struct stream *layer);
+int stream_fail(struct stream *s, enum err_class cls, int sys, const char *text);
+/* AGAIN with the need of the call below; both return ST_AGAIN. */
+int stream_again_rd(struct stream *layer, const struct need *below);
+int stream_again_wr(struct stream *layer, const struct need *below);
+
+#endif

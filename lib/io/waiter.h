@@ -1,0 +1,26 @@
+/* A top stream's place in the loop: it alone turns `need` into watches, a timer and a wake-up, so that two flows over one
+ * stream meet here. Calls fn once for whatever unblocks; fn tries again. */
+#ifndef IO_WAITER_H
+#define IO_WAITER_H
+
+#include "io/loop.h"
+#include "io/stream.h"
+
+struct waiter {
+	struct loop *loop;
+	struct stream *s;
+	struct watch r, *w; /* w: a second watch, allocated when wfd != rfd and it is needed */
+	struct timer t;
+	void (*fn)(void *arg);
+	void *arg;
+	bool hup; /* a hang-up was reported, once */
+};
+
+void waiter_open(struct waiter *w, struct loop *loop, struct stream *borrows, void (*fn)(void *arg), void *arg);
+/* Waits for what the stream's last reading (rd) and writing (wr) call said it needs; both false: only for a hang-up.
+ * -1: the backend cannot hold the descriptor or no memory (errno). */
+int waiter_arm(struct waiter *w, bool rd, bool wr);
+void waiter_rest(struct waiter *w);  /* waits for nothing at all, not even a hang-up */
+void waiter_close(struct waiter *w); /* lets go; the stream stays its owner's */
+
+#endif

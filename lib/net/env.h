@@ -1,0 +1,33 @@
+/* What every part of one run shares. Built by sockctl.c, borrowed by everybody, changed by nobody but through outcome. */
+#ifndef NET_ENV_H
+#define NET_ENV_H
+
+#include "base/event.h"
+#include "base/opt.h"
+#include "io/linger.h"
+#include "io/loop.h"
+#include "io/pool.h"
+
+struct outcome {
+	struct err first; /* cls ERR_OK: nothing failed */
+	int signo;	  /* die of this signal after cleaning up; 0: none */
+};
+
+struct env {
+	struct loop *loop;
+	struct pool *pool;
+	struct linger *linger;
+	const struct conf *conf;
+	const struct event_sink *events;
+	struct outcome *outcome;
+	uint32_t seed;
+	int argc; /* the words after the options: the address */
+	char **argv;
+};
+
+/* A failure of the run (not of one client of many): kept by err_keep. */
+void env_fail(const struct env *env, const struct err *e);
+/* TERM, INT and HUP stop the loop, and the process dies of that signal after cleaning up: for connect and listen. */
+int env_die_on_signals(const struct env *env, struct err *e);
+
+#endif

@@ -1,0 +1,37 @@
+/* Listening sockets: bind every address of a server with one and the same port, Unix paths with their rules, inherited
+ * descriptors. */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include "net/addr.h"
+#include "net/env.h"
+
+enum { LISTENER_MOST = 16 };
+
+extern const struct opt_group listener_opts; /* --unix-mode */
+struct listener_conf {
+	int unix_mode; /* -1: by the umask */
+};
+
+struct listener { /* one bound socket; zeroed: none */
+	int fd;
+	bool dgram, inherited;
+	struct sa local;
+};
+
+struct listeners {
+	struct listener v[LISTENER_MOST];
+	unsigned n;
+	uint16_t port;					      /* of all; 0 for Unix */
+	char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* our socket file, "" for none */
+	unsigned long long dev, ino;			      /* of that file */
+};
+
+/* Binds and listens (datagram sockets: binds). Port 0: one number for IPv6 and IPv4. Without IPv6 in the kernel IPv4 alone. A
+ * dead Unix socket file is replaced, a live one or another file is refused: liveness is asked with the other socket type
+ * (EPROTOTYPE is live, ECONNREFUSED dead), which disturbs nobody. -1 with e (ERR_LISTEN), nothing left behind. */
+int listeners_open(struct listeners *l, const struct env *env, const struct addr *a, int backlog, struct err *e);
+void listeners_close(struct listeners *l); /* also removes our socket file, if it is still ours; may be called twice */
+void listeners_unlink(const struct listeners *l);
+
+#endif

@@ -1,0 +1,19 @@
+/* connect --probe: is somebody there? Connects and sends nothing (UDP: one empty datagram, or --probe-data), one line a port on
+ * stdout. */
+#ifndef NET_PROBE_H
+#define NET_PROBE_H
+
+#include "net/dial.h"
+
+extern const struct opt_group probe_opts; /* --probe --probe-data --stable */
+struct probe_conf {
+	bool probe;
+	const char *data;
+	int64_t stable_ms;
+};
+
+/* Answers open, refused or no answer for each port of a->ports (several at a time, printed in order). 0 with *open_ports, or -1
+ * with e: the class of the last failure when none is open. */
+int probe_run(const struct env *env, const struct addr *a, struct err *e);
+
+#endif

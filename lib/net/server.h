@@ -1,0 +1,43 @@
+/* The server: listeners, admission, pending setups, sessions, and the ends of a serving run.
+ *
+ * It stops the loop when there is nothing left to do: the one client of `listen` has gone, --count is reached and the last has
+ * left, a drain is over. Signals and --lifetime are its business too. */
+#ifndef NET_SERVER_H
+#define NET_SERVER_H
+
+#include "net/addr.h"
+#include "net/env.h"
+#include "net/session.h"
+
+extern const struct opt_group server_opts; /* --count --when-full --full-message --drain --strict */
+struct server_conf {
+	int64_t count, drain_ms;
+	int when_full; /* 0 auto, 1 notice, 2 close, 3 queue */
+	const char *full_message;
+	bool strict;
+};
+extern const struct opt_group listen_opts; /* -k */
+struct listen_conf {
+	bool keep_open;
+};
+
+struct server_opts {
+	bool one;	       /* listen: the first to pass closes the listeners; its failure is the run's */
+	uint32_t max;	       /* 0: what --max says */
+	const char *full_text; /* NULL: what --full-message says, else "server full\n"; sent as it is */
+};
+
+struct server;
+/* Everything up to and with the readiness report. NULL with e; nothing is left behind. */
+struct server *server_open(const struct env *env, const struct addr *a, const struct service *service,
+	const struct server_opts *opts, struct err *e);
+int server_run(struct server *server, struct err *e); /* turns the loop to its end: 0, or -1 with e */
+void server_close(struct server *takes);
+
+/* Descriptors that a server with this conf may hold: clients and 32 of its own. */
+size_t server_descriptors(const struct conf *conf, uint32_t max);
+/* Raises RLIMIT_NOFILE's soft limit to what a run needs; -1 with e (ERR_USAGE), naming both numbers, when the hard limit is too
+ * low. */
+int server_limits(size_t fds, struct err *e);
+
+#endif

@@ -1,0 +1,110 @@
+/* A session is one connection or UDP peer, dialed or accepted, wired to one service. The hub is what all sessions of a run
+ * share. Services implement `struct service`; they know nothing of sockets, and net knows nothing of services.
+ *
+ * A session owns its stream, its clocks and its tally. It ends once, through session_end, which may be called from any
+ * callback; it is swept (service->close, stream closed, freed) after the turn. */
+#ifndef NET_SESSION_H
+#define NET_SESSION_H
+
+#include "base/table.h"
+#include "io/stream.h"
+#include "net/env.h"
+#include "net/sa.h"
+
+enum session_end { /* "closed by" in words */
+	END_PEER,
+	END_LOCAL,
+	END_IDLE,
+	END_MAX_TIME,
+	END_DRAIN,
+	END_SLOW,
+	END_KICK,
+	END_SIGNAL,
+	END_ERROR
+};
+
+struct session {
+	uint32_t id;
+	bool dialed, ended;
+	uint8_t by;	/* enum session_end, once ended */
+	uint8_t how;	/* enum close_how */
+	bool uncounted; /* its place was given away already (UDP eviction) */
+	bool peer_done; /* the service saw the peer's EOF and sent all: no linger needed */
+	struct hub *hub;
+	struct stream *stream; /* top of the stack */
+	struct sa peer, local;
+	int64_t born_ms;
+	struct tally tally;
+	struct timer clock;
+	struct task sweep;
+	struct why why;
+	struct table_node node;
+	struct session *next, *prev; /* in order of id */
+	void *mem;		     /* service->session_bytes, zeroed */
+};
+
+enum { /* needs of a service */
+	OWNS_STDIN = 1,
+	OWNS_STDOUT = 2,
+	CAP_SNDBUF = 4,	  /* a queue of ours bounds its memory only if the kernel's is bounded too (256 KiB) */
+	GUARD_UDP = 8,	  /* answers whoever asks: never a reflector (udp.h) */
+	NOTICE_FULL = 16, /* --when-full is notice by default, a plain close otherwise */
+};
+
+struct service {
+	const char *name;
+	unsigned needs;
+	size_t hub_bytes, session_bytes;
+	bool (*wanted)(const struct conf *conf);       /* asked for by an option; NULL: only as a mode's own service */
+	int (*start)(struct hub *hub, struct err *e);  /* before any socket: open files and stdin. NULL: nothing to do */
+	int (*open)(struct session *s, struct err *e); /* after setup; borrows s->stream; may call session_end at once */
+	void (*drain)(struct session *s);	       /* finish and session_end; NULL: ended at once */
+	void (*close)(struct session *s);	       /* let go of the stream: every waiter, timer, block. NULL: nothing held */
+	void (*stop)(struct hub *hub);		       /* NULL: nothing to do */
+};
+
+struct sessions {
+	struct table by_id;
+	struct session *first, *last;
+	uint32_t count; /* that have not ended */
+	uint32_t left;	/* that have not been swept */
+};
+
+struct hub {
+	const struct env *env;
+	const struct service *service;
+	struct sessions all;
+	void *mem;
+	void (*gone)(void *arg,
+		struct session
+			*s); /* set by the server or the connecting mode: called at each sweep, before the session is freed */
+	void *gone_arg;
+	bool server;	/* many may come: one client's failure is an event */
+	bool keep_open; /* listen -k: others will follow */
+	bool draining;
+	void (*finish)(void *arg); /* a service that is over (the console's stdin ended) asks the server to accept no more */
+	void *finish_arg;
+};
+
+extern const struct opt_group clock_opts; /* -i, --max-time, --lifetime */
+struct clock_conf {
+	int64_t idle_ms, max_ms, lifetime_ms; /* 0: none */
+};
+
+struct hub *hub_open(const struct env *env, const struct service *service, struct err *e); /* runs service->start */
+void hub_close(struct hub *takes); /* ends and sweeps what is left at once, runs service->stop */
+void hub_drain(struct hub *hub);   /* service->drain for each session */
+
+/* Takes the stream in every case. Numbers, lists, reports `open`, starts the clocks, calls service->open. -1 with e: no memory,
+ * or the service refused; the stream is closed. */
+int session_open(struct hub *hub, struct stream *takes, uint32_t id, bool dialed, const struct sa *peer, const struct sa *local,
+	struct err *e);
+struct session *session_find(const struct hub *hub, uint32_t id); /* not one that has ended */
+/* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done. Drops the tally's clock at once. */
+void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);
+void session_fail(struct session *s);				       /* session_end with the stream's own why: END_ERROR */
+const char *session_label(const struct session *s, char out[SA_TEXT]); /* the peer, shown harmlessly */
+/* What a session's why says in one line: "receive from 10.0.0.1:80: Connection reset by peer". */
+void session_words(const struct session *s, struct err *e);
+
+#endif

@@ -1,0 +1,31 @@
+/* The services: what our end of each connection is wired to. A service is one file with a `struct service`, and a row here. */
+#ifndef SERVICES_SERVICE_H
+#define SERVICES_SERVICE_H
+
+#include "net/session.h"
+
+extern const struct service service_stdio;   /* stdin to the peer, the peer to stdout */
+extern const struct service service_console; /* stdin to all clients, their lines to stdout */
+extern const struct service service_echo;
+extern const struct service service_chat;
+extern const struct service service_file;    /* --file PATH */
+extern const struct service service_discard; /* --discard */
+extern const struct service service_zero;    /* --zero */
+
+/* The one service that an option asks for, else the mode's own. NULL with e (ERR_USAGE) when two are asked for. */
+const struct service *service_pick(const struct conf *conf, const struct service *own, struct err *e);
+
+extern const struct opt_group stdio_opts; /* services/stdio.c */
+struct stdio_conf {
+	int end;	/* 0 auto, 1 both, 2 peer */
+	int half_close; /* 0 auto, 1 yes, 2 no */
+	bool recv_only, send_only, raw;
+	int64_t datagram_bytes, reply_wait_ms, replies;
+};
+
+extern const struct opt_group source_opts;  /* services/source.c: --file --discard --zero */
+extern const struct opt_group console_opts; /* services/console.c: --label --commands */
+extern const struct opt_group room_opts;    /* services/room.c: --slow --slow-after --max-line */
+extern const struct opt_group chat_opts;    /* services/chat.c: --wire */
+
+#endif

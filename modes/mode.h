@@ -1,0 +1,22 @@
+/* A mode says how connections come to be. Adding one: a file with its descriptor, and a row here. */
+#ifndef MODES_MODE_H
+#define MODES_MODE_H
+
+#include "base/opt.h"
+#include "net/env.h"
+
+struct mode {
+	struct command cmd;
+	size_t (*descriptors)(const struct conf *conf);	  /* that a run may hold at once */
+	size_t block_bytes;				  /* of the pool */
+	int (*run)(const struct env *env, struct err *e); /* 0, or -1 with e; failures met on the way are in env->outcome */
+};
+
+/* The rows, in the order of `sockctl help`. */
+#define MODES(ROW) ROW(connect) ROW(listen) ROW(serve) ROW(echo) ROW(chat)
+
+#define MODE_DECLARE(name) extern const struct mode mode_##name;
+MODES(MODE_DECLARE)
+#undef MODE_DECLARE
+
+#endif
