@@ -1,0 +1,115 @@
+/* select(): everywhere, flat out good for one connection and up to a few hundred. Two master sets, copied each wait.
+ *
+ * select cannot report a hang-up without reading, so descriptors that are watched for nothing else are asked with poll
+ * once a second while there are any. */
+#include "base/mem.h"
+#include "base/sys.h"
+#include "io/loop.h"
+
+#include <limits.h>
+
+enum { HUP_EVERY_MS = 1000 };
+
+struct select_loop {
+	fd_set in, out, hup; /* hup: those that want nothing else */
+	int top;	     /* highest descriptor in any set; -1: none */
+	int hups;
+	int64_t hup_asked_ms;
+};
+
+static void *select_open(struct err *e)
+{
+	struct select_loop *l = mem_new(sizeof *l);
+	if (l == NULL) {
+		err_set(e, ERR_LOCAL, ENOMEM, "start the event loop");
+		return NULL;
+	}
+	FD_ZERO(&l->in);
+	FD_ZERO(&l->out);
+	FD_ZERO(&l->hup);
+	l->top = -1;
+	return l;
+}
+
+static int select_set(void *state, int fd, unsigned want, struct err *e)
+{
+	struct select_loop *l = state;
+	if (fd >= FD_SETSIZE)
+		return err_set(e, ERR_LOCAL, EMFILE, "watch descriptor %d with select", fd);
+	FD_CLR(fd, &l->in);
+	FD_CLR(fd, &l->out);
+	if (FD_ISSET(fd, &l->hup)) {
+		FD_CLR(fd, &l->hup);
+		l->hups--;
+	}
+	if (want & LOOP_IN)
+		FD_SET(fd, &l->in);
+	if (want & LOOP_OUT)
+		FD_SET(fd, &l->out);
+	if (want == LOOP_HUP) {
+		FD_SET(fd, &l->hup);
+		l->hups++;
+	}
+	if (want != 0 && fd > l->top)
+		l->top = fd;
+	while (l->top >= 0 && !FD_ISSET(l->top, &l->in) && !FD_ISSET(l->top, &l->out) && !FD_ISSET(l->top, &l->hup))
+		l->top--;
+	return 0;
+}
+
+static void select_ask_hups(struct select_loop *l, struct loop *loop)
+{
+	for (int fd = 0; fd <= l->top; fd++) {
+		struct pollfd p = { .fd = fd };
+		if (FD_ISSET(fd, &l->hup) && sys_poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)))
+			loop_ready(loop, fd, LOOP_HUP);
+	}
+}
+
+static int select_wait(void *state, struct loop *loop, int64_t until_ms, struct err *e)
+{
+	struct select_loop *l = state;
+	int64_t now_ms = loop_now(loop);
+	bool ask = false;
+	if (l->hups > 0 && until_ms >= l->hup_asked_ms + HUP_EVERY_MS) {
+		until_ms = l->hup_asked_ms + HUP_EVERY_MS;
+		ask = true;
+	}
+	struct timeval tv = { 0 };
+	if (until_ms > now_ms) {
+		int64_t ms = until_ms - now_ms;
+		if (ms > INT_MAX)
+			ms = INT_MAX;
+		tv.tv_sec = (time_t)(ms / 1000);
+		tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	}
+	fd_set in = l->in, out = l->out;
+	int n = sys_select(l->top + 1, &in, &out, until_ms == NEVER ? NULL : &tv);
+	if (n < 0 && errno != EINTR)
+		return err_set(e, ERR_BUG, errno, "select");
+	for (int fd = 0; n > 0 && fd <= l->top; fd++) {
+		unsigned bits = (FD_ISSET(fd, &in) ? LOOP_IN : 0u) | (FD_ISSET(fd, &out) ? LOOP_OUT : 0u);
+		if (bits != 0) {
+			loop_ready(loop, fd, bits);
+			n -= (bits & LOOP_IN ? 1 : 0) + (bits & LOOP_OUT ? 1 : 0);
+		}
+	}
+	if (ask && n == 0) {
+		select_ask_hups(l, loop);
+		l->hup_asked_ms = until_ms > now_ms ? until_ms : now_ms;
+	}
+	return 0;
+}
+
+static void select_close(void *state)
+{
+	mem_free(state);
+}
+
+const struct loop_backend loop_select = {
+	.name = "select",
+	.open = select_open,
+	.set = select_set,
+	.wait = select_wait,
+	.close = select_close,
+};

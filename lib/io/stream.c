@@ -1,0 +1,123 @@
+/* The calls of a stream, for whoever stands on one: defaults where a layer has nothing of its own to do, and the tally. */
+#include "io/stream.h"
+#include "io/loop.h"
+
+int stream_setup(struct stream *s)
+{
+	if (s->below != NULL) {
+		int rc = stream_setup(s->below);
+		if (rc == ST_AGAIN)
+			return stream_again_rd(s, &s->below->rd);
+		if (rc != 0)
+			return stream_fail_below(s);
+	}
+	return s->ops->setup == NULL ? 0 : s->ops->setup(s);
+}
+
+ssize_t stream_readv(struct stream *s, const struct iovec *v, int n)
+{
+	ssize_t got = s->ops->readv(s, v, n);
+	if (s->tally != NULL && (got > 0 || got == ST_EMPTY)) {
+		s->tally->in += got > 0 ? (uint64_t)got : 0;
+		s->tally->reads++;
+		s->tally->used_ms = loop_now(s->tally->loop);
+	}
+	return got;
+}
+
+ssize_t stream_writev(struct stream *s, const struct iovec *v, int n)
+{
+	ssize_t put = s->ops->writev(s, v, n);
+	if (s->tally != NULL && put >= 0) {
+		s->tally->out += (uint64_t)put;
+		s->tally->writes++;
+		s->tally->used_ms = loop_now(s->tally->loop);
+	}
+	return put;
+}
+
+ssize_t stream_read(struct stream *s, void *buf, size_t len)
+{
+	struct iovec v = { buf, len };
+	return stream_readv(s, &v, 1);
+}
+
+ssize_t stream_write(struct stream *s, const void *buf, size_t len)
+{
+	struct iovec v = { (void *)(uintptr_t)buf, len };
+	return stream_writev(s, &v, 1);
+}
+
+int stream_flush(struct stream *s)
+{
+	if (s->ops->flush != NULL)
+		return s->ops->flush(s);
+	if (s->below == NULL)
+		return 0;
+	int rc = stream_flush(s->below);
+	if (rc == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	return rc == 0 ? 0 : stream_fail_below(s);
+}
+
+int stream_shut(struct stream *s)
+{
+	if (s->ops->shut != NULL)
+		return s->ops->shut(s);
+	int rc = stream_flush(s);
+	if (rc != 0 || s->below == NULL)
+		return rc;
+	rc = stream_shut(s->below);
+	if (rc == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	return rc == 0 ? 0 : stream_fail_below(s);
+}
+
+void stream_close(struct stream *s, enum close_how how)
+{
+	if (s != NULL)
+		s->ops->close(s, how);
+}
+
+const struct stream *stream_bottom(const struct stream *s)
+{
+	while (s->below != NULL)
+		s = s->below;
+	return s;
+}
+
+void stream_push(struct stream *layer, const struct stream_ops *ops, struct stream *below)
+{
+	*layer = (struct stream){
+		.ops = ops,
+		.below = below,
+		.rfd = below->rfd,
+		.wfd = below->wfd,
+		.caps = below->caps,
+		.waker = below->waker,
+	};
+}
+
+int stream_fail_below(struct stream *layer)
+{
+	layer->why = layer->below->why;
+	return ST_FAIL;
+}
+
+int stream_fail(struct stream *s, enum err_class cls, int sys, const char *text)
+{
+	s->why = (struct why){ cls, sys, text };
+	return ST_FAIL;
+}
+
+int stream_again_rd(struct stream *layer, const struct need *below)
+{
+	layer->rd = *below;
+	return ST_AGAIN;
+}
+
+int stream_again_wr(struct stream *layer, const struct need *below)
+{
+	layer->wr = *below;
+	return ST_AGAIN;
+}
