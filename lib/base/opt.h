@@ -23,7 +23,7 @@ enum opt_kind {	     /* what stands at `off` in the block */
 	OPT_TEXT,    /* const char *, borrowed from argv or the row */
 	OPT_LIST,    /* struct opt_list; may be given again and again */
 	OPT_CHOICE,  /* int: the index of the word among the words of `arg`, which are separated by '|' */
-	OPT_HOOK     /* whatever the hook makes of it; may be given again and again */
+	OPT_HOOK     /* whatever the hook makes of it, with text NULL when arg is NULL; may be given again and again */
 };
 
 struct opt_list {
@@ -74,6 +74,9 @@ void conf_free(struct conf *conf);
 
 /* Sets one option from its text (NULL for a flag). The error names the option, what it got and what was expected. */
 int conf_set(struct conf *conf, const struct opt_group *group, const struct opt *row, const char *text, struct err *e);
+/* The same, where the error names the option as it was typed: "-i". */
+int conf_set_as(struct conf *conf, const struct opt_group *group, const struct opt *row, const char *typed, const char *text,
+	struct err *e);
 
 /* Runs the check of each of the running command's groups. */
 int conf_check(struct conf *conf, struct err *e);

@@ -6,11 +6,14 @@
 #ifndef BASE_SYS_H
 #define BASE_SYS_H
 
+#include "base/err.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -41,6 +44,8 @@ extern int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
 bool sys_allowed(enum sys_call call); /* sets errno */
 bool sys_allowed_on(enum sys_call call, int fd);
 int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2]); /* elements in out; -1: errno */
+/* Installs the gate that spec describes (sys.c), none for NULL and "". -1 with e: not understood. */
+int sys_seam_open(const char *spec, struct err *e);
 #else
 static inline bool sys_allowed(enum sys_call call)
 {
@@ -121,6 +126,8 @@ int sys_socket(int family, int type, int protocol);
 int sys_accept(int fd, struct sockaddr *sa, socklen_t *len);
 int sys_pipe(int fd[2]);
 int sys_open(const char *path, int flags, mode_t mode); /* adds O_CLOEXEC and O_NOCTTY */
+
+uint32_t sys_random(void); /* for seeds, not for secrets */
 
 static inline int sys_bind(int fd, const struct sockaddr *sa, socklen_t len)
 {

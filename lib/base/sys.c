@@ -1,0 +1,245 @@
+/* The seam's few calls that are more than one line (sys.h), and the gate of the seam build.
+ *
+ * Built with -DSYS_SEAM the program reads SOCKCTL_SEAM once (sys_seam_open), a list of faults separated by commas:
+ *
+ *   short[=N]       reads and writes of streams move at most N bytes (1)
+ *   eintr           every second read, write and wait fails with EINTR
+ *   again           every second read and write of a socket or pipe fails with EAGAIN
+ *   CALL:K:ERRNO    the K-th call of that kind fails: accept:1:EMFILE; K+ means that one and all after it
+ *
+ * Faults by turns are counted per kind, so whoever tries again gets through. */
+#include "base/sys.h"
+
+#include <stdint.h>
+#include <time.h>
+
+#if defined(__linux__) || defined(__APPLE__)
+#include <sys/random.h>
+#endif
+
+#ifndef SOCK_CLOEXEC /* macOS: not from birth, but before anything else runs */
+static int made(int fd)
+{
+	if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)) {
+		sys_close(fd);
+		return -1;
+	}
+	return fd;
+}
+#endif
+
+int sys_socket(int family, int type, int protocol)
+{
+	if (!sys_allowed(SYS_SOCKET))
+		return -1;
+#ifdef SOCK_CLOEXEC
+	return socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+#else
+	return made(socket(family, type, protocol));
+#endif
+}
+
+int sys_accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	if (!sys_allowed_on(SYS_ACCEPT, fd))
+		return -1;
+#ifdef SOCK_CLOEXEC
+	return accept4(fd, sa, len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+#else
+	return made(accept(fd, sa, len));
+#endif
+}
+
+int sys_pipe(int fd[2])
+{
+	if (!sys_allowed(SYS_PIPE))
+		return -1;
+#ifdef SOCK_CLOEXEC
+	return pipe2(fd, O_CLOEXEC | O_NONBLOCK);
+#else
+	if (pipe(fd) != 0)
+		return -1;
+	if (made(fd[0]) >= 0 && made(fd[1]) >= 0)
+		return 0;
+	sys_close(fd[0]); /* one of them is closed already, which harms nobody: there is one thread */
+	sys_close(fd[1]);
+	return -1;
+#endif
+}
+
+int sys_open(const char *path, int flags, mode_t mode)
+{
+	return sys_allowed(SYS_OPEN) ? open(path, flags | O_CLOEXEC | O_NOCTTY, mode) : -1;
+}
+
+uint32_t sys_random(void)
+{
+	uint32_t n = 0;
+	if (getentropy(&n, sizeof n) == 0)
+		return n;
+	struct timespec now = { 0 }; /* a kernel without entropy: hard to guess is the best there is */
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint32_t)now.tv_nsec * 2654435761U ^ (uint32_t)now.tv_sec ^ (uint32_t)getpid() << 16;
+}
+
+#ifdef SYS_SEAM
+#include "base/num.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
+
+static int ask(enum sys_call call, int fd, size_t *most_bytes)
+{
+	int failed = sys_gate == NULL ? 0 : sys_gate(call, fd, most_bytes);
+	if (failed != 0)
+		errno = failed;
+	return failed == 0 ? 0 : -1;
+}
+
+bool sys_allowed_on(enum sys_call call, int fd)
+{
+	size_t unused = SIZE_MAX;
+	return ask(call, fd, &unused) == 0;
+}
+
+bool sys_allowed(enum sys_call call)
+{
+	return sys_allowed_on(call, -1);
+}
+
+int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2])
+{
+	size_t most = SIZE_MAX;
+	int used = 0;
+	if (ask(call, fd, &most) != 0)
+		return -1;
+	out[0] = (struct iovec){ 0 };
+	for (int i = 0; i < n && used < 2 && most > 0; i++) {
+		if (v[i].iov_len == 0) /* two of these would look like the end of the data */
+			continue;
+		out[used] = v[i];
+		if (out[used].iov_len > most)
+			out[used].iov_len = most;
+		most -= out[used++].iov_len;
+	}
+	return used == 0 ? 1 : used;
+}
+
+struct fault {
+	enum sys_call call;
+	int64_t at;
+	bool from_then_on;
+	int error;
+};
+
+enum { FAULTS_MOST = 16 };
+static struct {
+	size_t most_bytes;
+	bool eintr, again;
+	int faults;
+	struct fault fault[FAULTS_MOST];
+	int64_t calls[SYS_CALLS];
+	unsigned turns[SYS_CALLS];
+} seam;
+
+static const char *const call_names[SYS_CALLS] = { "memory", "socket", "bind", "listen", "accept", "connect", "shutdown",
+	"setsockopt", "read", "write", "wait", "pipe", "fork", "open" };
+
+#define ERROR(name)                                                                                                              \
+	{                                                                                                                        \
+#name, name                                                                                                      \
+	}
+static const struct {
+	const char *name;
+	int error;
+} errors[] = { ERROR(EACCES), ERROR(EADDRINUSE), ERROR(EADDRNOTAVAIL), ERROR(EAFNOSUPPORT), ERROR(EAGAIN), ERROR(EBADF),
+	ERROR(ECONNABORTED), ERROR(ECONNREFUSED), ERROR(ECONNRESET), ERROR(EDQUOT), ERROR(EFBIG), ERROR(EHOSTUNREACH),
+	ERROR(EINTR), ERROR(EINVAL), ERROR(EIO), ERROR(EMFILE), ERROR(EMSGSIZE), ERROR(ENETUNREACH), ERROR(ENFILE),
+	ERROR(ENOBUFS), ERROR(ENOMEM), ERROR(ENOPROTOOPT), ERROR(ENOSPC), ERROR(ENOTCONN), ERROR(EPERM), ERROR(EPIPE),
+	ERROR(EPROTO), ERROR(ETIMEDOUT) };
+#undef ERROR
+
+static bool moves(enum sys_call call)
+{
+	return call == SYS_READ || call == SYS_WRITE;
+}
+
+static bool may_block(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
+}
+
+static int seam_gate(enum sys_call call, int fd, size_t *most_bytes)
+{
+	int64_t k = ++seam.calls[call];
+	for (const struct fault *f = seam.fault; f < seam.fault + seam.faults; f++)
+		if (f->call == call && (f->at == k || (f->from_then_on && k > f->at)))
+			return f->error;
+	bool again = seam.again && moves(call) && may_block(fd);
+	bool eintr = seam.eintr && (moves(call) || call == SYS_WAIT);
+	if ((again || eintr) && ++seam.turns[call] % 2 == 0)
+		return again && (!eintr || seam.turns[call] % 4 == 0) ? EAGAIN : EINTR;
+	if (moves(call) && seam.most_bytes > 0 && *most_bytes > seam.most_bytes)
+		*most_bytes = seam.most_bytes;
+	return 0;
+}
+
+/* "CALL:K:ERRNO" or "CALL:K+:ERRNO". */
+static int fault_read(char *word, struct err *e)
+{
+	struct fault f = { .call = SYS_CALLS };
+	char *k = strchr(word, ':'), *error = k == NULL ? NULL : strchr(k + 1, ':');
+	if (error == NULL || seam.faults == FAULTS_MOST)
+		return err_set(e, ERR_USAGE, 0, "got \"%s\", expected short[=N], eintr, again or CALL:K:ERRNO", word);
+	*k++ = *error++ = '\0';
+	for (int i = 0; i < SYS_CALLS; i++)
+		if (strcmp(call_names[i], word) == 0)
+			f.call = (enum sys_call)i;
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+		if (strcmp(errors[i].name, error) == 0)
+			f.error = errors[i].error;
+	size_t len = strlen(k);
+	f.from_then_on = len > 0 && k[len - 1] == '+';
+	if (f.from_then_on)
+		k[len - 1] = '\0';
+	if (f.call == SYS_CALLS || f.error == 0)
+		return err_set(e, ERR_USAGE, 0, "no call \"%s\", or no error \"%s\"", word, error);
+	seam.fault[seam.faults++] = f;
+	return num_int(k, 1, INT64_MAX, &seam.fault[seam.faults - 1].at, e);
+}
+
+static int word_read(char *word, struct err *e)
+{
+	int64_t n = 1;
+	if (strncmp(word, "short=", 6) == 0 && num_int(word + 6, 1, INT32_MAX, &n, e) != 0)
+		return -1;
+	if (strncmp(word, "short", 5) == 0 && (word[5] == '\0' || word[5] == '='))
+		seam.most_bytes = (size_t)n;
+	else if (strcmp(word, "eintr") == 0)
+		seam.eintr = true;
+	else if (strcmp(word, "again") == 0)
+		seam.again = true;
+	else
+		return fault_read(word, e);
+	return 0;
+}
+
+int sys_seam_open(const char *spec, struct err *e)
+{
+	char copy[512], *rest = copy;
+	memset(&seam, 0, sizeof seam);
+	sys_gate = NULL;
+	if (spec == NULL || *spec == '\0')
+		return 0;
+	snprintf(copy, sizeof copy, "%s", spec);
+	for (char *word; (word = strsep(&rest, ",")) != NULL;)
+		if (word_read(word, e) != 0)
+			return err_prefix(e, "SOCKCTL_SEAM");
+	sys_gate = seam_gate;
+	return 0;
+}
+#endif
