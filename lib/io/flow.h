@@ -1,7 +1,8 @@
-/* One direction: bytes or datagrams from one stream to another through one ring, or later without passing through us.
+/* One direction: bytes or datagrams from one stream to another through one ring.
  *
- * A flow never waits and never arms anything: flow_run moves what can be moved now, within a budget, and says what stopped it.
- * Echo is one flow whose ends are the same stream. */
+ * A flow never waits and never arms anything: flow_run moves what can be moved now, within a budget, and says what stopped
+ * it. Bytes stay bytes and a datagram stays a datagram: datagram to datagram keeps lengths, bytes to datagrams cuts,
+ * datagrams to bytes gathers while a whole one fits. Echo is one flow whose ends are the same stream. */
 #ifndef IO_FLOW_H
 #define IO_FLOW_H
 
@@ -12,26 +13,36 @@
 enum flow_state {
 	FLOW_OPEN,  /* reading and writing */
 	FLOW_DRAIN, /* the source has ended or failed: what the ring holds still goes out */
-	FLOW_HELD,  /* all is out and flushed; the half-close is kept back until flow_shut is allowed */
+	FLOW_HELD,  /* all is out and flushed; the half-close waits for flow_let_shut */
 	FLOW_SHUT,  /* half-closing */
 	FLOW_DONE,
-	FLOW_FAIL /* the sink failed, or the source did and everything before that is out */
+	FLOW_FAIL /* the sink failed; what the ring held is gone */
 };
+
+enum { FLOW_DATAGRAM_BYTES = 8192, FLOW_DATAGRAM_MOST = 65536 };
 
 struct flow {
 	struct stream *from, *to;
 	struct pool *pool;
 	struct ring ring;
-	uint32_t *sizes;  /* bytes to datagrams and back: none; datagram to datagram: the ring holds one */
-	uint64_t in, out; /* bytes taken in and given out */
-	enum flow_state state;
-	bool eof, failed_from, failed_to, drop, lines, empty_held, line_open;
+	uint64_t in, out;	 /* bytes */
+	uint64_t messages;	 /* datagrams taken in */
+	uint64_t most_messages;	 /* the source ends after so many; 0: no limit */
+	uint32_t datagram_bytes; /* bytes to datagrams: the largest cut; 0: FLOW_DATAGRAM_BYTES */
+	uint8_t state;		 /* enum flow_state */
+	bool lines;		 /* bytes to datagrams: one per line */
+	bool drop;		 /* read and dropped, nothing is written */
+	bool empty;		 /* an empty datagram waits to go out */
+	bool failed_from, failed_to;
 	bool wait_from, wait_to, wait_pool; /* what the last run stopped at */
-	uint32_t datagram_bytes;
-	struct why why;
+	struct why why;			    /* of the failure */
 };
 
-enum flow_run { FLOW_MOVED, FLOW_WAITS, FLOW_ENDED }; /* budget used up / see wait_* / state is HELD, DONE or FAIL */
+enum flow_run {
+	FLOW_MOVED, /* the budget is used up: run again */
+	FLOW_WAITS, /* see wait_* */
+	FLOW_ENDED  /* state is HELD, DONE or FAIL */
+};
 
 void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct stream *to);
 enum flow_run flow_run(struct flow *f, size_t budget_bytes);

@@ -5,6 +5,7 @@
  * heap of pointers; a timer knows its place, so cancelling needs no search. */
 #include "io/loop.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "io/signal.h"
 
 #include <errno.h>
@@ -34,7 +35,8 @@ struct loop {
 	struct timer **heap; /* heap[0] is unused: places are 1-based */
 	size_t timers, heap_cap;
 	struct task *tasks, **tasks_end;
-	size_t watching; /* slots with a watch */
+	struct task marker; /* where the next turn's tasks begin, while this turn's run */
+	size_t watching;    /* slots with a watch */
 	int64_t now_ms;
 	bool stop;
 };
@@ -346,17 +348,15 @@ void loop_forget(struct loop *loop, struct task *t)
 	t->queued = false;
 }
 
-/* Those put off while these run wait for the next turn; a marker says where that begins. */
+/* Those put off while these run wait for the next turn, behind the marker. */
 static void loop_tasks(struct loop *loop)
 {
-	struct task marker = { .queued = true };
-	*loop->tasks_end = &marker;
-	loop->tasks_end = &marker.next;
-	for (struct task *t; (t = loop->tasks) != &marker;) {
+	loop_later(loop, &loop->marker);
+	for (struct task *t; (t = loop->tasks) != &loop->marker;) {
 		loop_forget(loop, t);
 		t->fn(t->arg);
 	}
-	loop_forget(loop, &marker);
+	loop_forget(loop, &loop->marker);
 }
 
 int loop_run(struct loop *loop, struct err *e)

@@ -87,6 +87,7 @@ static int select_wait(void *state, struct loop *loop, int64_t until_ms, struct 
 	int n = sys_select(l->top + 1, &in, &out, until_ms == NEVER ? NULL : &tv);
 	if (n < 0 && errno != EINTR)
 		return err_set(e, ERR_BUG, errno, "select");
+	bool quiet = n <= 0;
 	for (int fd = 0; n > 0 && fd <= l->top; fd++) {
 		unsigned bits = (FD_ISSET(fd, &in) ? LOOP_IN : 0u) | (FD_ISSET(fd, &out) ? LOOP_OUT : 0u);
 		if (bits != 0) {
@@ -94,7 +95,7 @@ static int select_wait(void *state, struct loop *loop, int64_t until_ms, struct 
 			n -= (bits & LOOP_IN ? 1 : 0) + (bits & LOOP_OUT ? 1 : 0);
 		}
 	}
-	if (ask && n == 0) {
+	if (ask && (quiet || now_ms >= until_ms)) { /* after that second, or at once when we were busy all through it */
 		select_ask_hups(l, loop);
 		l->hup_asked_ms = until_ms > now_ms ? until_ms : now_ms;
 	}

@@ -1,0 +1,238 @@
+/* The lowest streams. Two kinds share one shape: a connected socket, or a pair of descriptors for reading and writing.
+ *
+ * A socket is never asked to be nonblocking: MSG_DONTWAIT does it per call, also for a stdin that happens to be a socket
+ * and shares its description with others. Failures are judged here once, by errno and kind, so that nobody above needs to
+ * know what EPIPE means where. */
+#include "io/fdstream.h"
+#include "base/mem.h"
+#include "base/sys.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* macOS: SIGPIPE is ignored by the program anyway */
+#endif
+
+struct fdstream {
+	struct stream s;
+	const struct fdpair_words *words; /* NULL: a connected socket */
+	bool rsock, wsock, shut;
+};
+
+static struct fdstream *fd_self(struct stream *s)
+{
+	return (struct fdstream *)s;
+}
+
+static bool would_block(int sys)
+{
+	return sys == EAGAIN || sys == EWOULDBLOCK;
+}
+
+static int fail_socket(struct stream *s, int sys, const char *text)
+{
+	enum err_class cls = ERR_LOST;
+	if (s->caps & ST_DGRAM)
+		cls = sys == ECONNREFUSED || sys == EHOSTUNREACH || sys == ENETUNREACH ? ERR_CONNECT : ERR_NETWORK;
+	else if (sys == ENOMEM || sys == ENOBUFS)
+		cls = ERR_NETWORK;
+	return stream_fail(s, cls, sys, text);
+}
+
+static int fail_read(struct stream *s, int sys)
+{
+	const struct fdpair_words *words = fd_self(s)->words;
+	return words == NULL ? fail_socket(s, sys, "receive from") : stream_fail(s, ERR_LOCAL, sys, words->read);
+}
+
+static int fail_write(struct stream *s, int sys)
+{
+	const struct fdpair_words *words = fd_self(s)->words;
+	if (words == NULL)
+		return fail_socket(s, sys, "send to");
+	bool gone = sys == EPIPE || (sys == ECONNRESET && fd_self(s)->wsock);
+	return stream_fail(s, gone ? ERR_PIPE : ERR_LOCAL, sys, words->write);
+}
+
+/* A background process that reads its terminal gets EIO while SIGTTIN is ignored: it pauses until somebody says SIGCONT. */
+static bool in_background(const struct stream *s)
+{
+	if (!(s->caps & ST_TTY))
+		return false;
+	pid_t front = tcgetpgrp(s->rfd);
+	return front > 0 && front != getpgrp();
+}
+
+static ssize_t fd_readv(struct stream *s, const struct iovec *v, int n)
+{
+	struct fdstream *f = fd_self(s);
+	bool whole = s->caps & ST_DGRAM;
+	if (s->rfd < 0)
+		return 0;
+	for (;;) {
+		struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)n };
+		ssize_t got = f->rsock ? sys_recvmsg(s->rfd, &m, MSG_DONTWAIT, whole) : sys_readv(s->rfd, v, n);
+		if (got > 0 && (m.msg_flags & MSG_TRUNC) && whole)
+			return fail_read(s, EMSGSIZE);
+		if (got > 0)
+			return got;
+		if (got == 0)
+			return whole ? ST_EMPTY : 0;
+		if (errno == EINTR)
+			continue;
+		if (would_block(errno)) {
+			s->rd = (struct need){ .in = true };
+			return ST_AGAIN;
+		}
+		if (errno == EIO && in_background(s)) {
+			s->rd = (struct need){ .wake = true };
+			return ST_AGAIN;
+		}
+		return fail_read(s, errno);
+	}
+}
+
+static ssize_t fd_writev(struct stream *s, const struct iovec *v, int n)
+{
+	struct fdstream *f = fd_self(s);
+	for (;;) {
+		const struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)n };
+		ssize_t put = f->wsock ? sys_sendmsg(s->wfd, &m, MSG_DONTWAIT | MSG_NOSIGNAL, s->caps & ST_DGRAM)
+				       : sys_writev(s->wfd, v, n);
+		if (put >= 0)
+			return put;
+		if (errno == EINTR)
+			continue;
+		if (!would_block(errno))
+			return fail_write(s, errno);
+		s->wr = (struct need){ .out = true };
+		return ST_AGAIN;
+	}
+}
+
+/* Closing can be the moment when a full disk is told (NFS, quotas). The numbers 0-2 are filled again at once, so that no
+ * socket ever gets one of them. */
+static int shut_pair(struct stream *s)
+{
+	int fd = s->wfd;
+	s->wfd = -1;
+	if (fd < 0)
+		return 0;
+	if (fd_self(s)->wsock)
+		sys_shutdown(fd, SHUT_WR);
+	int rc = close(fd);
+	int sys = errno;
+	if (fd <= 2)
+		sys_open("/dev/null", O_RDONLY, 0);
+	return rc == 0 || sys == EINTR ? 0 : stream_fail(s, ERR_LOCAL, sys, fd_self(s)->words->close);
+}
+
+static int fd_shut(struct stream *s)
+{
+	if (fd_self(s)->shut || (s->caps & ST_DGRAM))
+		return 0;
+	fd_self(s)->shut = true;
+	if (fd_self(s)->words != NULL)
+		return shut_pair(s);
+	if (sys_shutdown(s->wfd, SHUT_WR) == 0)
+		return 0;
+	int sys = errno;
+	int pending = fdstream_error(s);
+	if (pending == 0 && sys == ENOTCONN)
+		return 0; /* the peer has closed both ways already, and nothing of ours was on its way */
+	return fail_socket(s, pending != 0 ? pending : sys, "send to");
+}
+
+static void fd_close(struct stream *s, enum close_how how)
+{
+	if (how == CLOSE_RST && (s->caps & ST_SOCK)) {
+		const struct linger reset = { .l_onoff = 1 };
+		sys_setsockopt(s->rfd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	}
+	int rfd = s->rfd, wfd = s->wfd;
+	if (wfd != rfd && wfd > 2)
+		sys_close(wfd);
+	if (rfd > 2)
+		sys_close(rfd);
+	mem_free(s);
+}
+
+static const struct stream_ops fd_ops = {
+	.name = "fd",
+	.readv = fd_readv,
+	.writev = fd_writev,
+	.shut = fd_shut,
+	.close = fd_close,
+};
+
+struct stream *fdstream_socket(int fd, bool dgram)
+{
+	struct fdstream *f = mem_new(sizeof *f);
+	if (f == NULL) {
+		sys_close(fd);
+		return NULL;
+	}
+	f->s.ops = &fd_ops;
+	f->s.rfd = f->s.wfd = fd;
+	f->s.caps = dgram ? ST_DGRAM : ST_SOCK;
+	f->rsock = f->wsock = true;
+	return &f->s;
+}
+
+static bool is_socket(int fd)
+{
+	struct stat st;
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+struct stream *fdstream_pair(int rfd, int wfd, const struct fdpair_words *words)
+{
+	struct fdstream *f = mem_new(sizeof *f);
+	if (f == NULL) {
+		if (rfd > 2)
+			sys_close(rfd);
+		if (wfd > 2 && wfd != rfd)
+			sys_close(wfd);
+		return NULL;
+	}
+	f->s.ops = &fd_ops;
+	f->s.rfd = rfd;
+	f->s.wfd = wfd;
+	f->s.caps = rfd >= 0 && isatty(rfd) ? ST_TTY : 0;
+	f->words = words;
+	f->rsock = is_socket(rfd);
+	f->wsock = is_socket(wfd);
+	return &f->s;
+}
+
+int fdstream_unsent(const struct stream *s)
+{
+	int n = 0;
+	if (!(s->caps & ST_SOCK))
+		return 0;
+#if defined(SIOCOUTQ)
+	if (ioctl(s->wfd, SIOCOUTQ, &n) != 0)
+		return 0;
+#elif defined(SO_NWRITE) /* macOS */
+	socklen_t len = sizeof n;
+	if (getsockopt(s->wfd, SOL_SOCKET, SO_NWRITE, &n, &len) != 0)
+		return 0;
+#elif defined(FIONWRITE) /* FreeBSD */
+	if (ioctl(s->wfd, FIONWRITE, &n) != 0)
+		return 0;
+#endif
+	return n;
+}
+
+int fdstream_error(const struct stream *s)
+{
+	int sys = 0;
+	socklen_t len = sizeof sys;
+	if (!(s->caps & ST_SOCK) || getsockopt(s->rfd, SOL_SOCKET, SO_ERROR, &sys, &len) != 0)
+		return 0;
+	return sys;
+}

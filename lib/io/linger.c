@@ -1,0 +1,139 @@
+/* Connections that only wait to be closed well: half-close, read and drop to EOF or the deadline, close. */
+#include "io/linger.h"
+#include "base/mem.h"
+#include "io/waiter.h"
+
+struct goer {
+	struct linger *all;
+	struct stream *s;
+	struct waiter waiter;
+	struct timer deadline;
+	struct task sweep;
+	bool shut, over;
+	struct goer *next, *prev;
+};
+
+struct linger {
+	struct loop *loop;
+	struct goer *first;
+	unsigned count;
+	void (*empty)(void *arg);
+	void *arg;
+	struct task tell;
+};
+
+static void linger_tell(void *arg)
+{
+	struct linger *l = arg;
+	void (*fn)(void *) = l->empty;
+	l->empty = NULL;
+	if (fn != NULL)
+		fn(l->arg);
+}
+
+static void goer_free(struct goer *g)
+{
+	struct linger *l = g->all;
+	waiter_close(&g->waiter);
+	loop_timer(l->loop, &g->deadline, NEVER);
+	loop_forget(l->loop, &g->sweep);
+	stream_close(g->s, CLOSE_PLAIN);
+	*(g->prev != NULL ? &g->prev->next : &l->first) = g->next;
+	if (g->next != NULL)
+		g->next->prev = g->prev;
+	mem_free(g);
+	if (--l->count == 0 && l->empty != NULL)
+		loop_later(l->loop, &l->tell);
+}
+
+static void goer_sweep(void *arg)
+{
+	goer_free(arg);
+}
+
+static void goer_over(void *arg)
+{
+	struct goer *g = arg;
+	g->over = true;
+	waiter_rest(&g->waiter);
+	loop_later(g->all->loop, &g->sweep);
+}
+
+/* A bounded number of reads a turn: whoever floods us on the way out must not hold up the others. */
+static void goer_turn(void *arg)
+{
+	struct goer *g = arg;
+	char dropped[16384];
+	int rc = g->shut ? 0 : stream_shut(g->s);
+	if (rc == 0)
+		g->shut = true;
+	ssize_t n = ST_AGAIN;
+	for (int i = 0; i < 16 && rc != ST_FAIL; i++)
+		if ((n = stream_read(g->s, dropped, sizeof dropped)) <= 0 && n != ST_EMPTY)
+			break;
+	if (rc == ST_FAIL || n == ST_FAIL || n == 0) {
+		goer_over(g);
+		return;
+	}
+	if (n > 0 || n == ST_EMPTY)
+		g->s->rd = (struct need){ .in = true };
+	if (waiter_arm(&g->waiter, true, rc == ST_AGAIN) != 0)
+		goer_over(g);
+}
+
+struct linger *linger_open(struct loop *loop)
+{
+	struct linger *l = mem_new(sizeof *l);
+	if (l == NULL)
+		return NULL;
+	l->loop = loop;
+	l->tell = (struct task){ .fn = linger_tell, .arg = l };
+	return l;
+}
+
+void linger_take(struct linger *l, struct stream *s, int64_t until_ms)
+{
+	struct goer *g = l->count < LINGER_MOST && !(s->caps & ST_DGRAM) ? mem_new(sizeof *g) : NULL;
+	if (g == NULL) {
+		stream_shut(s);
+		stream_close(s, CLOSE_PLAIN);
+		return;
+	}
+	s->tally = NULL;
+	g->all = l;
+	g->s = s;
+	g->sweep = (struct task){ .fn = goer_sweep, .arg = g };
+	g->deadline = (struct timer){ .fn = goer_over, .arg = g };
+	g->next = l->first;
+	if (g->next != NULL)
+		g->next->prev = g;
+	l->first = g;
+	l->count++;
+	waiter_open(&g->waiter, l->loop, s, goer_turn, g);
+	loop_timer(l->loop, &g->deadline, until_ms);
+	goer_turn(g);
+}
+
+unsigned linger_count(const struct linger *l)
+{
+	return l->count;
+}
+
+void linger_when_empty(struct linger *l, void (*fn)(void *arg), void *arg)
+{
+	l->empty = fn;
+	l->arg = arg;
+	if (l->count == 0)
+		loop_later(l->loop, &l->tell);
+}
+
+void linger_close(struct linger *l)
+{
+	if (l == NULL)
+		return;
+	l->empty = NULL;
+	while (l->first != NULL)
+		goer_free(l->first);
+	loop_forget(l->loop, &l->tell);
+	mem_free(l);
+}
