@@ -71,13 +71,13 @@ static void goer_turn(void *arg)
 	for (int i = 0; i < 16 && rc != ST_FAIL; i++)
 		if ((n = stream_read(g->s, dropped, sizeof dropped)) <= 0 && n != ST_EMPTY)
 			break;
-	if (rc == ST_FAIL || n == ST_FAIL || n == 0) {
+	if (rc == ST_FAIL || n == ST_FAIL || (n == 0 && g->shut)) {
 		goer_over(g);
 		return;
 	}
 	if (n > 0 || n == ST_EMPTY)
 		g->s->rd = (struct need){ .in = true };
-	if (waiter_arm(&g->waiter, true, rc == ST_AGAIN) != 0)
+	if (waiter_arm(&g->waiter, n != 0, rc == ST_AGAIN) != 0)
 		goer_over(g);
 }
 

@@ -1,28 +1,26 @@
 /* The pump: two flows between a near stream (ours: stdin/stdout, a file, a child) and a far one (the peer).
  *
- * The table of ends stands at the top of pump.c. The pump borrows both streams; after `done` (called once, from the loop, never
- * from pump_start) or pump_stop they are the owner's again. */
+ * The table of ends stands at the top of pump.c. The pump borrows both streams; after `done` (called once, from the loop,
+ * never from pump_start) or pump_stop they are the owner's again. */
 #ifndef IO_PUMP_H
 #define IO_PUMP_H
 
 #include "io/flow.h"
 #include "io/loop.h"
-#include "io/pool.h"
-#include "io/stream.h"
 #include "io/waiter.h"
 
-enum pump_half { HALF_YES, HALF_NO, HALF_LATE }; /* pass near's EOF on at once / never / when the peer has finished */
+enum pump_half { HALF_YES, HALF_NO, HALF_LATE }; /* pass near's EOF on: at once / never / when the peer has finished */
 
 struct pump_opts {
-	enum pump_half half;
+	uint8_t half;		 /* enum pump_half */
 	bool late_if_empty;	 /* near's EOF before its first byte: as HALF_LATE */
 	bool end_with_far;	 /* the peer's end, once written out, ends the pump */
-	bool no_up;		 /* near is never read, nothing is sent, HALF_LATE */
+	bool no_up;		 /* near is never read and nothing is sent; HALF_LATE */
 	bool keep_near;		 /* the peer's EOF does not close near's writing side: it is used again */
 	bool drop_down;		 /* what the peer sends is read and dropped */
 	bool lines;		 /* near bytes to far datagrams: one per line */
-	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: 8192 */
-	int64_t reply_wait_ms;	 /* far datagrams: end this long after the last one once near has ended; NEVER: do not */
+	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: FLOW_DATAGRAM_BYTES */
+	int64_t reply_wait_ms;	 /* far datagrams: end so long after the last one once near has ended; NEVER: do not */
 	uint64_t replies;	 /* far datagrams: end when so many have come; 0: no such end */
 	int64_t settle_ms;	 /* how long to wait for the peer's acknowledgement at the end; NEVER: as long as it takes */
 };
@@ -34,12 +32,14 @@ struct pump {
 	struct flow up, down; /* near to far, far to near */
 	struct waiter near, far;
 	struct pump_opts opts;
-	struct timer clock; /* reply wait, settling, draining after a failure */
+	struct timer clock; /* the nearest of: reply wait, settling, quiet after a failure, memory to be had again */
 	struct task turn;
-	int64_t moved_ms, since_ms, step_ms;
-	uint64_t seen;
-	unsigned phase; /* enum pump_phase, pump.c */
-	struct why why; /* the first failure */
+	int64_t moved_ms;  /* when a byte last moved */
+	int64_t settle_ms; /* since when we settle; 0: not yet */
+	int64_t step_ms;   /* how long until the next question for the send queue */
+	uint64_t seen;	   /* in + out of both flows when last looked at */
+	bool over;	   /* done was called, or pump_stop */
+	struct why why;	   /* the first failure */
 	pump_done *done;
 	void *arg;
 };

@@ -1,0 +1,269 @@
+/* Two flows and one table of ends.
+ *
+ *   what happens                            what follows
+ *   --------------------------------------  ----------------------------------------------------------------------
+ *   near EOF (stdin)                        drain, then half-close far: at once, late (when far has ended), or never
+ *   far EOF (the peer has finished)         drain, then close near's writing side (stdout); end if end_with_far
+ *   both directions over                    settle: wait until the peer's kernel acknowledged everything, ask SO_ERROR
+ *   read from far failed (reset)            drain what came before it, end
+ *   write to far failed                     read near no more; far is read to its end, then end
+ *   write to near failed: its reader left   end at once
+ *   write to near failed otherwise          read far no more; near goes on until its EOF, or until nothing moved for 1 s
+ *   read from near failed                   as its EOF, but remembered
+ *   hang-up of far after its EOF            the rest cannot arrive: end, lost if anything was unsent or SO_ERROR says so
+ *   hang-up of near's writing side          as a failed write: its reader left
+ *   datagrams: near EOF                     end reply_wait after the last datagram either way; nothing is half-closed
+ *   datagrams: enough replies               end
+ *   datagrams: any failure                  end
+ *
+ * The first failure is what `done` is told. Interest is computed anew every turn from what stopped the flows; no direction
+ * waits for the other, and a turn moves a bounded number of bytes. */
+#include "io/pump.h"
+#include "io/fdstream.h"
+
+#include <errno.h>
+
+enum { TURN_BYTES = 1024 * 1024, QUIET_MS = 1000, POOL_MS = 20, STEP_MOST_MS = 50 };
+
+static bool far_dgram(const struct pump *p)
+{
+	return p->far.s->caps & ST_DGRAM;
+}
+
+static void fail(struct pump *p, const struct why *why)
+{
+	if (p->why.cls == ERR_OK)
+		p->why = *why;
+}
+
+static void let_go(struct pump *p)
+{
+	p->over = true;
+	loop_timer(p->loop, &p->clock, NEVER);
+	loop_forget(p->loop, &p->turn);
+	waiter_close(&p->near);
+	waiter_close(&p->far);
+	flow_close(&p->up);
+	flow_close(&p->down);
+}
+
+static void finish(struct pump *p)
+{
+	struct why why = p->why;
+	pump_done *done = p->done;
+	void *arg = p->arg;
+	let_go(p);
+	done(arg, &why); /* may free p */
+}
+
+/* What a flow has left to do. "Over" is: nothing more will move, and its sink was told, or need not be. */
+
+static bool up_over(const struct pump *p)
+{
+	return p->up.state == FLOW_DONE || p->up.state == FLOW_FAIL || (p->up.state == FLOW_HELD && p->opts.half == HALF_NO);
+}
+
+static bool down_over(const struct pump *p)
+{
+	bool open_end = p->opts.keep_near || p->opts.drop_down;
+	return p->down.state == FLOW_DONE || p->down.state == FLOW_FAIL || (p->down.state == FLOW_HELD && open_end);
+}
+
+static bool up_late(const struct pump *p)
+{
+	return p->opts.half == HALF_LATE || p->opts.no_up || (p->opts.late_if_empty && p->up.in == 0);
+}
+
+static void allow_ends(struct pump *p)
+{
+	bool far_ended = p->down.state != FLOW_OPEN;
+	if (p->up.state == FLOW_HELD && p->opts.half != HALF_NO && (!up_late(p) || far_ended || far_dgram(p)))
+		flow_let_shut(&p->up);
+	if (p->down.state == FLOW_HELD && !down_over(p))
+		flow_let_shut(&p->down);
+}
+
+/* Near's sink failed for another reason than a missing reader: near is still read for the peer's sake, but not for ever. */
+static bool quiet_rule(const struct pump *p)
+{
+	return p->down.failed_to && !far_dgram(p);
+}
+
+/* How a datagram run ends; NEVER: no such end now. */
+static int64_t replies_until(const struct pump *p)
+{
+	if (!far_dgram(p) || !up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER)
+		return NEVER;
+	return p->opts.drop_down ? 0 : p->moved_ms + p->opts.reply_wait_ms;
+}
+
+static void few_replies(struct pump *p)
+{
+	static const struct why few = { ERR_TIMEOUT, 0, "fewer replies than asked for" };
+	if (p->opts.replies > p->down.messages)
+		fail(p, &few);
+}
+
+/* Has the run come to its end (which settling may follow)? */
+static bool ended(struct pump *p)
+{
+	int64_t now_ms = loop_now(p->loop);
+	if (p->up.failed_to || p->up.failed_from)
+		fail(p, &p->up.why);
+	if (p->down.failed_to || p->down.failed_from)
+		fail(p, &p->down.why);
+	if (p->down.failed_to && p->down.why.cls == ERR_PIPE)
+		return true;
+	if (far_dgram(p)) {
+		bool enough = p->opts.replies != 0 && p->down.messages >= p->opts.replies && p->down.state >= FLOW_HELD;
+		bool waited = replies_until(p) <= now_ms;
+		if (waited && !enough)
+			few_replies(p);
+		return p->why.cls != ERR_OK || enough || waited;
+	}
+	if (p->down.failed_from && p->down.state >= FLOW_HELD)
+		return true;
+	if (quiet_rule(p) && (p->near.s->caps & ST_TTY) && p->up.ring.len == 0)
+		return true;
+	if (quiet_rule(p) && now_ms >= p->moved_ms + QUIET_MS)
+		return true;
+	if (down_over(p) && p->opts.end_with_far)
+		return true;
+	return up_over(p) && down_over(p);
+}
+
+/* Both ways are over: the kernel still holds what the peer has not acknowledged. True when that is settled. */
+static bool settled(struct pump *p)
+{
+	static const struct why unacknowledged = { ERR_LOST, 0, "not everything was acknowledged by" };
+	struct why lost = { ERR_LOST, 0, "send to" };
+	int64_t now_ms = loop_now(p->loop);
+	if (p->settle_ms == 0) {
+		p->settle_ms = now_ms;
+		p->step_ms = 1;
+	}
+	const struct stream *far = stream_bottom(p->far.s);
+	if ((lost.sys = fdstream_error(far)) != 0) {
+		fail(p, &lost);
+		return true;
+	}
+	if (p->up.ring.len > 0) { /* end_with_far, and the peer did not wait for these */
+		fail(p, &unacknowledged);
+		return true;
+	}
+	if (p->why.cls != ERR_OK || p->up.out == 0 || fdstream_unsent(far) == 0)
+		return true;
+	if (p->opts.settle_ms != NEVER && now_ms >= p->settle_ms + p->opts.settle_ms) {
+		fail(p, &unacknowledged);
+		return true;
+	}
+	waiter_rest(&p->near);
+	waiter_rest(&p->far);
+	loop_timer(p->loop, &p->clock, now_ms + p->step_ms);
+	p->step_ms = p->step_ms * 2 < STEP_MOST_MS ? p->step_ms * 2 : STEP_MOST_MS;
+	return false;
+}
+
+/* Hang-ups are reported only while a side is watched for nothing else. */
+static bool hung_up(struct pump *p)
+{
+	static const struct why gone = { ERR_PIPE, EPIPE, "write stdout" };
+	if (p->far.hup && p->down.state != FLOW_OPEN && !up_over(p)) {
+		if (p->up.ring.len > 0 || fdstream_unsent(stream_bottom(p->far.s)) > 0) {
+			const struct why cut = { ERR_LOST, EPIPE, "send to" };
+			fail(p, &cut);
+		}
+		flow_close(&p->up);
+		p->up.state = FLOW_DONE;
+	}
+	if (p->near.hup && !down_over(p) && !p->opts.drop_down) {
+		fail(p, &gone);
+		return true;
+	}
+	return false;
+}
+
+static void arm(struct pump *p)
+{
+	int64_t at_ms = replies_until(p);
+	if (quiet_rule(p) && p->moved_ms + QUIET_MS < at_ms)
+		at_ms = p->moved_ms + QUIET_MS;
+	if ((p->up.wait_pool || p->down.wait_pool) && loop_now(p->loop) + POOL_MS < at_ms)
+		at_ms = loop_now(p->loop) + POOL_MS;
+	loop_timer(p->loop, &p->clock, at_ms);
+	if (waiter_arm(&p->near, p->up.wait_from, p->down.wait_to) != 0 ||
+		waiter_arm(&p->far, p->down.wait_from, p->up.wait_to) != 0) {
+		const struct why cannot = { ERR_LOCAL, errno, "wait for data" };
+		fail(p, &cannot);
+		finish(p);
+	}
+}
+
+static void pump_turn(void *arg)
+{
+	struct pump *p = arg;
+	if (p->settle_ms != 0) {
+		if (settled(p))
+			finish(p);
+		return;
+	}
+	if (hung_up(p)) {
+		finish(p);
+		return;
+	}
+	enum flow_run up = flow_run(&p->up, TURN_BYTES);
+	enum flow_run down = flow_run(&p->down, TURN_BYTES);
+	if (p->up.failed_to) /* nothing of near's can leave any more, and what far still sends goes on */
+		flow_finish(&p->up);
+	allow_ends(p);
+	if (p->up.state == FLOW_SHUT)
+		up = flow_run(&p->up, TURN_BYTES);
+	if (p->down.state == FLOW_SHUT)
+		down = flow_run(&p->down, TURN_BYTES);
+	uint64_t seen = p->up.in + p->up.out + p->down.in + p->down.out + p->up.messages + p->down.messages;
+	if (seen != p->seen) {
+		p->seen = seen;
+		p->moved_ms = loop_now(p->loop);
+	}
+	if (ended(p)) {
+		if (settled(p))
+			finish(p);
+		return;
+	}
+	if (up == FLOW_MOVED || down == FLOW_MOVED)
+		loop_later(p->loop, &p->turn);
+	arm(p);
+}
+
+void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct stream *near, struct stream *far,
+	const struct pump_opts *opts, pump_done *done, void *arg)
+{
+	*p = (struct pump){ .loop = loop, .opts = *opts, .done = done, .arg = arg };
+	p->clock = (struct timer){ .fn = pump_turn, .arg = p };
+	p->turn = (struct task){ .fn = pump_turn, .arg = p };
+	p->moved_ms = loop_now(loop);
+	flow_open(&p->up, pool, near, far);
+	flow_open(&p->down, pool, far, near);
+	p->up.lines = opts->lines;
+	p->up.datagram_bytes = opts->datagram_bytes;
+	p->down.drop = opts->drop_down;
+	if (far->caps & ST_DGRAM)
+		p->down.most_messages = opts->replies;
+	if (opts->no_up)
+		flow_finish(&p->up);
+	waiter_open(&p->near, loop, near, pump_turn, p);
+	waiter_open(&p->far, loop, far, pump_turn, p);
+	loop_later(loop, &p->turn);
+}
+
+void pump_kick(struct pump *p)
+{
+	if (!p->over)
+		loop_later(p->loop, &p->turn);
+}
+
+void pump_stop(struct pump *p)
+{
+	if (p->loop != NULL && !p->over)
+		let_go(p);
+}
