@@ -92,7 +92,7 @@ static bool quiet_rule(const struct pump *p)
 /* How a datagram run ends; NEVER: no such end now. */
 static int64_t replies_until(const struct pump *p)
 {
-	if (!far_dgram(p) || !up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER)
+	if (!far_dgram(p) || !up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER || p->down.ring.len > 0)
 		return NEVER;
 	return p->opts.drop_down ? 0 : p->moved_ms + p->opts.reply_wait_ms;
 }
@@ -213,8 +213,6 @@ static void pump_turn(void *arg)
 	}
 	enum flow_run up = flow_run(&p->up, TURN_BYTES);
 	enum flow_run down = flow_run(&p->down, TURN_BYTES);
-	if (p->up.failed_to) /* nothing of near's can leave any more, and what far still sends goes on */
-		flow_finish(&p->up);
 	allow_ends(p);
 	if (p->up.state == FLOW_SHUT)
 		up = flow_run(&p->up, TURN_BYTES);
