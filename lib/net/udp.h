@@ -24,8 +24,9 @@ typedef int udp_new_peer(void *arg, struct stream *gives, const struct sa *peer,
  * than --udp-rate a second per source, unless loopback. */
 struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const struct sa *local, bool guard, udp_new_peer *fn,
 	void *arg, struct err *e);
-void udp_only(struct udp *u, const struct sa *peer); /* from now on this one peer; others are refused by the system */
-void udp_no_more(struct udp *u);		     /* unknown senders are ignored */
-void udp_close(struct udp *takes);		     /* the peers' streams live on, reading FAIL; the fd is not closed */
+/* From now on this one of its peers; others are refused by the system. Changes the socket for good, so not for inherited ones. */
+void udp_only(struct udp *u, const struct stream *peer);
+void udp_no_more(struct udp *u);   /* unknown senders are ignored */
+void udp_close(struct udp *takes); /* the peers' streams live on, reading FAIL; the fd is not closed */
 
 #endif

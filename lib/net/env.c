@@ -1,0 +1,25 @@
+/* What failures and signals do to a run as a whole. */
+#include "net/env.h"
+
+#include <signal.h>
+
+void env_fail(const struct env *env, const struct err *e)
+{
+	err_keep(&env->outcome->first, e);
+}
+
+static void die(void *arg, int signo)
+{
+	const struct env *env = arg;
+	env->outcome->signo = signo;
+	loop_stop(env->loop);
+}
+
+int env_die_on_signals(const struct env *env, struct err *e)
+{
+	static const int deadly[] = { SIGTERM, SIGINT, SIGHUP };
+	for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
+		if (loop_signal(env->loop, deadly[i], die, (void *)env, e) != 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,332 @@
+/* Sessions and the hub that they share.
+ *
+ * A session lives from session_open to its sweep: open, ended (session_end was called; nobody finds it any more, but its memory
+ * and its stream are still there for whoever is on the stack), swept. Ending marks and puts the sweep off; only the sweep and
+ * hub_close free. Its clocks are lazy: a byte that moves only writes tally.used_ms, and the one timer looks at it when it is due
+ * and sets itself again.
+ *
+ * In a list of sessions each stays until it is swept, so that whoever walks the list may end any of them. */
+#include "net/session.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LINGER_MS = 2000, UDP_IDLE_MS = 60000 };
+
+/* Ten thousand idle clients are to cost at most 2 KiB each, kernel's share not counted: the service has the rest. */
+_Static_assert(sizeof(struct session) + sizeof(struct stream) <= 440, "a client has grown");
+
+static const struct opt clock_rows[] = {
+	{ .name = "idle-timeout",
+		.ch = 'i',
+		.kind = OPT_SECONDS,
+		.off = offsetof(struct clock_conf, idle_ms),
+		.arg = "TIME",
+		.help = "end a connection when no byte moves for TIME",
+		.man = "Ends a connection on which no byte has moved in either direction for TIME; a bare number is seconds. "
+		       "Over "
+		       "TCP and Unix stream sockets this is a failure (exit status 5); by default there is no limit. A UDP peer "
+		       "of "
+		       "a server is forgotten after TIME, 60s by default, which is a normal end; 0 keeps it for ever." },
+	{ .name = "max-time",
+		.kind = OPT_MS,
+		.off = offsetof(struct clock_conf, max_ms),
+		.arg = "TIME",
+		.help = "end a connection after TIME",
+		.man = "Ends each connection TIME after it was opened, whatever it is doing (exit status 5)." },
+	{ .name = "lifetime",
+		.kind = OPT_MS,
+		.off = offsetof(struct clock_conf, lifetime_ms),
+		.arg = "TIME",
+		.help = "end the whole run after TIME",
+		.man = "Ends the program TIME after it was started (exit status 5). A server first lets its clients finish, as "
+		       "after a signal." },
+	{ 0 },
+};
+const struct opt_group clock_opts = { .title = "Time limits", .size = sizeof(struct clock_conf), .rows = clock_rows };
+
+static const char *const end_names[] = {
+	[END_PEER] = "peer",
+	[END_LOCAL] = "local",
+	[END_IDLE] = "idle",
+	[END_MAX_TIME] = "max_time",
+	[END_DRAIN] = "drain",
+	[END_SLOW] = "slow",
+	[END_KICK] = "kick",
+	[END_SIGNAL] = "signal",
+	[END_ERROR] = "error",
+};
+
+const char *session_label(const struct session *s, char out[SA_TEXT])
+{
+	char text[SA_TEXT];
+	sa_text(&s->peer, text);
+	text_show(out, SA_TEXT, text, strlen(text));
+	return out;
+}
+
+/* "receive from" wants to be followed by whom; "write stdout" does not. */
+static bool names_peer(const char *text)
+{
+	static const char *const ends[] = { " from", " to", " with" };
+	size_t n = strlen(text);
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		size_t m = strlen(ends[i]);
+		if (n > m && strcmp(text + n - m, ends[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void session_words(const struct session *s, struct err *e)
+{
+	char label[SA_TEXT];
+	const char *text = s->why.text != NULL ? s->why.text : "connection with";
+	bool peer = names_peer(text);
+	err_set(e, s->why.cls, s->why.sys, "%s%s%s", text, peer ? " " : "", peer ? session_label(s, label) : "");
+}
+
+static void tell_close(const struct session *s)
+{
+	struct err e = { 0 };
+	char label[SA_TEXT], error[sizeof e.what + 2] = "";
+	if (s->why.cls != ERR_OK) {
+		session_words(s, &e);
+		snprintf(error, sizeof error, ": %s", e.what);
+	}
+	event(s->hub->env->events, EV_CLOSE, s->id, EV_TEXT("peer", session_label(s, label)), EV_TEXT("by", end_names[s->by]),
+		EV_NUM("in", s->tally.in), EV_NUM("out", s->tally.out), EV_TEXT("error", error));
+}
+
+/* Bytes that the peer has not sent yet would turn a plain close into a reset, so a good end lingers. After a failure of ours the
+ * reset is what the peer should see. */
+static bool lingers(const struct session *s)
+{
+	return s->how == CLOSE_PLAIN && !s->peer_done && s->by != END_ERROR && (s->stream->caps & ST_DGRAM) == 0;
+}
+
+static void unlink_session(struct session *s)
+{
+	struct sessions *all = &s->hub->all;
+	table_remove(&all->by_id, &s->node);
+	*(s->prev != NULL ? &s->prev->next : &all->first) = s->next;
+	*(s->next != NULL ? &s->next->prev : &all->last) = s->prev;
+	all->left--;
+}
+
+/* The end of an ended session. Not from inside a callback that may still use it. */
+static void sweep_with(struct session *s, bool may_linger)
+{
+	struct hub *hub = s->hub;
+	const struct env *env = hub->env;
+	if (hub->service->close != NULL)
+		hub->service->close(s);
+	tell_close(s);
+	unlink_session(s);
+	s->stream->tally = NULL;
+	if (may_linger && lingers(s))
+		linger_take(env->linger, s->stream, loop_now(env->loop) + LINGER_MS);
+	else
+		stream_close(s->stream, (enum close_how)s->how);
+	s->stream = NULL;
+	if (hub->gone != NULL)
+		hub->gone(hub->gone_arg, s);
+	mem_free(s);
+}
+
+static void sweep(void *arg)
+{
+	sweep_with(arg, true);
+}
+
+static int64_t idle_limit(const struct session *s, const struct clock_conf *clocks)
+{
+	const struct conf *conf = s->hub->env->conf;
+	bool peer_of_server = !s->dialed && (s->stream->caps & ST_DGRAM) != 0;
+	return peer_of_server && !conf_given(conf, &clock_opts, "idle-timeout") ? UDP_IDLE_MS : clocks->idle_ms;
+}
+
+static int64_t after(int64_t since_ms, int64_t limit_ms)
+{
+	return limit_ms > 0 && limit_ms < NEVER - since_ms ? since_ms + limit_ms : NEVER;
+}
+
+/* Ends the session when one of its limits has come; sets the timer for the nearer one otherwise. */
+static void look_at_clock(void *arg)
+{
+	static const struct why idle = { .cls = ERR_TIMEOUT, .text = "idle timeout: no byte moved on the connection with" };
+	static const struct why over = { .cls = ERR_TIMEOUT, .text = "--max-time passed on the connection with" };
+	struct session *s = arg;
+	const struct env *env = s->hub->env;
+	const struct clock_conf *clocks = conf_get(env->conf, &clock_opts);
+	int64_t now = loop_now(env->loop);
+	int64_t idle_at = after(s->tally.used_ms, idle_limit(s, clocks)), over_at = after(s->born_ms, clocks->max_ms);
+	if (now >= over_at)
+		session_end(s, END_MAX_TIME, CLOSE_PLAIN, &over);
+	else if (now >= idle_at)
+		session_end(s, END_IDLE, CLOSE_PLAIN, (s->stream->caps & ST_DGRAM) != 0 ? NULL : &idle);
+	else
+		loop_timer(env->loop, &s->clock, idle_at < over_at ? idle_at : over_at);
+}
+
+/* One block: the session, and behind it the service's own memory, aligned for anything. */
+static struct session *session_new(struct hub *hub)
+{
+	enum { ALIGN = sizeof(max_align_t) };
+	size_t head = (sizeof(struct session) + ALIGN - 1) / ALIGN * ALIGN;
+	struct session *s = mem_new(head + hub->service->session_bytes);
+	if (s == NULL)
+		return NULL;
+	s->hub = hub;
+	s->mem = (char *)s + head;
+	s->clock = (struct timer){ .fn = look_at_clock, .arg = s };
+	s->sweep = (struct task){ .fn = sweep, .arg = s };
+	return s;
+}
+
+static int enlist(struct session *s)
+{
+	struct sessions *all = &s->hub->all;
+	if (table_add(&all->by_id, &s->node, table_hash(&all->by_id, &s->id, sizeof s->id)) != 0)
+		return -1;
+	s->prev = all->last;
+	*(all->last != NULL ? &all->last->next : &all->first) = s;
+	all->last = s;
+	all->count++;
+	all->left++;
+	return 0;
+}
+
+/* The service would not have it: as if it had never been, save for the events. */
+static int refused(struct session *s, const struct err *e)
+{
+	const struct env *env = s->hub->env;
+	struct why why = { .cls = e != NULL && e->cls != ERR_OK ? e->cls : ERR_LOCAL,
+		.sys = e != NULL ? e->sys : 0,
+		.text = "service refused the connection with" };
+	session_end(s, END_ERROR, CLOSE_PLAIN, &why);
+	loop_forget(env->loop, &s->sweep);
+	tell_close(s);
+	unlink_session(s);
+	s->stream->tally = NULL;
+	stream_close(s->stream, (enum close_how)s->how);
+	mem_free(s);
+	return -1;
+}
+
+int session_open(struct hub *hub, struct stream *takes, uint32_t id, bool dialed, const struct sa *peer, const struct sa *local,
+	struct err *e)
+{
+	const struct env *env = hub->env;
+	struct session *s = session_new(hub);
+	if (s != NULL) {
+		s->id = id;
+		s->dialed = dialed;
+		s->stream = takes;
+		s->peer = *peer;
+		s->local = *local;
+	}
+	if (s == NULL || enlist(s) != 0) {
+		mem_free(s);
+		stream_close(takes, CLOSE_PLAIN);
+		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
+	}
+	s->born_ms = loop_now(env->loop);
+	s->tally = (struct tally){ .loop = env->loop, .used_ms = s->born_ms };
+	takes->tally = &s->tally;
+	char label[SA_TEXT];
+	event(env->events, EV_OPEN, id, EV_TEXT("peer", session_label(s, label)), EV_NUM("active", hub->all.count));
+	look_at_clock(s);
+	struct err why = { 0 };
+	if (hub->service->open(s, &why) == 0)
+		return 0;
+	if (e != NULL)
+		*e = why;
+	return refused(s, &why);
+}
+
+static bool same_id(const struct table_node *node, const void *key)
+{
+	const struct session *s = (const struct session *)((const char *)node - offsetof(struct session, node));
+	return !s->ended && s->id == *(const uint32_t *)key;
+}
+
+struct session *session_find(const struct hub *hub, uint32_t id)
+{
+	const struct table *t = &hub->all.by_id;
+	struct table_node *node = table_find(t, table_hash(t, &id, sizeof id), same_id, &id);
+	return node == NULL ? NULL : (struct session *)((char *)node - offsetof(struct session, node));
+}
+
+void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why)
+{
+	if (s->ended)
+		return;
+	s->ended = true;
+	s->by = (uint8_t)by;
+	s->how = (uint8_t)how;
+	if (why != NULL)
+		s->why = *why;
+	s->hub->all.count--;
+	loop_timer(s->hub->env->loop, &s->clock, NEVER);
+	loop_later(s->hub->env->loop, &s->sweep);
+}
+
+void session_fail(struct session *s)
+{
+	session_end(s, END_ERROR, CLOSE_PLAIN, &s->stream->why);
+}
+
+struct hub *hub_open(const struct env *env, const struct service *service, struct err *e)
+{
+	struct hub *hub = mem_new(sizeof *hub);
+	if (hub == NULL || (service->hub_bytes > 0 && (hub->mem = mem_new(service->hub_bytes)) == NULL)) {
+		mem_free(hub);
+		err_set(e, ERR_LOCAL, ENOMEM, "start %s", service->name);
+		return NULL;
+	}
+	hub->env = env;
+	hub->service = service;
+	table_init(&hub->all.by_id, env->seed);
+	if (service->start == NULL || service->start(hub, e) == 0)
+		return hub;
+	mem_free(hub->mem);
+	mem_free(hub);
+	return NULL;
+}
+
+void hub_drain(struct hub *hub)
+{
+	hub->draining = true;
+	for (struct session *s = hub->all.first; s != NULL; s = s->next) {
+		if (s->ended)
+			continue;
+		if (hub->service->drain != NULL)
+			hub->service->drain(s);
+		else
+			session_end(s, END_DRAIN, CLOSE_PLAIN, NULL);
+	}
+}
+
+void hub_close(struct hub *takes)
+{
+	if (takes == NULL)
+		return;
+	const struct env *env = takes->env;
+	enum session_end by = env->outcome->signo != 0 ? END_SIGNAL : END_LOCAL;
+	struct session *s;
+	while ((s = takes->all.first) != NULL) {
+		session_end(s, by, CLOSE_PLAIN, NULL);
+		loop_forget(env->loop, &s->sweep);
+		sweep_with(s, false);
+	}
+	if (takes->service->stop != NULL)
+		takes->service->stop(takes);
+	table_free(&takes->all.by_id);
+	mem_free(takes->mem);
+	mem_free(takes);
+}

@@ -1,0 +1,313 @@
+/* The socket of a datagram server and the table of its peers.
+ *
+ * A turn reads a bounded number of datagrams, one after the other, into one buffer. Each is offered to its peer (known by the
+ * address it came from and the address it came to), whose owner is woken and may read it out of the buffer at once; else it is
+ * copied into the peer's queue. A peer may be closed while it is woken: `at` is how this file learns of it.
+ *
+ * Peers that wait for room to send, or that have an error to hear of, stand in one list; the socket's writability wakes them all.
+ * What is lost is counted and reported at most once a second. */
+#include "net/udp_parts.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/sys.h"
+#include "net/sockopt.h"
+
+#include <string.h>
+
+enum { TURN_DATAGRAMS = 64, INET_BYTES = 64 * 1024, UNIX_BYTES = 256 * 1024, REPORT_MS = 1000 };
+
+static int set_rate(void *block, const char *text, struct err *e)
+{
+	struct udp_conf *conf = block;
+	conf->rate = 0;
+	return strcmp(text, "off") == 0 ? 0 : num_int(text, 1, 1000000000, &conf->rate, e);
+}
+
+static const struct opt udp_rows[] = {
+	{ .name = "udp-rate",
+		.kind = OPT_HOOK,
+		.hook = set_rate,
+		.arg = "N|off",
+		.def = "1000",
+		.help = "over UDP, answer at most N datagrams a second from one address",
+		.man = "Over UDP the address of a sender may be forged, so a service that answers everybody (echo, --file, "
+		       "--zero) "
+		       "never sends more bytes than it got, ignores senders with its own address or with a port below 1024, and "
+		       "answers at most N datagrams a second from one address. Senders on the loopback interface may do the last "
+		       "two. off lifts the limit on the rate." },
+	{ 0 },
+};
+const struct opt_group udp_opts = { .title = "Datagrams", .size = sizeof(struct udp_conf), .rows = udp_rows };
+
+static struct udp_peer *peer_of(const struct table_node *node)
+{
+	return (struct udp_peer *)(uintptr_t)((const char *)node - offsetof(struct udp_peer, node));
+}
+
+static bool same_name(const struct udp_peer *p, const struct udp_path *path)
+{
+	return p->name_len == path->from_len && memcmp(p->name, &path->from, path->from_len) == 0;
+}
+
+static bool same_path(const struct table_node *node, const void *key)
+{
+	const struct udp_peer *p = peer_of(node);
+	const struct udp_path *path = key;
+	return same_name(p, path) && sa_equal(&p->to, &path->to);
+}
+
+static bool same_and_well(const struct table_node *node, const void *key)
+{
+	return peer_of(node)->error == 0 && same_name(peer_of(node), key);
+}
+
+static uint32_t hash_of(const struct udp *u, const struct udp_path *path)
+{
+	return table_hash(&u->peers, &path->from, path->from_len);
+}
+
+/* Losses: the first is told at once, those after it once a second. */
+
+static void report(void *arg)
+{
+	struct udp *u = arg;
+	if (u->lost == 0)
+		return;
+	event(u->env->events, EV_LOST, 0, EV_NUM("count", u->lost), EV_TEXT("what", "datagram"));
+	u->lost = 0;
+	loop_timer(u->env->loop, &u->report, loop_now(u->env->loop) + REPORT_MS);
+}
+
+void udp_lost(struct udp *u)
+{
+	u->lost++;
+	if (u->report.pos == 0)
+		report(u);
+}
+
+/* Waiting */
+
+int udp_wait(struct udp *u, struct udp_peer *p)
+{
+	if (p->waits)
+		return 0;
+	if (loop_watch(u->env->loop, &u->watch, LOOP_IN | LOOP_OUT) != 0)
+		return -1;
+	p->waits = true;
+	p->next = NULL;
+	p->prev = u->waiting_end;
+	*(u->waiting_end != NULL ? &u->waiting_end->next : &u->waiting) = p;
+	u->waiting_end = p;
+	return 0;
+}
+
+static void unwait(struct udp *u, struct udp_peer *p)
+{
+	if (!p->waits)
+		return;
+	p->waits = false;
+	*(p->prev != NULL ? &p->prev->next : &u->waiting) = p->next;
+	*(p->next != NULL ? &p->next->prev : &u->waiting_end) = p->prev;
+}
+
+/* As many as wait now: who waits again stands behind them, and being woken may close others. */
+static void wake_waiting(struct udp *u)
+{
+	size_t n = 0;
+	struct udp_peer *p;
+	for (p = u->waiting; p != NULL; p = p->next)
+		n++;
+	for (; n > 0 && (p = u->waiting) != NULL; n--) {
+		unwait(u, p);
+		udp_peer_wake(p);
+	}
+	if (u->waiting == NULL)
+		loop_watch(u->env->loop, &u->watch, LOOP_IN);
+}
+
+void udp_unlink(struct udp *u, struct udp_peer *p)
+{
+	table_remove(&u->peers, &p->node);
+	unwait(u, p);
+	if (u->at == p)
+		u->at = NULL;
+}
+
+/* "Port unreachable" is final for a peer, on each of our addresses that it asked; other ICMP errors may pass. */
+void udp_errors(struct udp *u)
+{
+	struct udp_path whom;
+	int sys;
+	for (int i = 0; i < TURN_DATAGRAMS && udp_msg_error(u->fd, &whom, &sys); i++) {
+		struct table_node *node;
+		uint32_t hash = hash_of(u, &whom);
+		while (sys == ECONNREFUSED && (node = table_find(&u->peers, hash, same_and_well, &whom)) != NULL) {
+			peer_of(node)->error = sys;
+			udp_wait(u, peer_of(node));
+		}
+	}
+}
+
+/* Receiving */
+
+static bool guarded_off(struct udp *u, const struct sa *peer, const struct udp_path *path)
+{
+	if (u->guard == NULL)
+		return false;
+	char host[SA_TEXT];
+	sa_host(peer, host);
+	uint32_t hash = table_hash(&u->peers, host, strlen(host));
+	return !udp_guard_passes(u->guard, hash, peer, &path->to, sa_port(&u->local), loop_now(u->env->loop));
+}
+
+static struct udp_peer *stranger(struct udp *u, const struct udp_path *path, const struct sa *peer)
+{
+	struct udp_peer *p = u->no_more ? NULL : udp_peer_new(u, path);
+	if (p == NULL || table_add(&u->peers, &p->node, hash_of(u, path)) != 0) {
+		mem_free(p);
+		return NULL;
+	}
+	u->at = p;
+	p->credit = u->at_len;
+	const struct sa *to = path->to.family != AF_UNSPEC ? &path->to : &u->local;
+	if (u->fn(u->arg, &p->s, peer, to) != 0)
+		stream_close(&p->s, CLOSE_PLAIN);
+	return u->at; /* NULL: taken, or the peer is gone */
+}
+
+static struct udp_peer *acquaintance(struct udp *u, struct table_node *node)
+{
+	struct udp_peer *p = peer_of(node);
+	u->at = p;
+	p->credit += u->at_len;
+	udp_peer_wake(p);
+	return u->at;
+}
+
+static void arrived(struct udp *u, const struct udp_path *path, size_t len)
+{
+	struct sa peer;
+	sa_from(&peer, &path->from.sa, path->from_len);
+	if (u->family == AF_UNIX)
+		peer.family = AF_UNIX;
+	if (guarded_off(u, &peer, path))
+		return;
+	u->at_len = len;
+	struct table_node *node = table_find(&u->peers, hash_of(u, path), same_path, path);
+	struct udp_peer *left = node != NULL ? acquaintance(u, node) : stranger(u, path, &peer);
+	if (left != NULL)
+		udp_peer_keep(left);
+}
+
+static void receive(struct udp *u)
+{
+	for (int i = 0; i < TURN_DATAGRAMS; i++) {
+		struct udp_path path;
+		bool cut = false;
+		ssize_t n = udp_msg_recv(u->fd, u->buf, u->cap, &path, &u->local, &cut);
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (n < 0)
+			udp_errors(u); /* EINTR, or an error that belongs to a peer */
+		else if (cut)
+			udp_lost(u);
+		else
+			arrived(u, &path, (size_t)n);
+	}
+}
+
+static void ready(void *arg, unsigned what)
+{
+	struct udp *u = arg;
+	if (what & LOOP_HUP)
+		udp_errors(u);
+	if (what & LOOP_OUT)
+		wake_waiting(u);
+	if (what & LOOP_IN)
+		receive(u);
+}
+
+struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const struct sa *local, bool guard, udp_new_peer *fn,
+	void *arg, struct err *e)
+{
+	const struct udp_conf *conf = conf_get(env->conf, &udp_opts);
+	struct udp *u = mem_new(sizeof *u);
+	if (u == NULL) {
+		err_set(e, ERR_LOCAL, ENOMEM, "serve datagrams");
+		return NULL;
+	}
+	*u = (struct udp){ .env = env, .fd = fd, .family = family, .local = *local, .fn = fn, .arg = arg };
+	u->cap = family == AF_UNIX ? UNIX_BYTES : INET_BYTES;
+	u->watch = (struct watch){ .fd = fd, .fn = ready, .arg = u };
+	u->report = (struct timer){ .fn = report, .arg = u };
+	table_init(&u->peers, env->seed);
+	u->buf = mem_raw(u->cap);
+	u->guard = guard ? mem_new(sizeof *u->guard) : NULL;
+	if (u->guard != NULL)
+		u->guard->rate = conf->rate;
+	udp_msg_prepare(fd, family, !sockopt_has(env->conf, "rcvbuf"));
+	int sys = u->buf == NULL || (guard && u->guard == NULL) ? ENOMEM : 0;
+	if (sys == 0 && loop_watch(env->loop, &u->watch, LOOP_IN) != 0)
+		sys = errno;
+	if (sys == 0)
+		return u;
+	err_set(e, ERR_LOCAL, sys, "serve datagrams");
+	udp_close(u);
+	return NULL;
+}
+
+/* Connecting a wildcard socket lets the system choose its address, for good: that must be the one the peer asked. */
+static bool route_agrees(const struct udp *u, const struct udp_peer *p, const struct udp_path *path)
+{
+	if (u->family == AF_UNIX || !sa_any(&u->local))
+		return true;
+	struct sa mine = { 0 };
+	int fd = sys_socket(u->family, SOCK_DGRAM, 0);
+	if (fd >= 0 && sys_connect(fd, &path->from.sa, path->from_len) == 0)
+		sa_of(&mine, fd, false);
+	sys_close(fd);
+	sa_set_port(&mine, sa_port(&p->to));
+	return sa_equal(&mine, &p->to);
+}
+
+void udp_only(struct udp *u, const struct stream *peer)
+{
+	const struct udp_peer *p = (const struct udp_peer *)stream_bottom(peer);
+	struct udp_path path = { .from_len = p->name_len };
+	memcpy(&path.from, p->name, p->name_len);
+	u->no_more = true;
+	if (p->name_len > 0 && route_agrees(u, p, &path))
+		u->connected = sys_connect(u->fd, &path.from.sa, path.from_len) == 0;
+}
+
+void udp_no_more(struct udp *u)
+{
+	u->no_more = true;
+}
+
+static void orphan(struct table_node *node, void *arg)
+{
+	struct udp *u = arg;
+	struct udp_peer *p = peer_of(node);
+	udp_unlink(u, p);
+	p->udp = NULL;
+}
+
+void udp_close(struct udp *takes)
+{
+	if (takes == NULL)
+		return;
+	struct loop *loop = takes->env->loop;
+	loop_watch(loop, &takes->watch, 0);
+	loop_timer(loop, &takes->report, NEVER);
+	if (takes->lost > 0) {
+		report(takes);
+		loop_timer(loop, &takes->report, NEVER);
+	}
+	table_each(&takes->peers, orphan, takes);
+	table_free(&takes->peers);
+	mem_free(takes->guard);
+	mem_free(takes->buf);
+	mem_free(takes);
+}
