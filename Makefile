@@ -1,0 +1,190 @@
+# sockctl. `make` builds ./sockctl, `make check` tests it, `make install` puts it below PREFIX.
+#
+# A new .c file in lib/, modes/ or tests/unit/ needs no edit here. Objects stand in build/VARIANT/, one folder for each way
+# of building; V=1 shows the commands, WERROR=1 makes warnings errors.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+INSTALL ?= install
+MUSL_CC ?= musl-gcc
+CFLAGS ?= -O2
+PYTEST ?= pytest
+CLANG_FORMAT ?= clang-format
+
+VERSION := $(shell cat VERSION)
+
+variant ?= release
+build := build/$(variant)
+program := $(build)/sockctl
+ifeq ($(variant),release)
+program := sockctl
+else ifeq ($(variant),static)
+program := sockctl-static
+endif
+
+# All processors, unless somebody above us has already decided.
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+endif
+endif
+MAKEFLAGS += --no-print-directory
+
+quiet := $(if $(filter 1,$(V)),,@)
+say = $(if $(quiet),@printf '  %-6s %s\n' $(1) $(2))
+
+# --- flags -----------------------------------------------------------------------------------------------------------
+
+# What this compiler knows of a list of flags.
+known = $(foreach flag,$(1),$(shell $(CC) -Werror $(flag) -fsyntax-only -x c /dev/null 2>/dev/null && echo $(flag)))
+
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wvla $(if $(filter 1,$(WERROR)),-Werror)
+own_flags := -std=c11 $(warnings) -ffile-prefix-map=$(CURDIR)=.
+own_cpp := -D_GNU_SOURCE -DSOCKCTL_VERSION='"$(VERSION)"' -Ilib -I.
+own_ld :=
+
+ifneq ($(findstring seam,$(variant)),)
+own_cpp += -DSYS_SEAM
+own_flags += -g
+endif
+ifneq ($(findstring asan,$(variant)),)
+own_flags += -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover
+own_ld += -fsanitize=address,undefined
+else
+own_cpp += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+own_flags += $(call known,-fstack-protector-strong -fstack-clash-protection -fcf-protection)
+ifneq ($(shell uname -s),Darwin)
+own_ld += -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+endif
+endif
+ifeq ($(variant),static)
+own_ld += -static
+else
+own_flags += -fPIE
+own_ld += -pie
+endif
+
+compile := $(CC) $(own_cpp) $(CPPFLAGS) $(own_flags) $(CFLAGS)
+link := $(CC) $(own_flags) $(CFLAGS) $(own_ld) $(LDFLAGS)
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+lib_c := $(sort $(wildcard lib/*/*.c modes/*.c))
+unit_c := $(sort $(wildcard tests/unit/test_*.c))
+help_c := $(filter-out $(unit_c),$(sort $(wildcard tests/unit/*.c)))
+lib_o := $(lib_c:%.c=$(build)/%.o)
+main_o := $(build)/sockctl.o
+help_o := $(help_c:%.c=$(build)/%.o)
+unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
+all_c := sockctl.c $(lib_c) $(unit_c) $(help_c)
+all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h))
+
+# --- building --------------------------------------------------------------------------------------------------------
+
+.PHONY: all static asan seam check check-asan unit cli floors format man man-check install uninstall clean dist FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(program)
+
+static:
+	$(quiet)$(MAKE) variant=static CC='$(MUSL_CC)' all
+asan:
+	$(quiet)$(MAKE) variant=asan all
+seam:
+	$(quiet)$(MAKE) variant=seam all
+
+$(program): $(main_o) $(lib_o)
+	$(call say,LINK,$@)
+	$(quiet)$(link) -o $@ $^ $(LDLIBS)
+
+# Other flags or another compiler make other objects: the file changes only when the command does.
+$(build)/command: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(compile) $(own_ld) $(LDFLAGS))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(compile) $(own_ld) $(LDFLAGS))' >$@
+
+$(build)/%.o: %.c $(build)/command
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(quiet)$(compile) -MMD -MP -c -o $@ $<
+
+$(build)/unit/%: $(build)/tests/unit/%.o $(help_o) $(lib_o)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(quiet)$(link) -o $@ $^ $(LDLIBS) -lcmocka
+
+-include $(patsubst %.o,%.d,$(main_o) $(lib_o) $(help_o) $(unit_c:%.c=$(build)/%.d))
+
+# --- proving ---------------------------------------------------------------------------------------------------------
+
+# Unit tests see the seam; the command line is tested on the program as users get it, and on the seam build beside it.
+suffix :=
+tested := $(program)
+unit_variant = seam$(suffix)
+seam_program = build/$(unit_variant)/sockctl
+run_check = SOCKCTL='$(CURDIR)/$(tested)' SOCKCTL_SEAM_BIN='$(CURDIR)/$(seam_program)' PYTEST='$(PYTEST)' tests/tools/check
+
+check: all
+	$(quiet)$(MAKE) variant=$(unit_variant) all unit-programs
+	$(quiet)$(run_check) build/$(unit_variant)/unit tests/cli
+unit:
+	$(quiet)$(MAKE) variant=$(unit_variant) unit-programs
+	$(quiet)$(run_check) build/$(unit_variant)/unit
+cli: all
+	$(quiet)$(MAKE) variant=$(unit_variant) all
+	$(quiet)$(run_check) tests/cli
+check-asan: asan
+	$(quiet)$(MAKE) check variant=asan suffix=-asan
+
+.PHONY: unit-programs
+unit-programs: $(unit_bin)
+
+floors:
+	$(quiet)tests/tools/floors
+
+format:
+	$(quiet)$(CLANG_FORMAT) --dry-run -Werror $(all_c) $(all_h)
+
+# --- manual, completions, installing -----------------------------------------------------------------------------------
+
+build/man/sockctl.1: man/sockctl.1.in man/splice.awk sockctl
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(quiet)./sockctl help --man >build/man/parts
+	$(quiet)awk -f man/splice.awk build/man/parts man/sockctl.1.in >$@
+
+man: build/man/sockctl.1
+	$(quiet)cmp -s $< man/sockctl.1 || cp $< man/sockctl.1
+
+man-check: build/man/sockctl.1
+	$(quiet)diff -u man/sockctl.1 $< || { echo 'man/sockctl.1 is stale: run make man' >&2; exit 1; }
+	$(quiet)mandoc -T lint -W warning $<
+
+build/completion/%: sockctl
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(quiet)./sockctl completion $* >$@
+
+installed = $(BINDIR)/sockctl $(MANDIR)/man1/sockctl.1 $(BASHCOMPDIR)/sockctl $(ZSHCOMPDIR)/_sockctl $(FISHCOMPDIR)/sockctl.fish
+
+install: sockctl build/completion/bash build/completion/zsh build/completion/fish
+	$(quiet)$(INSTALL) -d $(foreach file,$(installed),'$(DESTDIR)$(dir $(file))')
+	$(quiet)$(INSTALL) -m 0755 sockctl '$(DESTDIR)$(BINDIR)/sockctl'
+	$(quiet)$(INSTALL) -m 0644 man/sockctl.1 '$(DESTDIR)$(MANDIR)/man1/sockctl.1'
+	$(quiet)$(INSTALL) -m 0644 build/completion/bash '$(DESTDIR)$(BASHCOMPDIR)/sockctl'
+	$(quiet)$(INSTALL) -m 0644 build/completion/zsh '$(DESTDIR)$(ZSHCOMPDIR)/_sockctl'
+	$(quiet)$(INSTALL) -m 0644 build/completion/fish '$(DESTDIR)$(FISHCOMPDIR)/sockctl.fish'
+
+uninstall:
+	$(quiet)rm -f $(foreach file,$(installed),'$(DESTDIR)$(file)')
+
+dist:
+	$(quiet)git archive --prefix=sockctl-$(VERSION)/ HEAD | gzip -9n >sockctl-$(VERSION).tar.gz
+
+clean:
+	$(quiet)rm -rf build sockctl sockctl-static sockctl-*.tar.gz
