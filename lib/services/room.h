@@ -1,10 +1,10 @@
-/* A room: members that hear each other. What chat and console share: reading whole lines of bounded length from each member, one
- * message shared by all its receivers, a bounded out-queue per member, and what is done about a slow one.
+/* A room: members that hear each other. What chat and console share: reading whole lines of bounded length from each member,
+ * one message shared by all its receivers, a bounded out-queue per member, and what is done about a slow one.
  *
  * Back-pressure: while a member that is not slow has more than half of its queue waiting, nobody who speaks to all is read. A
- * queue that stays over half for 1 s marks its owner slow: with SLOW_SKIP lines are skipped for it from then on and nobody waits;
- * drained, it is told how many it missed; SLOW_CLOSE closes it; SLOW_WAIT never marks. In each case a member that takes nothing
- * for --slow-after is closed. */
+ * queue that stays over half for 1 s marks its owner slow: with SLOW_SKIP lines are skipped for it from then on and nobody
+ * waits; drained, it is told how many it missed; SLOW_CLOSE closes it; SLOW_WAIT never marks. In each case a member that takes
+ * nothing for --slow-after is closed. */
 #ifndef SERVICES_ROOM_H
 #define SERVICES_ROOM_H
 
@@ -20,61 +20,69 @@ struct room_conf {
 
 enum { ROOM_QUEUE_BYTES = 256 * 1024, ROOM_HURRY_MS = 1000 };
 
-struct member {
+struct member { /* zeroed memory of its session */
 	struct session *session;
 	struct room *room;
 	struct waiter waiter;
 	struct outq out;
 	struct timer clock;
+	struct task turn;
 	unsigned char *line; /* the unfinished line, absent while empty */
-	uint32_t line_len, line_cap;
+	uint32_t line_len;
 	uint32_t missed;
-	int64_t half_since_ms; /* over half since; 0: it is not */
+	int64_t over_since_ms; /* while over */
 	int64_t took_ms;       /* when it last took a byte while some waited */
-	bool slow, cut, eof, leaving, crlf;
+	struct why why;	       /* why it can be sent nothing more, while broken */
+	uint8_t by;	       /* enum session_end, while leaving */
+	bool over;	       /* more than half of its queue waits, and it is not slow */
+	bool slow;
+	bool cut;	  /* the rest of an overlong line is being skipped */
+	bool eof, broken; /* nothing more can be read / written */
+	bool leaving;	  /* room_bye: what is queued goes out, then a half-close */
+	bool hears, shut; /* while leaving: still read to its EOF / half-closed */
+	bool departed;	  /* ops->left was called */
+	bool rd_waits, wr_waits;
 	struct member *next, *prev;
-	void *mem; /* the service's own: chat's name */
 };
 
 struct room_ops {
-	/* Whole lines of one read, newline included, at most max_line each (cut: the last one was cut there). May speak. */
+	/* Whole lines, each with its newline and at most --max-line long. cut: the last one was longer. May speak. */
 	void (*said)(struct member *from, const char *bytes, size_t len, bool cut);
-	void (*left)(struct member *m); /* its peer has finished or it was closed; still listed */
-	size_t (*missed)(
-		struct member *m, uint32_t lines, char *out, size_t cap); /* the notice for one that skipped lines; 0: none */
-	bool raw;							  /* bytes as they come, no lines */
+	void (*finished)(struct member *m); /* its peer will say no more; NULL: room_bye */
+	void (*left)(struct member *m);	    /* it is going or gone; still listed, no longer counted; NULL: nothing */
+	size_t (*missed)(uint32_t lines, char *out, size_t cap); /* what to tell one that skipped lines; NULL: nothing */
+	bool raw;						 /* bytes as they come, no lines */
+	bool aside; /* members speak to the service, not to each other: their full queues do not stop them */
 };
 
 struct room {
 	struct hub *hub;
 	const struct room_ops *ops;
 	struct member *first, *last;
-	uint32_t count;
+	uint32_t count; /* that have not departed */
 	enum room_slow slow;
 	int64_t slow_after_ms;
 	uint32_t max_line;
-	uint32_t hurried; /* members over half that are not slow: while > 0 nobody is read */
-	bool held;	  /* the service's own wish that nobody is read (the console's stdout is full) */
-	bool paused;	  /* what readers were last told */
+	uint32_t hurried;	/* members over half that are not slow */
+	bool held;		/* the service's own wish that no member is read (stdout is full) */
+	unsigned char *scratch; /* where reading happens, one member at a time */
 	struct task wake;
-	void (*ready)(void *arg); /* the way is free again: the service's own source (stdin) may be read */
+	void (*ready)(void *arg); /* room_free may have become true; may be NULL */
 	void *arg;
 };
 
-void room_open(
-	struct room *r, struct hub *hub, const struct room_ops *ops, const struct room_conf *conf, enum room_slow automatic);
+int room_open(struct room *r, struct hub *hub, const struct room_ops *ops, enum room_slow automatic, struct err *e);
 void room_close(struct room *r);
 
-void room_join(struct room *r, struct member *m, struct session *s); /* m is zeroed memory of the session */
-void room_leave(struct member *m);				     /* from service->close: unlists, frees queue and line */
-/* To one: false when it was skipped or the queue is full. */
+void room_join(struct room *r, struct member *m, struct session *s);
+void room_leave(struct member *m); /* from service->close: unlists, frees queue and line */
+/* To one: false when it was skipped or can be told nothing more. */
 bool room_tell(struct member *m, struct msg *borrows);
 /* To all but `except` (may be NULL). */
 void room_say(struct room *r, struct msg *borrows, const struct member *except);
-bool room_free(const struct room *r); /* may a speaker be read now? */
+bool room_free(const struct room *r); /* may somebody who speaks to all be read now? */
 void room_hold(struct room *r, bool held);
-/* Drain what is queued, half-close, and end the session when the peer has finished (by: in the event). Hears nothing more unless
- * `hears`. */
+/* What is queued goes out, then a half-close, then the end (by: in the event), with hears only after the member's own EOF. */
 void room_bye(struct member *m, enum session_end by, bool hears);
 
 #endif

@@ -1,0 +1,55 @@
+/* Chat: what its parts share. chat.c is the room where people talk in lines, chat_command.c understands what they type
+ * (pure), chat_wire.c speaks the other wires: a small classic protocol, and bytes as they are. */
+#ifndef SERVICES_CHAT_H
+#define SERVICES_CHAT_H
+
+#include "services/operator.h"
+#include "services/room.h"
+
+enum { WIRE_LINES, WIRE_VBNET, WIRE_RAW };
+struct chat_conf {
+	int wire;
+};
+
+enum { CHAT_NICK_MOST = 20 };
+
+enum chat_verb { CHAT_SAY, CHAT_NICK, CHAT_WHO, CHAT_MSG, CHAT_ME, CHAT_QUIT, CHAT_HELP, CHAT_UNKNOWN };
+
+struct chat_command { /* points into the line */
+	enum chat_verb verb;
+	const char *who, *text; /* CHAT_NICK, CHAT_MSG and CHAT_UNKNOWN: a word; the rest of the line */
+	size_t who_len, text_len;
+};
+
+/* A line without its newline. "//text" says "/text". */
+void chat_command_parse(const char *line, size_t n, struct chat_command *out);
+/* 1-20 letters, digits, _ and -, not beginning with a digit, and not "server", however written. */
+bool chat_nick_ok(const char *nick, size_t n);
+
+struct guest {
+	struct member m; /* first: a member is its guest */
+	char nick[CHAT_NICK_MOST + 1];
+};
+
+struct chat {
+	struct hub *hub;
+	struct room room;
+	struct operator op;
+	bool operated; /* somebody sits at the server's own terminal */
+	const struct chat_wire *wire;
+};
+
+struct chat_wire {
+	struct room_ops ops;
+	void (*came)(struct chat *c, struct guest *g);
+	void (*closing)(struct chat *c, struct guest *g); /* the server is; NULL: no words for it */
+};
+extern const struct chat_wire chat_lines, chat_vbnet, chat_raw;
+
+/* Pure parts of vbnet: one entry of the roster, and a message (its bytes without their newline, at most 32 more). Both return
+ * the length. */
+enum { VBNET_ENTRY = 24, VBNET_AROUND = 32 };
+size_t vbnet_entry(char out[VBNET_ENTRY], uint32_t id);
+size_t vbnet_message(char *out, uint32_t id, const char *bytes, size_t n);
+
+#endif
