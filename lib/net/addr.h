@@ -15,8 +15,8 @@ struct addr {
 	enum addr_kind kind;
 	sa_family_t family; /* AF_INET, AF_INET6, or AF_UNSPEC: either */
 	bool tls;
-	bool any;      /* a server's address without a host: every interface */
-	bool loopback; /* --local */
+	bool any;      /* a server's address without a host: every interface, */
+	bool loopback; /* ... or with --local 127.0.0.1 and ::1 instead */
 	uint16_t port;
 	int fd, fds;	   /* ADDR_FD: the first inherited descriptor, and how many (systemd may pass several) */
 	const char *ports; /* with ADDR_RANGES: the port words as given ("20-30,80"), borrowed; NULL otherwise */
@@ -33,12 +33,16 @@ struct addr_conf {
 
 enum { ADDR_SERVER = 1, ADDR_RANGES = 2 }; /* a bare PORT is fine / PORT may be a list of ranges */
 
-/* Reads one ADDRESS from the words; *used says how many it took (1 or 2). -1 with e (ERR_USAGE) that names the word and what
- * was expected. Opens nothing, asks no DNS. */
+/* Reads the one ADDRESS that the words are; *used says how many it took (1 or 2), which is all: a word too many is refused. -1
+ * with e (ERR_USAGE) that names the word and what was expected. Opens nothing, asks no DNS. */
 int addr_parse(
 	struct addr *a, const struct addr_conf *conf, unsigned flags, int argc, char *const argv[], int *used, struct err *e);
 
-bool addr_dgram(const struct addr *a);
+/* The next ports of a list such as "20-30,80,http": 1 and *first to *last; 0 at its end; -1 with e. Start with *at = a->ports; it
+ * is NULL at the end. */
+int addr_range(const char **at, const char *proto, uint16_t *first, uint16_t *last, struct err *e);
+
+bool addr_dgram(const struct addr *a); /* an inherited descriptor is asked */
 bool addr_local(const struct addr *a); /* Unix or fd */
 /* sockaddr of a Unix address. */
 socklen_t addr_unix(const struct addr *a, struct sockaddr_un *un);
