@@ -1,0 +1,196 @@
+"""What every test has at hand: `sockctl` starts the program and looks after it, `place` says where, `pair` joins it to a peer.
+
+SOCKCTL names the program (default: the one at the top of the tree), SOCKCTL_SEAM_BIN the build with the fault seam. A server
+is always asked for port 0 and waited for through --ready-fd. After each test everything that was started must end by itself
+when asked to, and no child, descriptor, thread or socket file may be left.
+"""
+import gc
+import os
+import pathlib
+import resource
+import select
+import shutil
+import signal
+import stat
+import sys
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "tools"))
+
+import wire  # noqa: E402
+from place import DATAGRAMS, STREAMS, Place, has_ipv6  # noqa: E402
+from proc import SANITIZER, Proc  # noqa: E402
+
+BINARY = os.path.abspath(os.environ.get("SOCKCTL") or TOP / "sockctl")
+MANY = ("serve", "echo", "chat")
+
+
+def pytest_configure(config):
+    if not os.access(BINARY, os.X_OK):
+        pytest.exit(f"{BINARY} is not there: run make first, or name the program in SOCKCTL", returncode=2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard > 8192:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 8192), hard))
+
+
+class Runner:
+    """Starts sockctl in all the ways tests need, and ends what a test leaves running."""
+
+    def __init__(self, folder, loop):
+        self.binary = BINARY
+        self.folder = folder
+        self.loop = ["--loop", loop] if loop else []
+        self.procs = []
+
+    def start(self, mode, *words, **how):
+        return self.program([self.binary, mode, *self.loop, *words], **how)
+
+    def program(self, argv, **how):
+        """Any program, looked after like our own."""
+        proc = Proc(argv, **how)
+        self.procs.append(proc)
+        return proc
+
+    def run(self, mode, *words, stdin=b"", **how):
+        """Start to end: the finished process. stdin is closed after the given bytes."""
+        proc = self.start(mode, *words, stdin=stdin, **how)
+        proc.wait()
+        return proc
+
+    def serve(self, mode, place, *words, pass_fds=(), **how):
+        """A server at port 0 of the place (or the words given instead of one), returned when it is ready, its port known."""
+        address = place.words() if isinstance(place, Place) else list(place)
+        reads, writes = os.pipe()
+        try:
+            proc = self.start(mode, "--ready-fd", writes, *words, *address, pass_fds=(*pass_fds, writes), **how)
+        finally:
+            os.close(writes)
+        try:
+            said = b""
+            while not said or not said.endswith(b"\n"):
+                assert select.select([reads], [], [], wire.DEADLINE)[0], f"not ready: {proc}"
+                part = os.read(reads, 64)
+                if not part:
+                    break
+                said += part
+            if not said:  # it closed the descriptor by ending
+                proc.wait()
+                raise AssertionError(f"never ready: {proc}")
+        finally:
+            os.close(reads)
+        number = said.strip().decode()
+        proc.port = int(number) if number.isdigit() else 0
+        if isinstance(place, Place):
+            place.port = proc.port
+        return proc
+
+    def connect(self, place, *words, **how):
+        return self.start("connect", *words, *place.words(), **how)
+
+    def clean_up(self):
+        """Peers go first, then every program must end when told to."""
+        wire.close_all()
+        wrong = []
+        for proc in self.procs:
+            try:
+                if proc.code is None and proc.alive():
+                    ours = proc.argv[0] == self.binary
+                    many = ours and len(proc.argv) > 1 and proc.argv[1] in MANY
+                    proc.signal(signal.SIGTERM)
+                    proc.wait()
+                    if ours and proc.code != (0 if many else -signal.SIGTERM):
+                        wrong.append(f"after SIGTERM: {proc}")
+                else:
+                    proc.wait()
+                if SANITIZER.search(proc.err):
+                    wrong.append(f"sanitizer: {proc.argv}\n{proc.err.decode('utf-8', 'replace')}")
+                if proc.group_left():
+                    wrong.append(f"a child is left: {proc}")
+            except AssertionError as e:
+                wrong.append(str(e))
+            finally:
+                proc.kill()
+        return wrong
+
+
+def socket_files(folder):
+    return [str(p) for p in folder.rglob("*") if stat.S_ISSOCK(p.lstat().st_mode)]
+
+
+def descriptors():
+    gc.collect()
+    return set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+
+
+@pytest.fixture
+def sockctl(request, tmp_path):
+    loop = request.getfixturevalue("loop") if "loop" in request.fixturenames else None
+    before = descriptors()
+    runner = Runner(tmp_path, loop)
+    yield runner
+    wrong = runner.clean_up()
+    wrong += [f"socket file left: {path}" for path in socket_files(tmp_path)]
+    left = descriptors() - before
+    wrong += [f"our descriptor left: {os.readlink('/proc/self/fd/' + n)}" for n in left if os.path.exists("/proc/self/fd/" + n)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture(params=["select", "epoll"])
+def loop(request):
+    """Ask for it (usefixtures) to run a test under both backends of the loop."""
+    if request.param == "epoll" and not sys.platform.startswith("linux"):
+        pytest.skip("epoll is Linux's")
+    return request.param
+
+
+def make_place(kind, folder):
+    if kind.endswith("6") and not has_ipv6():
+        pytest.skip("no IPv6 here")
+    return Place(kind, folder)
+
+
+@pytest.fixture(params=STREAMS)
+def place(request, tmp_path):
+    return make_place(request.param, tmp_path)
+
+
+@pytest.fixture(params=DATAGRAMS)
+def dgram(request, tmp_path):
+    return make_place(request.param, tmp_path)
+
+
+@pytest.fixture
+def tcp(tmp_path):
+    """The one place for what does not depend on the transport."""
+    return Place("tcp4", tmp_path)
+
+
+@pytest.fixture
+def pair(sockctl):
+    """pair(role, place, words…): sockctl in that role, joined to a socket of ours: (program, socket)."""
+
+    def make(role, place, *words, rcvbuf=None, **how):
+        if role == "connect":
+            listener = place.listen(rcvbuf=rcvbuf)
+            proc = sockctl.connect(place, *words, **how)
+            return proc, wire.accept(listener)
+        proc = sockctl.serve(role, place, *words, **how)
+        return proc, place.dial(rcvbuf=rcvbuf)
+
+    return make
+
+
+@pytest.fixture
+def need():
+    """need("ncat"): the path of a peer program, or the test is skipped by its name."""
+
+    def find(name):
+        path = shutil.which(name)
+        if not path:
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return find
+

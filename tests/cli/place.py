@@ -1,0 +1,86 @@
+"""Where a server listens. Hides what differs among transports, so that one test body serves all of them."""
+import socket
+
+from wire import keep, keep_file
+
+STREAMS = ("tcp4", "tcp6", "unix")
+DATAGRAMS = ("udp4", "udp6", "unix-dgram")
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+class Place:
+    def __init__(self, kind, folder):
+        self.kind = kind
+        self.folder = folder
+        self.dgram = kind in DATAGRAMS
+        self.unix = kind.startswith("unix")
+        self.path = str(folder / "s") if self.unix else None
+        self.port = 0
+        self.family = socket.AF_UNIX if self.unix else socket.AF_INET6 if kind.endswith("6") else socket.AF_INET
+        self.type = socket.SOCK_DGRAM if self.dgram else socket.SOCK_STREAM
+        self.host = None if self.unix else "::1" if kind.endswith("6") else "127.0.0.1"
+        self._clients = 0
+
+    def words(self):
+        """The address for sockctl: with port 0 as long as nobody listens."""
+        if self.unix:
+            return [f"{self.kind}:{self.path}"]
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return [f"{self.kind[:3]}://{host}:{self.port}"]
+
+    def shown(self):
+        """As error messages name it."""
+        if self.unix:
+            return self.path
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def _at(self):
+        return self.path if self.unix else (self.host, self.port)
+
+    def bind(self, rcvbuf=None):
+        """A bound socket that does not listen yet: the port is ours, and connecting to it is refused."""
+        sock = keep(socket.socket(self.family, self.type))
+        if rcvbuf:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        sock.bind(self._at())
+        if self.unix:
+            keep_file(self.path)
+        else:
+            self.port = sock.getsockname()[1]
+        return sock
+
+    def listen(self, backlog=16, rcvbuf=None):
+        """Our own server (bound only, for datagrams)."""
+        sock = self.bind(rcvbuf)
+        if not self.dgram:
+            sock.listen(backlog)
+        return sock
+
+    def dial(self, rcvbuf=None, source=None):
+        """Our own client of a sockctl server."""
+        sock = keep(socket.socket(self.family, self.type))
+        if rcvbuf:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        if self.kind == "unix-dgram":  # without a name of its own it gets no answer
+            self._clients += 1
+            own = str(self.folder / f"c{self._clients}")
+            sock.bind(own)
+            keep_file(own)
+        if source:
+            sock.bind((source, 0))
+        sock.connect(self._at())
+        return sock
+
+    def deaf(self):
+        """A UDP port that is surely taken and surely refuses us: its socket is connected to itself alone."""
+        sock = self.bind()
+        sock.connect(sock.getsockname())
+        return sock
