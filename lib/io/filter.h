@@ -5,9 +5,10 @@
 
 #include "io/stream.h"
 
-/* Converts from in to out: returns the bytes put out, sets *used. Never needs more than FILTER_GROWTH times the input; `state`
- * are bits of its own that start at 0. last: the stream ends here, nothing may be kept back. */
-enum { FILTER_GROWTH = 5 };
+/* Converts from in to out: returns the bytes put out, sets *used. Stops when less than FILTER_SPARE bytes of room are left;
+ * takes all of n where there is room for FILTER_GROWTH * n + FILTER_SPARE. `state` are bits of its own that start at 0. last:
+ * the stream ends here; with all of the input used, nothing is kept back. */
+enum { FILTER_GROWTH = 4, FILTER_SPARE = 16 };
 typedef size_t filter_fn(
 	uint64_t *state, const unsigned char *in, size_t n, size_t *used, unsigned char *out, size_t cap, bool last);
 
