@@ -24,7 +24,7 @@ struct listen_conf {
 struct server_opts {
 	bool one;	       /* listen: the first to pass closes the listeners; its failure is the run's */
 	uint32_t max;	       /* 0: what --max says */
-	const char *full_text; /* NULL: what --full-message says, else "server full\n"; sent as it is */
+	const char *full_text; /* sent as it is; NULL: what --full-message says, and a newline */
 };
 
 struct server;
@@ -34,7 +34,10 @@ struct server *server_open(const struct env *env, const struct addr *a, const st
 int server_run(struct server *server, struct err *e); /* turns the loop to its end: 0, or -1 with e */
 void server_close(struct server *takes);
 
-/* Descriptors that a server with this conf may hold: clients and 32 of its own. */
+/* The whole of it, for a mode: reads the address from env's words, opens, runs, closes. */
+int server_main(const struct env *env, const struct service *service, const struct server_opts *opts, struct err *e);
+
+/* Descriptors that a server with this conf may hold: clients, connections that linger, and some of its own. */
 size_t server_descriptors(const struct conf *conf, uint32_t max);
 /* Raises RLIMIT_NOFILE's soft limit to what a run needs; -1 with e (ERR_USAGE), naming both numbers, when the hard limit is too
  * low. */

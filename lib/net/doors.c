@@ -1,0 +1,328 @@
+/* Who comes in: accepting from stream listeners, new peers of datagram sockets, and what is done about those who may not.
+ *
+ * A door is watched exactly while somebody might be let in by it: not when the server is closed for good, not while accepting
+ * fails for want of descriptors or memory, not while `listen -k` has its client, not while --when-full queue has no place. So
+ * state is never stored twice: doors_update looks, and whoever changes one of the reasons calls it. */
+#include "net/server_parts.h"
+
+#include "base/sys.h"
+#include "io/fdstream.h"
+#include "net/sockopt.h"
+#include "net/stack.h"
+
+#include <string.h>
+
+enum {
+	TURN_ACCEPTS = 64,
+	PAUSE_MS = 1000,
+	NOTICE_MS = 2000,
+	QUEUE_SNDBUF = 256 * 1024 /* loopback alone takes 4 MiB of its own accord */
+};
+enum { FULL_AUTO, FULL_NOTICE, FULL_CLOSE, FULL_QUEUE };
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+static bool taken(const struct server *s) /* listen -k: one after the other */
+{
+	return s->opts.one && s->keep_open && s->hub->all.left > 0;
+}
+
+static bool queued(const struct server *s)
+{
+	uint32_t max = admit_max(s->admit);
+	return s->conf->when_full == FULL_QUEUE && max != 0 && admit_active(s->admit) >= max;
+}
+
+static void pause_doors(struct server *s, int sys)
+{
+	s->paused = true;
+	loop_timer(s->env->loop, &s->pause, loop_now(s->env->loop) + PAUSE_MS);
+	if (!s->told)
+		event(s->env->events, EV_PAUSE, 0, EV_TEXT("reason", strerror(sys)));
+	s->told = true;
+	doors_update(s);
+}
+
+void doors_update(struct server *s)
+{
+	bool open = !s->closed && !s->paused && !taken(s) && !queued(s);
+	for (unsigned i = 0; i < s->doors_n; i++) {
+		struct door *d = &s->doors[i];
+		if (d->udp == NULL && d->l->fd >= 0 && loop_watch(s->env->loop, &d->watch, open ? LOOP_IN : 0) != 0 && !s->paused)
+			pause_doors(s, errno);
+	}
+}
+
+void doors_resume(struct server *s)
+{
+	if (s->closed)
+		return;
+	s->paused = false;
+	loop_timer(s->env->loop, &s->pause, NEVER);
+	doors_update(s);
+}
+
+static void pause_over(void *arg)
+{
+	doors_resume(arg);
+}
+
+/* Turning away */
+
+static void told_away(struct server *s, const struct sa *peer, enum verdict v)
+{
+	char text[SA_TEXT];
+	event(s->env->events, EV_REJECT, 0, EV_TEXT("peer", sa_text(peer, text)), EV_TEXT("reason", verdict_name(v)));
+}
+
+static bool wants_notice(const struct server *s)
+{
+	return s->conf->when_full == FULL_NOTICE ||
+	       (s->conf->when_full == FULL_AUTO && (s->hub->service->needs & NOTICE_FULL) != 0);
+}
+
+/* One who has written already is to read the notice, too: a plain close would reset it away. */
+static void say_full(struct server *s, int fd)
+{
+	const char *text = s->opts.full_text, *own = s->conf->full_message;
+	struct iovec v[2] = { { (void *)(uintptr_t)(text != NULL ? text : own), 0 },
+		{ (void *)(uintptr_t) "\n", text != NULL ? 0 : 1 } };
+	v[0].iov_len = strlen(v[0].iov_base);
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
+	bool sent = sys_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL, false) > 0;
+	bool room = linger_count(s->env->linger) < LINGER_MOST;
+	struct stream *stream = sent && room ? fdstream_socket(fd, false) : NULL;
+	if (stream != NULL)
+		linger_take(s->env->linger, stream, loop_now(s->env->loop) + NOTICE_MS);
+	else if (!sent || !room)
+		sys_close(fd); /* in a flood nobody costs an allocation */
+}
+
+static void turn_away(struct server *s, int fd, const struct sa *peer, enum verdict v)
+{
+	told_away(s, peer, v);
+	if (v == ADMIT_FULL && wants_notice(s))
+		say_full(s, fd);
+	else
+		sys_close(fd);
+}
+
+/* A setup that has not passed yet gives way to a newcomer, the oldest first: silence must not fill the house. */
+static enum verdict ask(struct server *s, const struct sa *peer)
+{
+	char text[SA_TEXT];
+	int64_t now = loop_now(s->env->loop);
+	event(s->env->events, EV_REQUEST, 0, EV_TEXT("peer", sa_text(peer, text)));
+	enum verdict v = admit_ask(s->admit, peer, now);
+	if (v == ADMIT_FULL && pending_drop_oldest(&s->pending))
+		v = admit_ask(s->admit, peer, now);
+	return v;
+}
+
+/* Streams */
+
+static int dress(const struct server *s, int fd, sa_family_t family, struct err *e)
+{
+	const struct conf *conf = s->env->conf;
+	enum addr_kind kind = family == AF_UNIX ? ADDR_UNIX : ADDR_TCP;
+	int bytes = QUEUE_SNDBUF;
+	if ((s->hub->service->needs & CAP_SNDBUF) && !sockopt_has(conf, "sndbuf"))
+		sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	return sockopt_apply(conf, fd, kind, family, SOCKOPT_OPEN, e);
+}
+
+static void let_in(struct door *d, int fd, struct newcomer *who)
+{
+	struct server *s = d->server;
+	struct err e = { 0 };
+	struct stream *top = NULL;
+	if (dress(s, fd, (sa_family_t)d->l->local.family, &e) != 0)
+		sys_close(fd);
+	else if ((top = fdstream_socket(fd, false)) == NULL)
+		err_set(&e, ERR_LOCAL, ENOMEM, "accept");
+	else if (stack_build(&top, ROLE_ACCEPT, s->env, who->id, &e) == 0) {
+		pending_start(&s->pending, top, who);
+		return;
+	}
+	stream_close(top, CLOSE_PLAIN);
+	server_lost(s, who, &e);
+}
+
+/* Errors of the one who came, or of its network: the next one may be well. */
+static bool passes(int sys)
+{
+	static const int all[] = { EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH,
+		ENETUNREACH, ETIMEDOUT };
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (sys == all[i])
+			return true;
+	return false;
+}
+
+/* True: go on. Whatever is no passing error of one connection pauses, so that nothing ever spins. */
+static bool accept_failed(struct server *s, int sys)
+{
+	if (passes(sys))
+		return true;
+	if (sys != EAGAIN && sys != EWOULDBLOCK) {
+		pause_doors(s, sys);
+		return false;
+	}
+	if (s->told)
+		event(s->env->events, EV_RESUME, 0, EV_TEXT("reason", "clients are accepted again"));
+	s->told = false;
+	return false;
+}
+
+/* An inherited listener may be a blocking one, and somebody else may have taken who was there. */
+static bool somebody_there(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	return sys_poll(&p, 1, 0) > 0;
+}
+
+static bool accept_one(struct door *d)
+{
+	struct server *s = d->server;
+	if (d->l->inherited && !somebody_there(d->l->fd))
+		return false;
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof ss;
+	int fd = sys_accept(d->l->fd, (struct sockaddr *)&ss, &len);
+	if (fd < 0)
+		return accept_failed(s, errno);
+	struct newcomer who = { .door = d, .local = d->l->local };
+	sa_from(&who.peer, (struct sockaddr *)&ss, len);
+	if (d->l->local.family == AF_UNIX)
+		who.peer.family = AF_UNIX;
+	enum verdict v = ask(s, &who.peer);
+	if (v != ADMIT_YES) {
+		turn_away(s, fd, &who.peer, v);
+		return true;
+	}
+	who.id = ++s->last_id;
+	if (sa_any(&who.local))
+		sa_of(&who.local, fd, false);
+	let_in(d, fd, &who);
+	return true;
+}
+
+static void accept_some(void *arg, unsigned ready)
+{
+	(void)ready;
+	struct door *d = arg;
+	for (int i = 0; i < TURN_ACCEPTS && d->watch.want != 0 && accept_one(d); i++)
+		doors_update(d->server);
+}
+
+/* Datagrams */
+
+/* In a full house whoever has sent but one datagram, and came first, makes room: forged senders never send a second one. */
+static bool evict(struct server *s)
+{
+	struct session *i = s->hub->all.first;
+	while (i != NULL && (i->ended || i->tally.reads > 1))
+		i = i->next;
+	if (i == NULL)
+		return false;
+	admit_leave(s->admit, &i->peer);
+	i->uncounted = true;
+	session_end(i, END_KICK, CLOSE_PLAIN, NULL);
+	return true;
+}
+
+static int new_peer(void *arg, struct stream *top, const struct sa *peer, const struct sa *local)
+{
+	struct door *d = arg;
+	struct server *s = d->server;
+	if (s->closed || taken(s))
+		return -1;
+	enum verdict v = ask(s, peer);
+	if (v == ADMIT_FULL && evict(s))
+		v = admit_ask(s->admit, peer, loop_now(s->env->loop));
+	if (v != ADMIT_YES) {
+		told_away(s, peer, v);
+		return -1;
+	}
+	struct newcomer who = { .id = ++s->last_id, .door = d, .peer = *peer, .local = *local };
+	struct err e = { 0 };
+	if (stack_build(&top, ROLE_ACCEPT, s->env, who.id, &e) == 0) {
+		pending_start(&s->pending, top, &who);
+		return 0;
+	}
+	stream_close(top, CLOSE_PLAIN);
+	server_lost(s, &who, &e);
+	return 0;
+}
+
+/* All of them */
+
+int doors_open(struct server *s, struct err *e)
+{
+	bool guard = (s->hub->service->needs & GUARD_UDP) != 0;
+	s->pause = (struct timer){ .fn = pause_over, .arg = s };
+	for (unsigned i = 0; i < s->listeners.n; i++) {
+		struct listener *l = &s->listeners.v[i];
+		struct door *d = &s->doors[s->doors_n++];
+		*d = (struct door){ .server = s, .l = l };
+		d->watch = (struct watch){ .fd = l->fd, .fn = accept_some, .arg = d };
+		if (!l->dgram && loop_watch(s->env->loop, &d->watch, LOOP_IN) != 0)
+			return err_set(e, ERR_LISTEN, errno, "watch the listening socket");
+		if (!l->dgram)
+			continue;
+		d->udp = udp_open(s->env, l->fd, (sa_family_t)l->local.family, &l->local, guard, new_peer, d, e);
+		if (d->udp == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static void close_door(struct server *s, struct door *d)
+{
+	loop_watch(s->env->loop, &d->watch, 0);
+	udp_close(d->udp);
+	d->udp = NULL;
+}
+
+void doors_shut(struct server *s)
+{
+	bool datagrams = false;
+	s->closed = true;
+	loop_timer(s->env->loop, &s->pause, NEVER);
+	for (unsigned i = 0; i < s->doors_n; i++) {
+		struct door *d = &s->doors[i];
+		if (d->udp == NULL)
+			close_door(s, d);
+		else
+			udp_no_more(d->udp);
+		datagrams |= d->udp != NULL;
+	}
+	if (!datagrams)
+		listeners_close(&s->listeners);
+}
+
+void doors_keep_only(struct server *s, struct door *d, struct stream *top)
+{
+	for (unsigned i = 0; i < s->doors_n; i++) {
+		struct door *other = &s->doors[i];
+		if (other == d || other->udp == NULL)
+			continue;
+		close_door(s, other);
+		sys_close(other->l->fd);
+		other->l->fd = -1;
+	}
+	if (d->udp != NULL && !d->l->inherited)
+		udp_only(d->udp, top);
+	doors_shut(s);
+}
+
+void doors_close(struct server *s)
+{
+	s->closed = true;
+	loop_timer(s->env->loop, &s->pause, NEVER);
+	for (unsigned i = 0; i < s->doors_n; i++)
+		close_door(s, &s->doors[i]);
+	listeners_close(&s->listeners);
+}

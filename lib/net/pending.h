@@ -1,0 +1,38 @@
+/* Setups in progress: accepted connections whose layers have something to do before the first byte of payload (a handshake, a
+ * header). They are no sessions yet. Each has one deadline for all of its layers, and none waits for another. */
+#ifndef NET_PENDING_H
+#define NET_PENDING_H
+
+#include "io/stream.h"
+#include "net/env.h"
+#include "net/sa.h"
+
+enum { PENDING_MS = 10000 };
+
+struct door;
+struct newcomer { /* who was admitted, and where */
+	uint32_t id;
+	struct door *door;
+	struct sa peer, local;
+};
+
+struct pending_ops {
+	void (*passed)(void *arg, struct stream *gives, const struct newcomer *who);
+	void (*failed)(void *arg, const struct newcomer *who, const struct why *why); /* its stream is closed */
+};
+
+struct pending;
+struct pendings {
+	const struct env *env;
+	const struct pending_ops *ops;
+	void *arg;
+	struct pending *first, *last; /* oldest first */
+	unsigned count;
+};
+
+/* Takes the stream. One of the two callbacks comes, once: before this returns when nothing has to be waited for. */
+void pending_start(struct pendings *all, struct stream *takes, const struct newcomer *who);
+bool pending_drop_oldest(struct pendings *all); /* false: there is none */
+void pendings_close(struct pendings *all);	/* every one fails */
+
+#endif

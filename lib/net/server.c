@@ -1,0 +1,238 @@
+/* A serving run from start to end: everything that may fail is prepared in an order in which nothing has to be taken back in
+ * public (lists and files first, then sockets, then the word that we listen); then the loop turns, and connections become
+ * sessions.
+ *
+ * The way of a connection: door (doors.c), verdict, number, layers, setup (pending.c), session. What stands at its end is counted
+ * here; whether that ends the run is server_end.c's to say. */
+#include "net/server_parts.h"
+
+#include "base/mem.h"
+#include "net/sockopt.h"
+
+#include <errno.h>
+
+static const struct opt server_rows[] = {
+	{ .name = "count",
+		.kind = OPT_INT,
+		.off = offsetof(struct server_conf, count),
+		.arg = "N",
+		.help = "end after N clients have come and gone",
+		.man = "Takes no more clients after the Nth and ends when the last has gone. Those that were turned away do not "
+		       "count." },
+	{ .name = "when-full",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct server_conf, when_full),
+		.arg = "auto|notice|close|queue",
+		.def = "auto",
+		.help = "what a client over --max gets",
+		.man = "What a client over --max gets: notice is a line that says so and a close, close is only that, and with "
+		       "queue "
+		       "it waits until somebody leaves. auto is notice for chat and the console, close for others. Over UDP "
+		       "nothing "
+		       "is sent, and in a full house the oldest peer that has sent but one datagram makes room." },
+	{ .name = "full-message",
+		.kind = OPT_TEXT,
+		.off = offsetof(struct server_conf, full_message),
+		.arg = "TEXT",
+		.def = "server full",
+		.help = "the line for clients over --max",
+		.man = "The line that --when-full notice sends. A newline is added." },
+	{ .name = "drain",
+		.kind = OPT_MS,
+		.off = offsetof(struct server_conf, drain_ms),
+		.arg = "TIME",
+		.def = "5s",
+		.help = "how long clients may finish after a signal",
+		.man = "After SIGTERM, SIGINT or SIGHUP nobody else comes in and the clients may finish within TIME. Those that "
+		       "have "
+		       "not are cut, and the exit status is 7. A second signal cuts at once." },
+	{ .name = "strict",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct server_conf, strict),
+		.help = "one client's failure is the run's",
+		.man = "A failure of one client, which is otherwise only reported, also decides the exit status." },
+	{ 0 },
+};
+const struct opt_group server_opts = { .title = "Serving", .size = sizeof(struct server_conf), .rows = server_rows };
+
+static const struct opt listen_rows[] = {
+	{ .name = "keep-open",
+		.ch = 'k',
+		.kind = OPT_FLAG,
+		.off = offsetof(struct listen_conf, keep_open),
+		.help = "serve the next client after the first has gone",
+		.man = "Keeps the listening socket open and serves the next client when one has gone. Standard input goes to the "
+		       "first; standard output stays open." },
+	{ 0 },
+};
+const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(struct listen_conf), .rows = listen_rows };
+
+/* From pending to session */
+
+void server_lost(struct server *s, const struct newcomer *who, const struct err *e)
+{
+	char text[SA_TEXT];
+	admit_leave(s->admit, &who->peer);
+	event(s->env->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", e->what));
+	doors_resume(s);
+	server_look(s);
+}
+
+static void setup_failed(void *arg, const struct newcomer *who, const struct why *why)
+{
+	struct server *s = arg;
+	struct err e;
+	err_set(&e, why->cls, why->sys, "%s", why->text);
+	if (s->conf->strict && !s->closed)
+		env_fail(s->env, &e);
+	server_lost(s, who, &e);
+}
+
+/* listen: the first to pass has won. The door closes before its service says a word, so that whoever comes later is refused. */
+static void first_passed(struct server *s, struct stream *top, struct door *d)
+{
+	if (!s->keep_open)
+		doors_keep_only(s, d, top);
+	pendings_close(&s->pending);
+}
+
+static void setup_passed(void *arg, struct stream *top, const struct newcomer *who)
+{
+	struct server *s = arg;
+	struct err e = { 0 };
+	if (s->opts.one)
+		first_passed(s, top, who->door);
+	if (session_open(s->hub, top, who->id, false, &who->peer, &who->local, &e) != 0) {
+		if (s->opts.one || s->conf->strict)
+			env_fail(s->env, &e);
+		server_lost(s, who, &e);
+		return;
+	}
+	if (++s->opened == s->conf->count)
+		server_no_more(s);
+	doors_update(s);
+}
+
+const struct pending_ops server_pending = { .passed = setup_passed, .failed = setup_failed };
+
+static void session_gone(void *arg, struct session *i)
+{
+	struct server *s = arg;
+	bool always = i->why.cls == ERR_MISMATCH || i->why.cls == ERR_BUG;
+	if (i->why.cls != ERR_OK && (always || s->opts.one || s->conf->strict)) {
+		struct err e;
+		session_words(i, &e);
+		env_fail(s->env, &e);
+	}
+	if (!i->uncounted)
+		admit_leave(s->admit, &i->peer);
+	doors_resume(s);
+	server_look(s);
+}
+
+static void finish(void *arg)
+{
+	server_no_more(arg);
+}
+
+/* Start and end */
+
+/* Over UDP whoever can send to us can claim any address, and in a room everybody hears what anybody says. */
+static void warn_of_forgery(const struct server *s)
+{
+	const struct admit_conf *admit = conf_get(s->env->conf, &admit_opts);
+	bool room = (s->hub->service->needs & NOTICE_FULL) != 0, far = false;
+	for (unsigned i = 0; i < s->listeners.n; i++) {
+		const struct listener *l = &s->listeners.v[i];
+		far |= l->dgram && l->local.family != AF_UNIX && !sa_loopback(&l->local);
+	}
+	if (room && far && admit->allow.n == 0)
+		event(s->env->events, EV_WARN, 0,
+			EV_TEXT("text", "over UDP anybody can join with a forged address; consider --allow or --local"));
+}
+
+static void join_hub(struct server *s)
+{
+	s->hub->server = !s->opts.one;
+	s->hub->keep_open = s->keep_open;
+	s->hub->gone = session_gone;
+	s->hub->gone_arg = s;
+	s->hub->finish = finish;
+	s->hub->finish_arg = s;
+}
+
+static int prepare(struct server *s, const struct service *service, struct err *e)
+{
+	const struct env *env = s->env;
+	int backlog = sockopt_backlog(env->conf, s->opts.one ? 1 : SOMAXCONN);
+	if ((s->admit = admit_open(env, s->opts.max, e)) == NULL)
+		return -1;
+	if ((s->ready = ready_open(env, (service->needs & OWNS_STDOUT) != 0, e)) == NULL)
+		return -1;
+	if ((s->hub = hub_open(env, service, e)) == NULL)
+		return -1;
+	join_hub(s);
+	if (server_watch_ends(s, e) != 0 || listeners_open(&s->listeners, env, &s->addr, backlog, e) != 0)
+		return -1;
+	if (doors_open(s, e) != 0)
+		return -1;
+	warn_of_forgery(s);
+	return ready_tell(s->ready, &s->listeners, &s->addr, e);
+}
+
+struct server *server_open(
+	const struct env *env, const struct addr *a, const struct service *service, const struct server_opts *opts, struct err *e)
+{
+	const struct listen_conf *listening = conf_get(env->conf, &listen_opts);
+	struct server *s = mem_new(sizeof *s);
+	if (s == NULL) {
+		err_set(e, ERR_LOCAL, ENOMEM, "start the server");
+		return NULL;
+	}
+	s->env = env;
+	s->conf = conf_get(env->conf, &server_opts);
+	s->opts = *opts;
+	s->keep_open = opts->one && listening->keep_open;
+	s->addr = *a;
+	s->pending = (struct pendings){ .env = env, .ops = &server_pending, .arg = s };
+	if (prepare(s, service, e) == 0)
+		return s;
+	server_close(s);
+	return NULL;
+}
+
+int server_run(struct server *s, struct err *e)
+{
+	return loop_run(s->env->loop, e);
+}
+
+void server_close(struct server *s)
+{
+	if (s == NULL)
+		return;
+	s->closed = s->over = true; /* leaving clients open no door any more */
+	pendings_close(&s->pending);
+	hub_close(s->hub);
+	s->hub = NULL;
+	doors_close(s);
+	server_forget_ends(s);
+	ready_close(s->ready);
+	admit_close(s->admit);
+	mem_free(s);
+}
+
+int server_main(const struct env *env, const struct service *service, const struct server_opts *opts, struct err *e)
+{
+	struct addr a;
+	int used = 0;
+	if (addr_parse(&a, conf_get(env->conf, &addr_opts), ADDR_SERVER, env->argc, env->argv, &used, e) != 0)
+		return -1;
+	if (used < env->argc)
+		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after the address", env->argv[used]);
+	struct server *s = server_open(env, &a, service, opts, e);
+	if (s == NULL)
+		return -1;
+	int rc = server_run(s, e);
+	server_close(s);
+	return rc;
+}

@@ -1,0 +1,115 @@
+/* Why a serving run ends, and how: first nobody else comes in, then the clients may finish, then the connections that linger
+ * are closed well, then the loop stops. A signal and --lifetime hurry the clients: they are asked to finish within --drain and
+ * cut after it. A second signal cuts at once. */
+#include "net/server_parts.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+static const struct {
+	int signo;
+	const char *name;
+} ending[] = { { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" }, { SIGHUP, "SIGHUP" } };
+enum { ENDING = sizeof ending / sizeof ending[0] };
+
+static void stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+void server_look(struct server *s)
+{
+	if (s->over || !s->closed || s->hub->all.left > 0 || s->pending.count > 0)
+		return;
+	s->over = true;
+	linger_when_empty(s->env->linger, stop, s->env->loop);
+}
+
+void server_no_more(struct server *s)
+{
+	doors_shut(s);
+	pendings_close(&s->pending);
+	server_look(s);
+}
+
+static void cut(struct server *s, enum session_end by, const char *reason)
+{
+	uint32_t n = s->hub->all.count;
+	for (struct session *i = s->hub->all.first; i != NULL; i = i->next)
+		session_end(i, by, CLOSE_RST, NULL);
+	if (n > 0) {
+		struct err e;
+		err_set(&e, ERR_LOST, 0, "%s: %lu client%s cut", reason, (unsigned long)n, n == 1 ? "" : "s");
+		env_fail(s->env, &e);
+	}
+	loop_stop(s->env->loop);
+}
+
+static void drain(struct server *s, const char *reason)
+{
+	int64_t ms = s->conf->drain_ms;
+	s->draining = true;
+	event(s->env->events, EV_DRAIN, 0, EV_TEXT("signal", reason), EV_NUM("active", s->hub->all.count),
+		EV_NUM("deadline_ms", ms));
+	admit_drain(s->admit);
+	hub_drain(s->hub);
+	loop_timer(s->env->loop, &s->deadline, loop_now(s->env->loop) + ms);
+	server_no_more(s);
+}
+
+static void signalled(void *arg, int signo)
+{
+	struct server *s = arg;
+	const char *name = "signal";
+	for (size_t i = 0; i < ENDING; i++)
+		if (ending[i].signo == signo)
+			name = ending[i].name;
+	if (!s->draining) {
+		drain(s, name);
+		return;
+	}
+	char reason[32];
+	snprintf(reason, sizeof reason, "second signal, %s", name);
+	cut(s, END_SIGNAL, reason);
+}
+
+static void drained(void *arg)
+{
+	cut(arg, END_DRAIN, "drain deadline");
+}
+
+static void lived(void *arg)
+{
+	struct server *s = arg;
+	struct err e;
+	const struct clock_conf *clocks = conf_get(s->env->conf, &clock_opts);
+	err_set(&e, ERR_TIMEOUT, 0, "--lifetime: %g seconds are over", (double)clocks->lifetime_ms / 1000);
+	env_fail(s->env, &e);
+	if (!s->draining)
+		drain(s, "lifetime");
+}
+
+int server_watch_ends(struct server *s, struct err *e)
+{
+	const struct clock_conf *clocks = conf_get(s->env->conf, &clock_opts);
+	struct loop *loop = s->env->loop;
+	s->deadline = (struct timer){ .fn = drained, .arg = s };
+	s->lifetime = (struct timer){ .fn = lived, .arg = s };
+	if (clocks->lifetime_ms > 0)
+		loop_timer(loop, &s->lifetime, loop_now(loop) + clocks->lifetime_ms);
+	if (s->opts.one)
+		return env_die_on_signals(s->env, e);
+	for (size_t i = 0; i < ENDING; i++)
+		if (loop_signal(loop, ending[i].signo, signalled, s, e) != 0)
+			return -1;
+	return 0;
+}
+
+void server_forget_ends(struct server *s)
+{
+	struct loop *loop = s->env->loop;
+	loop_timer(loop, &s->deadline, NEVER);
+	loop_timer(loop, &s->lifetime, NEVER);
+	for (size_t i = 0; i < ENDING && !s->opts.one; i++)
+		loop_signal(loop, ending[i].signo, NULL, NULL, NULL);
+}

@@ -1,0 +1,61 @@
+/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how) and server_end.c (why it ends)
+ * share. Nobody else includes this. */
+#ifndef NET_SERVER_PARTS_H
+#define NET_SERVER_PARTS_H
+
+#include "net/admit.h"
+#include "net/listener.h"
+#include "net/pending.h"
+#include "net/ready.h"
+#include "net/server.h"
+#include "net/udp.h"
+
+struct door { /* one listening socket */
+	struct server *server;
+	struct listener *l;
+	struct watch watch; /* of a stream listener */
+	struct udp *udp;    /* of a datagram socket */
+};
+
+struct server {
+	const struct env *env;
+	const struct server_conf *conf;
+	struct server_opts opts;
+	bool keep_open;
+	struct addr addr;
+	struct hub *hub;
+	struct admit *admit;
+	struct ready *ready;
+	struct listeners listeners;
+	struct door doors[LISTENER_MOST];
+	unsigned doors_n;
+	struct pendings pending;
+	uint32_t last_id;
+	int64_t opened;
+
+	bool closed; /* nobody else comes in, for good */
+	bool draining, over;
+	bool paused, told; /* accepting failed for want of something: when it is tried again, and whether it was said */
+	struct timer pause, deadline, lifetime;
+};
+
+/* server.c */
+extern const struct pending_ops server_pending;
+/* An admitted one that did not become a session: gives its place back, says so. */
+void server_lost(struct server *s, const struct newcomer *who, const struct err *e);
+
+/* doors.c */
+int doors_open(struct server *s, struct err *e);
+void doors_update(struct server *s); /* watches those that may be accepted from now */
+void doors_resume(struct server *s); /* somebody has left: accepting may work again */
+void doors_shut(struct server *s);   /* for good; datagram sockets stay for the peers they have */
+void doors_keep_only(struct server *s, struct door *d, struct stream *top); /* shut, all but one peer of d */
+void doors_close(struct server *s);
+
+/* server_end.c */
+int server_watch_ends(struct server *s, struct err *e); /* signals and --lifetime */
+void server_forget_ends(struct server *s);
+void server_no_more(struct server *s); /* nobody else; ends when the last has gone */
+void server_look(struct server *s);    /* is it over? */
+
+#endif

@@ -1,0 +1,41 @@
+/* sockctl echo: sends everything back. */
+#include "modes/mode.h"
+
+#include "io/loop.h"
+#include "net/addr.h"
+#include "net/admit.h"
+#include "net/listener.h"
+#include "net/ready.h"
+#include "net/server.h"
+#include "net/sockopt.h"
+#include "net/udp.h"
+#include "services/service.h"
+
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &ready_opts, &admit_opts, &server_opts, &clock_opts,
+	&udp_opts, &sockopt_opts, &loop_opts, NULL };
+
+static size_t descriptors(const struct conf *conf)
+{
+	return server_descriptors(conf, 0);
+}
+
+static int run(const struct env *env, struct err *e)
+{
+	static const struct server_opts many = { 0 };
+	return server_main(env, &service_echo, &many, e);
+}
+
+const struct mode mode_echo = {
+	.cmd = { .name = "echo",
+		.brief = "send everything back",
+		.args = "ADDRESS",
+		.man = "Serves many clients at once and sends each what it has sent. A client's half-close is answered with one "
+		       "when "
+		       "everything is back. Over UDP each datagram is answered with its copy; see --udp-rate for who is not "
+		       "answered.\n"
+		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain.",
+		.groups = groups },
+	.descriptors = descriptors,
+	.block_bytes = POOL_BLOCK_SERVER,
+	.run = run,
+};

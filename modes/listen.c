@@ -1,0 +1,47 @@
+/* sockctl listen: one client, then nobody else can come. */
+#include "modes/mode.h"
+
+#include "io/loop.h"
+#include "net/addr.h"
+#include "net/admit.h"
+#include "net/listener.h"
+#include "net/ready.h"
+#include "net/server.h"
+#include "net/sockopt.h"
+#include "net/stack.h"
+#include "net/udp.h"
+#include "services/service.h"
+
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &ready_opts, &admit_opts, &stdio_opts,
+	&source_opts, &text_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+
+static size_t descriptors(const struct conf *conf)
+{
+	return server_descriptors(conf, 0);
+}
+
+static int run(const struct env *env, struct err *e)
+{
+	static const struct server_opts one = { .one = true };
+	const struct service *service = service_pick(env->conf, &service_stdio, e);
+	return service == NULL ? -1 : server_main(env, service, &one, e);
+}
+
+const struct mode mode_listen = {
+	.cmd = { .name = "listen",
+		.brief = "wait for one client",
+		.args = "ADDRESS",
+		.man = "Waits for one client and connects it with standard input and output. As soon as the client has been let "
+		       "in "
+		       "the listening socket is closed, so whoever comes later is refused. The program ends when both directions "
+		       "have ended: end of file on standard input is passed on to the client as a half-close, the client's end "
+		       "of "
+		       "file closes standard output. A standard input that is empty from the start has nothing to say, and the "
+		       "half-close waits until the client has finished.\n"
+		       "Over UDP the first sender is the client; it is forgotten after --idle-timeout, which ends the program.\n"
+		       "SIGINT and SIGTERM end the program with the status of that signal, with or without a client.",
+		.groups = groups },
+	.descriptors = descriptors,
+	.block_bytes = POOL_BLOCK_CLIENT,
+	.run = run,
+};
