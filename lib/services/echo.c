@@ -1,0 +1,150 @@
+/* Everything comes back: bytes as bytes, a datagram as a datagram, the end as an end.
+ *
+ * Ten thousand clients are mostly idle, and an idle one costs its session and a waiter. The flow is made when something is to be
+ * read, lives on the stack while all of it goes straight back, and is kept (`busy`) only while bytes wait for a peer that
+ * sends faster than it reads, or while the end is being passed on. */
+#include "services/service.h"
+
+#include "base/mem.h"
+#include "io/flow.h"
+#include "io/waiter.h"
+
+#include <errno.h>
+
+enum { TURN_BYTES = 256 * 1024, POOL_MS = 20, STREAM_BYTES = 128 /* of a socket's stream, fdstream.c */ };
+
+struct busy {
+	struct flow flow;
+	struct task turn;
+	struct timer again; /* a block of the pool may be free then */
+	bool by_us;	    /* its end is our drain, not the peer's EOF */
+};
+
+struct echo {
+	struct waiter waiter;
+	struct busy *busy;
+};
+_Static_assert(sizeof(struct session) + sizeof(struct echo) + STREAM_BYTES <= 512, "an idle client has grown");
+
+static void echo_turn(void *arg);
+
+static void fail(struct session *s, int sys, const char *text)
+{
+	const struct why why = { ERR_LOCAL, sys, text };
+	session_end(s, END_ERROR, CLOSE_PLAIN, &why);
+}
+
+static int keep(struct session *s, const struct flow *f)
+{
+	struct busy *busy = mem_new(sizeof *busy);
+	if (busy == NULL)
+		return -1;
+	busy->flow = *f;
+	busy->turn = (struct task){ .fn = echo_turn, .arg = s };
+	busy->again = (struct timer){ .fn = echo_turn, .arg = s };
+	((struct echo *)s->mem)->busy = busy;
+	return 0;
+}
+
+static void let_go(struct session *s)
+{
+	struct echo *echo = s->mem;
+	if (echo->busy == NULL)
+		return;
+	loop_forget(s->hub->env->loop, &echo->busy->turn);
+	loop_timer(s->hub->env->loop, &echo->busy->again, NEVER);
+	flow_close(&echo->busy->flow);
+	mem_free(echo->busy);
+	echo->busy = NULL;
+}
+
+/* The whole way round, or as far as it could get. */
+static void echo_over(struct session *s, const struct flow *f)
+{
+	const struct echo *echo = s->mem;
+	bool by_us = echo->busy != NULL && echo->busy->by_us;
+	s->peer_done = !by_us;
+	if (f->failed_from || f->failed_to)
+		session_end(s, END_ERROR, CLOSE_PLAIN, &f->why);
+	else
+		session_end(s, by_us ? END_DRAIN : END_PEER, CLOSE_PLAIN, NULL);
+}
+
+static bool waits_for_peer_only(const struct flow *f)
+{
+	return f->state == FLOW_OPEN && f->ring.len == 0 && !f->empty && !f->wait_to && !f->wait_pool;
+}
+
+static void echo_turn(void *arg)
+{
+	struct session *s = arg;
+	struct echo *echo = s->mem;
+	struct loop *loop = s->hub->env->loop;
+	struct flow own, *f = echo->busy != NULL ? &echo->busy->flow : &own;
+	if (s->ended)
+		return;
+	if (f == &own)
+		flow_open(f, s->hub->env->pool, s->stream, s->stream);
+	enum flow_run run = flow_run(f, TURN_BYTES);
+	if (f->state == FLOW_HELD) {
+		flow_let_shut(f);
+		run = flow_run(f, TURN_BYTES);
+	}
+	if (run == FLOW_ENDED) {
+		echo_over(s, f);
+		return;
+	}
+	bool rd = f->wait_from, wr = f->wait_to, pool = f->wait_pool;
+	if (run != FLOW_MOVED && waits_for_peer_only(f)) {
+		let_go(s);
+	} else if (f == &own && keep(s, f) != 0) {
+		flow_close(f);
+		fail(s, ENOMEM, "echo what came from");
+		return;
+	}
+	if (run == FLOW_MOVED)
+		loop_later(loop, &echo->busy->turn);
+	if (pool)
+		loop_timer(loop, &echo->busy->again, loop_now(loop) + POOL_MS);
+	if (waiter_arm(&echo->waiter, rd, wr) != 0)
+		fail(s, errno, "wait for data from");
+}
+
+static int echo_open(struct session *s, struct err *e)
+{
+	struct echo *echo = s->mem;
+	(void)e;
+	waiter_open(&echo->waiter, s->hub->env->loop, s->stream, echo_turn, s);
+	echo_turn(s);
+	return 0;
+}
+
+/* No more is read; what was read goes back, and then the half-close. */
+static void echo_drain(struct session *s)
+{
+	struct echo *echo = s->mem;
+	struct flow f;
+	flow_open(&f, s->hub->env->pool, s->stream, s->stream);
+	if (echo->busy == NULL && keep(s, &f) != 0) {
+		fail(s, ENOMEM, "echo what came from");
+		return;
+	}
+	echo->busy->by_us = echo->busy->flow.state == FLOW_OPEN;
+	flow_finish(&echo->busy->flow);
+	loop_later(s->hub->env->loop, &echo->busy->turn);
+}
+
+static void echo_close(struct session *s)
+{
+	let_go(s);
+	waiter_close(&((struct echo *)s->mem)->waiter);
+}
+
+const struct service service_echo = {
+	.name = "echo",
+	.needs = GUARD_UDP,
+	.session_bytes = sizeof(struct echo),
+	.open = echo_open,
+	.drain = echo_drain,
+	.close = echo_close,
+};

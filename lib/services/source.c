@@ -1,0 +1,225 @@
+/* A peer without anybody at our end: a file, nothing, or zeros without end.
+ *
+ * Each is a pump whose near end is a small stream made for the connection; what the peer sends is read and dropped, so that no
+ * reset destroys what it was sent. After the file comes the half-close, then the peer has its say until its own end. */
+#include "services/service.h"
+
+#include "base/mem.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "io/fdstream.h"
+#include "io/pump.h"
+#include "net/server.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+struct source_conf {
+	const char *file;
+	bool discard, zero;
+};
+
+static const struct opt rows[] = {
+	{ .name = "file",
+		.kind = OPT_TEXT,
+		.off = offsetof(struct source_conf, file),
+		.arg = "PATH",
+		.help = "send a file to each peer",
+		.man = "Sends the file PATH over each connection, then half-closes and waits until the peer has finished. What "
+		       "the peer "
+		       "sends is dropped." },
+	{ .name = "discard",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct source_conf, discard),
+		.help = "swallow everything",
+		.man = "Reads and drops everything the peer sends, to its end." },
+	{ .name = "zero",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct source_conf, zero),
+		.help = "send zeros without end",
+		.man = "Sends zero bytes until the peer goes away, and drops what it sends. A datagram server does so only for "
+		       "peers on "
+		       "the same host: it would flood whoever a forged address names." },
+	{ 0 },
+};
+const struct opt_group source_opts = { .title = "Sources and sinks", .size = sizeof(struct source_conf), .rows = rows };
+
+struct source {
+	struct pump pump;
+	struct stream *near;
+};
+
+static const struct source_conf *conf_of(const struct conf *conf)
+{
+	return conf_get(conf, &source_opts);
+}
+
+static bool file_wanted(const struct conf *conf)
+{
+	return conf_of(conf)->file != NULL;
+}
+
+static bool discard_wanted(const struct conf *conf)
+{
+	return conf_of(conf)->discard;
+}
+
+static bool zero_wanted(const struct conf *conf)
+{
+	return conf_of(conf)->zero;
+}
+
+/* A stream of zeros. It is always ready, so it needs nothing to wait for. */
+
+static ssize_t zero_readv(struct stream *s, const struct iovec *v, int n)
+{
+	ssize_t sum = 0;
+	(void)s;
+	for (int i = 0; i < n; i++) {
+		memset(v[i].iov_base, 0, v[i].iov_len);
+		sum += (ssize_t)v[i].iov_len;
+	}
+	return sum;
+}
+
+static ssize_t zero_writev(struct stream *s, const struct iovec *v, int n)
+{
+	(void)v;
+	(void)n;
+	return stream_fail(s, ERR_BUG, EBADF, "write zeros");
+}
+
+static int zero_shut(struct stream *s)
+{
+	(void)s;
+	return 0;
+}
+
+static void zero_close(struct stream *s, enum close_how how)
+{
+	(void)how;
+	mem_free(s);
+}
+
+static struct stream *zero_stream(void)
+{
+	static const struct stream_ops ops = {
+		.name = "zero", .readv = zero_readv, .writev = zero_writev, .shut = zero_shut, .close = zero_close
+	};
+	struct stream *s = mem_new(sizeof *s);
+	if (s != NULL)
+		*s = (struct stream){ .ops = &ops, .rfd = -1, .wfd = -1 };
+	return s;
+}
+
+/* Opening must not wait for the writer of a FIFO. */
+static int open_file(const char *path, struct err *e)
+{
+	char shown[256];
+	struct stat st;
+	int fd = sys_open(path, O_RDONLY | O_NONBLOCK, 0);
+	int sys = fd < 0 ? errno : fstat(fd, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+	if (sys == 0)
+		return fd;
+	sys_close(fd);
+	text_show(shown, sizeof shown, path, strlen(path));
+	return err_set(e, ERR_USAGE, sys, "--file %s", shown);
+}
+
+/* So that a wrong name is found before anything listens; each connection opens the file for itself, with its own offset. */
+static int file_start(struct hub *hub, struct err *e)
+{
+	int fd = open_file(conf_of(hub->env->conf)->file, e);
+	sys_close(fd);
+	return fd < 0 ? -1 : 0;
+}
+
+/* The pump is over; whatever it waited for had come. */
+static void pump_over(void *arg, const struct why *why)
+{
+	struct session *s = arg;
+	const struct source *src = s->mem;
+	s->peer_done = why->cls == ERR_OK && src->pump.down.state != FLOW_OPEN;
+	if (why->cls != ERR_OK)
+		session_end(s, END_ERROR, CLOSE_PLAIN, why);
+	else
+		session_end(s, s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+}
+
+static int start_pump(struct session *s, struct stream *takes_near, struct pump_opts opts, struct err *e)
+{
+	const struct env *env = s->hub->env;
+	const struct server_conf *server = conf_get(env->conf, &server_opts);
+	struct source *src = s->mem;
+	if (takes_near == NULL)
+		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
+	src->near = takes_near;
+	opts.drop_down = true;
+	opts.settle_ms = s->hub->server ? server->drain_ms : NEVER;
+	pump_start(&src->pump, env->loop, env->pool, src->near, s->stream, &opts, pump_over, s);
+	return 0;
+}
+
+/* Over datagrams the peer's end never comes: the end of the file is the end, and who sends again gets it again. */
+static int file_open(struct session *s, struct err *e)
+{
+	static const struct fdpair_words words = { "read the file", "write the file", "close the file" };
+	int fd = open_file(conf_of(s->hub->env->conf)->file, e);
+	if (fd < 0)
+		return -1;
+	return start_pump(s, fdstream_pair(fd, -1, &words), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = 0 }, e);
+}
+
+static int discard_open(struct session *s, struct err *e)
+{
+	return start_pump(s, zero_stream(), (struct pump_opts){ .no_up = true, .reply_wait_ms = NEVER }, e);
+}
+
+static int zero_open(struct session *s, struct err *e)
+{
+	bool near_by = s->peer.family == AF_UNIX || sa_loopback(&s->peer);
+	if (s->hub->server && (s->stream->caps & ST_DGRAM) && !near_by)
+		return err_set(e, ERR_USAGE, 0, "--zero: would flood another host with datagrams");
+	return start_pump(s, zero_stream(), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = NEVER }, e);
+}
+
+/* A file that is on its way comes to its end by itself, or the server's deadline cuts it. */
+static void file_drain(struct session *s)
+{
+	(void)s;
+}
+
+static void source_close(struct session *s)
+{
+	struct source *src = s->mem;
+	pump_stop(&src->pump);
+	stream_close(src->near, CLOSE_PLAIN);
+}
+
+const struct service service_file = {
+	.name = "file",
+	.needs = GUARD_UDP,
+	.session_bytes = sizeof(struct source),
+	.wanted = file_wanted,
+	.start = file_start,
+	.open = file_open,
+	.drain = file_drain,
+	.close = source_close,
+};
+
+const struct service service_discard = {
+	.name = "discard",
+	.session_bytes = sizeof(struct source),
+	.wanted = discard_wanted,
+	.open = discard_open,
+	.close = source_close,
+};
+
+const struct service service_zero = {
+	.name = "zero",
+	.needs = GUARD_UDP,
+	.session_bytes = sizeof(struct source),
+	.wanted = zero_wanted,
+	.open = zero_open,
+	.close = source_close,
+};

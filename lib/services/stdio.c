@@ -1,0 +1,233 @@
+/* Our end is a person or a pipe: stdin goes to the peer, what the peer sends to stdout.
+ *
+ * One pump per connection does the work; this file turns options and what stdin and stdout are into pump_opts. Both are opened
+ * before any socket and belong to the run, so that `listen -k` and a client that dials again can use them for the next
+ * connection. stdin goes to the first client of `listen -k` only: what it would send to a later one nobody can know. */
+#include "services/service.h"
+
+#include "io/filter.h"
+#include "io/pump.h"
+#include "io/stdfd.h"
+#include "net/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { END_AUTO, END_BOTH, END_PEER_ENDS };
+enum { HALF_CLOSE_AUTO, HALF_CLOSE_YES, HALF_CLOSE_NO };
+
+static const struct opt rows[] = {
+	{ .name = "end",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct stdio_conf, end),
+		.arg = "auto|both|peer",
+		.def = "auto",
+		.help = "end when both directions have ended, or the peer's",
+		.man = "When the connection is over. both: when stdin has ended and the peer has finished. peer: as soon as the "
+		       "peer "
+		       "has finished and everything it sent is written. auto is peer when stdin is a terminal, so that nobody "
+		       "has to "
+		       "press a key, and both otherwise." },
+	{ .name = "half-close",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct stdio_conf, half_close),
+		.arg = "auto|yes|no",
+		.def = "auto",
+		.help = "tell the peer at once when stdin has ended",
+		.man = "Whether the end of stdin is passed on to the peer as a half-close. auto does so at once over TCP and "
+		       "Unix "
+		       "sockets; a server whose stdin was empty from the start waits until the peer has finished, because some "
+		       "clients "
+		       "stop sending when they see our end. no never half-closes." },
+	{ .name = "recv-only",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct stdio_conf, recv_only),
+		.help = "never read stdin, send nothing",
+		.man = "Never reads stdin, sends nothing, and does not half-close before the peer has finished." },
+	{ .name = "send-only",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct stdio_conf, send_only),
+		.help = "print nothing; what the peer sends is dropped",
+		.man = "Prints nothing. What the peer sends is still read, to its end, and dropped, so that no reset can destroy "
+		       "what "
+		       "was sent to it." },
+	{ .name = "raw",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct stdio_conf, raw),
+		.help = "give a terminal the bytes as they are",
+		.man = "Gives stdout the peer's bytes as they are, even if it is a terminal. Without it a terminal is shown "
+		       "printable "
+		       "UTF-8, newlines and tabs, and everything else as \\xHH. A pipe or a file always gets exact bytes." },
+	{ .name = "datagram-size",
+		.kind = OPT_SIZE,
+		.off = offsetof(struct stdio_conf, datagram_bytes),
+		.arg = "SIZE",
+		.def = "8192",
+		.min = 1,
+		.max = 65507,
+		.help = "cut stdin into datagrams of at most SIZE bytes",
+		.man = "Over datagrams, sends one datagram per read of stdin of at most SIZE bytes. When stdin is a terminal "
+		       "each line "
+		       "is a datagram." },
+	{ .name = "reply-wait",
+		.kind = OPT_MS,
+		.off = offsetof(struct stdio_conf, reply_wait_ms),
+		.arg = "TIME",
+		.def = "1s",
+		.help = "datagrams: go on for TIME after the last one",
+		.man = "Over datagrams nobody can tell that the peer has finished: a client ends when stdin has ended and for "
+		       "TIME no "
+		       "datagram has gone either way." },
+	{ .name = "replies",
+		.kind = OPT_INT,
+		.off = offsetof(struct stdio_conf, replies),
+		.arg = "N",
+		.help = "datagrams: end when N have come",
+		.man = "Over datagrams, ends as soon as N have come. Fewer than N are a failure (exit status 5)." },
+	{ 0 },
+};
+
+static int check(void *block, struct err *e)
+{
+	const struct stdio_conf *conf = block;
+	if (conf->recv_only && conf->send_only)
+		return err_set(e, ERR_USAGE, 0, "--recv-only and --send-only exclude each other");
+	return 0;
+}
+
+const struct opt_group stdio_opts = {
+	.title = "Standard input and output", .size = sizeof(struct stdio_conf), .rows = rows, .check = check
+};
+
+struct stdio {
+	struct stream *near;
+	struct session *busy; /* who has it now */
+	bool used;	      /* somebody had stdin already */
+};
+
+/* A session's own memory is its pump. */
+static struct pump *pump_of(const struct session *s)
+{
+	return s->mem;
+}
+
+static const struct stdio_conf *conf_of(const struct hub *hub)
+{
+	return conf_get(hub->env->conf, &stdio_opts);
+}
+
+/* After a stop, a terminal that said "not you, background" may answer again. */
+static void continued(void *arg, int signo)
+{
+	struct stdio *std = ((struct hub *)arg)->mem;
+	(void)signo;
+	if (std->busy != NULL)
+		pump_kick(pump_of(std->busy));
+}
+
+static int stdio_start(struct hub *hub, struct err *e)
+{
+	struct stdio *std = hub->mem;
+	const struct stdio_conf *conf = conf_of(hub);
+	std->near = stdfd_stream(!conf->recv_only, !conf->send_only, e);
+	if (std->near == NULL)
+		return -1;
+	bool clean = !conf->send_only && !conf->raw && isatty(STDOUT_FILENO);
+	int rc = clean && filter_push(&std->near, "clean", clean_convert) != 0
+			 ? err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout")
+			 : loop_signal(hub->env->loop, SIGCONT, continued, hub, e);
+	if (rc != 0)
+		stream_close(std->near, CLOSE_PLAIN);
+	return rc;
+}
+
+static struct pump_opts pump_opts_for(const struct session *s)
+{
+	static const uint8_t half[] = {
+		[HALF_CLOSE_AUTO] = HALF_YES,
+		[HALF_CLOSE_YES] = HALF_YES,
+		[HALF_CLOSE_NO] = HALF_NO,
+	};
+	const struct hub *hub = s->hub;
+	const struct stdio *std = hub->mem;
+	const struct stdio_conf *conf = conf_of(hub);
+	const struct server_conf *server = conf_get(hub->env->conf, &server_opts);
+	bool tty = std->near->caps & ST_TTY, later = hub->server && std->used;
+	bool no_half = s->stream->caps & ST_NOHALF;
+	return (struct pump_opts){
+		.half = no_half && conf->half_close == HALF_CLOSE_AUTO ? HALF_LATE : half[conf->half_close],
+		.late_if_empty = hub->server && conf->half_close == HALF_CLOSE_AUTO,
+		.end_with_far = conf->end == END_PEER_ENDS || (conf->end == END_AUTO && tty),
+		.no_up = conf->recv_only || later,
+		.keep_near = hub->keep_open,
+		.drop_down = conf->send_only,
+		.lines = tty,
+		.datagram_bytes = (uint32_t)conf->datagram_bytes,
+		.reply_wait_ms = hub->server	   ? NEVER
+				 : conf->send_only ? 0
+						   : conf->reply_wait_ms,
+		.replies = (uint64_t)conf->replies,
+		.settle_ms = hub->server ? server->drain_ms : NEVER,
+	};
+}
+
+/* A failure of stdin or stdout is the run's, even if other clients were to follow. */
+static void pump_over(void *arg, const struct why *why)
+{
+	struct session *s = arg;
+	s->peer_done = pump_of(s)->down.state != FLOW_OPEN && why->cls == ERR_OK;
+	if (why->cls != ERR_OK)
+		session_end(s, END_ERROR, CLOSE_PLAIN, why);
+	else
+		session_end(s, s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+	if (s->hub->keep_open && (why->cls == ERR_PIPE || why->cls == ERR_LOCAL)) {
+		struct err e = { 0 };
+		session_words(s, &e);
+		env_fail(s->hub->env, &e);
+		loop_stop(s->hub->env->loop);
+	}
+}
+
+static int stdio_open(struct session *s, struct err *e)
+{
+	struct stdio *std = s->hub->mem;
+	if (std->busy != NULL)
+		return err_set(e, ERR_LOCAL, EBUSY, "give stdin and stdout to a second connection");
+	const struct pump_opts opts = pump_opts_for(s);
+	std->busy = s;
+	std->used = true;
+	pump_start(pump_of(s), s->hub->env->loop, s->hub->env->pool, std->near, s->stream, &opts, pump_over, s);
+	return 0;
+}
+
+static void stdio_close(struct session *s)
+{
+	struct stdio *std = s->hub->mem;
+	pump_stop(pump_of(s));
+	std->busy = NULL;
+}
+
+/* Where stdout was kept for a next client nobody has closed it yet, and closing is when a full disk may be told. */
+static void stdio_stop(struct hub *hub)
+{
+	struct stdio *std = hub->mem;
+	loop_signal(hub->env->loop, SIGCONT, NULL, NULL, NULL);
+	if (hub->keep_open && std->used && stream_shut(std->near) == ST_FAIL) {
+		struct err e = { 0 };
+		err_set(&e, std->near->why.cls, std->near->why.sys, "%s", std->near->why.text);
+		env_fail(hub->env, &e);
+	}
+	stream_close(std->near, CLOSE_PLAIN);
+}
+
+const struct service service_stdio = {
+	.name = "stdio",
+	.needs = OWNS_STDIN | OWNS_STDOUT,
+	.hub_bytes = sizeof(struct stdio),
+	.session_bytes = sizeof(struct pump),
+	.start = stdio_start,
+	.open = stdio_open,
+	.close = stdio_close,
+	.stop = stdio_stop,
+};
