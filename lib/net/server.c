@@ -153,7 +153,7 @@ static void warn_of_forgery(const struct server *s)
 
 static void join_hub(struct server *s)
 {
-	s->hub->server = !s->opts.one;
+	s->hub->server = true;
 	s->hub->keep_open = s->keep_open;
 	s->hub->gone = session_gone;
 	s->hub->gone_arg = s;

@@ -79,7 +79,7 @@ struct hub {
 		struct session
 			*s); /* set by the server or the connecting mode: called at each sweep, before the session is freed */
 	void *gone_arg;
-	bool server;	/* many may come: one client's failure is an event */
+	bool server;	/* its sessions were accepted, not dialed; set before the first of them is opened */
 	bool keep_open; /* listen -k: others will follow */
 	bool draining;
 	void (*finish)(void *arg); /* a service that is over (the console's stdin ended) asks the server to accept no more */
