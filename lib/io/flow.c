@@ -98,6 +98,7 @@ static size_t take_in(struct flow *f, size_t budget)
 		return 0;
 	}
 	f->state = FLOW_DRAIN;
+	f->eof = got == 0;
 	if (got == ST_FAIL) {
 		f->failed_from = true;
 		f->why = f->from->why;

@@ -33,6 +33,7 @@ struct flow {
 	bool lines;		 /* bytes to datagrams: one per line */
 	bool drop;		 /* read and dropped, nothing is written */
 	bool empty;		 /* an empty datagram waits to go out */
+	bool eof;		 /* the source said so itself; `state` may also leave OPEN by decree or failure */
 	bool failed_from, failed_to;
 	bool wait_from, wait_to, wait_pool; /* what the last run stopped at */
 	struct why why;			    /* of the failure */

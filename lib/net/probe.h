@@ -12,8 +12,8 @@ struct probe_conf {
 	int64_t stable_ms;
 };
 
-/* Answers open, refused or no answer for each port of a->ports (several at a time, printed in order). 0 with *open_ports, or -1
- * with e: the class of the last failure when none is open. */
+/* Answers open, refused or no answer for each port of a->ports (several at a time, printed in order). 0 when at least one is open
+ * (or when the run was stopped: the outcome says by what), or -1 with e: the class of the last failure when none is open. */
 int probe_run(const struct env *env, const struct addr *a, struct err *e);
 
 #endif

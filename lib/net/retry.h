@@ -11,9 +11,15 @@ struct retry_conf {
 	bool reconnect;
 };
 
+enum { RETRY_FIRST_MS = 20, RETRY_MOST_MS = 1000, RETRY_ROUND_MS = 5000 };
+int64_t retry_longer(int64_t pause_ms); /* the pause that follows one of pause_ms; 0: the first */
+bool retry_helps(const struct err *e);	/* may a dial that failed so succeed later? */
+
 struct retry;
-/* As dial(), under the rules above; without --wait exactly one round. The error at the end tells how many tries there were. */
-struct retry *retry_dial(const struct env *env, const struct addr *a, uint32_t conn, dial_done *done, void *arg, struct err *e);
+/* As dial(), again and again for wait_ms under the rules above; 0: exactly one round; NEVER: until it connects. The error at the
+ * end is the last round's and tells how many tries there were. */
+struct retry *retry_dial(
+	const struct env *env, const struct addr *a, uint32_t conn, int64_t wait_ms, dial_done *done, void *arg, struct err *e);
 void retry_stop(struct retry *takes); /* done is not called. Not after done was called */
 
 #endif

@@ -1,0 +1,275 @@
+/* Names to addresses. Numeric ones, wildcards and loopback are answered from here, through loop_later; a name is asked for
+ * by a helper child, which runs getaddrinfo and writes its reply, one fixed struct, into a pipe.
+ *
+ * The child and its reply come to an end in either order: the reply decides, a child that is still there then is
+ * forgotten. A pipe that ends without a whole reply is a failure of the helper, and says so. */
+#include "net/resolve.h"
+
+#include "base/mem.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "io/child.h"
+
+#include <limits.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct reply {
+	int32_t code, sys; /* of getaddrinfo: 0 and EAI_SYSTEM's errno */
+	uint32_t n;
+	struct sa list[RESOLVE_MOST];
+};
+_Static_assert(sizeof(struct reply) <= _POSIX_PIPE_BUF * 4, "the helper's one write never waits for its reader");
+
+struct resolve {
+	const struct env *env;
+	struct addr asked;
+	resolve_done *done;
+	void *arg;
+	struct task end;
+	struct child *child;
+	struct watch pipe; /* fd -1: none */
+	size_t got;
+	struct reply reply;
+	struct err err;
+	char host[SA_TEXT * 4]; /* the name, shown harmlessly */
+};
+
+static void add(struct reply *reply, const struct sa *sa)
+{
+	for (uint32_t i = 0; i < reply->n; i++)
+		if (sa_equal(&reply->list[i], sa))
+			return;
+	if (reply->n < RESOLVE_MOST)
+		reply->list[reply->n++] = *sa;
+}
+
+/* Where a machine has no IPv6 (or no IPv4) address, AI_ADDRCONFIG saves the attempts that could only fail. It must not
+ * hide ::1 from `localhost`, nor overrule -4 and -6. */
+static int lookup_flags(const struct addr *a)
+{
+	static const char local[] = "localhost", below[] = ".localhost";
+	size_t n = strlen(a->host);
+	if (a->family != AF_UNSPEC || strcasecmp(a->host, local) == 0)
+		return 0;
+	if (n >= sizeof below && strcasecmp(a->host + n - (sizeof below - 1), below) == 0)
+		return 0;
+	return AI_ADDRCONFIG;
+}
+
+/* In the child: descriptor 1 is the pipe. */
+static int helper(void *arg)
+{
+	const struct addr *a = &((const struct resolve *)arg)->asked;
+	struct reply reply = { 0 };
+	struct addrinfo *all = NULL;
+	const struct addrinfo hints = {
+		.ai_family = a->family,
+		.ai_socktype = addr_dgram(a) ? SOCK_DGRAM : SOCK_STREAM,
+		.ai_flags = lookup_flags(a),
+	};
+	reply.code = getaddrinfo(a->host, NULL, &hints, &all);
+	reply.sys = errno;
+	for (const struct addrinfo *ai = reply.code == 0 ? all : NULL; ai != NULL; ai = ai->ai_next) {
+		struct sa sa;
+		sa_from(&sa, ai->ai_addr, ai->ai_addrlen);
+		sa_set_port(&sa, a->port);
+		add(&reply, &sa);
+	}
+	for (size_t sent = 0; sent < sizeof reply;) {
+		struct iovec v = { (char *)&reply + sent, sizeof reply - sent };
+		ssize_t n = sys_writev(1, &v, 1);
+		if (n < 0 && errno != EINTR)
+			return 1;
+		sent += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static void report(const struct resolve *r)
+{
+	char addrs[RESOLVE_MOST * SA_TEXT], one[SA_TEXT];
+	size_t at = 0;
+	for (uint32_t i = 0; i < r->reply.n; i++)
+		at += (size_t)snprintf(addrs + at, sizeof addrs - at, "%s%s", i > 0 ? ", " : "", sa_host(&r->reply.list[i], one));
+	event(r->env->events, EV_RESOLVE, 0, EV_TEXT("host", r->host), EV_TEXT("addrs", addrs));
+}
+
+static void judge(struct resolve *r)
+{
+	const struct reply *reply = &r->reply;
+	if (r->got < sizeof *reply || reply->n > RESOLVE_MOST)
+		err_set(&r->err, ERR_RESOLVE, 0, "resolve %s: the lookup process failed", r->host);
+	else if (reply->code == EAI_SYSTEM)
+		err_set(&r->err, ERR_RESOLVE, reply->sys, "resolve %s", r->host);
+	else if (reply->code != 0)
+		err_set(&r->err, ERR_RESOLVE, 0, "resolve %s: %s", r->host, gai_strerror(reply->code));
+	else if (reply->n == 0)
+		err_set(&r->err, ERR_RESOLVE, 0, "resolve %s: it has no address", r->host);
+	else
+		report(r);
+	if (r->err.cls != ERR_OK) {
+		r->reply.n = 0;
+		r->err.sys = r->got == sizeof *reply && reply->code == EAI_AGAIN ? EAGAIN : r->err.sys;
+	}
+}
+
+/* Lets go of the helper; the reply stays. */
+static void release(struct resolve *r)
+{
+	if (r->pipe.fd >= 0) {
+		loop_watch(r->env->loop, &r->pipe, 0);
+		sys_close(r->pipe.fd);
+		r->pipe.fd = -1;
+	}
+	if (r->child != NULL)
+		child_forget(r->child);
+	r->child = NULL;
+}
+
+static void end(void *arg)
+{
+	struct resolve *r = arg;
+	r->done(r->arg, r->reply.list, r->reply.n, &r->err);
+	mem_free(r);
+}
+
+static void readable(void *arg, unsigned ready)
+{
+	(void)ready;
+	struct resolve *r = arg;
+	while (r->got < sizeof r->reply) {
+		struct iovec v = { (char *)&r->reply + r->got, sizeof r->reply - r->got };
+		ssize_t n = sys_readv(r->pipe.fd, &v, 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0)
+			break;
+		r->got += (size_t)n;
+	}
+	release(r);
+	judge(r);
+	loop_later(r->env->loop, &r->end);
+}
+
+static void reaped(void *arg, int status)
+{
+	(void)status;
+	((struct resolve *)arg)->child = NULL;
+}
+
+static int ask(struct resolve *r, struct err *e)
+{
+	int fd[2];
+	if (sys_pipe(fd) < 0)
+		return err_set(e, ERR_LOCAL, errno, "resolve %s", r->host);
+	r->pipe = (struct watch){ .fd = fd[0], .fn = readable, .arg = r };
+	const int places[3] = { -1, fd[1], -1 };
+	r->child = child_start(r->env->loop, helper, r, places, reaped, r, e);
+	sys_close(fd[1]);
+	if (r->child == NULL)
+		return err_prefix(e, "resolve %s", r->host);
+	if (loop_watch(r->env->loop, &r->pipe, LOOP_IN) < 0)
+		return err_set(e, ERR_LOCAL, errno, "resolve %s", r->host);
+	return 0;
+}
+
+static int add_numeric(struct resolve *r, const char *host)
+{
+	const struct addr *a = &r->asked;
+	struct sa sa;
+	if (!sa_parse(&sa, host, a->port))
+		return -1;
+	if (a->family == AF_UNSPEC || a->family == sa.family)
+		add(&r->reply, &sa);
+	return 0;
+}
+
+/* Fills the reply and returns 0 if that needs no asking. */
+static int know(struct resolve *r)
+{
+	const struct addr *a = &r->asked;
+	if (!a->any)
+		return add_numeric(r, a->host);
+	add_numeric(r, a->loopback ? "::1" : "::");
+	add_numeric(r, a->loopback ? "127.0.0.1" : "0.0.0.0");
+	return 0;
+}
+
+struct resolve *resolve_start(const struct env *env, const struct addr *a, resolve_done *done, void *arg, struct err *e)
+{
+	const struct addr_conf *conf = conf_get(env->conf, &addr_opts);
+	struct resolve *r = mem_new(sizeof *r);
+	if (r == NULL) {
+		err_set(e, ERR_LOCAL, ENOMEM, "resolve %s", a->text);
+		return NULL;
+	}
+	*r = (struct resolve){ .env = env, .asked = *a, .done = done, .arg = arg, .pipe.fd = -1 };
+	r->end = (struct task){ .fn = end, .arg = r };
+	text_show(r->host, sizeof r->host, a->host, strlen(a->host));
+	if (know(r) == 0) {
+		if (r->reply.n == 0)
+			err_set(&r->err, ERR_RESOLVE, 0, "resolve %s: not an IPv%c address", r->host,
+				a->family == AF_INET ? '4' : '6');
+		loop_later(env->loop, &r->end);
+		return r;
+	}
+	if (conf->numeric) {
+		err_set(&r->err, ERR_RESOLVE, 0, "\"%s\" is not a numeric address, and -n forbids asking", r->host);
+		loop_later(env->loop, &r->end);
+		return r;
+	}
+	if (ask(r, e) == 0)
+		return r;
+	release(r);
+	mem_free(r);
+	return NULL;
+}
+
+void resolve_stop(struct resolve *takes)
+{
+	release(takes);
+	loop_forget(takes->env->loop, &takes->end);
+	mem_free(takes);
+}
+
+struct waiting {
+	struct loop *loop;
+	struct resolve *resolve;
+	struct sa *list;
+	size_t most, n;
+	struct err err;
+};
+
+static void waited(void *arg, const struct sa *list, size_t n, const struct err *e)
+{
+	struct waiting *w = arg;
+	w->resolve = NULL;
+	w->n = n < w->most ? n : w->most;
+	memcpy(w->list, list, w->n * sizeof *list);
+	w->err = *e;
+	loop_stop(w->loop);
+}
+
+int resolve_wait(const struct env *env, const struct addr *a, struct sa *list, size_t most, struct err *e)
+{
+	struct waiting w = { .loop = env->loop, .list = list, .most = most };
+	w.resolve = resolve_start(env, a, waited, &w, e);
+	if (w.resolve == NULL)
+		return -1;
+	int ran = loop_run(env->loop, e);
+	if (w.resolve != NULL) { /* a signal stopped the loop, or the loop failed */
+		resolve_stop(w.resolve);
+		return ran < 0 ? -1 : err_set(e, ERR_RESOLVE, 0, "resolve %s: interrupted", a->text);
+	}
+	if (ran < 0)
+		return -1;
+	if (w.n > 0)
+		return (int)w.n;
+	*e = w.err;
+	return -1;
+}
