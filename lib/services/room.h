@@ -42,6 +42,7 @@ struct member { /* zeroed memory of its session */
 	bool hears, shut; /* while leaving: still read to its EOF / half-closed */
 	bool departed;	  /* ops->left was called */
 	bool rd_waits, wr_waits;
+	bool unsent; /* the queue may be empty, the layers below are not */
 	struct member *next, *prev;
 };
 

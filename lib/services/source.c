@@ -155,7 +155,7 @@ static int start_pump(struct session *s, struct stream *takes_near, struct pump_
 		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
 	src->near = takes_near;
 	opts.drop_down = true;
-	opts.settle_ms = s->hub->server ? server->drain_ms : NEVER;
+	opts.settle_ms = !s->dialed ? server->drain_ms : NEVER;
 	pump_start(&src->pump, env->loop, env->pool, src->near, s->stream, &opts, pump_over, s);
 	return 0;
 }
@@ -178,7 +178,7 @@ static int discard_open(struct session *s, struct err *e)
 static int zero_open(struct session *s, struct err *e)
 {
 	bool near_by = s->peer.family == AF_UNIX || sa_loopback(&s->peer);
-	if (s->hub->server && (s->stream->caps & ST_DGRAM) && !near_by)
+	if (!s->dialed && (s->stream->caps & ST_DGRAM) && !near_by)
 		return err_set(e, ERR_USAGE, 0, "--zero: would flood another host with datagrams");
 	return start_pump(s, zero_stream(), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = NEVER }, e);
 }

@@ -1,0 +1,396 @@
+/* A room of members (room.h has the rules; here is how they are kept).
+ *
+ * A member's turn sends once, reads once, and arms its waiter for what the stream said it needs; whoever could go on at once is
+ * put off to the next turn, so nobody keeps the others waiting. Telling a member only queues: the sending is its own next turn.
+ *
+ *   over     more than half the queue waits. Counted in room->hurried while not slow; hurried > 0 stops the reading of speakers.
+ *   slow     was over for ROOM_HURRY_MS, or the queue was full: skipped and counted until all is out, then told.
+ *   broken   nothing more can be sent. What the peer said before is still heard, then it ends with that failure.
+ *   leaving  room_bye was called. Queue out, half-close, end: at once, or with `hears` after the peer's own EOF.
+ *
+ * What can be read is bounded per turn, so the largest overshoot of any queue is what one read makes of itself. Reading happens
+ * in one scratch buffer that all members share; what is left of an unfinished line moves to memory of the member's own. */
+#include "services/room_parts.h"
+
+#include "base/mem.h"
+#include "io/fdstream.h"
+
+#include <errno.h>
+
+enum {
+	HALF_BYTES = ROOM_QUEUE_BYTES / 2,
+	LINE_MOST = 65536,
+};
+
+static const struct opt rows[] = {
+	{ .name = "slow",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct room_conf, slow),
+		.arg = "auto|skip|close|wait",
+		.def = "auto",
+		.help = "what is done about a client that does not keep up",
+		.man = "While the queue of a client is more than half full, those that fill it are not read. A queue that stays "
+		       "so for a "
+		       "second marks its client slow: with skip lines are left out for it from then on, and it is told how many "
+		       "when it "
+		       "has caught up; with close it is closed; with wait it is never marked and the slowest sets the pace. auto "
+		       "is skip, "
+		       "and wait for a console whose standard input is not a terminal." },
+	{ .name = "slow-after",
+		.kind = OPT_MS,
+		.off = offsetof(struct room_conf, slow_after_ms),
+		.arg = "TIME",
+		.def = "10s",
+		.min = 1,
+		.max = INT64_MAX / 4,
+		.help = "close a client that takes nothing for TIME",
+		.man = "Closes a client that takes nothing for TIME while something waits for it." },
+	{ .name = "max-line",
+		.kind = OPT_SIZE,
+		.off = offsetof(struct room_conf, max_line),
+		.arg = "SIZE",
+		.def = "4096",
+		.min = 1,
+		.max = LINE_MOST,
+		.help = "cut lines of clients after SIZE bytes",
+		.man = "Cuts a line of a client after SIZE bytes, at most 64k; the rest of that line is dropped, and it is "
+		       "said." },
+	{ 0 },
+};
+const struct opt_group room_opts = { .title = "Slow clients and long lines", .size = sizeof(struct room_conf), .rows = rows };
+
+static struct loop *loop_of(const struct room *r)
+{
+	return r->hub->env->loop;
+}
+
+bool room_dgram(const struct member *m)
+{
+	return m->session->stream->caps & ST_DGRAM;
+}
+
+static void look(struct member *m)
+{
+	loop_later(loop_of(m->room), &m->turn);
+}
+
+void room_fail(struct member *m, int sys, const char *text)
+{
+	const struct why why = { ERR_LOCAL, sys, text };
+	session_end(m->session, END_ERROR, CLOSE_PLAIN, &why);
+}
+
+static void end_slow(struct member *m)
+{
+	static const struct why why = { ERR_LOST, ETIMEDOUT, "send to" };
+	session_end(m->session, END_SLOW, CLOSE_RST, &why);
+}
+
+/* Reading and speaking */
+
+bool room_free(const struct room *r)
+{
+	return r->hurried == 0;
+}
+
+static void room_wake(void *arg)
+{
+	struct room *r = arg;
+	if (!r->held)
+		for (struct member *m = r->first; m != NULL; m = m->next)
+			look(m);
+	if (r->ready != NULL)
+		r->ready(r->arg);
+}
+
+void room_hold(struct room *r, bool held)
+{
+	if (r->held && !held)
+		loop_later(loop_of(r), &r->wake);
+	r->held = held;
+}
+
+bool room_may_hear(const struct member *m)
+{
+	const struct room *r = m->room;
+	return !m->eof && !m->session->ended && (!m->leaving || m->hears) && !r->held && (r->ops->aside || room_free(r));
+}
+
+/* The queue has changed: is it over half, and does that stop the speakers or let them go on? */
+static void weigh(struct member *m)
+{
+	struct room *r = m->room;
+	bool over = m->out.bytes > HALF_BYTES && !m->slow && !m->broken && !m->session->ended;
+	if (over == m->over)
+		return;
+	m->over = over;
+	m->over_since_ms = loop_now(loop_of(r));
+	r->hurried += over ? 1U : -1U;
+	if (r->hurried == 0)
+		loop_later(loop_of(r), &r->wake);
+}
+
+/* Being slow */
+
+static void watch_pace(struct member *m)
+{
+	const struct room *r = m->room;
+	int64_t at_ms = m->took_ms + r->slow_after_ms;
+	if (m->over && r->slow != SLOW_WAIT && m->over_since_ms + ROOM_HURRY_MS < at_ms)
+		at_ms = m->over_since_ms + ROOM_HURRY_MS;
+	loop_timer(loop_of(r), &m->clock, m->wr_waits ? at_ms : NEVER);
+}
+
+static void mark_slow(struct member *m)
+{
+	if (m->room->slow == SLOW_CLOSE) {
+		end_slow(m);
+		return;
+	}
+	m->slow = true;
+	weigh(m);
+}
+
+static void pace_due(void *arg)
+{
+	struct member *m = arg;
+	int64_t now_ms = loop_now(loop_of(m->room));
+	if (m->session->ended || !m->wr_waits)
+		return;
+	if (now_ms >= m->took_ms + m->room->slow_after_ms) {
+		end_slow(m);
+		return;
+	}
+	if (m->over && m->room->slow != SLOW_WAIT && now_ms >= m->over_since_ms + ROOM_HURRY_MS)
+		mark_slow(m);
+	watch_pace(m);
+}
+
+static uint32_t lines_in(const struct room *r, const struct msg *msg)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < msg->len && !r->ops->raw; i++)
+		n += msg->bytes[i] == '\n';
+	return n > 0 ? n : 1;
+}
+
+void room_lost(const struct member *m, uint32_t n, const char *what)
+{
+	event(m->room->hub->env->events, EV_LOST, m->session->id, EV_NUM("count", n), EV_TEXT("what", what));
+}
+
+static void tell_missed(struct member *m)
+{
+	char text[128];
+	const struct room_ops *ops = m->room->ops;
+	uint32_t missed = m->missed;
+	m->slow = false;
+	m->missed = 0;
+	if (missed == 0)
+		return;
+	room_lost(m, missed, "lines for a slow client");
+	size_t n = ops->missed != NULL ? ops->missed(missed, text, sizeof text) : 0;
+	struct msg *msg = n > 0 ? msg_new(text, n) : NULL;
+	if (msg != NULL)
+		room_tell(m, msg);
+	msg_drop(msg);
+}
+
+/* Sending */
+
+bool room_tell(struct member *m, struct msg *msg)
+{
+	if (m->leaving || m->broken || m->session->ended)
+		return false;
+	if (m->out.n == 0)
+		m->took_ms = loop_now(loop_of(m->room));
+	if (!m->slow && outq_push(&m->out, msg, ROOM_QUEUE_BYTES) == 0) {
+		weigh(m);
+		if (m->wr_waits)
+			watch_pace(m);
+		else
+			look(m);
+		return true;
+	}
+	if (!m->slow && m->room->slow == SLOW_WAIT)
+		end_slow(m); /* nothing may be skipped, and there is no room */
+	else if (!m->slow)
+		mark_slow(m);
+	m->missed += lines_in(m->room, msg);
+	return false;
+}
+
+void room_say(struct room *r, struct msg *msg, const struct member *except)
+{
+	for (struct member *m = r->first; m != NULL; m = m->next)
+		if (m != except)
+			room_tell(m, msg);
+}
+
+void room_depart(struct member *m)
+{
+	if (m->departed)
+		return;
+	m->departed = true;
+	m->room->count--;
+	if (m->room->ops->left != NULL)
+		m->room->ops->left(m);
+}
+
+void room_bye(struct member *m, enum session_end by, bool hears)
+{
+	if (m->session->ended)
+		return;
+	m->leaving = true;
+	m->hears = hears && !m->eof;
+	m->by = (uint8_t)by;
+	if (!m->hears)
+		room_depart(m);
+	look(m);
+}
+
+void room_end(struct member *m)
+{
+	m->session->peer_done = m->eof;
+	session_end(m->session, (enum session_end)m->by, CLOSE_PLAIN, NULL);
+}
+
+static void broke(struct member *m)
+{
+	m->broken = true;
+	m->why = m->session->stream->why;
+	outq_free(&m->out);
+	weigh(m);
+}
+
+/* Everything is out: the slow one has caught up, who leaves may go. */
+static void sent_all(struct member *m)
+{
+	if (m->slow)
+		tell_missed(m);
+	if (!m->leaving || m->shut || m->out.n > 0)
+		return;
+	int rc = stream_shut(m->session->stream);
+	m->wr_waits = rc == ST_AGAIN;
+	if (rc == ST_FAIL)
+		broke(m);
+	if (rc != 0)
+		return;
+	m->shut = true;
+	if (!m->hears || room_dgram(m))
+		room_end(m);
+}
+
+static void send_some(struct member *m)
+{
+	size_t before = m->out.bytes;
+	int rc = outq_send(&m->out, m->session->stream);
+	if (m->out.bytes != before)
+		m->took_ms = loop_now(loop_of(m->room));
+	m->wr_waits = m->unsent = rc == ST_AGAIN;
+	weigh(m);
+	if (rc == ST_FAIL)
+		broke(m);
+	else if (rc == OUTQ_MORE)
+		look(m);
+	else if (rc == 0)
+		sent_all(m);
+	watch_pace(m);
+}
+
+/* Turns */
+
+/* It will say no more, and now hears no more either. */
+static bool hung_up(struct member *m)
+{
+	struct why why = { ERR_LOST, fdstream_error(stream_bottom(m->session->stream)), "send to" };
+	if (!m->waiter.hup || !m->eof || m->leaving || m->out.n > 0)
+		return false;
+	m->session->peer_done = true;
+	session_end(m->session, why.sys != 0 ? END_ERROR : END_PEER, CLOSE_PLAIN, why.sys != 0 ? &why : NULL);
+	return true;
+}
+
+static bool may_send(const struct member *m)
+{
+	return !m->broken && !m->wr_waits && (m->out.n > 0 || m->unsent || m->slow || (m->leaving && !m->shut));
+}
+
+static void member_turn(void *arg)
+{
+	struct member *m = arg;
+	const struct session *s = m->session;
+	if (s->ended || hung_up(m))
+		return;
+	if (may_send(m))
+		send_some(m);
+	if (room_may_hear(m) && !m->rd_waits)
+		room_hear(m);
+	if (m->broken && (m->eof || m->rd_waits || (m->leaving && !m->hears)))
+		session_end(m->session, END_ERROR, CLOSE_PLAIN, &m->why);
+	if (s->ended)
+		return;
+	if (room_may_hear(m) && !m->rd_waits)
+		look(m);
+	if (waiter_arm(&m->waiter, m->rd_waits && room_may_hear(m), m->wr_waits) != 0)
+		room_fail(m, errno, "wait for data from");
+}
+
+static void member_ready(void *arg)
+{
+	struct member *m = arg;
+	m->rd_waits = m->wr_waits = false;
+	member_turn(m);
+}
+
+/* Coming and going */
+
+void room_join(struct room *r, struct member *m, struct session *s)
+{
+	m->session = s;
+	m->room = r;
+	m->turn = (struct task){ .fn = member_turn, .arg = m };
+	m->clock = (struct timer){ .fn = pace_due, .arg = m };
+	waiter_open(&m->waiter, loop_of(r), s->stream, member_ready, m);
+	m->prev = r->last;
+	*(r->last != NULL ? &r->last->next : &r->first) = m;
+	r->last = m;
+	r->count++;
+	look(m);
+}
+
+void room_leave(struct member *m)
+{
+	struct room *r = m->room;
+	room_depart(m);
+	if (m->missed > 0)
+		room_lost(m, m->missed, "lines for a slow client");
+	*(m->prev != NULL ? &m->prev->next : &r->first) = m->next;
+	*(m->next != NULL ? &m->next->prev : &r->last) = m->prev;
+	waiter_close(&m->waiter);
+	loop_timer(loop_of(r), &m->clock, NEVER);
+	loop_forget(loop_of(r), &m->turn);
+	outq_free(&m->out);
+	weigh(m);
+	mem_free(m->line);
+	m->line = NULL;
+}
+
+int room_open(struct room *r, struct hub *hub, const struct room_ops *ops, enum room_slow automatic, struct err *e)
+{
+	const struct room_conf *conf = conf_get(hub->env->conf, &room_opts);
+	*r = (struct room){ .hub = hub, .ops = ops };
+	r->slow = conf->slow == SLOW_AUTO ? automatic : (enum room_slow)conf->slow;
+	r->slow_after_ms = conf->slow_after_ms;
+	r->max_line = (uint32_t)conf->max_line;
+	r->wake = (struct task){ .fn = room_wake, .arg = r };
+	r->scratch = mem_raw(r->max_line + ROOM_READ_BYTES + 2);
+	return r->scratch != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "open the room");
+}
+
+void room_close(struct room *r)
+{
+	loop_forget(loop_of(r), &r->wake);
+	mem_free(r->scratch);
+	r->scratch = NULL;
+}
