@@ -12,6 +12,14 @@ static void waiter_ready(void *arg, unsigned ready)
 	w->fn(w->arg);
 }
 
+/* Of a descriptor that is only read: its hang-up is an end of data that reading will find, and says nothing of the other. */
+static void waiter_readable(void *arg, unsigned ready)
+{
+	(void)ready;
+	struct waiter *w = arg;
+	w->fn(w->arg);
+}
+
 static void waiter_due(void *arg)
 {
 	struct waiter *w = arg;
@@ -22,6 +30,8 @@ void waiter_open(struct waiter *w, struct loop *loop, struct stream *s, void (*f
 {
 	*w = (struct waiter){ .loop = loop, .s = s, .fn = fn, .arg = arg };
 	w->r = (struct watch){ .fd = s->rfd >= 0 ? s->rfd : s->wfd, .fn = waiter_ready, .arg = w };
+	if (w->r.fd != s->wfd)
+		w->r.fn = waiter_readable;
 	w->t = (struct timer){ .fn = waiter_due, .arg = w };
 	if (s->waker != NULL)
 		*s->waker = (struct waker){ fn, arg };
