@@ -14,7 +14,7 @@
  *   hang-up of near's writing side          as a failed write: its reader left
  *   datagrams: near EOF                     end reply_wait after the last datagram either way; nothing is half-closed
  *   datagrams: enough replies               end
- *   datagrams: any failure                  end
+ *   datagrams: any failure                  write what has come, end
  *
  * The first failure is what `done` is told. Interest is computed anew every turn from what stopped the flows; no direction
  * waits for the other, and a turn moves a bounded number of bytes. */
@@ -104,6 +104,19 @@ static void few_replies(struct pump *p)
 		fail(p, &few);
 }
 
+static bool datagrams_ended(struct pump *p)
+{
+	bool enough = p->opts.replies != 0 && p->down.messages >= p->opts.replies && down_over(p);
+	bool waited = replies_until(p) <= loop_now(p->loop);
+	if (waited && !enough)
+		few_replies(p);
+	if (p->why.cls == ERR_OK)
+		return enough || waited;
+	flow_finish(&p->up);
+	flow_finish(&p->down);
+	return p->down.ring.len == 0 && !p->down.empty;
+}
+
 /* Has the run come to its end (which settling may follow)? */
 static bool ended(struct pump *p)
 {
@@ -114,14 +127,9 @@ static bool ended(struct pump *p)
 		fail(p, &p->down.why);
 	if (p->down.failed_to && p->down.why.cls == ERR_PIPE)
 		return true;
-	if (far_dgram(p)) {
-		bool enough = p->opts.replies != 0 && p->down.messages >= p->opts.replies && p->down.state >= FLOW_HELD;
-		bool waited = replies_until(p) <= now_ms;
-		if (waited && !enough)
-			few_replies(p);
-		return p->why.cls != ERR_OK || enough || waited;
-	}
-	if (p->down.failed_from && p->down.state >= FLOW_HELD)
+	if (far_dgram(p))
+		return datagrams_ended(p);
+	if (p->down.failed_from && down_over(p))
 		return true;
 	if (quiet_rule(p) && (p->near.s->caps & ST_TTY) && p->up.ring.len == 0)
 		return true;
@@ -143,15 +151,16 @@ static bool settled(struct pump *p)
 		p->step_ms = 1;
 	}
 	const struct stream *far = stream_bottom(p->far.s);
+	int unsent = fdstream_unsent(far); /* asked before SO_ERROR: a reset empties the queue first and is told then */
 	if ((lost.sys = fdstream_error(far)) != 0) {
 		fail(p, &lost);
 		return true;
 	}
-	if (p->up.ring.len > 0) { /* end_with_far, and the peer did not wait for these */
+	if (p->up.ring.len > 0 && !far_dgram(p)) { /* end_with_far, and the peer did not wait for these */
 		fail(p, &unacknowledged);
 		return true;
 	}
-	if (p->why.cls != ERR_OK || p->up.out == 0 || fdstream_unsent(far) == 0)
+	if (p->why.cls != ERR_OK || p->up.out == 0 || unsent == 0)
 		return true;
 	if (p->opts.settle_ms != NEVER && now_ms >= p->settle_ms + p->opts.settle_ms) {
 		fail(p, &unacknowledged);
@@ -164,7 +173,7 @@ static bool settled(struct pump *p)
 	return false;
 }
 
-/* Hang-ups are reported only while a side is watched for nothing else. */
+/* A hang-up is looked at when the flows have tried: what had come before it is read, and what could still be sent is. */
 static bool hung_up(struct pump *p)
 {
 	static const struct why gone = { ERR_PIPE, EPIPE, "write stdout" };
@@ -199,6 +208,13 @@ static void arm(struct pump *p)
 	}
 }
 
+static enum flow_run run_down(struct pump *p)
+{
+	if (p->down.state == FLOW_SHUT)
+		waiter_rest(&p->near); /* shut may close its descriptor, which nobody may be watching then */
+	return flow_run(&p->down, TURN_BYTES);
+}
+
 static void pump_turn(void *arg)
 {
 	struct pump *p = arg;
@@ -207,21 +223,21 @@ static void pump_turn(void *arg)
 			finish(p);
 		return;
 	}
-	if (hung_up(p)) {
-		finish(p);
-		return;
-	}
 	enum flow_run up = flow_run(&p->up, TURN_BYTES);
-	enum flow_run down = flow_run(&p->down, TURN_BYTES);
+	enum flow_run down = run_down(p);
 	allow_ends(p);
 	if (p->up.state == FLOW_SHUT)
 		up = flow_run(&p->up, TURN_BYTES);
 	if (p->down.state == FLOW_SHUT)
-		down = flow_run(&p->down, TURN_BYTES);
+		down = run_down(p);
 	uint64_t seen = p->up.in + p->up.out + p->down.in + p->down.out + p->up.messages + p->down.messages;
 	if (seen != p->seen) {
 		p->seen = seen;
 		p->moved_ms = loop_now(p->loop);
+	}
+	if (hung_up(p)) {
+		finish(p);
+		return;
 	}
 	if (ended(p)) {
 		if (settled(p))
