@@ -75,7 +75,7 @@ static size_t take_in(struct flow *f, size_t budget)
 {
 	struct iovec v[2];
 	size_t most = f->state == FLOW_OPEN && !f->wait_from ? room(f) : 0;
-	if (most > budget && !from_dgram(f))
+	if (most > budget && !from_dgram(f) && !to_dgram(f)) /* no datagram is cut shorter because a turn ends */
 		most = budget;
 	if (most == 0)
 		return 0;
