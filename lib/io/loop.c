@@ -299,7 +299,7 @@ void loop_timer(struct loop *loop, struct timer *t, int64_t at_ms)
 			timer_remove(loop, t);
 		return;
 	}
-	t->at_ms = at_ms;
+	t->at_ms = at_ms > loop->now_ms ? at_ms : loop->now_ms; /* nobody gets ahead of those that are due already */
 	if (t->pos == 0) {
 		if (loop->timers + 2 > loop->heap_cap) {
 			size_t cap = loop->heap_cap == 0 ? 64 : loop->heap_cap * 2;
@@ -316,7 +316,8 @@ void loop_timer(struct loop *loop, struct timer *t, int64_t at_ms)
 
 static void loop_expire(struct loop *loop)
 {
-	while (loop->timers > 0 && loop->heap[1]->at_ms <= loop->now_ms) {
+	/* No more than there are: one that is set again for now has its turn after the descriptors. */
+	for (size_t n = loop->timers; n > 0 && loop->timers > 0 && loop->heap[1]->at_ms <= loop->now_ms; n--) {
 		struct timer *t = loop->heap[1];
 		timer_remove(loop, t);
 		t->fn(t->arg);

@@ -107,11 +107,13 @@ static int wait_ms(const struct loop *loop, int64_t until_ms)
 static int epoll_wait_for(void *state, struct loop *loop, int64_t until_ms, struct err *e)
 {
 	struct epoll_loop *l = state;
-	for (size_t i = 0; i < l->always_n; i++)
-		if (l->always[i].want != LOOP_HUP) {
-			loop_ready(loop, l->always[i].fd, l->always[i].want);
-			until_ms = INT64_MIN;
-		}
+	for (size_t i = 0; i < l->always_n; i++) {
+		unsigned bits = l->always[i].want & (LOOP_IN | LOOP_OUT);
+		if (bits == 0)
+			continue;
+		loop_ready(loop, l->always[i].fd, bits);
+		until_ms = INT64_MIN;
+	}
 	int timeout_ms = until_ms == INT64_MIN ? 0 : wait_ms(loop, until_ms);
 	int n = sys_allowed(SYS_WAIT) ? epoll_wait(l->fd, l->events, EVENTS, timeout_ms) : -1;
 	if (n < 0 && errno != EINTR)
