@@ -26,6 +26,8 @@ static void linger_tell(void *arg)
 {
 	struct linger *l = arg;
 	void (*fn)(void *) = l->empty;
+	if (l->count > 0)
+		return; /* somebody came meanwhile, and will tell when they go */
 	l->empty = NULL;
 	if (fn != NULL)
 		fn(l->arg);
