@@ -1,0 +1,27 @@
+/* A pump between two doubles under the virtual clock, and the promises that hold for every run of it: done is called once,
+ * nothing stays armed, every block is given back, and no call is made that a stream need not expect. */
+#ifndef TESTS_WORLD_H
+#define TESTS_WORLD_H
+
+#include "double.h"
+#include "io/pump.h"
+
+enum { WORLD_BLOCKS = 8 };
+
+struct world {
+	struct loop *loop;
+	struct pool *pool;
+	struct double_stream near, far;
+	struct pump pump;
+	unsigned dones;
+	struct why why;
+	int64_t took_ms;
+};
+
+/* Both doubles with empty scripts; the caller fills them in before world_run. */
+void world_open(struct world *w, size_t block_bytes, unsigned near_caps, unsigned far_caps);
+/* Pumps until done. NULL, or which promise was broken. */
+const char *world_run(struct world *w, const struct pump_opts *opts);
+void world_close(struct world *w);
+
+#endif
