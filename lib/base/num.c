@@ -136,8 +136,12 @@ int num_duration(const char *text, bool bare_seconds, int64_t *out_ms, struct er
 {
 	if (duration(text, bare_seconds, out_ms) == 0)
 		return 0;
+	if (bare_seconds)
+		return refuse(text, "a duration such as 250ms, 2s, 5m, 1h, or seconds", e);
+	int64_t unused = 0;
+	bool no_unit = duration(text, true, &unused) == 0;
 	return refuse(text,
-		bare_seconds ? "a duration such as 250ms, 2s, 5m, 1h, or seconds" : "a duration such as 250ms, 2s, 5m, 1h", e);
+		no_unit ? "a duration with its unit, such as 250ms, 2s, 5m, 1h" : "a duration such as 250ms, 2s, 5m, 1h", e);
 }
 
 int num_port(const char *text, const char *proto, uint16_t *out, struct err *e)

@@ -17,8 +17,8 @@ struct parsed {
 };
 
 /* -1 with e (ERR_USAGE): one sentence that names the word, what was expected, and the nearest right one. Options of another mode
- * are refused with the names of the modes that have them; habits from nc are answered with the right word. commands:
- * NULL-terminated. */
+ * are refused with the names of the modes that have them; habits from nc are answered with the right word. argc and argv are
+ * main's, the program's name first. commands: NULL-terminated. On -1 there is nothing to free. */
 int parse_line(struct parsed *out, int argc, char **argv, const struct command *const *commands, struct err *e);
 
 #endif

@@ -1,0 +1,138 @@
+/* The generated parts of the manual, in mdoc: modes, options by heading, exit status. Each begins with a line that names it;
+ * man/splice.awk puts them where man/sockctl.1.in has the same line. */
+#include "cli/help.h"
+#include "cli/rows.h"
+
+#include <string.h>
+
+/* Plain sentences as mdoc text: each sentence on its own line, a newline begins a paragraph, hyphens of options
+ * are kept from becoming typographic ones. */
+static void put_text(FILE *out, const char *text)
+{
+	char before = '\n';
+	for (const char *p = text; *p != '\0'; before = *p++) {
+		bool line_start = before == '\n';
+		if (line_start && (*p == '.' || *p == '\''))
+			fputs("\\&", out);
+		if (*p == '\n')
+			fputs("\n.Pp\n", out);
+		else if (*p == '\\')
+			fputs("\\e", out);
+		else if (*p == '-' && (p[1] == '-' || strchr("\n -(\"", before) != NULL))
+			fputs("\\-", out);
+		else if (*p == ' ' && strchr(".?!", before) != NULL && p[1] >= 'A' && p[1] <= 'Z')
+			putc('\n', out);
+		else
+			putc(*p, out);
+	}
+	putc('\n', out);
+}
+
+/* A word behind a macro: two letters could be a macro themselves. */
+static void put_arg(FILE *out, const char *macro, const char *word)
+{
+	fprintf(out, " %s %s%s", macro, strlen(word) == 2 ? "\\&" : "", word);
+}
+
+static void put_modes(FILE *out, const struct command *const *commands)
+{
+	fputs(".\\\" @MODES@\n.Bl -tag -width connect\n", out);
+	for (; *commands != NULL; commands++) {
+		const struct command *c = *commands;
+		fprintf(out, ".It Nm sockctl Cm %s Oo Ar options Oc", c->name);
+		put_arg(out, "Ar", c->args);
+		putc('\n', out);
+		put_text(out, c->man != NULL ? c->man : c->brief);
+	}
+	fputs(".El\n", out);
+}
+
+/* "Modes: serve, echo and chat.", unless every mode has it. */
+static void put_havers(FILE *out, const struct command *const *commands, const struct opt_group *group)
+{
+	size_t all = 0, n = 0, put = 0;
+	for (; commands[all] != NULL; all++)
+		n += rows_listed(commands[all], group);
+	if (n == all)
+		return;
+	fprintf(out, "%s:", n == 1 ? "Mode" : "Modes");
+	for (size_t i = 0; i < all; i++)
+		if (rows_listed(commands[i], group)) {
+			fprintf(out, "%s%s", put == 0 ? " " : put + 1 < n ? ", " : " and ", commands[i]->name);
+			put++;
+		}
+	fputs(".\n", out);
+}
+
+/* The row's default, and each mode that has another. */
+static void put_default(FILE *out, const struct command *const *commands, const struct opt_group *group, const struct opt *row)
+{
+	const char *common = rows_default(NULL, group, row);
+	bool begun = common != NULL;
+	if (begun)
+		fprintf(out, "The default is %s", common);
+	for (; *commands != NULL; commands++) {
+		const char *own = rows_listed(*commands, group) ? rows_default(*commands, group, row) : NULL;
+		if (own == NULL || own == common)
+			continue;
+		fprintf(out, "%s %s for %s", begun ? "," : "The default is", own, (*commands)->name);
+		begun = true;
+	}
+	if (begun)
+		fputs(".\n", out);
+}
+
+static void put_option(FILE *out, const struct command *const *commands, const struct opt_group *group, const struct opt *row)
+{
+	fputs(".It", out);
+	if (row->ch != 0)
+		fprintf(out, " Fl %c ,", row->ch);
+	fprintf(out, " Fl \\-%s", row->name);
+	if (row->arg != NULL)
+		put_arg(out, "Ar", row->arg);
+	putc('\n', out);
+	if (row->man != NULL) {
+		put_text(out, row->man);
+	} else {
+		putc(row->help[0] >= 'a' && row->help[0] <= 'z' ? row->help[0] - 'a' + 'A' : row->help[0], out);
+		char rest[512];
+		snprintf(rest, sizeof rest, "%s.", row->help + 1);
+		put_text(out, rest);
+	}
+	put_default(out, commands, group, row);
+	put_havers(out, commands, group);
+}
+
+static void put_options(FILE *out, const struct command *const *commands)
+{
+	const struct opt_group *groups[ROWS_GROUPS + 1];
+	const char *title = NULL;
+	rows_groups(commands, groups);
+	fputs(".\\\" @OPTIONS@\n", out);
+	for (size_t i = 0; groups[i] != NULL; i++) {
+		if (title == NULL || strcmp(groups[i]->title, title) != 0)
+			fprintf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", title == NULL ? "" : ".El\n", groups[i]->title);
+		title = groups[i]->title;
+		for (const struct opt *row = groups[i]->rows; row->name != NULL; row++)
+			put_option(out, commands, groups[i], row);
+	}
+	fputs(title == NULL ? "" : ".El\n", out);
+}
+
+static void put_exit(FILE *out)
+{
+	fputs(".\\\" @EXIT@\n.Bl -tag -width 128+n -compact\n", out);
+	for (const struct err_row *row = err_rows; row->name != NULL; row++) {
+		fprintf(out, ".It %d\n%s: ", (int)row->cls, row->name);
+		put_text(out, row->meaning);
+	}
+	fputs(".It 128+n\nsignal: ended by signal n\n.El\n", out);
+}
+
+int man_options(FILE *out, const struct command *const *commands)
+{
+	put_modes(out, commands);
+	put_options(out, commands);
+	put_exit(out);
+	return rows_end(out);
+}

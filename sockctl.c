@@ -1,0 +1,162 @@
+/* sockctl: finds the mode, builds what a run needs, runs it, and turns the result into one line and the exit code.
+ *
+ * Everything a run shares is opened here in one order and closed in the other. Nothing below this file exits or prints an error.
+ */
+#include "modes/mode.h"
+
+#include "base/mem.h"
+#include "base/sys.h"
+#include "cli/help.h"
+#include "cli/out.h"
+#include "cli/parse.h"
+#include "io/stdfd.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#define MODE_ROW(name) &mode_##name,
+static const struct mode *const modes[] = { MODES(MODE_ROW) };
+#undef MODE_ROW
+
+enum { MODE_COUNT = sizeof modes / sizeof modes[0], GROUPS_MOST = 31 };
+
+/* The modes as the command line sees them: each also has the options of the reports, of which no mode knows. */
+struct menu {
+	struct command command[MODE_COUNT];
+	const struct command *commands[MODE_COUNT + 1];
+	const struct opt_group *groups[MODE_COUNT][GROUPS_MOST + 1];
+};
+
+static void menu_fill(struct menu *menu)
+{
+	for (size_t i = 0; i < MODE_COUNT; i++) {
+		size_t n = 0;
+		for (const struct opt_group *const *g = modes[i]->cmd.groups; *g != NULL && n + 1 < GROUPS_MOST; g++)
+			menu->groups[i][n++] = *g;
+		menu->groups[i][n] = &report_opts;
+		menu->command[i] = modes[i]->cmd;
+		menu->command[i].groups = menu->groups[i];
+		menu->commands[i] = &menu->command[i];
+	}
+}
+
+/* What was asked for is words, not a run. */
+static int print(const struct parsed *parsed, const struct menu *menu, struct err *e)
+{
+	int rc = 0;
+	if (parsed->what == PARSE_VERSION)
+		rc = help_version(stdout);
+	else if (parsed->what == PARSE_COMPLETION)
+		rc = complete_shell(stdout, parsed->topic, menu->commands, e);
+	else if (parsed->what == PARSE_MAN)
+		rc = man_options(stdout, menu->commands);
+	else if (parsed->command != NULL)
+		rc = help_mode(stdout, parsed->command);
+	else
+		rc = help_overview(stdout, menu->commands);
+	if (rc != 0 && e->cls == ERR_OK)
+		err_set(e, errno == EPIPE ? ERR_PIPE : ERR_LOCAL, errno, "write stdout");
+	return rc;
+}
+
+static void stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* Connections that are closing politely get their time, unless a signal wants us gone. */
+static int wait_for_closes(const struct env *env, struct err *e)
+{
+	if (env->outcome->signo != 0 || linger_count(env->linger) == 0)
+		return 0;
+	linger_when_empty(env->linger, stop, env->loop);
+	return loop_run(env->loop, e);
+}
+
+static int env_open(struct env *env, const struct mode *mode, struct err *e)
+{
+	size_t fds = mode->descriptors(env->conf);
+	const struct loop_backend *backend = loop_pick(conf_get(env->conf, &loop_opts), fds, e);
+	env->loop = backend == NULL ? NULL : loop_open(backend, e);
+	if (env->loop == NULL)
+		return -1;
+	env->pool = pool_open(mode->block_bytes, 2 * fds); /* both ways of each connection */
+	env->linger = linger_open(env->loop);
+	return env->pool != NULL && env->linger != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "start");
+}
+
+static void env_close(struct env *env)
+{
+	if (env->linger != NULL)
+		linger_close(env->linger);
+	pool_close(env->pool);
+	if (env->loop != NULL)
+		loop_close(env->loop);
+}
+
+static void run_mode(const struct parsed *parsed, const struct menu *menu, struct outcome *outcome)
+{
+	const struct mode *mode = modes[parsed->command - menu->command];
+	struct out *out = out_open(conf_get(parsed->conf, &report_opts));
+	struct env env = { .conf = parsed->conf,
+		.events = out == NULL ? NULL : out_sink(out),
+		.outcome = outcome,
+		.seed = sys_random(),
+		.argc = parsed->argc,
+		.argv = parsed->argv };
+	struct err e = { 0 };
+	if (env_open(&env, mode, &e) != 0 || mode->run(&env, &e) != 0)
+		err_keep(&outcome->first, &e);
+	e.cls = ERR_OK;
+	if (env.linger != NULL && wait_for_closes(&env, &e) != 0)
+		err_keep(&outcome->first, &e);
+	env_close(&env);
+	if (outcome->first.cls != ERR_OK && outcome->signo == 0)
+		out_error(out, outcome->first.what);
+	out_close(out);
+}
+
+static int start(int argc, char **argv, struct outcome *outcome)
+{
+	static struct menu menu;
+	struct parsed parsed = { 0 };
+	struct err *e = &outcome->first;
+#ifdef SYS_SEAM
+	if (sys_seam_open(getenv("SOCKCTL_SEAM"), e) != 0)
+		return -1;
+#endif
+	menu_fill(&menu);
+	if (parse_line(&parsed, argc, argv, menu.commands, e) != 0)
+		return -1;
+	if (parsed.what != PARSE_RUN)
+		return print(&parsed, &menu, e);
+	run_mode(&parsed, &menu, outcome);
+	conf_free(parsed.conf);
+	mem_free(parsed.argv);
+	return 0;
+}
+
+/* As if nobody had caught the signal: who waits for us sees what happened. */
+static int die_of(int signo)
+{
+	sigset_t one;
+	sigemptyset(&one);
+	sigaddset(&one, signo);
+	signal(signo, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	raise(signo);
+	return 128 + signo;
+}
+
+int main(int argc, char **argv)
+{
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU };
+	struct outcome outcome = { 0 };
+	stdfd_guard();
+	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+		signal(ignored[i], SIG_IGN);
+	if (start(argc, argv, &outcome) != 0)
+		out_error(NULL, outcome.first.what);
+	stdfd_restore();
+	return outcome.signo != 0 ? die_of(outcome.signo) : (int)outcome.first.cls;
+}
