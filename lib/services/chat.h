@@ -3,7 +3,7 @@
 #ifndef SERVICES_CHAT_H
 #define SERVICES_CHAT_H
 
-#include "services/operator.h"
+#include "services/desk.h"
 #include "services/room.h"
 
 enum { CHAT_LINES, CHAT_VBNET, CHAT_RAW };
@@ -34,7 +34,7 @@ struct guest {
 struct chat {
 	struct hub *hub;
 	struct room room;
-	struct operator op;
+	struct desk op;
 	bool operated; /* somebody sits at the server's own terminal */
 	const struct chat_wire *wire;
 };

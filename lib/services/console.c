@@ -1,0 +1,310 @@
+/* The console of `serve`: stdin goes to all clients, their lines come to stdout.
+ *
+ * How stdin ends decides how the run does. Empty from the start (or --recv-only): the operator has nothing to say, the clients
+ * are served until each has finished (`silent`). Ended after data: everything queued goes out, each client is half-closed and
+ * heard to its own end, and nobody else comes in (`over`).
+ *
+ * stdin is read while a client is there to hear it and no client's queue is over half full. When stdout cannot keep up the
+ * clients are not read. A client that has finished is still sent what comes from stdin, for "the peer's EOF never shortens
+ * sending"; where a person sits at stdin it is let go, as connect does with a terminal. */
+#include "services/service.h"
+
+#include "base/mem.h"
+#include "services/console_command.h"
+#include "services/desk.h"
+#include "services/room.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LABEL_ID, LABEL_ADDR, LABEL_NONE };
+struct console_conf {
+	int label;
+	bool commands, recv_only, raw;
+};
+
+static const struct opt rows[] = {
+	{ .name = "label",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct console_conf, label),
+		.arg = "id|addr|none",
+		.def = "id",
+		.help = "what stands before each line of a client",
+		.man = "What stands before each line of a client on standard output: its number, as in \"[3] text\", its address, or "
+		       "nothing." },
+	{ .name = "commands",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct console_conf, commands),
+		.help = "obey @3, /who and /kick on stdin",
+		.man = "Obeys commands on standard input even if it is no terminal: \"@3 text\" goes to client 3 only, /who lists the "
+		       "clients on standard error, \"/kick 3\" closes one; @@ and // at the start of a line stand for the plain sign. "
+		       "Without it, what comes from a pipe or file is passed on byte for byte." },
+	{ .name = "recv-only",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct console_conf, recv_only),
+		.help = "never read stdin, send nothing",
+		.man = "Never reads standard input; clients are only listened to." },
+	{ .name = "raw",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct console_conf, raw),
+		.help = "give a terminal the bytes as they are",
+		.man = "Gives standard output the clients' bytes as they are, even if it is a terminal." },
+	{ 0 },
+};
+const struct opt_group console_opts = { .title = "Console", .size = sizeof(struct console_conf), .rows = rows };
+
+struct console {
+	struct hub *hub;
+	const struct console_conf *conf;
+	struct room room;
+	struct desk desk;
+	bool commands;	  /* lines of stdin are looked at */
+	bool silent;	  /* nothing will come from stdin */
+	bool over;	  /* stdin has ended after data */
+	bool mid_line;	  /* the last piece of stdin had no newline: what follows has the same receiver */
+	uint32_t mid_one; /* that one; 0: all */
+	bool mid_drop;	  /* nobody */
+};
+
+static struct console *console_of(const struct member *m)
+{
+	return m->room->hub->mem;
+}
+
+static void note(const struct console *c, uint32_t conn, const char *text)
+{
+	event(c->hub->env->events, EV_NOTE, conn, EV_TEXT("text", text));
+}
+
+/* Clients to stdout */
+
+static size_t label(const struct console *c, const struct session *s, char out[SA_TEXT + 4])
+{
+	char addr[SA_TEXT];
+	if (c->conf->label == LABEL_NONE)
+		return 0;
+	if (c->conf->label == LABEL_ID)
+		return (size_t)snprintf(out, SA_TEXT + 4, "[%lu] ", (unsigned long)s->id);
+	return (size_t)snprintf(out, SA_TEXT + 4, "[%s] ", session_label(s, addr));
+}
+
+static void console_said(struct member *m, const char *bytes, size_t n, bool cut)
+{
+	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "print a line from" };
+	struct console *c = console_of(m);
+	char head[SA_TEXT + 4], words[64];
+	size_t head_len = label(c, m->session, head), lines = 0;
+	for (size_t i = 0; i < n; i++)
+		lines += bytes[i] == '\n';
+	struct msg *msg = msg_new(NULL, n + lines * head_len);
+	if (msg == NULL) {
+		session_end(m->session, END_ERROR, CLOSE_PLAIN, &no_memory);
+		return;
+	}
+	unsigned char *to = msg->bytes;
+	while (n > 0) {
+		const char *lf = memchr(bytes, '\n', n);
+		size_t len = (size_t)(lf - bytes) + 1; /* the room speaks whole lines only */
+		memcpy(to, head, head_len);
+		memcpy(to + head_len, bytes, len);
+		to += head_len + len;
+		bytes += len;
+		n -= len;
+	}
+	desk_print(&c->desk, msg);
+	msg_drop(msg);
+	if (!cut)
+		return;
+	snprintf(words, sizeof words, "a line was cut after %lu bytes", (unsigned long)m->room->max_line);
+	note(c, m->session->id, words);
+}
+
+static void console_finished(struct member *m)
+{
+	const struct console *c = console_of(m);
+	if (c->silent || c->desk.tty)
+		room_bye(m, END_PEER, true);
+}
+
+static void console_left(struct member *m)
+{
+	desk_look(&console_of(m)->desk);
+}
+
+static const struct room_ops room_ops = {
+	.said = console_said, .finished = console_finished, .left = console_left, .aside = true
+};
+
+/* stdin to clients */
+
+static void say_to(struct console *c, uint32_t one, const char *bytes, size_t n)
+{
+	static const struct err no_memory = { ERR_LOCAL, ENOMEM, "read stdin: out of memory" };
+	struct session *s = one != 0 ? session_find(c->hub, one) : NULL;
+	struct msg *msg = msg_new(bytes, n);
+	if (msg == NULL) {
+		env_fail(c->hub->env, &no_memory);
+		loop_stop(c->hub->env->loop);
+	} else if (s != NULL) {
+		room_tell(s->mem, msg);
+	} else if (one == 0) {
+		room_say(&c->room, msg, NULL);
+	}
+	msg_drop(msg);
+}
+
+static void who(const struct console *c)
+{
+	char addr[SA_TEXT], words[SA_TEXT + 64];
+	if (c->room.count == 0)
+		note(c, 0, "nobody is here");
+	for (const struct member *m = c->room.first; m != NULL; m = m->next) {
+		const struct session *s = m->session;
+		if (m->departed)
+			continue;
+		snprintf(words, sizeof words, "%s, %llu bytes in, %llu out", session_label(s, addr),
+			(unsigned long long)s->tally.in, (unsigned long long)s->tally.out);
+		note(c, s->id, words);
+	}
+}
+
+/* One line, or a piece of a very long one. */
+static void obey(struct console *c, const char *line, size_t n)
+{
+	struct console_command cmd;
+	char words[64];
+	console_command_parse(line, n, &cmd);
+	struct session *s = cmd.id != 0 ? session_find(c->hub, cmd.id) : NULL;
+	bool one = cmd.verb == CONSOLE_ONE || cmd.verb == CONSOLE_KICK;
+	c->mid_drop = (one && s == NULL) || (cmd.verb != CONSOLE_ONE && cmd.verb != CONSOLE_ALL);
+	c->mid_one = cmd.id;
+	if (one && s == NULL) {
+		snprintf(words, sizeof words, "there is no client %lu", (unsigned long)cmd.id);
+		note(c, 0, words);
+	} else if (cmd.verb == CONSOLE_ALL || cmd.verb == CONSOLE_ONE) {
+		say_to(c, cmd.id, cmd.text, cmd.text_len);
+	} else if (cmd.verb == CONSOLE_KICK) {
+		session_end(s, END_KICK, CLOSE_PLAIN, NULL);
+	} else if (cmd.verb == CONSOLE_WHO) {
+		who(c);
+	} else {
+		note(c, 0, "unknown command; there are @N TEXT, /who and /kick N, and @@ or // for the plain sign");
+	}
+}
+
+static void console_heard(void *arg, const char *bytes, size_t n)
+{
+	struct console *c = arg;
+	if (!c->commands) {
+		say_to(c, 0, bytes, n);
+		return;
+	}
+	while (n > 0) {
+		const char *lf = memchr(bytes, '\n', n);
+		size_t len = lf != NULL ? (size_t)(lf - bytes) + 1 : n;
+		if (!c->mid_line)
+			obey(c, bytes, len);
+		else if (!c->mid_drop)
+			say_to(c, c->mid_one, bytes, len);
+		c->mid_line = lf == NULL;
+		bytes += len;
+		n -= len;
+	}
+}
+
+static bool console_listens(void *arg)
+{
+	const struct console *c = arg;
+	return c->room.count > 0 && room_free(&c->room);
+}
+
+/* After data: what is queued goes out, and each is heard to its end. Nothing at all: those that have finished already waited only
+ * for a word of ours. */
+static void console_ended(void *arg)
+{
+	struct console *c = arg;
+	c->over = c->desk.any;
+	c->silent = true;
+	for (struct member *m = c->room.first; m != NULL; m = m->next)
+		if (!m->leaving && (c->over || m->eof))
+			room_bye(m, c->over ? END_LOCAL : END_PEER, true);
+	if (c->over && c->hub->finish != NULL)
+		c->hub->finish(c->hub->finish_arg);
+}
+
+static void console_full(void *arg, bool full)
+{
+	room_hold(&((struct console *)arg)->room, full);
+}
+
+static void console_ready(void *arg)
+{
+	desk_look(&((struct console *)arg)->desk);
+}
+
+static const struct desk_ops desk_ops = {
+	.listens = console_listens, .heard = console_heard, .ended = console_ended, .full = console_full
+};
+
+/* The service */
+
+static int console_start(struct hub *hub, struct err *e)
+{
+	struct console *c = hub->mem;
+	bool tty = desk_terminal();
+	c->hub = hub;
+	c->conf = conf_get(hub->env->conf, &console_opts);
+	c->commands = c->conf->commands || tty;
+	c->silent = c->conf->recv_only;
+	const struct desk_opts opts = { .reads = !c->conf->recv_only, .writes = true, .lines = c->commands, .raw = c->conf->raw };
+	if (room_open(&c->room, hub, &room_ops, tty ? SLOW_SKIP : SLOW_WAIT, e) != 0)
+		return -1;
+	c->room.ready = console_ready;
+	c->room.arg = c;
+	if (desk_open(&c->desk, hub, &opts, &desk_ops, c, e) == 0)
+		return 0;
+	room_close(&c->room);
+	return -1;
+}
+
+static int console_open(struct session *s, struct err *e)
+{
+	const struct stdio_conf *stdio = conf_get(s->hub->env->conf, &stdio_opts);
+	struct console *c = s->hub->mem;
+	(void)e;
+	if ((s->stream->caps & ST_DGRAM) && !c->commands)
+		c->desk.opts.read_most = (size_t)stdio->datagram_bytes;
+	room_join(&c->room, s->mem, s);
+	desk_look(&c->desk);
+	return 0;
+}
+
+static void console_drain(struct session *s)
+{
+	room_bye(s->mem, END_DRAIN, false);
+}
+
+static void console_close(struct session *s)
+{
+	room_leave(s->mem);
+}
+
+static void console_stop(struct hub *hub)
+{
+	struct console *c = hub->mem;
+	desk_close(&c->desk);
+	room_close(&c->room);
+}
+
+const struct service service_console = {
+	.name = "console",
+	.needs = OWNS_STDIN | OWNS_STDOUT | CAP_SNDBUF | NOTICE_FULL,
+	.hub_bytes = sizeof(struct console),
+	.session_bytes = sizeof(struct member),
+	.start = console_start,
+	.open = console_open,
+	.drain = console_drain,
+	.close = console_close,
+	.stop = console_stop,
+};
