@@ -1,0 +1,191 @@
+/* Setups in progress: at once where nothing has to be waited for, each under one deadline, the oldest first to go. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "net/pending.h"
+#include "tests/unit/double.h"
+
+#include <string.h>
+
+struct shy { /* its setup says AGAIN until `rounds` have passed, then 0 or what `fails` says */
+	struct stream s;
+	struct waker waker;
+	int rounds;
+	bool fails, closed;
+};
+
+static struct {
+	struct env env;
+	struct pendings all;
+	struct shy streams[4];
+	unsigned passed[4], failed[4], n_passed, n_failed;
+	struct why why;
+	struct stream *got;
+	bool closes_others;
+} run;
+
+static int shy_setup(struct stream *s)
+{
+	struct shy *shy = (struct shy *)s;
+	if (shy->rounds > 0) {
+		shy->rounds--;
+		s->rd = (struct need){ .wake = true };
+		return ST_AGAIN;
+	}
+	return shy->fails ? stream_fail(s, ERR_TLS, 0, "handshake") : 0;
+}
+
+static void shy_close(struct stream *s, enum close_how how)
+{
+	(void)how;
+	assert_false(((struct shy *)s)->closed);
+	((struct shy *)s)->closed = true;
+}
+
+static const struct stream_ops shy_ops = { .name = "shy", .setup = shy_setup, .close = shy_close };
+
+static void passed(void *arg, struct stream *gives, const struct newcomer *who)
+{
+	(void)arg;
+	run.passed[run.n_passed++] = who->id;
+	run.got = gives;
+	loop_stop(run.env.loop);
+	if (run.closes_others)
+		pendings_close(&run.all);
+}
+
+static void failed(void *arg, const struct newcomer *who, const struct why *why)
+{
+	(void)arg;
+	run.failed[run.n_failed++] = who->id;
+	run.why = *why;
+	loop_stop(run.env.loop);
+}
+
+static int begin(void **state)
+{
+	static const struct pending_ops ops = { passed, failed };
+	(void)state;
+	memset(&run, 0, sizeof run);
+	run.env.loop = loop_open(&loop_sim, NULL);
+	run.all = (struct pendings){ .env = &run.env, .ops = &ops };
+	return run.env.loop == NULL;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	pendings_close(&run.all);
+	assert_int_equal(run.all.count, 0);
+	assert_true(loop_is_idle(run.env.loop));
+	loop_close(run.env.loop);
+	return 0;
+}
+
+static struct shy *start(uint32_t id, int rounds, bool fails)
+{
+	struct shy *shy = &run.streams[id];
+	*shy = (struct shy){ .s = { .ops = &shy_ops, .rfd = -1, .wfd = -1 }, .rounds = rounds, .fails = fails };
+	shy->s.waker = &shy->waker;
+	struct newcomer who = { .id = id };
+	pending_start(&run.all, &shy->s, &who);
+	return shy;
+}
+
+static void wake(struct shy *shy)
+{
+	shy->waker.fn(shy->waker.arg);
+}
+
+static void turn(void)
+{
+	struct err e = { 0 };
+	if (loop_run(run.env.loop, &e) != 0)
+		fail_msg("%s", e.what);
+}
+
+static void nothing_to_set_up(void **state)
+{
+	(void)state;
+	struct shy *shy = start(1, 0, false);
+	assert_int_equal(run.n_passed, 1);
+	assert_ptr_equal(run.got, &shy->s);
+	assert_false(shy->closed);
+	assert_true(start(2, 0, true)->closed);
+	assert_int_equal(run.failed[0], 2);
+	assert_int_equal(run.why.cls, ERR_TLS);
+}
+
+static void passing_later(void **state)
+{
+	(void)state;
+	struct shy *a = start(1, 2, false), *b = start(2, 1, true);
+	assert_int_equal(run.all.count, 2);
+	wake(a);
+	wake(b);
+	wake(b);
+	turn();
+	assert_int_equal(run.failed[0], 2);
+	assert_true(b->closed);
+	wake(a);
+	assert_int_equal(run.n_passed, 0); /* not from within the waiter */
+	turn();
+	assert_int_equal(run.passed[0], 1);
+	assert_false(a->closed);
+	assert_null(a->waker.fn);
+}
+
+static void one_deadline_each(void **state)
+{
+	(void)state;
+	struct shy *a = start(1, 9, false);
+	wake(a);
+	turn();
+	assert_int_equal(run.failed[0], 1);
+	assert_int_equal(run.why.cls, ERR_TIMEOUT);
+	assert_int_equal(loop_now(run.env.loop), SIM_START_MS + PENDING_MS);
+	assert_true(a->closed);
+}
+
+static void the_oldest_goes_first(void **state)
+{
+	(void)state;
+	assert_false(pending_drop_oldest(&run.all));
+	for (uint32_t i = 1; i <= 3; i++)
+		start(i, 9, false);
+	assert_true(pending_drop_oldest(&run.all));
+	assert_int_equal(run.failed[0], 1);
+	assert_true(run.streams[1].closed);
+	assert_int_equal(run.all.count, 2);
+}
+
+/* listen: two pass in one turn, and the first of them sends the other away. */
+static void the_first_to_pass_closes_the_others(void **state)
+{
+	(void)state;
+	run.closes_others = true;
+	struct shy *a = start(1, 1, false), *b = start(2, 1, false);
+	wake(b);
+	wake(a);
+	turn();
+	assert_int_equal(run.n_passed, 1);
+	assert_int_equal(run.passed[0], 2);
+	assert_true(a->closed);
+	assert_false(b->closed);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_to_set_up),
+		TEST(passing_later),
+		TEST(one_deadline_each),
+		TEST(the_oldest_goes_first),
+		TEST(the_first_to_pass_closes_the_others),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
