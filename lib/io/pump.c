@@ -36,6 +36,14 @@ static void fail(struct pump *p, const struct why *why)
 		p->why = *why;
 }
 
+static void note_failures(struct pump *p)
+{
+	if (p->up.failed_to || p->up.failed_from)
+		fail(p, &p->up.why);
+	if (p->down.failed_to || p->down.failed_from)
+		fail(p, &p->down.why);
+}
+
 static void let_go(struct pump *p)
 {
 	p->over = true;
@@ -89,10 +97,15 @@ static bool quiet_rule(const struct pump *p)
 	return p->down.failed_to && !far_dgram(p);
 }
 
+static bool holds(const struct flow *f)
+{
+	return f->ring.len > 0 || f->empty;
+}
+
 /* How a datagram run ends; NEVER: no such end now. */
 static int64_t replies_until(const struct pump *p)
 {
-	if (!far_dgram(p) || !up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER || p->down.ring.len > 0)
+	if (!far_dgram(p) || !up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER || holds(&p->down))
 		return NEVER;
 	return p->opts.drop_down ? 0 : p->moved_ms + p->opts.reply_wait_ms;
 }
@@ -114,17 +127,13 @@ static bool datagrams_ended(struct pump *p)
 		return enough || waited;
 	flow_finish(&p->up);
 	flow_finish(&p->down);
-	return p->down.ring.len == 0 && !p->down.empty;
+	return !holds(&p->down);
 }
 
 /* Has the run come to its end (which settling may follow)? */
 static bool ended(struct pump *p)
 {
 	int64_t now_ms = loop_now(p->loop);
-	if (p->up.failed_to || p->up.failed_from)
-		fail(p, &p->up.why);
-	if (p->down.failed_to || p->down.failed_from)
-		fail(p, &p->down.why);
 	if (p->down.failed_to && p->down.why.cls == ERR_PIPE)
 		return true;
 	if (far_dgram(p))
@@ -235,6 +244,7 @@ static void pump_turn(void *arg)
 		p->seen = seen;
 		p->moved_ms = loop_now(p->loop);
 	}
+	note_failures(p);
 	if (hung_up(p)) {
 		finish(p);
 		return;
