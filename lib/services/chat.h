@@ -1,5 +1,5 @@
-/* Chat: what its parts share. chat.c is the room where people talk in lines, chat_command.c understands what they type
- * (pure), chat_wire.c speaks the other wires: a small classic protocol, and bytes as they are. */
+/* Chat: what its parts share. chat.c is the service, chat_lines.c what people in it say, chat_command.c understands what
+ * they type (pure), chat_wire.c speaks the other wires: a small classic protocol, and bytes as they are. */
 #ifndef SERVICES_CHAT_H
 #define SERVICES_CHAT_H
 
@@ -34,7 +34,7 @@ struct guest {
 struct chat {
 	struct hub *hub;
 	struct room room;
-	struct desk op;
+	struct desk desk;
 	bool operated; /* somebody sits at the server's own terminal */
 	const struct chat_wire *wire;
 };
@@ -45,6 +45,9 @@ struct chat_wire {
 	void (*closing)(struct chat *c, struct guest *g); /* the server is; NULL: no words for it */
 };
 extern const struct chat_wire chat_lines, chat_vbnet, chat_raw;
+
+/* Whole lines (the operator's last may lack its newline) of a guest, or of the operator: NULL. -1: no memory for them. */
+int chat_speak(struct chat *c, struct guest *g, const char *bytes, size_t n);
 
 /* Pure parts of vbnet: one entry of the roster, and a message (its bytes without their newline, at most 32 more). Both return
  * the length. */
