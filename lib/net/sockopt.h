@@ -5,20 +5,23 @@
 #include "base/opt.h"
 #include "net/addr.h"
 
-enum sockopt_when {
+enum sockopt_when { /* may be joined: a listener asks for BIND and LISTEN at once, before its bind */
 	SOCKOPT_BIND = 1,
 	SOCKOPT_CONNECT = 2,
-	SOCKOPT_OPEN = 4
-}; /* before bind / before connect or listen / on a connection */
+	SOCKOPT_OPEN = 4, /* on a connection, dialed or accepted */
+	SOCKOPT_LISTEN = 8
+};
 
 extern const struct opt_group sockopt_opts; /* -o */
 struct sockopt_conf;			    /* the block; defined in sockopt.c, a bounded list of {row, parsed value} */
 
+/* -1 with e (ERR_USAGE) when the user gave an option that this kind of address does not have. ADDR_FD: any may fit. */
+int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e);
+
 /* Sets what belongs to this moment: our defaults first (TCP: nodelay, keepalive 60/10/6; listeners: reuseaddr, Unix and UDP
- * never), then the user's. Defaults that the system refuses are ignored; a user's option that it refuses is -1 with e naming it.
- */
-int sockopt_apply(
-	const struct conf *conf, int fd, enum addr_kind kind, sa_family_t family, enum sockopt_when when, struct err *e);
+ * never), then the user's. Defaults that the system refuses are ignored; a user's option that it refuses is -1 with e naming it
+ * (ERR_USAGE). ADDR_FD: the descriptor is asked what it is. */
+int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, sa_family_t family, unsigned when, struct err *e);
 int sockopt_backlog(const struct conf *conf, int otherwise);
 bool sockopt_has(const struct conf *conf, const char *name);
 

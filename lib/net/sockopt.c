@@ -1,0 +1,157 @@
+/* Socket options: what the user gave with -o, and what every socket of ours gets at its moments. The options themselves are the
+ * rows of sockopt_rows.c. */
+#include "net/sockopt.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "net/sockopt_row.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SOCKOPT_MOST = 32 };
+
+struct setting {
+	const struct sockopt_row *row;
+	struct sockopt_value v;
+};
+
+struct sockopt_conf {
+	unsigned n;
+	struct setting set[SOCKOPT_MOST];
+};
+
+static const struct sockopt_row *find(const char *name, size_t len)
+{
+	for (const struct sockopt_row *row = sockopt_rows; row->name != NULL; row++)
+		if (strlen(row->name) == len && memcmp(row->name, name, len) == 0)
+			return row;
+	return NULL;
+}
+
+static int refuse_unknown(const char *name, size_t len, struct err *e)
+{
+	char known[300], shown[60];
+	size_t n = 0;
+	for (const struct sockopt_row *row = sockopt_rows; row->name != NULL && n < sizeof known; row++)
+		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", row == sockopt_rows ? "" : ", ", row->name);
+	text_show(shown, sizeof shown, name, len);
+	return err_set(e, ERR_USAGE, 0, "got \"%s\", expected one of %s", shown, known);
+}
+
+static int read_setting(void *block, const char *text, struct err *e)
+{
+	struct sockopt_conf *c = block;
+	size_t len = strcspn(text, "=");
+	const char *value = text[len] == '=' ? text + len + 1 : NULL;
+	const struct sockopt_row *row = find(text, len);
+	if (row == NULL)
+		return refuse_unknown(text, len, e);
+	if (value == NULL && *row->takes != '[')
+		return err_set(e, ERR_USAGE, 0, "got \"%s\", expected %s%s", row->name, row->name, row->takes);
+	if (c->n == SOCKOPT_MOST)
+		return err_set(e, ERR_USAGE, 0, "more than %d of them", SOCKOPT_MOST);
+	struct setting *s = &c->set[c->n];
+	*s = (struct setting){ .row = row };
+	if (row->parse(row, value, &s->v, e) != 0) {
+		char shown[100];
+		text_show(shown, sizeof shown, text, strlen(text));
+		return err_prefix(e, "\"%s\"", shown);
+	}
+	c->n++;
+	return 0;
+}
+
+static const struct opt rows[] = {
+	{ .name = "sockopt",
+		.ch = 'o',
+		.kind = OPT_HOOK,
+		.arg = "NAME[=VALUE]",
+		.help = "set a socket option by name; an unknown name lists all",
+		.man = sockopt_man,
+		.hook = read_setting },
+	{ 0 },
+};
+const struct opt_group sockopt_opts = { .title = "Socket options", .size = sizeof(struct sockopt_conf), .rows = rows };
+
+bool sockopt_has(const struct conf *conf, const char *name)
+{
+	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
+	for (unsigned i = 0; i < c->n; i++)
+		if (strcmp(c->set[i].row->name, name) == 0)
+			return true;
+	return false;
+}
+
+int sockopt_backlog(const struct conf *conf, int otherwise)
+{
+	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
+	for (unsigned i = c->n; i-- > 0;)
+		if (strcmp(c->set[i].row->name, "backlog") == 0)
+			return c->set[i].v.n;
+	return otherwise;
+}
+
+int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e)
+{
+	static const char *const names[] = { "TCP", "UDP", "Unix sockets", "Unix datagrams" };
+	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
+	if (kind == ADDR_FD)
+		return 0;
+	for (unsigned i = 0; i < c->n; i++)
+		if ((c->set[i].row->kinds & 1U << kind) == 0)
+			return err_set(e, ERR_USAGE, 0, "-o %s: %s has no such option", c->set[i].row->name, names[kind]);
+	return 0;
+}
+
+static enum addr_kind ask_kind(int fd, sa_family_t family)
+{
+	int type = 0;
+	socklen_t len = sizeof type;
+	bool dgram = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM;
+	if (family == AF_UNIX)
+		return dgram ? ADDR_UNIX_DGRAM : ADDR_UNIX;
+	return dgram ? ADDR_UDP : ADDR_TCP;
+}
+
+/* What a system refuses here is a nicety lost, not a failure: there is no better value to fall back to. */
+static void set_defaults(int fd, enum addr_kind kind, unsigned when)
+{
+	static const struct {
+		unsigned when;
+		int level, name, n;
+	} ours[] = {
+		{ SOCKOPT_LISTEN, SOL_SOCKET, SO_REUSEADDR, 1 },
+		{ SOCKOPT_OPEN, IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOCKOPT_OPEN, SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ SOCKOPT_OPEN, IPPROTO_TCP, TCP_KEEPIDLE, SOCKOPT_IDLE_S },
+		{ SOCKOPT_OPEN, IPPROTO_TCP, TCP_KEEPINTVL, SOCKOPT_INTERVAL_S },
+		{ SOCKOPT_OPEN, IPPROTO_TCP, TCP_KEEPCNT, SOCKOPT_COUNT },
+	};
+	for (size_t i = 0; kind == ADDR_TCP && i < sizeof ours / sizeof *ours; i++)
+		if (ours[i].when & when)
+			sockopt_int(fd, ours[i].level, ours[i].name, ours[i].n);
+}
+
+static int set_one(int fd, sa_family_t family, unsigned when, const struct setting *s)
+{
+	const struct sockopt_row *row = s->row;
+	bool six = family == AF_INET6;
+	int level = six ? row->level6 : row->level4;
+	if (row->apply != NULL)
+		return row->apply(fd, family, when, &s->v);
+	return level == SOCKOPT_NONE ? 0 : sockopt_int(fd, level, six ? row->name6 : row->name4, s->v.n);
+}
+
+int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, sa_family_t family, unsigned when, struct err *e)
+{
+	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
+	if (kind == ADDR_FD)
+		kind = ask_kind(fd, family);
+	if (sockopt_fits(conf, kind, e) != 0)
+		return -1;
+	set_defaults(fd, kind, when);
+	for (unsigned i = 0; i < c->n; i++)
+		if ((c->set[i].row->when & when) != 0 && set_one(fd, family, when, &c->set[i]) != 0)
+			return err_set(e, ERR_USAGE, errno, "-o %s", c->set[i].row->name);
+	return 0;
+}
