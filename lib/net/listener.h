@@ -5,26 +5,29 @@
 
 #include "net/addr.h"
 #include "net/env.h"
+#include "net/unixpath.h"
 
 enum { LISTENER_MOST = 16 };
 
 extern const struct opt_group listener_opts; /* --unix-mode */
 struct listener_conf {
-	int unix_mode; /* -1: by the umask */
+	bool has_mode;
+	unsigned unix_mode; /* permission bits, with has_mode; by the umask otherwise */
 };
 
 struct listener { /* one bound socket; zeroed: none */
 	int fd;
 	bool dgram, inherited;
+	bool unblocked; /* an inherited one that was blocking: it is again when we let go of it */
 	struct sa local;
 };
 
 struct listeners {
 	struct listener v[LISTENER_MOST];
 	unsigned n;
-	uint16_t port;					      /* of all; 0 for Unix */
-	char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* our socket file, "" for none */
-	unsigned long long dev, ino;			      /* of that file */
+	uint16_t port;	      /* of all; 0 for Unix */
+	bool chosen;	      /* the port is the system's choice */
+	struct unixpath file; /* our socket file */
 };
 
 /* Binds and listens (datagram sockets: binds). Port 0: one number for IPv6 and IPv4. Without IPv6 in the kernel IPv4 alone. A

@@ -1,4 +1,4 @@
-/* Telling a script that we listen, and where: -1/--print-port, --port-file, --ready-fd. */
+/* Telling that we listen, and where: the events, and for scripts -1/--print-port, --port-file, --ready-fd. */
 #ifndef NET_READY_H
 #define NET_READY_H
 
@@ -8,7 +8,7 @@ extern const struct opt_group ready_opts;
 struct ready_conf {
 	bool print_port;
 	const char *port_file;
-	int64_t ready_fd; /* -1: none */
+	int64_t ready_fd; /* 0: none */
 };
 
 struct ready;
@@ -16,8 +16,8 @@ struct ready;
  * service). stdout_taken: the service writes payload there, so --ready-fd 1 is refused; --print-port is not: the port is the one
  * stated exception. NULL with e (ERR_USAGE). */
 struct ready *ready_open(const struct env *env, bool stdout_taken, struct err *e);
-/* All sockets listen: tell it in each way that was asked for. -1 with e (ERR_LOCAL). */
+/* All sockets listen: tell it in each way that was asked for. -1 with e (ERR_LOCAL; ERR_PIPE: nobody reads our stdout). */
 int ready_tell(struct ready *r, const struct listeners *l, const struct addr *a, struct err *e);
-void ready_close(struct ready *takes); /* removes the port file */
+void ready_close(struct ready *takes); /* removes the port file, if it is still ours; NULL is fine */
 
 #endif

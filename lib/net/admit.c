@@ -1,0 +1,255 @@
+/* The one decision on who comes in. Pure: the same questions at the same times get the same answers.
+ *
+ * The order of the questions is the order of the verdicts' weight: who is denied learns nothing of how full we are, and only who
+ * passed all else takes a token of the rate. Places per address are counted only where --max-per-ip asks, in a table of the
+ * addresses that hold one now; an IPv6 client counts as its /64, which is what one customer gets. */
+#include "net/admit.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "net/admit_list.h"
+
+#include <string.h>
+
+enum { MAX_CLIENTS = 1000000, TOKEN = 1000 /* a bucket fills by rate thousandths of a token each millisecond */ };
+
+struct holder { /* an address with places */
+	struct table_node node;
+	uint16_t family;
+	unsigned char net[8];
+	uint32_t places;
+};
+
+struct admit {
+	struct admit_list allow, deny;
+	struct table holders;
+	uint32_t max, per_ip, active; /* limits: 0 for none */
+	int64_t rate, tokens, filled_ms;
+	bool filled, draining;
+	bool only_allowed; /* --allow was given, even if its file is empty */
+};
+
+#define AT(field) .off = offsetof(struct admit_conf, field)
+static const struct opt rows[] = {
+	{ .name = "max",
+		.kind = OPT_INT,
+		AT(max),
+		.arg = "N",
+		.def = "100",
+		.max = MAX_CLIENTS,
+		.help = "at most N clients at once (0: no limit)" },
+	{ .name = "max-per-ip",
+		.kind = OPT_INT,
+		AT(per_ip),
+		.arg = "N",
+		.max = MAX_CLIENTS,
+		.help = "at most N clients at once from one address",
+		.man = "At most N clients at once from one IPv4 address or one IPv6 /64. 0, the default, is no such limit." },
+	{ .name = "conn-rate",
+		.kind = OPT_INT,
+		AT(rate),
+		.arg = "N",
+		.max = MAX_CLIENTS,
+		.help = "at most N new clients a second",
+		.man = "At most N new clients a second, all together; what is more is closed at once. 0, the default, is no limit." },
+	{ .name = "allow",
+		.kind = OPT_LIST,
+		AT(allow),
+		.arg = "CIDR|NAME|@FILE",
+		.help = "let only these in",
+		.man = "Let only these in: an address, a network as ADDRESS/BITS, a name (resolved at start), or @FILE with one of "
+		       "them a line and # comments. May be given again and again. Everybody else is closed without a byte. IPv4 "
+		       "clients of an IPv6 socket count as IPv4. Unix clients are not asked." },
+	{ .name = "deny",
+		.kind = OPT_LIST,
+		AT(deny),
+		.arg = "CIDR|NAME|@FILE",
+		.help = "never let these in",
+		.man = "Never let these in, written as for --allow. Wins over --allow." },
+	{ 0 },
+};
+const struct opt_group admit_opts = { .title = "Who may come in", .size = sizeof(struct admit_conf), .rows = rows };
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = {
+		[ADMIT_YES] = "yes",
+		[ADMIT_FULL] = "full",
+		[ADMIT_PER_IP] = "per_ip",
+		[ADMIT_RATE] = "rate",
+		[ADMIT_DENY] = "deny",
+		[ADMIT_DRAIN] = "drain",
+	};
+	return names[v];
+}
+
+struct admit *admit_open(const struct env *env, uint32_t max, struct err *e)
+{
+	const struct admit_conf *conf = conf_get(env->conf, &admit_opts);
+	struct admit *a = mem_new(sizeof *a);
+	if (a == NULL) {
+		err_set(e, ERR_LOCAL, 0, "no memory to admit anybody");
+		return NULL;
+	}
+	table_init(&a->holders, env->seed);
+	a->max = max != 0 ? max : (uint32_t)conf->max;
+	a->per_ip = (uint32_t)conf->per_ip;
+	a->rate = conf->rate;
+	a->only_allowed = conf->allow.n > 0;
+	if (admit_list_read(&a->deny, env, "--deny", &conf->deny, e) == 0 &&
+		admit_list_read(&a->allow, env, "--allow", &conf->allow, e) == 0)
+		return a;
+	admit_close(a);
+	return NULL;
+}
+
+static void forget(struct table_node *node, void *arg)
+{
+	table_remove(arg, node);
+	mem_free(node); /* the first member of its holder */
+}
+
+void admit_close(struct admit *takes)
+{
+	if (takes == NULL)
+		return;
+	table_each(&takes->holders, forget, &takes->holders);
+	table_free(&takes->holders);
+	admit_list_free(&takes->allow);
+	admit_list_free(&takes->deny);
+	mem_free(takes);
+}
+
+/* --- places per address --- */
+
+_Static_assert(offsetof(struct holder, node) == 0, "a node is its holder");
+
+/* What counts as one address; false for Unix peers, which have no limit. */
+static bool key_of(const struct sa *peer, struct holder *key)
+{
+	unsigned char net[16];
+	size_t n = admit_bytes(peer, net);
+	*key = (struct holder){ .family = peer->family };
+	memcpy(key->net, net, n < sizeof key->net ? n : sizeof key->net);
+	return n > 0;
+}
+
+static bool same(const struct table_node *node, const void *key)
+{
+	const struct holder *a = (const struct holder *)(const void *)node, *b = key;
+	return a->family == b->family && memcmp(a->net, b->net, sizeof a->net) == 0;
+}
+
+static struct holder *find(const struct admit *a, const struct holder *key, uint32_t *hash)
+{
+	*hash = table_hash(&a->holders, key->net, sizeof key->net);
+	return (struct holder *)(void *)table_find(&a->holders, *hash, same, key);
+}
+
+static struct holder *add_holder(struct admit *a, const struct holder *key, uint32_t hash)
+{
+	struct holder *h = mem_new(sizeof *h);
+	if (h == NULL)
+		return NULL;
+	*h = *key;
+	if (table_add(&a->holders, &h->node, hash) == 0)
+		return h;
+	mem_free(h);
+	return NULL;
+}
+
+/* Takes one of the address's places. Without the memory to count there is none. */
+static bool take_place(struct admit *a, const struct sa *peer)
+{
+	struct holder key;
+	uint32_t hash = 0;
+	if (a->per_ip == 0 || !key_of(peer, &key))
+		return true;
+	struct holder *h = find(a, &key, &hash);
+	if (h == NULL)
+		h = add_holder(a, &key, hash);
+	if (h == NULL || h->places >= a->per_ip)
+		return false;
+	h->places++;
+	return true;
+}
+
+static void give_place(struct admit *a, const struct sa *peer)
+{
+	struct holder key;
+	uint32_t hash = 0;
+	if (a->per_ip == 0 || !key_of(peer, &key))
+		return;
+	struct holder *h = find(a, &key, &hash);
+	if (h != NULL && --h->places == 0)
+		forget(&h->node, &a->holders);
+}
+
+/* --- the decision --- */
+
+static bool take_token(struct admit *a, int64_t now_ms)
+{
+	int64_t most = a->rate * TOKEN, past_ms = now_ms - a->filled_ms;
+	if (a->rate == 0)
+		return true;
+	if (!a->filled || past_ms >= TOKEN)
+		a->tokens = most;
+	else if (past_ms > 0)
+		a->tokens = a->tokens + past_ms * a->rate < most ? a->tokens + past_ms * a->rate : most;
+	a->filled = true;
+	a->filled_ms = now_ms;
+	if (a->tokens < TOKEN)
+		return false;
+	a->tokens -= TOKEN;
+	return true;
+}
+
+static bool denied(const struct admit *a, const struct sa *peer)
+{
+	if (peer->family == AF_UNIX)
+		return false;
+	return admit_list_has(&a->deny, peer) || (a->only_allowed && !admit_list_has(&a->allow, peer));
+}
+
+enum verdict admit_ask(struct admit *a, const struct sa *peer, int64_t now_ms)
+{
+	if (denied(a, peer))
+		return ADMIT_DENY;
+	if (a->draining)
+		return ADMIT_DRAIN;
+	if (a->max != 0 && a->active >= a->max)
+		return ADMIT_FULL;
+	if (!take_place(a, peer))
+		return ADMIT_PER_IP;
+	if (!take_token(a, now_ms)) {
+		give_place(a, peer);
+		return ADMIT_RATE;
+	}
+	a->active++;
+	return ADMIT_YES;
+}
+
+void admit_leave(struct admit *a, const struct sa *peer)
+{
+	a->active--;
+	give_place(a, peer);
+}
+
+void admit_drain(struct admit *a)
+{
+	a->draining = true;
+}
+
+uint32_t admit_active(const struct admit *a)
+{
+	return a->active;
+}
+
+uint32_t admit_max(const struct admit *a)
+{
+	return a->max;
+}
+
+bool admit_has_lists(const struct admit *a)
+{
+	return a->only_allowed || a->deny.n > 0;
+}
