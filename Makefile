@@ -35,7 +35,8 @@ endif
 MAKEFLAGS += --no-print-directory
 
 quiet := $(if $(filter 1,$(V)),,@)
-say = $(if $(quiet),@printf '  %-6s %s\n' $(1) $(2))
+silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(quiet),$(if $(silent),@:,@printf '  %-6s %s\n' $(1) $(2)),@:)
 
 # --- flags -----------------------------------------------------------------------------------------------------------
 

@@ -87,11 +87,9 @@ static int env_open(struct env *env, const struct mode *mode, struct err *e)
 
 static void env_close(struct env *env)
 {
-	if (env->linger != NULL)
-		linger_close(env->linger);
+	linger_close(env->linger);
 	pool_close(env->pool);
-	if (env->loop != NULL)
-		loop_close(env->loop);
+	loop_close(env->loop);
 }
 
 static void run_mode(const struct parsed *parsed, const struct menu *menu, struct outcome *outcome)

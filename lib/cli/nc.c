@@ -97,10 +97,11 @@ static int refuse(const char *typed, const char *whose, const char *advice, stru
 	return err_set(e, ERR_USAGE, 0, "%s is %s word: %s", shown, whose, advice);
 }
 
-static int refuse_line(const char *typed, const char *whose, const char *mode, const struct answer *rest, struct err *e)
+static int refuse_line(
+	const char *typed, const char *whose, const char *mode, const struct answer *rest, const char *more, struct err *e)
 {
-	char advice[320];
-	snprintf(advice, sizeof advice, "use \"sockctl %s%s\"", mode, rest->text);
+	char advice[360];
+	snprintf(advice, sizeof advice, "use \"sockctl %s%s\"%s", mode, rest->text, more);
 	return refuse(typed, whose, advice, e);
 }
 
@@ -115,7 +116,7 @@ static const struct letter *letter_of(char ch)
 struct line {
 	struct answer options, words;
 	const char *port; /* of -p, which is a server's own or a client's source port */
-	bool listens;
+	bool listens, keeps;
 };
 
 /* One word of letters, "-lvnp"; *at is moved on to a value that stands apart. */
@@ -126,6 +127,7 @@ static int translate(struct line *line, int argc, char *const *argv, int *at)
 		if (row == NULL)
 			return -1;
 		line->listens = line->listens || *p == 'l';
+		line->keeps = line->keeps || *p == 'k';
 		if (row->ours != NULL)
 			add_text(&line->options, row->ours);
 		if (!row->value)
@@ -157,7 +159,8 @@ static int nc_letters(int argc, char *const *argv, struct err *e)
 	if (line.port != NULL)
 		join(&line.options, line.port, strlen(line.port), line.listens ? " " : "");
 	join(&line.options, line.words.text, line.words.len, "");
-	return refuse_line(argv[0], "nc's", line.listens ? "listen" : "connect", &line.options, e);
+	const char *more = line.keeps ? ", or \"sockctl serve\" for many at once" : "";
+	return refuse_line(argv[0], "nc's", line.listens ? "listen" : "connect", &line.options, more, e);
 }
 
 static bool is_number(const char *text)
@@ -165,12 +168,20 @@ static bool is_number(const char *text)
 	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
+static int nc_word(const char *typed, struct err *e)
+{
+	for (size_t i = 0; words[i].theirs != NULL; i++)
+		if (strcmp(words[i].theirs, typed) == 0)
+			return refuse(typed, "ncat's", words[i].advice, e);
+	return 0;
+}
+
 int nc_line(int argc, char *const *argv, struct err *e)
 {
 	for (int i = 0; i < argc; i++)
-		if (nc_address(argv[i], e) != 0)
+		if (nc_address(argv[i], e) != 0 || nc_word(argv[i], e) != 0)
 			return -1;
-	if (argv[0][0] == '-')
+	if (argv[0][0] == '-' && argv[0][1] != '\0')
 		return nc_letters(argc, argv, e);
 	if (argc != 2 || !is_number(argv[1]))
 		return 0;
@@ -188,8 +199,8 @@ int nc_address(const char *word, struct err *e)
 		struct answer rest = { 0 };
 		const char *options = word + n + strcspn(word + n, ",");
 		join(&rest, word + n, (size_t)(options - word) - n, " ");
-		return refuse_line(
-			word, "socat's", strstr(options, ",fork") != NULL ? socat[i].forking : socat[i].ours, &rest, e);
+		const char *mode = strstr(options, ",fork") != NULL ? socat[i].forking : socat[i].ours;
+		return refuse_line(word, "socat's", mode, &rest, "", e);
 	}
 	return 0;
 }
@@ -201,8 +212,5 @@ int nc_option(const struct command *mode, const char *typed, struct err *e)
 	const struct letter *row = typed[1] == '-' ? NULL : letter_of(typed[1]);
 	if (row != NULL && row->advice != NULL)
 		return refuse(typed, "nc's", row->advice, e);
-	for (size_t i = 0; words[i].theirs != NULL; i++)
-		if (strcmp(words[i].theirs, typed) == 0)
-			return refuse(typed, "ncat's", words[i].advice, e);
-	return 0;
+	return nc_word(typed, e);
 }

@@ -233,7 +233,8 @@ static int refuse_mode(const struct line *line, const char *word)
 	if (best != NULL)
 		return err_set(line->e, ERR_USAGE, 0, "unknown mode %s; did you mean %s?", shown, best);
 	list_commands(line->commands, NULL, 0, " or ", modes, sizeof modes);
-	return err_set(line->e, ERR_USAGE, 0, "unknown mode %s, expected %s", shown, modes);
+	const char *what = word[0] == '-' ? "no mode before" : "unknown mode";
+	return err_set(line->e, ERR_USAGE, 0, "%s %s, expected %s", what, shown, modes);
 }
 
 /* A line whose first word is none of ours. */
