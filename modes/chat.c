@@ -20,7 +20,7 @@ static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &r
 static bool vbnet(const struct conf *conf)
 {
 	const struct chat_conf *chat = conf_get(conf, &chat_opts);
-	return chat->wire == WIRE_VBNET;
+	return chat->wire == CHAT_VBNET;
 }
 
 static uint32_t most(const struct conf *conf)

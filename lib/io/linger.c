@@ -129,13 +129,18 @@ void linger_when_empty(struct linger *l, void (*fn)(void *arg), void *arg)
 		loop_later(l->loop, &l->tell);
 }
 
+void linger_cut(struct linger *l)
+{
+	while (l->first != NULL)
+		goer_free(l->first);
+}
+
 void linger_close(struct linger *l)
 {
 	if (l == NULL)
 		return;
 	l->empty = NULL;
-	while (l->first != NULL)
-		goer_free(l->first);
+	linger_cut(l);
 	loop_forget(l->loop, &l->tell);
 	mem_free(l);
 }

@@ -15,6 +15,7 @@ void linger_take(struct linger *l, struct stream *takes, int64_t until_ms);
 unsigned linger_count(const struct linger *l);
 /* Called once when the last one has gone (at once, from the loop, if there is none). */
 void linger_when_empty(struct linger *l, void (*fn)(void *arg), void *arg);
+void linger_cut(struct linger *l);	 /* closes those that are left, now; not from a callback of theirs */
 void linger_close(struct linger *takes); /* closes those that are left */
 
 #endif

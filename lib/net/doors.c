@@ -307,7 +307,7 @@ void doors_keep_only(struct server *s, struct door *d, struct stream *top)
 {
 	for (unsigned i = 0; i < s->doors_n; i++) {
 		struct door *other = &s->doors[i];
-		if (other == d || other->udp == NULL)
+		if (other == d || other->udp == NULL || other->l->inherited)
 			continue;
 		close_door(s, other);
 		sys_close(other->l->fd);

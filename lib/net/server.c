@@ -229,6 +229,8 @@ int server_main(const struct env *env, const struct service *service, const stru
 		return -1;
 	if (used < env->argc)
 		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after the address", env->argv[used]);
+	if (server_limits(server_descriptors(env->conf, opts->max), e) != 0)
+		return -1;
 	struct server *s = server_open(env, &a, service, opts, e);
 	if (s == NULL)
 		return -1;

@@ -42,6 +42,7 @@ static void cut(struct server *s, enum session_end by, const char *reason)
 		err_set(&e, ERR_LOST, 0, "%s: %lu client%s cut", reason, (unsigned long)n, n == 1 ? "" : "s");
 		env_fail(s->env, &e);
 	}
+	linger_cut(s->env->linger);
 	loop_stop(s->env->loop);
 }
 
