@@ -58,16 +58,16 @@ static const struct desk_ops desk_ops = {
 static int chat_start(struct hub *hub, struct err *e)
 {
 	static const struct chat_wire *const wires[] = {
-		[WIRE_LINES] = &chat_lines,
-		[WIRE_VBNET] = &chat_vbnet,
-		[WIRE_RAW] = &chat_raw,
+		[CHAT_LINES] = &chat_lines,
+		[CHAT_VBNET] = &chat_vbnet,
+		[CHAT_RAW] = &chat_raw,
 	};
 	static const struct desk_opts desk_opts = { .reads = true, .writes = true, .lines = true };
 	const struct chat_conf *conf = conf_get(hub->env->conf, &chat_opts);
 	struct chat *c = hub->mem;
 	c->hub = hub;
 	c->wire = wires[conf->wire];
-	c->operated = conf->wire == WIRE_LINES && desk_terminal();
+	c->operated = conf->wire == CHAT_LINES && desk_terminal();
 	if (room_open(&c->room, hub, &c->wire->ops, SLOW_SKIP, e) != 0)
 		return -1;
 	if (!c->operated)

@@ -6,7 +6,7 @@
 #include "services/desk.h"
 #include "services/room.h"
 
-enum { WIRE_LINES, WIRE_VBNET, WIRE_RAW };
+enum { CHAT_LINES, CHAT_VBNET, CHAT_RAW };
 struct chat_conf {
 	int wire;
 };
