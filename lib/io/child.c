@@ -4,7 +4,7 @@
  * runs in the child and writes into the parent's loop. Parent and child both call setpgid: whoever comes first, the group
  * exists before anybody signals it. Each child is asked for by its own pid, never with waitpid(-1), so that processes
  * which others started (a library, an inherited child) stay theirs. A forgotten child stays in the list, without a
- * callback, until it has been reaped. */
+ * callback, until it has been reaped, be it by another loop than its own. */
 #include "io/child.h"
 
 #include "base/mem.h"
@@ -114,14 +114,16 @@ static void reap(void *arg, int signo)
 	for (struct child **at = &children; *at != NULL;) {
 		struct child *c = *at;
 		int status;
-		if (c->loop != arg || !ended(c, &status)) {
+		bool others = c->done != NULL && c->loop != arg;
+		if (others || !ended(c, &status)) {
 			at = &c->next;
 			continue;
 		}
 		*at = c->next;
-		loop_timer(c->loop, &c->grace, NEVER);
-		if (c->done != NULL)
+		if (c->done != NULL) {
+			loop_timer(c->loop, &c->grace, NEVER);
 			c->done(c->arg, status);
+		}
 		mem_free(c);
 		at = &children; /* done may have started or forgotten others */
 	}

@@ -34,6 +34,7 @@ struct probe {
 	struct probe_how how;
 	unsigned char *data;
 	int64_t resolve_ms, pause_ms;
+	unsigned tries; /* rounds that are over */
 	struct resolve *resolve;
 	struct timer clock; /* bounds the resolving; between rounds: the next */
 	struct sa list[RESOLVE_MOST];
@@ -158,12 +159,19 @@ static void show(void *arg)
 
 /* Rounds */
 
+static void again_later(struct probe *p)
+{
+	int64_t until_ms = p->how.until_ms;
+	p->pause_ms = retry_longer(p->pause_ms);
+	int64_t next_ms = now(p) + p->pause_ms < until_ms ? now(p) + p->pause_ms : until_ms;
+	retry_tell(p->env, p->addr, &p->failed, ++p->tries, next_ms);
+	loop_timer(p->env->loop, &p->clock, next_ms);
+}
+
 static void round_over(struct probe *p)
 {
 	if (!p->open && now(p) < p->how.until_ms && p->how.until_ms != NEVER && retry_helps(&p->failed)) {
-		p->pause_ms = retry_longer(p->pause_ms);
-		int64_t next_ms = now(p) + p->pause_ms;
-		loop_timer(p->env->loop, &p->clock, next_ms < p->how.until_ms ? next_ms : p->how.until_ms);
+		again_later(p);
 		return;
 	}
 	p->final = true;

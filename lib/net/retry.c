@@ -64,6 +64,12 @@ bool retry_helps(const struct err *e)
 	return (e->cls == ERR_CONNECT || e->cls == ERR_TIMEOUT) && (e->sys == 0 || race_worth_again(e->sys));
 }
 
+void retry_tell(const struct env *env, const struct addr *a, const struct err *e, unsigned tries, int64_t next_ms)
+{
+	event(env->events, EV_RETRY, 0, EV_TEXT("addr", a->text), EV_TEXT("error", e->sys != 0 ? strerror(e->sys) : e->what),
+		EV_NUM("try", tries), EV_NUM("errno", e->sys), EV_NUM("next_ms", next_ms - loop_now(env->loop)));
+}
+
 static int64_t now(const struct retry *r)
 {
 	return loop_now(r->env->loop);
@@ -97,9 +103,7 @@ static void round_failed(struct retry *r)
 	}
 	r->pause_ms = retry_longer(r->pause_ms);
 	int64_t next_ms = now(r) + r->pause_ms < r->until_ms ? now(r) + r->pause_ms : r->until_ms;
-	event(r->env->events, EV_RETRY, 0, EV_TEXT("addr", r->addr.text),
-		EV_TEXT("error", r->err.sys != 0 ? strerror(r->err.sys) : r->err.what), EV_NUM("try", r->tries),
-		EV_NUM("errno", r->err.sys), EV_NUM("next_ms", next_ms - now(r)));
+	retry_tell(r->env, &r->addr, &r->err, r->tries, next_ms);
 	loop_timer(r->env->loop, &r->clock, next_ms);
 }
 
@@ -147,7 +151,7 @@ static void cut_round(struct retry *r)
 	r->dialer = NULL;
 	if (now(r) < r->until_ms || r->err.cls == ERR_OK)
 		err_set(&r->err, ERR_TIMEOUT, 0, "connect %s: no answer within %s", r->addr.text,
-			dial_span(now(r) - r->round_ms, span));
+			dial_span(r->clock.at_ms - r->round_ms, span));
 	round_failed(r);
 }
 

@@ -14,6 +14,8 @@ struct retry_conf {
 enum { RETRY_FIRST_MS = 20, RETRY_MOST_MS = 1000, RETRY_ROUND_MS = 5000 };
 int64_t retry_longer(int64_t pause_ms); /* the pause that follows one of pause_ms; 0: the first */
 bool retry_helps(const struct err *e);	/* may a dial that failed so succeed later? */
+void retry_tell(
+	const struct env *env, const struct addr *a, const struct err *e, unsigned tries, int64_t next_ms); /* the event */
 
 struct retry;
 /* As dial(), again and again for wait_ms under the rules above; 0: exactly one round; NEVER: until it connects. The error at the
