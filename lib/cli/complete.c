@@ -49,7 +49,7 @@ static void bash_value(FILE *out, const struct command *command, const struct op
 		rows_words(out, row->arg, " ");
 		putc('\'', out);
 	} else if (rows_is_path(row)) {
-		fputs("kind=-f", out);
+		fputs("files=1", out);
 	}
 	fputs(" ;;\n", out);
 }
@@ -57,7 +57,7 @@ static void bash_value(FILE *out, const struct command *command, const struct op
 static void write_bash(FILE *out, const struct command *const *commands)
 {
 	fputs("_sockctl()\n{\n"
-	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} mode=${COMP_WORDS[1]} words= kind=\n"
+	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} mode=${COMP_WORDS[1]} words= files=\n"
 	      "\tif [[ $cur == '=' ]]; then\n\t\tcur=\n"
 	      "\telif [[ $prev == '=' ]]; then\n\t\tprev=${COMP_WORDS[COMP_CWORD-2]}\n\tfi\n"
 	      "\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W '",
@@ -71,14 +71,16 @@ static void write_bash(FILE *out, const struct command *const *commands)
 	fputs("' ;;\n\tcompletion\\ completion) words='bash zsh fish' ;;\n", out);
 	for (size_t i = 0; commands[i] != NULL; i++)
 		each(out, commands[i], bash_value);
-	fputs("\t*) kind=-f\n\t\tcase \"$mode $cur\" in\n", out);
+	fputs("\t*) files=1\n\t\tcase \"$mode $cur\" in\n", out);
 	for (size_t i = 0; commands[i] != NULL; i++) {
-		fprintf(out, "\t\t%s\\ -*) kind= words='", commands[i]->name);
+		fprintf(out, "\t\t%s\\ -*) files= words='", commands[i]->name);
 		each(out, commands[i], bash_name);
 		fputs(" --help' ;;\n", out);
 	}
-	fputs("\t\tesac ;;\n\tesac\n\tCOMPREPLY=($(compgen $kind ${words:+-W \"$words\"} -- \"$cur\"))\n}\n"
-	      "complete -o default -F _sockctl sockctl\n",
+	fputs("\t\tesac ;;\n\tesac\n\tCOMPREPLY=()\n"
+	      "\tif [[ $files ]]; then\n\t\tcompopt -o default 2>/dev/null\n"
+	      "\telif [[ $words ]]; then\n\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n\tfi\n}\n"
+	      "complete -F _sockctl sockctl\n",
 		out);
 }
 

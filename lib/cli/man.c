@@ -5,25 +5,51 @@
 
 #include <string.h>
 
-/* Plain sentences as mdoc text: each sentence on its own line, a newline begins a paragraph, hyphens of options
- * are kept from becoming typographic ones. */
+enum { LINE_MOST = 74 /* and escapes */ };
+
+/* Hyphens of an option must neither become typographic ones nor be places to break a line. */
+static bool names_option(const char *word, size_t n)
+{
+	size_t quotes = strspn(word, "(\"'");
+	return quotes < n && word[quotes] == '-';
+}
+
+static void put_word(FILE *out, const char *word, size_t n)
+{
+	bool option = names_option(word, n);
+	for (size_t i = 0; i < n; i++) {
+		if (word[i] == '\\')
+			fputs("\\e", out);
+		else if (word[i] == '-' && option)
+			fputs("\\-", out);
+		else
+			putc(word[i], out);
+	}
+}
+
+static bool ends_sentence(const char *space)
+{
+	return strchr(".?!", space[-1]) != NULL && (space[1] == '-' || (space[1] >= 'A' && space[1] <= 'Z'));
+}
+
+/* Plain sentences as mdoc text, each on a line of its own or several; a newline begins a paragraph. */
 static void put_text(FILE *out, const char *text)
 {
-	char before = '\n';
-	for (const char *p = text; *p != '\0'; before = *p++) {
-		bool line_start = before == '\n';
-		if (line_start && (*p == '.' || *p == '\''))
+	size_t column = 0;
+	while (*text != '\0') {
+		size_t n = strcspn(text, " \n");
+		if (column == 0 && (*text == '.' || *text == '\''))
 			fputs("\\&", out);
-		if (*p == '\n')
+		put_word(out, text, n);
+		column += n;
+		text += n;
+		if (*text == '\n')
 			fputs("\n.Pp\n", out);
-		else if (*p == '\\')
-			fputs("\\e", out);
-		else if (*p == '-' && (p[1] == '-' || strchr("\n -(\"", before) != NULL))
-			fputs("\\-", out);
-		else if (*p == ' ' && strchr(".?!", before) != NULL && p[1] >= 'A' && p[1] <= 'Z')
-			putc('\n', out);
-		else
-			putc(*p, out);
+		bool breaks = *text == ' ' && (ends_sentence(text) || column + 1 + strcspn(text + 1, " \n") > LINE_MOST);
+		if (*text == ' ')
+			putc(breaks ? '\n' : ' ', out);
+		column = breaks || *text == '\n' ? 0 : column + 1;
+		text += *text != '\0';
 	}
 	putc('\n', out);
 }
@@ -87,17 +113,20 @@ static void put_option(FILE *out, const struct command *const *commands, const s
 	fputs(".It", out);
 	if (row->ch != 0)
 		fprintf(out, " Fl %c ,", row->ch);
-	fprintf(out, " Fl \\-%s", row->name);
+	fputs(" Fl \\-", out);
+	for (const char *p = row->name; *p != '\0'; p++)
+		fprintf(out, "%s%c", *p == '-' ? "\\" : "", *p);
 	if (row->arg != NULL)
 		put_arg(out, "Ar", row->arg);
 	putc('\n', out);
 	if (row->man != NULL) {
 		put_text(out, row->man);
 	} else {
-		putc(row->help[0] >= 'a' && row->help[0] <= 'z' ? row->help[0] - 'a' + 'A' : row->help[0], out);
-		char rest[512];
-		snprintf(rest, sizeof rest, "%s.", row->help + 1);
-		put_text(out, rest);
+		char text[512];
+		snprintf(text, sizeof text, "%s.", row->help);
+		if (text[0] >= 'a' && text[0] <= 'z')
+			text[0] = (char)(text[0] - 'a' + 'A');
+		put_text(out, text);
 	}
 	put_default(out, commands, group, row);
 	put_havers(out, commands, group);
@@ -123,8 +152,10 @@ static void put_exit(FILE *out)
 {
 	fputs(".\\\" @EXIT@\n.Bl -tag -width 128+n -compact\n", out);
 	for (const struct err_row *row = err_rows; row->name != NULL; row++) {
-		fprintf(out, ".It %d\n%s: ", (int)row->cls, row->name);
-		put_text(out, row->meaning);
+		char text[256];
+		snprintf(text, sizeof text, "%s: %s", row->name, row->meaning);
+		fprintf(out, ".It %d\n", (int)row->cls);
+		put_text(out, text);
 	}
 	fputs(".It 128+n\nsignal: ended by signal n\n.El\n", out);
 }

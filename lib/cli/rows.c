@@ -3,33 +3,38 @@
 
 #include <string.h>
 
-static bool held(const struct opt_group *const *groups, size_t n, const struct opt_group *group)
+static size_t place_of(const struct opt_group *const *groups, size_t n, const struct opt_group *group)
 {
-	while (n > 0)
-		if (groups[--n] == group)
-			return true;
-	return false;
+	size_t i = 0;
+	while (i < n && groups[i] != group)
+		i++;
+	return i;
 }
 
-/* Puts the group behind the last one with its title, at the end if there is none. */
-static size_t insert(const struct opt_group **groups, size_t n, const struct opt_group *group)
+/* Where a group of the list `rest` belongs: behind those with its title, else before the next of its list that is there. */
+static size_t place_for(const struct opt_group *const *groups, size_t n, const struct opt_group *const *rest)
 {
-	size_t at = n;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(groups[i]->title, group->title) == 0)
-			at = i + 1;
-	memmove(groups + at + (at < n), groups + at, (n - at) * sizeof *groups);
-	groups[at] = group;
-	return n + 1;
+	for (size_t i = n; i > 0; i--)
+		if (strcmp(groups[i - 1]->title, (*rest)->title) == 0)
+			return i;
+	while (*++rest != NULL)
+		if (place_of(groups, n, *rest) < n)
+			return place_of(groups, n, *rest);
+	return n;
 }
 
 void rows_groups(const struct command *const *commands, const struct opt_group *out[ROWS_GROUPS + 1])
 {
 	size_t n = 0;
 	for (; *commands != NULL; commands++)
-		for (const struct opt_group *const *g = (*commands)->groups; *g != NULL; g++)
-			if (n < ROWS_GROUPS && !held(out, n, *g))
-				n = insert(out, n, *g);
+		for (const struct opt_group *const *g = (*commands)->groups; *g != NULL; g++) {
+			if (n == ROWS_GROUPS || place_of(out, n, *g) < n)
+				continue;
+			size_t at = place_for(out, n, g);
+			memmove(out + at + 1, out + at, (n - at) * sizeof *out);
+			out[at] = *g;
+			n++;
+		}
 	out[n] = NULL;
 }
 
