@@ -12,7 +12,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NAME_TRIES = 16, STDOUT_MS = 10000, LINE_MOST = 320 };
+enum {
+	NAME_TRIES = 16,
+	STDOUT_MS = 10000,
+	LINE_MOST = 320,
+	FIRST_OTHER = 3 /* below are stdin, stdout and stderr, which stay open */
+};
 
 struct ready {
 	const struct env *env;
@@ -64,7 +69,7 @@ static int check_fd(int fd, bool stdout_taken, struct err *e)
 		return err_set(e, ERR_USAGE, EBADF, "--ready-fd %d", fd);
 	if ((flags & O_ACCMODE) == O_RDONLY)
 		return err_set(e, ERR_USAGE, 0, "--ready-fd %d: it is open for reading only", fd);
-	if (fd > STDERR_FILENO && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+	if (fd >= FIRST_OTHER && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
 		return err_set(e, ERR_USAGE, errno, "--ready-fd %d", fd);
 	return 0;
 }
@@ -171,7 +176,7 @@ static int place_file(struct ready *r, const char *line, size_t len, struct err 
 static int tell_fd(int fd, const char *line, size_t len, struct err *e)
 {
 	int r = write_all(fd, line, len), sys = errno;
-	if (fd > STDERR_FILENO)
+	if (fd >= FIRST_OTHER)
 		close(fd);
 	return r == 0 ? 0 : err_set(e, ERR_LOCAL, sys, "write to descriptor %d", fd);
 }
