@@ -69,6 +69,12 @@ own_flags += -fPIE
 own_ld += -pie
 endif
 
+# musl-gcc hides the system's headers, and with them the kernel's, which are the same for every libc.
+ifneq ($(findstring musl-gcc,$(CC)),)
+kernel := build/kernel
+own_cpp += -idirafter $(kernel)
+endif
+
 compile := $(CC) $(own_cpp) $(CPPFLAGS) $(own_flags) $(CFLAGS)
 link := $(CC) $(own_flags) $(CFLAGS) $(own_ld) $(LDFLAGS)
 
@@ -104,10 +110,15 @@ $(program): $(main_o) $(lib_o)
 	$(quiet)$(link) -o $@ $^ $(LDLIBS)
 
 # Other flags or another compiler make other objects: the file changes only when the command does.
-$(build)/command: FORCE
+$(build)/command: FORCE | $(kernel)
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(compile) $(own_ld) $(LDFLAGS))' | cmp -s - $@ || \
 		printf '%s\n' '$(subst ','\'',$(compile) $(own_ld) $(LDFLAGS))' >$@
+
+build/kernel:
+	@mkdir -p $@
+	@ln -s /usr/include/linux /usr/include/asm-generic $@
+	@ln -s $(firstword $(wildcard /usr/include/$(shell $(CC) -print-multiarch)/asm /usr/include/asm)) $@/asm
 
 $(build)/%.o: %.c $(build)/command
 	@mkdir -p $(@D)
