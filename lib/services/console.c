@@ -185,7 +185,7 @@ static void obey(struct console *c, const char *line, size_t n)
 	} else if (cmd.verb == CONSOLE_ALL || cmd.verb == CONSOLE_ONE) {
 		say_to(c, cmd.id, cmd.text, cmd.text_len);
 	} else if (cmd.verb == CONSOLE_KICK) {
-		session_end(s, END_KICK, CLOSE_PLAIN, NULL);
+		room_bye(s->mem, END_KICK, false);
 	} else if (cmd.verb == CONSOLE_WHO) {
 		who(c);
 	} else {

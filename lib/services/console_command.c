@@ -29,23 +29,25 @@ static bool is_word(const char *line, size_t n, const char *word)
 
 static void parse_at(const char *line, size_t n, size_t bare, struct console_command *out)
 {
-	size_t digits = read_id(line + 1, bare - 1, &out->id), at = 1 + digits;
+	uint32_t id;
+	size_t digits = read_id(line + 1, bare - 1, &id), at = 1 + digits;
 	if (digits == 0)
 		return;
-	out->verb = CONSOLE_ONE;
 	at += at < bare; /* the one blank behind the number */
-	out->text = line + at;
-	out->text_len = n - at;
+	*out = (struct console_command){ .verb = CONSOLE_ONE, .id = id, .text = line + at, .text_len = n - at };
 }
 
 static void parse_slash(const char *line, size_t bare, struct console_command *out)
 {
 	static const char kick[] = "/kick ";
 	size_t head = sizeof kick - 1;
-	if (is_word(line, bare, "/who"))
+	uint32_t id;
+	if (is_word(line, bare, "/who")) {
 		out->verb = CONSOLE_WHO;
-	else if (bare > head && memcmp(line, kick, head) == 0 && read_id(line + head, bare - head, &out->id) == bare - head)
+	} else if (bare > head && memcmp(line, kick, head) == 0 && read_id(line + head, bare - head, &id) == bare - head) {
 		out->verb = CONSOLE_KICK;
+		out->id = id;
+	}
 }
 
 void console_command_parse(const char *line, size_t n, struct console_command *out)
