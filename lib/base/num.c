@@ -1,10 +1,9 @@
 /* Numbers, sizes, durations and ports (num.h), read digit by digit: strtol and friends skip blanks, take signs and hexadecimal,
  * follow the locale and stop quietly where they like. Every parser here ends at the NUL or refuses. */
 #include "base/num.h"
+#include "base/portname.h"
 #include "base/text.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <string.h>
 
 /* A clock adds durations to the time of day since boot: a quarter of the range leaves room for every such sum. */
@@ -152,10 +151,10 @@ int num_port(const char *text, const char *proto, uint16_t *out, struct err *e)
 		*out = (uint16_t)n;
 		return 0;
 	}
-	bool number = *text != '\0' && text[strspn(text, "0123456789")] == '\0';
-	const struct servent *service = number || *text == '\0' ? NULL : getservbyname(text, proto);
-	if (service == NULL)
+	bool number = text[strspn(text, "0123456789")] == '\0';
+	int port = number ? -1 : port_of_name(text, proto);
+	if (port < 0)
 		return refuse(text, "a port from 0 to 65535 or a service name", e);
-	*out = ntohs((uint16_t)service->s_port);
+	*out = (uint16_t)port;
 	return 0;
 }
