@@ -303,9 +303,9 @@ static void send_some(struct member *m)
 /* It will say no more, and now hears no more either. */
 static bool hung_up(struct member *m)
 {
-	struct why why = { ERR_LOST, fdstream_error(stream_bottom(m->session->stream)), "send to" };
 	if (!m->waiter.hup || !m->eof || m->leaving || m->out.n > 0)
 		return false;
+	const struct why why = { ERR_LOST, fdstream_error(stream_bottom(m->session->stream)), "send to" };
 	m->session->peer_done = true;
 	session_end(m->session, why.sys != 0 ? END_ERROR : END_PEER, CLOSE_PLAIN, why.sys != 0 ? &why : NULL);
 	return true;
