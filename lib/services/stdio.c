@@ -153,12 +153,12 @@ static struct pump_opts pump_opts_for(const struct session *s)
 	const struct stdio *std = hub->mem;
 	const struct stdio_conf *conf = conf_of(hub);
 	const struct server_conf *server = conf_get(hub->env->conf, &server_opts);
-	bool tty = std->near->caps & ST_TTY, later = hub->server && std->used;
-	bool no_half = s->stream->caps & ST_NOHALF;
+	bool tty = std->near->caps & ST_TTY, later = !s->dialed && std->used;
+	bool no_half = s->stream->caps & ST_NOHALF, redials = s->dialed && hub->keep_open;
 	return (struct pump_opts){
 		.half = no_half && conf->half_close == HALF_CLOSE_AUTO ? HALF_LATE : half[conf->half_close],
-		.late_if_empty = hub->server && conf->half_close == HALF_CLOSE_AUTO,
-		.end_with_far = conf->end == END_PEER_ENDS || (conf->end == END_AUTO && tty),
+		.late_if_empty = !s->dialed && conf->half_close == HALF_CLOSE_AUTO,
+		.end_with_far = conf->end == END_PEER_ENDS || (conf->end == END_AUTO && (tty || redials)),
 		.no_up = conf->recv_only || later,
 		.keep_near = hub->keep_open,
 		.drop_down = conf->send_only,
@@ -168,7 +168,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 				 : conf->send_only ? 0
 						   : conf->reply_wait_ms,
 		.replies = (uint64_t)conf->replies,
-		.settle_ms = hub->server ? server->drain_ms : NEVER,
+		.settle_ms = !s->dialed ? server->drain_ms : NEVER,
 	};
 }
 
@@ -181,6 +181,8 @@ static void pump_over(void *arg, const struct why *why)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
 	else
 		session_end(s, s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+	if (s->dialed && s->hub->keep_open && pump_of(s)->up.eof && s->hub->finish != NULL)
+		s->hub->finish(s->hub->finish_arg); /* stdin has ended: another connection would have nothing to say */
 	if (s->hub->keep_open && (why->cls == ERR_PIPE || why->cls == ERR_LOCAL)) {
 		struct err e = { 0 };
 		session_words(s, &e);
