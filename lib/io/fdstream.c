@@ -9,8 +9,9 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <linux/sockios.h>
+
+#if defined(__linux__) && !defined(SIOCOUTQ)
+#define SIOCOUTQ TIOCOUTQ /* <linux/sockios.h> says the same, and a musl toolchain may not have it */
 #endif
 
 #ifndef MSG_NOSIGNAL
