@@ -249,12 +249,6 @@ void room_bye(struct member *m, enum session_end by, bool hears)
 	look(m);
 }
 
-void room_end(struct member *m)
-{
-	m->session->peer_done = m->eof;
-	session_end(m->session, (enum session_end)m->by, CLOSE_PLAIN, NULL);
-}
-
 static void broke(struct member *m)
 {
 	m->broken = true;
@@ -274,11 +268,8 @@ static void sent_all(struct member *m)
 	m->wr_waits = rc == ST_AGAIN;
 	if (rc == ST_FAIL)
 		broke(m);
-	if (rc != 0)
-		return;
-	m->shut = true;
-	if (!m->hears || room_dgram(m))
-		room_end(m);
+	if (rc == 0)
+		m->shut = true;
 }
 
 static void send_some(struct member *m)
@@ -328,6 +319,10 @@ static void member_turn(void *arg)
 		room_hear(m);
 	if (m->broken && (m->eof || m->rd_waits || (m->leaving && !m->hears)))
 		session_end(m->session, END_ERROR, CLOSE_PLAIN, &m->why);
+	if (m->leaving && m->shut && (!m->hears || room_dgram(m))) {
+		m->session->peer_done = m->eof;
+		session_end(m->session, (enum session_end)m->by, CLOSE_PLAIN, NULL);
+	}
 	if (s->ended)
 		return;
 	if (room_may_hear(m) && !m->rd_waits)

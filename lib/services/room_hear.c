@@ -121,8 +121,6 @@ static void heard_eof(struct member *m)
 		return;
 	if (m->leaving) {
 		room_depart(m);
-		if (m->shut)
-			room_end(m);
 		m->hears = false;
 	} else if (m->room->ops->finished != NULL) {
 		m->room->ops->finished(m);

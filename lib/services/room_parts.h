@@ -10,7 +10,6 @@ void room_hear(struct member *m); /* one read, and what follows from it */
 bool room_may_hear(const struct member *m);
 bool room_dgram(const struct member *m);
 void room_depart(struct member *m);
-void room_end(struct member *m); /* who was leaving has left */
 void room_fail(struct member *m, int sys, const char *text);
 void room_lost(const struct member *m, uint32_t n, const char *what);
 
