@@ -4,7 +4,7 @@
 #include "io/waiter.h"
 
 struct goer {
-	struct linger *all;
+	struct lingers *all;
 	struct stream *s;
 	struct waiter waiter;
 	struct timer deadline;
@@ -13,7 +13,7 @@ struct goer {
 	struct goer *next, *prev;
 };
 
-struct linger {
+struct lingers {
 	struct loop *loop;
 	struct goer *first;
 	unsigned count;
@@ -24,7 +24,7 @@ struct linger {
 
 static void linger_tell(void *arg)
 {
-	struct linger *l = arg;
+	struct lingers *l = arg;
 	void (*fn)(void *) = l->empty;
 	if (l->count > 0)
 		return; /* somebody came meanwhile, and will tell when they go */
@@ -35,7 +35,7 @@ static void linger_tell(void *arg)
 
 static void goer_free(struct goer *g)
 {
-	struct linger *l = g->all;
+	struct lingers *l = g->all;
 	waiter_close(&g->waiter);
 	loop_timer(l->loop, &g->deadline, NEVER);
 	loop_forget(l->loop, &g->sweep);
@@ -83,9 +83,9 @@ static void goer_turn(void *arg)
 		goer_over(g);
 }
 
-struct linger *linger_open(struct loop *loop)
+struct lingers *linger_open(struct loop *loop)
 {
-	struct linger *l = mem_new(sizeof *l);
+	struct lingers *l = mem_new(sizeof *l);
 	if (l == NULL)
 		return NULL;
 	l->loop = loop;
@@ -93,7 +93,7 @@ struct linger *linger_open(struct loop *loop)
 	return l;
 }
 
-void linger_take(struct linger *l, struct stream *s, int64_t until_ms)
+void linger_take(struct lingers *l, struct stream *s, int64_t until_ms)
 {
 	struct goer *g = l->count < LINGER_MOST && !(s->caps & ST_DGRAM) ? mem_new(sizeof *g) : NULL;
 	if (g == NULL) {
@@ -116,12 +116,12 @@ void linger_take(struct linger *l, struct stream *s, int64_t until_ms)
 	goer_turn(g);
 }
 
-unsigned linger_count(const struct linger *l)
+unsigned linger_count(const struct lingers *l)
 {
 	return l->count;
 }
 
-void linger_when_empty(struct linger *l, void (*fn)(void *arg), void *arg)
+void linger_when_empty(struct lingers *l, void (*fn)(void *arg), void *arg)
 {
 	l->empty = fn;
 	l->arg = arg;
@@ -129,13 +129,13 @@ void linger_when_empty(struct linger *l, void (*fn)(void *arg), void *arg)
 		loop_later(l->loop, &l->tell);
 }
 
-void linger_cut(struct linger *l)
+void linger_cut(struct lingers *l)
 {
 	while (l->first != NULL)
 		goer_free(l->first);
 }
 
-void linger_close(struct linger *l)
+void linger_close(struct lingers *l)
 {
 	if (l == NULL)
 		return;

@@ -8,14 +8,14 @@
 #include "io/stream.h"
 
 enum { LINGER_MOST = 64 };
-struct linger;
+struct lingers;
 
-struct linger *linger_open(struct loop *loop); /* NULL: no memory */
-void linger_take(struct linger *l, struct stream *takes, int64_t until_ms);
-unsigned linger_count(const struct linger *l);
+struct lingers *linger_open(struct loop *loop); /* NULL: no memory */
+void linger_take(struct lingers *l, struct stream *takes, int64_t until_ms);
+unsigned linger_count(const struct lingers *l);
 /* Called once when the last one has gone (at once, from the loop, if there is none). */
-void linger_when_empty(struct linger *l, void (*fn)(void *arg), void *arg);
-void linger_cut(struct linger *l);	 /* closes those that are left, now; not from a callback of theirs */
-void linger_close(struct linger *takes); /* closes those that are left */
+void linger_when_empty(struct lingers *l, void (*fn)(void *arg), void *arg);
+void linger_cut(struct lingers *l);	  /* closes those that are left, now; not from a callback of theirs */
+void linger_close(struct lingers *takes); /* closes those that are left */
 
 #endif

@@ -17,6 +17,20 @@ struct select_loop {
 	int64_t hup_asked_ms;
 };
 
+/* musl's FD_ macros shift by an unsigned count and warn about anything else. */
+static bool has(const fd_set *set, int fd)
+{
+	return FD_ISSET((size_t)fd, set);
+}
+
+static void put(fd_set *set, int fd, bool in)
+{
+	if (in)
+		FD_SET((size_t)fd, set);
+	else
+		FD_CLR((size_t)fd, set);
+}
+
 static void *select_open(struct err *e)
 {
 	struct select_loop *l = mem_new(sizeof *l);
@@ -36,23 +50,13 @@ static int select_set(void *state, int fd, unsigned want, struct err *e)
 	struct select_loop *l = state;
 	if (fd >= FD_SETSIZE)
 		return err_set(e, ERR_LOCAL, EMFILE, "watch descriptor %d with select", fd);
-	FD_CLR(fd, &l->in);
-	FD_CLR(fd, &l->out);
-	if (FD_ISSET(fd, &l->hup)) {
-		FD_CLR(fd, &l->hup);
-		l->hups--;
-	}
-	if (want & LOOP_IN)
-		FD_SET(fd, &l->in);
-	if (want & LOOP_OUT)
-		FD_SET(fd, &l->out);
-	if (want == LOOP_HUP) {
-		FD_SET(fd, &l->hup);
-		l->hups++;
-	}
+	l->hups += (want == LOOP_HUP) - has(&l->hup, fd);
+	put(&l->in, fd, want & LOOP_IN);
+	put(&l->out, fd, want & LOOP_OUT);
+	put(&l->hup, fd, want == LOOP_HUP);
 	if (want != 0 && fd > l->top)
 		l->top = fd;
-	while (l->top >= 0 && !FD_ISSET(l->top, &l->in) && !FD_ISSET(l->top, &l->out) && !FD_ISSET(l->top, &l->hup))
+	while (l->top >= 0 && !has(&l->in, l->top) && !has(&l->out, l->top) && !has(&l->hup, l->top))
 		l->top--;
 	return 0;
 }
@@ -61,7 +65,7 @@ static void select_ask_hups(struct select_loop *l, struct loop *loop)
 {
 	for (int fd = 0; fd <= l->top; fd++) {
 		struct pollfd p = { .fd = fd };
-		if (FD_ISSET(fd, &l->hup) && sys_poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)))
+		if (has(&l->hup, fd) && sys_poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)))
 			loop_ready(loop, fd, LOOP_HUP);
 	}
 }
@@ -89,7 +93,7 @@ static int select_wait(void *state, struct loop *loop, int64_t until_ms, struct 
 		return err_set(e, ERR_BUG, errno, "select");
 	bool quiet = n <= 0;
 	for (int fd = 0; n > 0 && fd <= l->top; fd++) {
-		unsigned bits = (FD_ISSET(fd, &in) ? LOOP_IN : 0u) | (FD_ISSET(fd, &out) ? LOOP_OUT : 0u);
+		unsigned bits = (has(&in, fd) ? LOOP_IN : 0u) | (has(&out, fd) ? LOOP_OUT : 0u);
 		if (bits != 0) {
 			loop_ready(loop, fd, bits);
 			n -= (bits & LOOP_IN ? 1 : 0) + (bits & LOOP_OUT ? 1 : 0);

@@ -16,7 +16,7 @@ struct outcome {
 struct env {
 	struct loop *loop;
 	struct pool *pool;
-	struct linger *linger;
+	struct lingers *linger;
 	const struct conf *conf;
 	const struct event_sink *events;
 	struct outcome *outcome;

@@ -14,7 +14,7 @@
 
 struct stage {
 	struct loop *loop;
-	struct linger *linger;
+	struct lingers *linger;
 	unsigned emptied;
 };
 
