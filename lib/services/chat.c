@@ -13,10 +13,10 @@ static const struct opt rows[] = {
 		.arg = "lines|vbnet|raw",
 		.def = "lines",
 		.help = "how the clients talk",
-		.man = "lines is a chat for people with any line client. vbnet is the protocol of the classic .NET chat tutorial: every "
-		       "client is sent \"U.[ID] - N\" for each one present whenever somebody comes or goes, and each received chunk goes "
-		       "to all, its sender too, as \"N  DICE :text\"; --max is 10 by default. raw relays bytes as they come to all "
-		       "others, without names or notices." },
+		.man = "lines is a chat for people with any line client. vbnet is the protocol of the classic .NET chat "
+		       "tutorial: every client is sent \"U.[ID] - N\" for each one present whenever somebody comes or "
+		       "goes, and each received chunk goes to all, its sender too, as \"N  DICE :text\"; --max is 10 by "
+		       "default. raw relays bytes as they come to all others, without names or notices." },
 	{ 0 },
 };
 const struct opt_group chat_opts = { .title = "Chat", .size = sizeof(struct chat_conf), .rows = rows };

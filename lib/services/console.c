@@ -31,15 +31,16 @@ static const struct opt rows[] = {
 		.arg = "id|addr|none",
 		.def = "id",
 		.help = "what stands before each line of a client",
-		.man = "What stands before each line of a client on standard output: its number, as in \"[3] text\", its address, or "
-		       "nothing." },
+		.man = "What stands before each line of a client on standard output: its number, as in \"[3] text\", its "
+		       "address, or nothing." },
 	{ .name = "commands",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct console_conf, commands),
 		.help = "obey @3, /who and /kick on stdin",
-		.man = "Obeys commands on standard input even if it is no terminal: \"@3 text\" goes to client 3 only, /who lists the "
-		       "clients on standard error, \"/kick 3\" closes one; @@ and // at the start of a line stand for the plain sign. "
-		       "Without it, what comes from a pipe or file is passed on byte for byte." },
+		.man = "Obeys commands on standard input even if it is no terminal: \"@3 text\" goes to client 3 only, "
+		       "/who lists the clients on standard error, \"/kick 3\" closes one; @@ and // at the start of a "
+		       "line stand for the plain sign. Without it, what comes from a pipe or file is passed on byte for "
+		       "byte." },
 	{ .name = "recv-only",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct console_conf, recv_only),

@@ -29,13 +29,11 @@ static const struct opt rows[] = {
 		.arg = "auto|skip|close|wait",
 		.def = "auto",
 		.help = "what is done about a client that does not keep up",
-		.man = "While the queue of a client is more than half full, those that fill it are not read. A queue that stays "
-		       "so for a "
-		       "second marks its client slow: with skip lines are left out for it from then on, and it is told how many "
-		       "when it "
-		       "has caught up; with close it is closed; with wait it is never marked and the slowest sets the pace. auto "
-		       "is skip, "
-		       "and wait for a console whose standard input is not a terminal." },
+		.man = "While the queue of a client is more than half full, those that fill it are not read. A queue "
+		       "that stays so for a second marks its client slow: with skip lines are left out for it from then "
+		       "on, and it is told how many when it has caught up; with close it is closed; with wait it is "
+		       "never marked and the slowest sets the pace. auto is skip, and wait for a console whose standard "
+		       "input is not a terminal." },
 	{ .name = "slow-after",
 		.kind = OPT_MS,
 		.off = offsetof(struct room_conf, slow_after_ms),
@@ -53,8 +51,8 @@ static const struct opt rows[] = {
 		.min = 1,
 		.max = LINE_MOST,
 		.help = "cut lines of clients after SIZE bytes",
-		.man = "Cuts a line of a client after SIZE bytes, at most 64k; the rest of that line is dropped, and it is "
-		       "said." },
+		.man = "Cuts a line of a client after SIZE bytes, at most 64k; the rest of that line is dropped, and it "
+		       "is said." },
 	{ 0 },
 };
 const struct opt_group room_opts = { .title = "Slow clients and long lines", .size = sizeof(struct room_conf), .rows = rows };

@@ -25,9 +25,9 @@ static const struct opt rows[] = {
 		.off = offsetof(struct source_conf, file),
 		.arg = "PATH",
 		.help = "send a file to each peer",
-		.man = "Sends the file PATH over each connection, then half-closes and waits until the peer has finished. What "
-		       "the peer "
-		       "sends is dropped." },
+		.man = "Sends the file PATH over each connection, then half-closes and waits until the peer has "
+		       "finished. What the peer sends is dropped. A UDP server of many sends it only to peers on the "
+		       "same host: an address can be forged." },
 	{ .name = "discard",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct source_conf, discard),
@@ -37,9 +37,8 @@ static const struct opt rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct source_conf, zero),
 		.help = "send zeros without end",
-		.man = "Sends zero bytes until the peer goes away, and drops what it sends. A datagram server does so only for "
-		       "peers on "
-		       "the same host: it would flood whoever a forged address names." },
+		.man = "Sends zero bytes until the peer goes away, and drops what it sends. A datagram server does so "
+		       "only for peers on the same host: it would flood whoever a forged address names." },
 	{ 0 },
 };
 const struct opt_group source_opts = { .title = "Sources and sinks", .size = sizeof(struct source_conf), .rows = rows };
@@ -160,11 +159,22 @@ static int start_pump(struct session *s, struct stream *takes_near, struct pump_
 	return 0;
 }
 
+/* One small datagram with a forged address must not bring a file, or zeros without end, upon whoever really lives there. */
+static bool would_flood(const struct session *s, struct err *e)
+{
+	bool near_by = s->peer.family == AF_UNIX || sa_loopback(&s->peer);
+	if (near_by || !(s->stream->caps & ST_DGRAM))
+		return false;
+	err_set(e, ERR_USAGE, 0, "--%s over UDP serves only this host: anybody could forge the address of another",
+		s->hub->service->name);
+	return true;
+}
+
 /* Over datagrams the peer's end never comes: the end of the file is the end, and who sends again gets it again. */
 static int file_open(struct session *s, struct err *e)
 {
 	static const struct fdpair_words words = { "read the file", "write the file", "close the file" };
-	int fd = open_file(conf_of(s->hub->env->conf)->file, e);
+	int fd = s->hub->server && would_flood(s, e) ? -1 : open_file(conf_of(s->hub->env->conf)->file, e);
 	if (fd < 0)
 		return -1;
 	return start_pump(s, fdstream_pair(fd, -1, &words), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = 0 }, e);
@@ -177,9 +187,8 @@ static int discard_open(struct session *s, struct err *e)
 
 static int zero_open(struct session *s, struct err *e)
 {
-	bool near_by = s->peer.family == AF_UNIX || sa_loopback(&s->peer);
-	if (!s->dialed && (s->stream->caps & ST_DGRAM) && !near_by)
-		return err_set(e, ERR_USAGE, 0, "--zero: would flood another host with datagrams");
+	if (!s->dialed && would_flood(s, e))
+		return -1;
 	return start_pump(s, zero_stream(), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = NEVER }, e);
 }
 
@@ -198,7 +207,6 @@ static void source_close(struct session *s)
 
 const struct service service_file = {
 	.name = "file",
-	.needs = GUARD_UDP,
 	.session_bytes = sizeof(struct source),
 	.wanted = file_wanted,
 	.start = file_start,
@@ -217,7 +225,6 @@ const struct service service_discard = {
 
 const struct service service_zero = {
 	.name = "zero",
-	.needs = GUARD_UDP,
 	.session_bytes = sizeof(struct source),
 	.wanted = zero_wanted,
 	.open = zero_open,

@@ -24,22 +24,18 @@ static const struct opt rows[] = {
 		.arg = "auto|both|peer",
 		.def = "auto",
 		.help = "end when both directions have ended, or the peer's",
-		.man = "When the connection is over. both: when stdin has ended and the peer has finished. peer: as soon as the "
-		       "peer "
-		       "has finished and everything it sent is written. auto is peer when stdin is a terminal, so that nobody "
-		       "has to "
-		       "press a key, and both otherwise." },
+		.man = "When the connection is over. both: when stdin has ended and the peer has finished. peer: as soon "
+		       "as the peer has finished and everything it sent is written. auto is peer when stdin is a "
+		       "terminal, so that nobody has to press a key, and both otherwise." },
 	{ .name = "half-close",
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct stdio_conf, half_close),
 		.arg = "auto|yes|no",
 		.def = "auto",
 		.help = "tell the peer at once when stdin has ended",
-		.man = "Whether the end of stdin is passed on to the peer as a half-close. auto does so at once over TCP and "
-		       "Unix "
-		       "sockets; a server whose stdin was empty from the start waits until the peer has finished, because some "
-		       "clients "
-		       "stop sending when they see our end. no never half-closes." },
+		.man = "Whether the end of stdin is passed on to the peer as a half-close. auto does so at once over TCP "
+		       "and Unix sockets; a server whose stdin was empty from the start waits until the peer has "
+		       "finished, because some clients stop sending when they see our end. no never half-closes." },
 	{ .name = "recv-only",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, recv_only),
@@ -49,16 +45,15 @@ static const struct opt rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, send_only),
 		.help = "print nothing; what the peer sends is dropped",
-		.man = "Prints nothing. What the peer sends is still read, to its end, and dropped, so that no reset can destroy "
-		       "what "
-		       "was sent to it." },
+		.man = "Prints nothing. What the peer sends is still read, to its end, and dropped, so that no reset can "
+		       "destroy what was sent to it." },
 	{ .name = "raw",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, raw),
 		.help = "give a terminal the bytes as they are",
-		.man = "Gives stdout the peer's bytes as they are, even if it is a terminal. Without it a terminal is shown "
-		       "printable "
-		       "UTF-8, newlines and tabs, and everything else as \\xHH. A pipe or a file always gets exact bytes." },
+		.man = "Gives stdout the peer's bytes as they are, even if it is a terminal. Without it a terminal is "
+		       "shown printable UTF-8, newlines and tabs, and everything else as \\xHH. A pipe or a file always "
+		       "gets exact bytes." },
 	{ .name = "datagram-size",
 		.kind = OPT_SIZE,
 		.off = offsetof(struct stdio_conf, datagram_bytes),
@@ -67,18 +62,16 @@ static const struct opt rows[] = {
 		.min = 1,
 		.max = 65507,
 		.help = "cut stdin into datagrams of at most SIZE bytes",
-		.man = "Over datagrams, sends one datagram per read of stdin of at most SIZE bytes. When stdin is a terminal "
-		       "each line "
-		       "is a datagram." },
+		.man = "Over datagrams, sends one datagram per read of stdin of at most SIZE bytes. When stdin is a "
+		       "terminal each line is a datagram." },
 	{ .name = "reply-wait",
 		.kind = OPT_MS,
 		.off = offsetof(struct stdio_conf, reply_wait_ms),
 		.arg = "TIME",
 		.def = "1s",
 		.help = "datagrams: go on for TIME after the last one",
-		.man = "Over datagrams nobody can tell that the peer has finished: a client ends when stdin has ended and for "
-		       "TIME no "
-		       "datagram has gone either way." },
+		.man = "Over datagrams nobody can tell that the peer has finished: a client ends when stdin has ended "
+		       "and for TIME no datagram has gone either way." },
 	{ .name = "replies",
 		.kind = OPT_INT,
 		.off = offsetof(struct stdio_conf, replies),
