@@ -92,12 +92,14 @@ all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------
 
-.PHONY: all static asan seam check check-asan unit cli floors format man man-check install uninstall clean dist FORCE
+.PHONY: all demo static asan seam check check-asan unit cli floors format man man-check install uninstall clean dist FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(program)
 
+demo: all
+	$(quiet)sh tests/tools/demo
 static:
 	$(quiet)$(MAKE) variant=static CC='$(MUSL_CC)' all
 asan:
