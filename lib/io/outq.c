@@ -118,24 +118,6 @@ int outq_send(struct outq *q, struct stream *s)
 	return stream_flush(s);
 }
 
-bool outq_begun(const struct outq *q)
-{
-	return q->sent > 0;
-}
-
-void outq_drop_unsent(struct outq *q)
-{
-	uint32_t keep = outq_begun(q) ? 1 : 0;
-	while (q->n > keep) {
-		struct msg *last = nth(q, q->n - 1);
-		q->bytes -= (size_t)last->len + OUTQ_OVERHEAD;
-		q->n--;
-		msg_drop(last);
-	}
-	if (q->n == 0)
-		forget(q);
-}
-
 void outq_free(struct outq *q)
 {
 	while (q->n > 0)

@@ -30,8 +30,6 @@ struct outq {
 int outq_push(struct outq *q, struct msg *borrows, size_t most_bytes);
 /* One writev (one message for datagrams): 0 empty and flushed, OUTQ_MORE, ST_AGAIN, ST_FAIL. */
 int outq_send(struct outq *q, struct stream *s);
-bool outq_begun(const struct outq *q); /* part of the first message is out: it must be finished */
-void outq_drop_unsent(struct outq *q); /* everything but a message already begun */
 void outq_free(struct outq *q);
 
 #endif
