@@ -3,11 +3,12 @@
  * Built with -DSYS_SEAM the program reads SOCKCTL_SEAM once (sys_seam_open), a list of faults separated by commas:
  *
  *   short[=N]       reads and writes of streams move at most N bytes (1)
- *   eintr           every second read, write and wait fails with EINTR
- *   again           every second read and write of a socket or pipe fails with EAGAIN
+ *   eintr           half of all reads, writes and waits fail with EINTR
+ *   again           half of all reads and writes of a socket or pipe fail with EAGAIN
  *   CALL:K:ERRNO    the K-th call of that kind fails: accept:1:EMFILE; K+ means that one and all after it
  *
- * Faults by turns are counted per kind, so whoever tries again gets through. */
+ * Which half is drawn from a generator with a fixed seed: the same in every run, and not in step with a loop that makes two calls
+ * of a kind by turns, one of which would otherwise always fail. Whoever tries again gets through. */
 #include "base/sys.h"
 
 #include <stdint.h>
@@ -142,7 +143,7 @@ static struct {
 	int faults;
 	struct fault fault[FAULTS_MOST];
 	int64_t calls[SYS_CALLS];
-	unsigned turns[SYS_CALLS];
+	uint32_t draw;
 } seam;
 
 static const char *const call_names[SYS_CALLS] = { "memory", "socket", "bind", "listen", "accept", "connect", "shutdown",
@@ -173,6 +174,12 @@ static bool may_block(int fd)
 	return fstat(fd, &st) == 0 && (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
 }
 
+static uint32_t draw(void)
+{
+	seam.draw = seam.draw * 1664525 + 1013904223;
+	return seam.draw >> 16; /* the low bits of such a generator go round in a small circle */
+}
+
 static int seam_gate(enum sys_call call, int fd, size_t *most_bytes)
 {
 	int64_t k = ++seam.calls[call];
@@ -181,8 +188,9 @@ static int seam_gate(enum sys_call call, int fd, size_t *most_bytes)
 			return f->error;
 	bool again = seam.again && moves(call) && may_block(fd);
 	bool eintr = seam.eintr && (moves(call) || call == SYS_WAIT);
-	if ((again || eintr) && ++seam.turns[call] % 2 == 0)
-		return again && (!eintr || seam.turns[call] % 4 == 0) ? EAGAIN : EINTR;
+	uint32_t drawn = again || eintr ? draw() : 0;
+	if ((drawn & 1) != 0)
+		return again && (!eintr || (drawn & 2) != 0) ? EAGAIN : EINTR;
 	if (moves(call) && seam.most_bytes > 0 && *most_bytes > seam.most_bytes)
 		*most_bytes = seam.most_bytes;
 	return 0;
