@@ -152,7 +152,7 @@ void out_error(struct out *out, const char *words)
 	size_t n = strlen(words);
 	if (out != NULL)
 		say(out, words, n);
-	else if (write(2, line, form(line, words, n)) < 0)
+	else if (room(clock_ms() + CLOSE_WAIT_MS) && write(2, line, form(line, words, n)) < 0)
 		return; /* nobody can be told */
 }
 
