@@ -1,6 +1,7 @@
 /* Connections that only wait to be closed well: half-close, read and drop to EOF or the deadline, close. */
 #include "io/linger.h"
 #include "base/mem.h"
+#include "io/fdstream.h"
 #include "io/waiter.h"
 
 struct goer {
@@ -129,10 +130,12 @@ void linger_when_empty(struct lingers *l, void (*fn)(void *arg), void *arg)
 		loop_later(l->loop, &l->tell);
 }
 
-void linger_cut(struct lingers *l)
+unsigned linger_cut(struct lingers *l)
 {
-	while (l->first != NULL)
-		goer_free(l->first);
+	unsigned lossy = 0;
+	for (; l->first != NULL; goer_free(l->first))
+		lossy += !l->first->shut || fdstream_unsent(stream_bottom(l->first->s)) > 0;
+	return lossy;
 }
 
 void linger_close(struct lingers *l)

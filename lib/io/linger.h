@@ -15,7 +15,8 @@ void linger_take(struct lingers *l, struct stream *takes, int64_t until_ms);
 unsigned linger_count(const struct lingers *l);
 /* Called once when the last one has gone (at once, from the loop, if there is none). */
 void linger_when_empty(struct lingers *l, void (*fn)(void *arg), void *arg);
-void linger_cut(struct lingers *l);	  /* closes those that are left, now; not from a callback of theirs */
+/* Closes those that are left, now; not from a callback of theirs. How many had bytes of ours on their way. */
+unsigned linger_cut(struct lingers *l);
 void linger_close(struct lingers *takes); /* closes those that are left */
 
 #endif

@@ -32,17 +32,17 @@ void server_no_more(struct server *s)
 	server_look(s);
 }
 
+/* Also cut is who had ended well, but has not got everything yet. */
 static void cut(struct server *s, enum session_end by, const char *reason)
 {
-	uint32_t n = s->hub->all.count;
+	unsigned long n = s->hub->all.count + linger_cut(s->env->linger);
 	for (struct session *i = s->hub->all.first; i != NULL; i = i->next)
 		session_end(i, by, CLOSE_RST, NULL);
 	if (n > 0) {
 		struct err e;
-		err_set(&e, ERR_LOST, 0, "%s: %lu client%s cut", reason, (unsigned long)n, n == 1 ? "" : "s");
+		err_set(&e, ERR_LOST, 0, "%s: %lu client%s cut", reason, n, n == 1 ? "" : "s");
 		env_fail(s->env, &e);
 	}
-	linger_cut(s->env->linger);
 	loop_stop(s->env->loop);
 }
 
