@@ -48,9 +48,8 @@ static const struct opt loop_rows[] = {
 		.arg = "auto|select|epoll",
 		.def = "auto",
 		.help = "how to wait for descriptors",
-		.man = "How to wait for descriptors. auto is select, and epoll where more than 256 descriptors are possible and "
-		       "the system "
-		       "has it. A run that select cannot hold is refused at start." },
+		.man = "How to wait for descriptors. auto is select, and epoll where more than 256 descriptors are possible "
+		       "and the system has it. A run that select cannot hold is refused at start." },
 	{ 0 },
 };
 const struct opt_group loop_opts = { .title = "Running", .size = sizeof(struct loop_conf), .rows = loop_rows };

@@ -74,10 +74,10 @@ static const struct opt dial_rows[] = {
 		.off = offsetof(struct dial_conf, connect_ms),
 		.arg = "TIME",
 		.help = "give up connecting after TIME",
-		.man = "Gives up (exit status 5) when resolving, connecting and handshaking have not succeeded within TIME; a "
-		       "bare "
-		       "number is seconds. Without it the system's own limit holds, which for TCP is about two minutes. It does "
-		       "not limit the connection itself. With --wait it limits each round of attempts, with --probe each port." },
+		.man = "Gives up (exit status 5) when resolving, connecting and handshaking have not succeeded within TIME; "
+		       "a bare number is seconds. Without it the system's own limit holds, which for TCP is about two "
+		       "minutes. It does not limit the connection itself. With --wait it limits each round of attempts, with "
+		       "--probe each port." },
 	{ .name = "source",
 		.ch = 's',
 		.kind = OPT_HOOK,
@@ -85,10 +85,8 @@ static const struct opt dial_rows[] = {
 		.hook = source_hook,
 		.help = "connect from this address of ours",
 		.man = "Connects from this numeric address, and port if one is given; :PORT alone leaves the address to the "
-		       "system. "
-		       "Addresses of the other family are not tried. An address that is not ours, or a port in use, is exit "
-		       "status "
-		       "10." },
+		       "system. Addresses of the other family are not tried. An address that is not ours, or a port in use, "
+		       "is exit status 10." },
 	{ 0 },
 };
 const struct opt_group dial_opts = { .title = "Connecting", .size = sizeof(struct dial_conf), .rows = dial_rows };

@@ -65,13 +65,11 @@ static const struct opt rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct probe_conf, probe),
 		.help = "only ask whether somebody is there; ports may be 20-30,80",
-		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, or "
-		       "gave no "
-		       "answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty datagram is "
-		       "sent: a "
-		       "reply is open, an ICMP refusal is refused. --connect-timeout says how long to wait for each port: by "
-		       "default 5s, "
-		       "over UDP 1s. The exit status is 0 if at least one port is open, else that of the last failure." },
+		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, "
+		       "or gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
+		       "datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to "
+		       "wait for each port: by default 5s, over UDP 1s. The exit status is 0 if at least one port is open, "
+		       "else that of the last failure." },
 	{ .name = "probe-data",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct probe_conf, data),
@@ -83,9 +81,8 @@ static const struct opt rows[] = {
 		.off = offsetof(struct probe_conf, stable_ms),
 		.arg = "TIME",
 		.help = "a port that closes again within TIME is not open",
-		.man = "With --probe: a connection must stay open for TIME to count. One that the peer ends before is shown as "
-		       "closed: a "
-		       "proxy that accepts, and drops when nobody is behind it." },
+		.man = "With --probe: a connection must stay open for TIME to count. One that the peer ends before is shown "
+		       "as closed: a proxy that accepts, and drops when nobody is behind it." },
 	{ 0 },
 };
 const struct opt_group probe_opts = { .title = "Probing", .size = sizeof(struct probe_conf), .rows = rows, .check = check };

@@ -34,19 +34,18 @@ static const struct opt retry_rows[] = {
 		.off = offsetof(struct retry_conf, wait_ms),
 		.arg = "TIME",
 		.help = "try again for TIME until it connects",
-		.man = "Tries to connect again and again, for TIME at most: at once, then after 20 ms, growing to 1 s, with all "
-		       "addresses in each round. Reasons to try again are a refusal, an unreachable host, silence, a name server "
-		       "that cannot answer now, and a Unix path that is not there yet. A round that gets no answer is cut after "
-		       "--connect-timeout, or 5 seconds. The exit status is that of the last try. With --probe it waits until at "
-		       "least one port is open." },
+		.man = "Tries to connect again and again, for TIME at most: at once, then after 20 ms, growing to 1 s, with "
+		       "all addresses in each round. Reasons to try again are a refusal, an unreachable host, silence, a "
+		       "name server that cannot answer now, and a Unix path that is not there yet. A round that gets no "
+		       "answer is cut after --connect-timeout, or 5 seconds. The exit status is that of the last try. With "
+		       "--probe it waits until at least one port is open." },
 	{ .name = "reconnect",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct retry_conf, reconnect),
 		.help = "connect again whenever the peer has closed",
-		.man = "Connects again whenever the peer has closed or the connection was lost, until standard input has ended "
-		       "and "
-		       "was sent, or until a signal or --lifetime. The first connection is tried once, or for as long as --wait "
-		       "says; later ones as long as --wait says, and without it for ever." },
+		.man = "Connects again whenever the peer has closed or the connection was lost, until standard input has "
+		       "ended and was sent, or until a signal or --lifetime. The first connection is tried once, or for as "
+		       "long as --wait says; later ones as long as --wait says, and without it for ever." },
 	{ 0 },
 };
 const struct opt_group retry_opts = { .title = "Trying again", .size = sizeof(struct retry_conf), .rows = retry_rows };

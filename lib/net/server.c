@@ -17,19 +17,18 @@ static const struct opt server_rows[] = {
 		.off = offsetof(struct server_conf, count),
 		.arg = "N",
 		.help = "end after N clients have come and gone",
-		.man = "Takes no more clients after the Nth and ends when the last has gone. Those that were turned away do not "
-		       "count." },
+		.man = "Takes no more clients after the Nth and ends when the last has gone. Those that were turned away do "
+		       "not count." },
 	{ .name = "when-full",
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct server_conf, when_full),
 		.arg = "auto|notice|close|queue",
 		.def = "auto",
 		.help = "what a client over --max gets",
-		.man = "What a client over --max gets: notice is a line that says so and a close, close is only that, and with "
-		       "queue "
-		       "it waits until somebody leaves. auto is notice for chat and the console, close for others. Over UDP "
-		       "nothing "
-		       "is sent, and in a full house the oldest peer that has sent but one datagram makes room." },
+		.man = "What a client over --max gets: notice is a line that says so and a close, close is only that, and "
+		       "with queue it waits until somebody leaves. auto is notice for chat and the console, close for "
+		       "others. Over UDP nothing is sent, and in a full house the oldest peer that has sent but one datagram "
+		       "makes room." },
 	{ .name = "full-message",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct server_conf, full_message),
@@ -43,9 +42,8 @@ static const struct opt server_rows[] = {
 		.arg = "TIME",
 		.def = "5s",
 		.help = "how long clients may finish after a signal",
-		.man = "After SIGTERM, SIGINT or SIGHUP nobody else comes in and the clients may finish within TIME. Those that "
-		       "have "
-		       "not are cut, and the exit status is 7. A second signal cuts at once." },
+		.man = "After SIGTERM, SIGINT or SIGHUP nobody else comes in and the clients may finish within TIME. Those "
+		       "that have not are cut, and the exit status is 7. A second signal cuts at once." },
 	{ .name = "strict",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct server_conf, strict),
@@ -61,8 +59,8 @@ static const struct opt listen_rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct listen_conf, keep_open),
 		.help = "serve the next client after the first has gone",
-		.man = "Keeps the listening socket open and serves the next client when one has gone. Standard input goes to the "
-		       "first; standard output stays open." },
+		.man = "Keeps the listening socket open and serves the next client when one has gone. Standard input goes to "
+		       "the first; standard output stays open." },
 	{ 0 },
 };
 const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(struct listen_conf), .rows = listen_rows };

@@ -32,10 +32,9 @@ static const struct opt udp_rows[] = {
 		.def = "1000",
 		.help = "over UDP, answer at most N datagrams a second from one address",
 		.man = "Over UDP the address of a sender may be forged, so a service that answers everybody (echo, --file, "
-		       "--zero) "
-		       "never sends more bytes than it got, ignores senders with its own address or with a port below 1024, and "
-		       "answers at most N datagrams a second from one address. Senders on the loopback interface may do the last "
-		       "two. off lifts the limit on the rate." },
+		       "--zero) never sends more bytes than it got, ignores senders with its own address or with a port "
+		       "below 1024, and answers at most N datagrams a second from one address. Senders on the loopback "
+		       "interface may do the last two. off lifts the limit on the rate." },
 	{ 0 },
 };
 const struct opt_group udp_opts = { .title = "Datagrams", .size = sizeof(struct udp_conf), .rows = udp_rows };
