@@ -47,12 +47,10 @@ const struct mode mode_chat = {
 	.cmd = { .name = "chat",
 		.brief = "relay lines among clients",
 		.args = "ADDRESS",
-		.man = "Serves many clients at once and relays each line to all others, as \"<3> text\", or \"<ana> text\" after "
-		       "\"/nick ana\". Clients may also say /who, /msg WHO TEXT, /me TEXT, /quit and /help; lines of the server "
-		       "begin "
-		       "with \"* \". When standard input is a terminal its user takes part. A client that does not read what is "
-		       "said "
-		       "never stops the others: see --slow.\n"
+		.man = "Serves many clients at once and relays each line to all others, as \"<3> text\", or \"<ana> text\" "
+		       "after \"/nick ana\". Clients may also say /who, /msg WHO TEXT, /me TEXT, /quit and /help; lines of "
+		       "the server begin with \"* \". When standard input is a terminal its user takes part. A client that "
+		       "does not read what is said never stops the others: see --slow.\n"
 		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain.",
 		.groups = groups },
 	.descriptors = descriptors,

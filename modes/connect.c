@@ -167,16 +167,13 @@ const struct mode mode_connect = {
 	.cmd = { .name = "connect",
 		.brief = "connect to a peer",
 		.args = "ADDRESS",
-		.man = "Connects to ADDRESS and passes standard input to the peer and what the peer sends to standard output. "
-		       "The end of "
-		       "standard input is passed on as a half-close, and the program ends when both directions have ended; it "
-		       "ends "
-		       "with status 0 only if the peer has acknowledged every byte and every byte received was written.\n"
-		       "A name is resolved to all its addresses, which are tried 250 ms apart, IPv6 first, until one connects. "
-		       "Over UDP "
-		       "and Unix datagrams each read of standard input is one datagram, and the program ends when standard input "
-		       "has "
-		       "ended and nothing has come for --reply-wait.\n"
+		.man = "Connects to ADDRESS and passes standard input to the peer and what the peer sends to standard "
+		       "output. The end of standard input is passed on as a half-close, and the program ends when both "
+		       "directions have ended; it ends with status 0 only if the peer has acknowledged every byte and every "
+		       "byte received was written.\n"
+		       "A name is resolved to all its addresses, which are tried 250 ms apart, IPv6 first, until one "
+		       "connects. Over UDP and Unix datagrams each read of standard input is one datagram, and the program "
+		       "ends when standard input has ended and nothing has come for --reply-wait.\n"
 		       "SIGTERM, SIGINT and SIGHUP end the program, which then dies of that signal.",
 		.groups = groups },
 	.descriptors = descriptors,

@@ -29,10 +29,9 @@ const struct mode mode_echo = {
 	.cmd = { .name = "echo",
 		.brief = "send everything back",
 		.args = "ADDRESS",
-		.man = "Serves many clients at once and sends each what it has sent. A client's half-close is answered with one "
-		       "when "
-		       "everything is back. Over UDP each datagram is answered with its copy; see --udp-rate for who is not "
-		       "answered.\n"
+		.man = "Serves many clients at once and sends each what it has sent. A client's half-close is answered with "
+		       "one when everything is back. Over UDP each datagram is answered with its copy; see --udp-rate for "
+		       "who is not answered.\n"
 		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain.",
 		.groups = groups },
 	.descriptors = descriptors,
