@@ -53,6 +53,7 @@ class Proc:
             if pipe:
                 os.set_blocking(pipe.fileno(), False)  # our end only; the program's is another description
         self.pidfd = os.pidfd_open(self.pid)
+        self._start_feeding()
 
     def __repr__(self):
         return f"<{' '.join(self.argv)}: code {self.code}, stderr {bytes(self.err[-600:])!r}>"
@@ -93,6 +94,16 @@ class Proc:
             else:
                 self._take("stderr", self.err)
 
+    def _start_feeding(self):
+        """What a pipe holds goes in at once, also when the test then waits for something else."""
+        try:
+            if self.stdin and self.feed:
+                self._write()
+        except BlockingIOError:
+            pass
+        if self.ending and not self.feed:
+            self._drop("stdin")
+
     def _write(self):
         try:
             with memoryview(self.feed)[: 1 << 18] as part:
@@ -124,8 +135,7 @@ class Proc:
 
     def eof(self):
         self.ending = True
-        if not self.feed:
-            self._drop("stdin")
+        self._start_feeding()
 
     # stdout and stderr
 

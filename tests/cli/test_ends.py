@@ -22,8 +22,7 @@ EMPTY = pytest.mark.parametrize("how", [dict(stdin=NULL), dict(stdin=b""), dict(
 @EMPTY
 def test_empty_stdin_never_shortens_receiving(pair, place, role, how):
     proc, sock = pair(role, place, **how)
-    sock.sendall(MUCH)
-    sock.close()
+    wire.sending(sock, MUCH)
     wire.same(proc.ends(0), MUCH)
 
 
@@ -98,8 +97,7 @@ def test_end_peer(pair, place, role):
     proc, sock = pair(role, place, "--end", "peer")
     proc.send(b"hello")
     assert wire.read(sock, 5) == b"hello"
-    sock.sendall(MUCH)
-    wire.half_close(sock)
+    wire.sending(sock, MUCH)
     wire.same(proc.ends(0), MUCH)
     assert wire.read_eof(sock) == b""
 
@@ -155,12 +153,12 @@ def test_recv_only_never_reads_stdin(pair, place, role):
 def test_send_only_prints_nothing_and_reads_all(pair, place, role):
     """What the peer sends is read and dropped to its end, so that no reset loses our bytes."""
     proc, sock = pair(role, place, "--send-only")
-    sender = wire.Task(lambda: (sock.sendall(MUCH), wire.half_close(sock)))
+    sender = wire.sending(sock, MUCH)
+    got = wire.Task(wire.read_eof, sock)
     proc.send(MUCH)
-    proc.eof()
+    assert proc.finish(0) == b""
     sender.result()
-    wire.same(wire.read_eof(sock), MUCH)
-    assert proc.ends(0) == b""
+    wire.same(got.result(), MUCH)
 
 
 @BOTH
@@ -180,11 +178,10 @@ def test_files_at_both_ends(pair, place, role, tmp_path):
     with open(tmp_path / "in", "rb") as source, open(tmp_path / "out", "wb") as sink:
         proc, sock = pair(role, place, stdin=source, stdout=sink)
     got = wire.Task(wire.read_eof, sock)
-    sock.sendall(MUCH[:: -1])
-    wire.half_close(sock)
+    wire.sending(sock, MUCH[::-1])
     wire.same(got.result(), MUCH)
     proc.ends(0)
-    wire.same((tmp_path / "out").read_bytes(), MUCH[:: -1])
+    wire.same((tmp_path / "out").read_bytes(), MUCH[::-1])
 
 
 def test_listen_refuses_a_later_client(sockctl, place):

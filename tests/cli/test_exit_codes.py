@@ -114,7 +114,9 @@ def test_stdin_that_is_a_folder(pair, place, role, tmp_path):
     folder = os.open(tmp_path, os.O_RDONLY)
     try:
         proc, sock = pair(role, place, stdin=folder)
-        proc.ends(9)
+        sock.sendall(b"the other direction goes on")
+        sock.close()
+        assert proc.ends(9) == b"the other direction goes on"
         assert "stdin" in proc.complaint()
     finally:
         os.close(folder)

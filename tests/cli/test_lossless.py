@@ -76,12 +76,9 @@ def test_peer_dies_while_bytes_come(pair, tcp, role):
     """What was received before the reset is written, and the exit is never 0."""
     proc, sock = pair(role, tcp)
     data = wire.payload(1 << 20)
-    sock.sendall(data[: 1 << 19])
+    wire.sending(sock, data, end=wire.reset)
     wire.same(proc.read(1 << 19), data[: 1 << 19])
-    sock.sendall(data[1 << 19 :])
-    wire.reset(sock)
-    rest = proc.ends(7)
-    assert data[1 << 19 :].startswith(rest)
+    assert data[1 << 19 :].startswith(proc.ends(7))
 
 
 def test_echo_client_that_dies_hurts_nobody(sockctl, place):

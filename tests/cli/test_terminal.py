@@ -195,9 +195,8 @@ def test_much_text(at_screen, screen):
     """A screen takes little at a time; nothing is lost on the way to it."""
     proc, sock = at_screen()
     lines = b"".join(b"line %06d \x1b[0m\r\n" % n for n in range(20000))
-    task = wire.Task(lambda: (sock.sendall(lines), wire.half_close(sock)))
+    wire.sending(sock, lines)
     shown = screen.shows(b"line 019999")
-    task.result()
     assert shown.count(b"\n") == 19999
     assert b"\x1b" not in shown
 

@@ -125,11 +125,7 @@ def close(sock):
 
 def silent(sock):
     """Is there nothing to read now, no byte and no end?"""
-    try:
-        sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        return False
-    except BlockingIOError:
-        return True
+    return not select.select([sock], [], [], 0)[0]
 
 
 def closed_without_a_byte(sock):
@@ -193,6 +189,16 @@ def until(fact, what):
         assert time.monotonic() < end, f"{what}: not within {DEADLINE:g} s"
         never.poll(10)
     return value
+
+
+def sending(sock, data, end=half_close):
+    """Sends meanwhile, and then its end."""
+
+    def work():
+        sock.sendall(data)
+        end(sock)
+
+    return Task(work)
 
 
 def refused(dial):
