@@ -22,8 +22,6 @@ int ring_wpeek(struct ring *r, struct pool *pool, struct iovec v[2])
 		return 0;
 	uint32_t end = (uint32_t)(((uint64_t)r->at + r->len) % r->cap);
 	uint32_t first = end >= r->at ? r->cap - end : room;
-	if (first > room)
-		first = room;
 	v[0] = (struct iovec){ r->mem + end, first };
 	v[1] = (struct iovec){ r->mem, room - first };
 	return v[1].iov_len > 0 ? 2 : 1;
