@@ -125,12 +125,12 @@ static void test_flood_leaves_others_their_turn(void **state)
 	int zero = open("/dev/zero", O_RDWR);
 	take(&st, fd[1], 5000);
 	static const struct fdpair_words words = { "read", "write", "close" };
-	linger_take(st.linger, fdstream_pair(zero, -1, &words), loop_now(st.loop) + 20); /* never ends */
+	linger_take(st.linger, fdstream_pair(zero, -1, &words), loop_now(st.loop) + 60000); /* never ends */
 	close(fd[0]);
 	run_for(&st, 5);
 	assert_int_equal(linger_count(st.linger), 1);
-	linger_when_empty(st.linger, emptied, &st);
-	assert_int_equal(loop_run(st.loop, NULL), 0);
+	linger_cut(st.linger);
+	assert_int_equal(linger_count(st.linger), 0);
 	stage_close(&st);
 }
 
@@ -146,7 +146,7 @@ static void test_empty_is_told(void **state)
 	linger_when_empty(st.linger, emptied, &st);
 	int fd[2];
 	tcp_pair(fd);
-	take(&st, fd[1], 10); /* comes after the question and before the answer */
+	take(&st, fd[1], 500); /* comes after the question and before the answer */
 	run_for(&st, 1);
 	assert_int_equal(st.emptied, 1);
 	assert_int_equal(loop_run(st.loop, NULL), 0);
