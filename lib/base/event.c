@@ -2,7 +2,7 @@
 #include "base/event.h"
 
 const struct ev_row ev_rows[EV_KINDS] = {
-#define EVENT(id, name, level, sentence) { name, level, sentence },
+#define EVENT(id, name, level, fields, sentence) { name, level, fields, sentence },
 #include "base/events.def"
 #undef EVENT
 };

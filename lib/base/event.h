@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum ev_kind {
-#define EVENT(id, name, level, sentence) EV_##id,
+#define EVENT(id, name, level, fields, sentence) EV_##id,
 #include "base/events.def"
 #undef EVENT
 	EV_KINDS
@@ -21,13 +21,23 @@ enum ev_level { EV_ALWAYS, EV_VERBOSE, EV_DEBUG }; /* shown always (not with -q)
 struct ev_row {
 	const char *name; /* "open" */
 	enum ev_level level;
+	const char *fields;   /* "peer active": the keys that it may have, in this order */
 	const char *sentence; /* "{peer} connected ({active} active)": the human line, fields in braces */
 };
 extern const struct ev_row ev_rows[EV_KINDS];
 
+enum ev_value {
+	EV_IS_NUM,
+	EV_IS_TEXT,  /* shown harmlessly already, or to be: readers of machine forms get it as it is */
+	EV_IS_BOOL,  /* num */
+	EV_IS_WORDS, /* text, several of them, separated by ", " */
+	EV_IS_BYTES  /* num bytes at text: payload */
+};
+
 struct ev_field {
-	const char *key;  /* NULL ends the fields */
-	const char *text; /* NULL: it is the number */
+	const char *key; /* NULL ends the fields */
+	enum ev_value is;
+	const char *text;
 	int64_t num;
 };
 
@@ -43,8 +53,11 @@ struct event_sink {
 	enum ev_level level; /* events above it are not even built */
 };
 
-#define EV_TEXT(k, t) ((struct ev_field){ .key = (k), .text = (t) })
-#define EV_NUM(k, v) ((struct ev_field){ .key = (k), .num = (int64_t)(v) })
+#define EV_NUM(k, v) ((struct ev_field){ (k), EV_IS_NUM, NULL, (int64_t)(v) })
+#define EV_TEXT(k, t) ((struct ev_field){ (k), EV_IS_TEXT, (t), 0 }) /* a text of NULL: as if the field were not there */
+#define EV_BOOL(k, v) ((struct ev_field){ (k), EV_IS_BOOL, NULL, (v) })
+#define EV_WORDS(k, t) ((struct ev_field){ (k), EV_IS_WORDS, (t), 0 })
+#define EV_BYTES(k, p, n) ((struct ev_field){ (k), EV_IS_BYTES, (p), (int64_t)(n) })
 
 void event_send(const struct event_sink *sink, enum ev_kind kind, uint32_t conn, const struct ev_field *fields);
 

@@ -28,8 +28,9 @@ static void add_field(struct line *line, const struct event *ev, const char *key
 		return;
 	char digits[24];
 	snprintf(digits, sizeof digits, "%lld", (long long)f->num);
-	const char *text = f->text != NULL ? f->text : digits;
-	add(line, text, strlen(text));
+	const char *text = f->is == EV_IS_NUM ? digits : f->is == EV_IS_BOOL ? (f->num ? "yes" : "no") : f->text;
+	if (text != NULL && f->is != EV_IS_BYTES)
+		add(line, text, strlen(text));
 }
 
 size_t report_text(char *buf, size_t cap, const struct event *ev)

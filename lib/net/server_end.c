@@ -51,7 +51,7 @@ static void drain(struct server *s, const char *reason)
 	int64_t ms = s->conf->drain_ms;
 	s->draining = true;
 	event(s->env->events, EV_DRAIN, 0, EV_TEXT("signal", reason), EV_NUM("active", s->hub->all.count),
-		EV_NUM("deadline_ms", ms));
+		EV_NUM("deadline_us", ms * 1000), EV_NUM("deadline_ms", ms));
 	admit_drain(s->admit);
 	hub_drain(s->hub);
 	loop_timer(s->env->loop, &s->deadline, loop_now(s->env->loop) + ms);

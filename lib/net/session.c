@@ -98,7 +98,7 @@ static void tell_close(const struct session *s)
 		snprintf(error, sizeof error, ": %s", e.what);
 	}
 	event(s->hub->env->events, EV_CLOSE, s->id, EV_TEXT("peer", session_label(s, label)), EV_TEXT("by", end_names[s->by]),
-		EV_NUM("in", s->tally.in), EV_NUM("out", s->tally.out), EV_TEXT("error", error));
+		EV_NUM("in", s->tally.in), EV_NUM("out", s->tally.out), EV_TEXT("words", error));
 }
 
 /* Bytes that the peer has not sent yet would turn a plain close into a reset, so a good end lingers. After a failure of ours the

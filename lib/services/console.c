@@ -283,7 +283,7 @@ static int console_open(struct session *s, struct err *e)
 
 static void console_drain(struct session *s)
 {
-	room_bye(s->mem, END_DRAIN, false);
+	room_drain(s->mem);
 }
 
 static void console_close(struct session *s)

@@ -17,7 +17,7 @@ struct busy {
 	struct flow flow;
 	struct task turn;
 	struct timer again; /* a block of the pool may be free then */
-	bool by_us;	    /* its end is our drain, not the peer's EOF */
+	bool by_us;	    /* a drain: what has arrived goes back, and then the half-close */
 };
 
 struct echo {
@@ -62,7 +62,7 @@ static void let_go(struct session *s)
 static void echo_over(struct session *s, const struct flow *f)
 {
 	const struct echo *echo = s->mem;
-	bool by_us = echo->busy != NULL && echo->busy->by_us;
+	bool by_us = echo->busy != NULL && echo->busy->by_us && !f->eof;
 	s->peer_done = !by_us;
 	if (f->failed_from || f->failed_to)
 		session_end(s, END_ERROR, CLOSE_PLAIN, &f->why);
@@ -86,6 +86,10 @@ static void echo_turn(void *arg)
 	if (f == &own)
 		flow_open(f, s->hub->env->pool, s->stream, s->stream);
 	enum flow_run run = flow_run(f, TURN_BYTES);
+	if (echo->busy != NULL && echo->busy->by_us && f->wait_from) {
+		flow_finish(f);
+		run = flow_run(f, TURN_BYTES);
+	}
 	if (f->state == FLOW_HELD) {
 		flow_let_shut(f);
 		run = flow_run(f, TURN_BYTES);
@@ -119,7 +123,7 @@ static int echo_open(struct session *s, struct err *e)
 	return 0;
 }
 
-/* No more is read; what was read goes back, and then the half-close. */
+/* Our kernel has acknowledged what has arrived: that is still read, to the first "nothing there". */
 static void echo_drain(struct session *s)
 {
 	struct echo *echo = s->mem;
@@ -130,7 +134,6 @@ static void echo_drain(struct session *s)
 		return;
 	}
 	echo->busy->by_us = echo->busy->flow.state == FLOW_OPEN;
-	flow_finish(&echo->busy->flow);
 	loop_later(s->hub->env->loop, &echo->busy->turn);
 }
 

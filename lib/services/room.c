@@ -6,7 +6,8 @@
  *   over     more than half the queue waits. Counted in room->hurried while not slow; hurried > 0 stops the reading of speakers.
  *   slow     was over for ROOM_HURRY_MS, or the queue was full: skipped and counted until all is out, then told.
  *   broken   nothing more can be sent. What the peer said before is still heard, then it ends with that failure.
- *   leaving  room_bye was called. Queue out, half-close, end: at once, or with `hears` after the peer's own EOF.
+ *   leaving  room_bye was called. Queue out, half-close, end: at once, or with `hears` after the peer's own EOF, or (`hurries`)
+ *            when nothing more is there to be read.
  *
  * What can be read is bounded per turn, so the largest overshoot of any queue is what one read makes of itself. Reading happens
  * in one scratch buffer that all members share; what is left of an unfinished line moves to memory of the member's own. */
@@ -245,6 +246,13 @@ void room_bye(struct member *m, enum session_end by, bool hears)
 	if (!m->hears)
 		room_depart(m);
 	look(m);
+}
+
+void room_drain(struct member *m)
+{
+	room_bye(m, END_DRAIN, true);
+	m->hurries = true;
+	m->rd_waits = false; /* what nobody has looked for since the last try */
 }
 
 static void broke(struct member *m)

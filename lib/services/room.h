@@ -40,6 +40,7 @@ struct member { /* zeroed memory of its session */
 	bool eof, broken; /* nothing more can be read / written */
 	bool leaving;	  /* room_bye: what is queued goes out, then a half-close */
 	bool hears, shut; /* while leaving: still read to its EOF / half-closed */
+	bool hurries;	  /* while it hears: only what has arrived already */
 	bool departed;	  /* ops->left was called */
 	bool rd_waits, wr_waits;
 	bool unsent; /* the queue may be empty, the layers below are not */
@@ -85,5 +86,7 @@ bool room_free(const struct room *r); /* may somebody who speaks to all be read 
 void room_hold(struct room *r, bool held);
 /* What is queued goes out, then a half-close, then the end (by: in the event), with hears only after the member's own EOF. */
 void room_bye(struct member *m, enum session_end by, bool hears);
+/* A signal says goodbye: as room_bye, but what has arrived by now, and was acknowledged to its sender, is heard. */
+void room_drain(struct member *m);
 
 #endif

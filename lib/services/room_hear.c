@@ -129,6 +129,14 @@ static void heard_eof(struct member *m)
 	}
 }
 
+/* Enough is heard of one who must go: the unfinished line is the last one here, too. */
+static void heard_out(struct member *m)
+{
+	heard_last(m);
+	room_depart(m);
+	m->hears = false;
+}
+
 void room_hear(struct member *m)
 {
 	struct room *r = m->room;
@@ -142,6 +150,8 @@ void room_hear(struct member *m)
 		heard(m, r->scratch, kept + (size_t)got);
 	else if (got == 0)
 		heard_eof(m);
+	else if (got == ST_AGAIN && m->hurries)
+		heard_out(m);
 	if (got != ST_FAIL)
 		return;
 	struct why why = s->why; /* speaking may fail, too */
