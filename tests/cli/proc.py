@@ -43,7 +43,7 @@ class Proc:
             for fd in closed:
                 os.close(fd)
 
-        environ = {k: v for k, v in os.environ.items() if not k.startswith(("LISTEN_", "NOTIFY_"))}
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("LISTEN_", "NOTIFY_", "PYTEST_"))}
         environ.update(LC_ALL="C.UTF-8", **(env or {}))
         self.popen = subprocess.Popen(self.argv, bufsize=0, stdin=stdin, stdout=stdout, stderr=stderr, env=environ,
                                       pass_fds=pass_fds, start_new_session=session, preexec_fn=child)

@@ -184,9 +184,10 @@ def test_connect_timeout(sockctl, tcp):
 @pytest.mark.usefixtures("loop")
 def test_clocks(pair, place, role, option):
     proc, sock = pair(role, place, *option)
+    assert wire.closed_without_a_byte(sock)
+    wire.close(sock)
     proc.ends(5)
     assert proc.complaint()
-    assert wire.closed_without_a_byte(sock)
 
 
 def test_idle_means_silence(pair, tcp):

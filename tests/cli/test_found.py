@@ -40,3 +40,25 @@ def test_what_came_before_the_signal_counts(sockctl, place, mode, finished):
     assert wire.read_eof(sock) == b""
     wire.close(sock)
     proc.ends(0)
+
+
+@pytest.mark.parametrize("role", ["connect", "listen", "serve"])
+def test_reader_leaves_while_nothing_moves(pair, place, role):
+    """Nothing is to be read and nothing written: the peer is let go at once, not when it happens to speak."""
+    proc, sock = pair(role, place)
+    sock.sendall(b"one\n")
+    assert proc.read_until().endswith(b"one\n")
+    proc._drop("stdout")
+    proc.ends(141)
+    assert wire.read_eof(sock) == b""
+
+
+def test_no_cpu_while_a_hang_up_is_waited_for(pair, tcp):
+    proc, sock = pair("connect", tcp)
+    sock.sendall(b"x")
+    assert proc.read(1) == b"x"
+    was = [int(n) for n in open(f"/proc/{proc.pid}/stat").read().rpartition(")")[2].split()[11:13]]
+    select.select([], [], [], 1.2)
+    now = [int(n) for n in open(f"/proc/{proc.pid}/stat").read().rpartition(")")[2].split()[11:13]]
+    assert sum(now) - sum(was) <= 2
+    assert proc.alive()

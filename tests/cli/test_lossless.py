@@ -76,8 +76,10 @@ def test_peer_dies_while_bytes_come(pair, tcp, role):
     """What was received before the reset is written, and the exit is never 0."""
     proc, sock = pair(role, tcp)
     data = wire.payload(1 << 20)
-    wire.sending(sock, data, end=wire.reset)
+    task = wire.Task(sock.sendall, data)
     wire.same(proc.read(1 << 19), data[: 1 << 19])
+    task.result()
+    wire.reset(sock)
     assert data[1 << 19 :].startswith(proc.ends(7))
 
 
