@@ -184,10 +184,10 @@ struct stream *fdstream_socket(int fd, bool dgram)
 	return &f->s;
 }
 
-static bool is_socket(int fd)
+static bool is_of(int fd, mode_t kind)
 {
 	struct stat st;
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+	return fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == kind;
 }
 
 struct stream *fdstream_pair(int rfd, int wfd, const struct fdpair_words *words)
@@ -203,10 +203,10 @@ struct stream *fdstream_pair(int rfd, int wfd, const struct fdpair_words *words)
 	f->s.ops = &fd_ops;
 	f->s.rfd = rfd;
 	f->s.wfd = wfd;
-	f->s.caps = rfd >= 0 && isatty(rfd) ? ST_TTY : 0;
+	f->s.caps = (rfd >= 0 && isatty(rfd) ? ST_TTY : 0u) | (is_of(wfd, S_IFIFO) ? ST_PIPE : 0u);
 	f->words = words;
-	f->rsock = is_socket(rfd);
-	f->wsock = is_socket(wfd);
+	f->rsock = is_of(rfd, S_IFSOCK);
+	f->wsock = is_of(wfd, S_IFSOCK);
 	return &f->s;
 }
 

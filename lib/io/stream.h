@@ -19,7 +19,8 @@ enum {
 	ST_DGRAM = 1,  /* one call, one datagram; shut is a no-op and EOF never comes */
 	ST_NOHALF = 2, /* cannot half-close */
 	ST_TTY = 4,    /* the reading end is a terminal */
-	ST_SOCK = 8    /* the lowest stream is a connected stream socket: send queue and SO_ERROR can be asked */
+	ST_SOCK = 8,   /* the lowest stream is a connected stream socket: send queue and SO_ERROR can be asked */
+	ST_PIPE = 16   /* the writing end is a pipe: a hang-up says that its reader has left, and nothing of the reading end */
 };
 enum close_how { CLOSE_PLAIN, CLOSE_RST };
 

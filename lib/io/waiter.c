@@ -74,7 +74,8 @@ int waiter_arm(struct waiter *w, bool rd, bool wr)
 	if (b->timed && b->at_ms < at_ms)
 		at_ms = b->at_ms;
 	loop_timer(w->loop, &w->t, at_ms);
-	bool hup = !rd && !wr && !w->hup && w->s->wfd >= 0;
+	bool apart = !rd || (w->s->caps & ST_PIPE);
+	bool hup = apart && !wr && !w->hup && w->s->wfd >= 0;
 	return waiter_watch(w, a->in || b->in, a->out || b->out, hup);
 }
 

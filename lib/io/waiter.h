@@ -17,7 +17,8 @@ struct waiter {
 };
 
 void waiter_open(struct waiter *w, struct loop *loop, struct stream *borrows, void (*fn)(void *arg), void *arg);
-/* Waits for what the stream's last reading (rd) and writing (wr) call said it needs; both false: only for a hang-up.
+/* Waits for what the stream's last reading (rd) and writing (wr) call said it needs; both false: only for a hang-up. Of a pipe
+ * that nothing is written to just now the hang-up is waited for in any case.
  * -1: the backend cannot hold the descriptor or no memory (errno). */
 int waiter_arm(struct waiter *w, bool rd, bool wr);
 void waiter_rest(struct waiter *w);  /* waits for nothing at all, not even a hang-up */

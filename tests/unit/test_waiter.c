@@ -155,6 +155,26 @@ static void test_hang_up_of_the_reading_end(void **state)
 	stage_close(&st);
 }
 
+/* Nobody reads our output any more: that is told while our input is still waited for. */
+static void test_reader_of_a_pipe_leaves(void **state)
+{
+	(void)state;
+	struct stage st;
+	stage_open(&st, RFD, WFD);
+	st.d.s.caps = ST_PIPE;
+	st.d.s.rd = (struct need){ .in = true };
+	arm(&st, true, false);
+	assert_int_equal(sim_watched(RFD), LOOP_IN);
+	assert_int_equal(sim_watched(WFD), LOOP_HUP);
+	sim_hang_up(WFD);
+	assert_int_equal(loop_run(st.loop, NULL), 0);
+	assert_true(st.waiter.hup);
+	assert_int_equal(st.calls, 1);
+	arm(&st, true, false);
+	assert_int_equal(sim_watched(WFD), 0);
+	stage_close(&st);
+}
+
 /* shut has closed the writing descriptor: its number may be somebody else's by now. */
 static void test_writing_end_that_is_gone(void **state)
 {
@@ -230,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_wake),
 		cmocka_unit_test(test_hang_up_is_told_once),
 		cmocka_unit_test(test_hang_up_of_the_reading_end),
+		cmocka_unit_test(test_reader_of_a_pipe_leaves),
 		cmocka_unit_test(test_writing_end_that_is_gone),
 		cmocka_unit_test(test_only_one_end),
 		cmocka_unit_test(test_refusals),
