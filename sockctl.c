@@ -10,6 +10,7 @@
 #include "cli/out.h"
 #include "cli/parse.h"
 #include "io/stdfd.h"
+#include "net/stack.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -88,6 +89,7 @@ static int env_open(struct env *env, const struct mode *mode, struct err *e)
 static void env_close(struct env *env)
 {
 	linger_close(env->linger);
+	stack_stop(env);
 	pool_close(env->pool);
 	loop_close(env->loop);
 }
@@ -96,9 +98,11 @@ static void run_mode(const struct parsed *parsed, const struct menu *menu, struc
 {
 	const struct mode *mode = modes[parsed->command - menu->command];
 	struct out *out = out_open(conf_get(parsed->conf, &report_opts));
+	struct stack stack = { 0 };
 	struct env env = { .conf = parsed->conf,
 		.events = out == NULL ? NULL : out_sink(out),
 		.outcome = outcome,
+		.stack = &stack,
 		.seed = sys_random(),
 		.argc = parsed->argc,
 		.argv = parsed->argv };

@@ -170,7 +170,8 @@ static int clothe(struct dialer *d, int fd, enum addr_kind kind)
 	d->stream = fdstream_socket(fd, dgram);
 	if (d->stream == NULL || (d->addr.kind == ADDR_UNIX_DGRAM && unixname_push(&d->stream) < 0))
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
-	return d->conn > 0 ? stack_build(&d->stream, ROLE_DIAL, d->env, d->conn, &d->err) : 0;
+	const struct link link = { d->env, ROLE_DIAL, d->conn, &d->peer, &d->local };
+	return d->conn > 0 ? stack_build(&d->stream, &link, &d->err) : 0;
 }
 
 static void connected(struct dialer *d, int fd, enum addr_kind kind)

@@ -13,6 +13,8 @@ struct outcome {
 	int signo;	  /* die of this signal after cleaning up; 0: none */
 };
 
+struct stack; /* net/stack.h */
+
 struct env {
 	struct loop *loop;
 	struct pool *pool;
@@ -20,6 +22,7 @@ struct env {
 	const struct conf *conf;
 	const struct event_sink *events;
 	struct outcome *outcome;
+	struct stack *stack; /* what layers share; NULL: nothing */
 	uint32_t seed;
 	int argc; /* the words after the options: the address */
 	char **argv;

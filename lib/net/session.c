@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "net/stack.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -291,7 +292,7 @@ struct hub *hub_open(const struct env *env, const struct service *service, struc
 	hub->env = env;
 	hub->service = service;
 	table_init(&hub->all.by_id, env->seed);
-	if (service->start == NULL || service->start(hub, e) == 0)
+	if (stack_start(env, e) == 0 && (service->start == NULL || service->start(hub, e) == 0))
 		return hub;
 	mem_free(hub->mem);
 	mem_free(hub);

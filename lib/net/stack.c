@@ -16,24 +16,43 @@ static const struct opt text_rows[] = {
 };
 const struct opt_group text_opts = { .title = "Text", .size = sizeof(struct text_conf), .rows = text_rows };
 
-static int push_crlf(struct stream **top, enum role role, const struct env *env, uint32_t conn, struct err *e)
+static int push_crlf(struct stream **top, const struct link *link, void *shared, struct err *e)
 {
-	(void)role;
-	(void)conn;
-	const struct text_conf *conf = conf_get(env->conf, &text_opts);
+	(void)shared;
+	const struct text_conf *conf = conf_get(link->env->conf, &text_opts);
 	if (!conf->crlf || filter_push(top, "crlf", crlf_convert) == 0)
 		return 0;
 	return err_set(e, ERR_LOCAL, ENOMEM, "convert line ends");
 }
 
 static const struct layer layers[] = {
-	{ PLACE_FRAME, "crlf", &text_opts, push_crlf },
+	{ PLACE_FRAME, "crlf", &text_opts, NULL, push_crlf, NULL },
 };
+enum { LAYERS = sizeof layers / sizeof layers[0] };
+_Static_assert(sizeof layers / sizeof layers[0] <= STACK_ROWS, "what layers share has a place for each");
 
-int stack_build(struct stream **top, enum role role, const struct env *env, uint32_t conn, struct err *e)
+int stack_start(const struct env *env, struct err *e)
 {
-	for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
-		if (layers[i].push(top, role, env, conn, e) < 0)
+	for (size_t i = 0; i < LAYERS && env->stack != NULL; i++)
+		if (layers[i].start != NULL && layers[i].start(env, &env->stack->shared[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+void stack_stop(const struct env *env)
+{
+	for (size_t i = 0; i < LAYERS && env->stack != NULL; i++) {
+		if (env->stack->shared[i] != NULL && layers[i].stop != NULL)
+			layers[i].stop(env, env->stack->shared[i]);
+		env->stack->shared[i] = NULL;
+	}
+}
+
+int stack_build(struct stream **top, const struct link *link, struct err *e)
+{
+	const struct stack *stack = link->env->stack;
+	for (size_t i = 0; i < LAYERS; i++)
+		if (layers[i].push(top, link, stack != NULL ? stack->shared[i] : NULL, e) < 0)
 			return -1;
 	return 0;
 }

@@ -4,20 +4,40 @@
 
 #include "io/stream.h"
 #include "net/env.h"
+#include "net/sa.h"
 
 enum role { ROLE_DIAL, ROLE_ACCEPT };
 enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_TAP, PLACE_TELNET, PLACE_FRAME };
+
+struct link { /* a connection as its layers see it while they push themselves */
+	const struct env *env;
+	enum role role;
+	uint32_t conn;
+	const struct sa *peer, *local;
+};
 
 struct layer {
 	enum place place;
 	const char *name;
 	const struct opt_group *group; /* where its options live; NULL: it has none of its own */
-	int (*push)(struct stream **top, enum role role, const struct env *env, uint32_t conn,
-		struct err *e); /* no option, no push: 0 */
+	/* Once a run, before any socket: opens files. *shared is handed to push and stop, NULL if the layer is not asked for.
+	 * NULL: there is nothing to share, push looks at its options. */
+	int (*start)(const struct env *env, void **shared, struct err *e);
+	int (*push)(struct stream **top, const struct link *link, void *shared, struct err *e); /* no option, no push: 0 */
+	void (*stop)(const struct env *env, void *takes); /* after the last stream is closed */
 };
 
+enum { STACK_ROWS = 16 };
+struct stack { /* what the layers of one run share; zeroed before first use */
+	void *shared[STACK_ROWS];
+};
+
+/* 0, or -1 with e; what has started is stopped by stack_stop. An env without a stack shares nothing. */
+int stack_start(const struct env *env, struct err *e);
+void stack_stop(const struct env *env);
+
 /* 0, or -1 with e and *top still the caller's. */
-int stack_build(struct stream **top, enum role role, const struct env *env, uint32_t conn, struct err *e);
+int stack_build(struct stream **top, const struct link *link, struct err *e);
 
 extern const struct opt_group text_opts; /* -C */
 struct text_conf {
