@@ -73,6 +73,14 @@ int stream_shut(struct stream *s)
 	return rc == 0 ? 0 : stream_fail_below(s);
 }
 
+int stream_verdict(struct stream *s, struct err *e)
+{
+	for (; s != NULL; s = s->below)
+		if (s->ops->verdict != NULL && s->ops->verdict(s, e) != 0)
+			return -1;
+	return 0;
+}
+
 void stream_close(struct stream *s, enum close_how how)
 {
 	if (s != NULL)
