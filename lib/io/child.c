@@ -4,7 +4,11 @@
  * runs in the child and writes into the parent's loop. Parent and child both call setpgid: whoever comes first, the group
  * exists before anybody signals it. Each child is asked for by its own pid, never with waitpid(-1), so that processes
  * which others started (a library, an inherited child) stay theirs. A forgotten child stays in the list, without a
- * callback, until it has been reaped, be it by another loop than its own. */
+ * callback, until it has been reaped, be it by another loop than its own.
+ *
+ * To end a child is to end its group: who heeds TERM may leave others behind that do not. No signal tells of them, so once the
+ * child is reaped its group is asked for again and again until it is empty or KILL was sent. The number of a group is not given
+ * away while somebody is in it, and one that was found empty is never signalled. */
 #include "io/child.h"
 
 #include "base/mem.h"
@@ -13,12 +17,13 @@
 #include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
 
-enum { GRACE_MS = 2000, NOT_STARTED = 126 };
+enum { GRACE_MS = 2000, LOOK_MS = 20, NOT_STARTED = 126, NOT_FOUND = 127 };
 
 struct child {
 	struct child *next;
@@ -26,10 +31,14 @@ struct child {
 	pid_t pid;
 	child_done *done; /* NULL: forgotten */
 	void *arg;
-	struct timer grace;
+	struct timer clock; /* while ending */
+	int64_t kill_ms;
+	int status; /* once reaped */
+	bool reaped, ending, killed;
 };
 
 static struct child *children; /* of all loops; empty again when every child has been reaped */
+static const struct rlimit *files_limit;
 
 #ifdef __linux__
 /* Kernels before 5.9 have no close_range, and some containers refuse it. */
@@ -97,56 +106,106 @@ static void be_child(child_body *body, void *arg, const int fd[3])
 	_exit(body(arg));
 }
 
-static bool ended(const struct child *c, int *status)
+/* Asks once; a child is reaped only here. */
+static void ask(struct child *c)
 {
 	pid_t got;
+	if (c->reaped)
+		return;
 	do
-		got = waitpid(c->pid, status, WNOHANG);
+		got = waitpid(c->pid, &c->status, WNOHANG);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		*status = 0; /* somebody else reaped it: how it ended is not to be had */
-	return got != 0;
+		c->status = 0; /* somebody else reaped it: how it ended is not to be had */
+	c->reaped = got != 0;
+}
+
+bool child_left(pid_t group)
+{
+	return kill(-group, 0) == 0 || errno == EPERM;
+}
+
+static bool over(const struct child *c)
+{
+	return c->reaped && (!c->ending || c->killed || !child_left(c->pid));
+}
+
+static void unlist(const struct child *c)
+{
+	struct child **at = &children;
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+}
+
+static void finish(struct child *c)
+{
+	unlist(c);
+	loop_timer(c->loop, &c->clock, NEVER);
+	if (c->done != NULL)
+		c->done(c->arg, c->status);
+	mem_free(c);
+}
+
+static void look_again(struct child *c)
+{
+	int64_t at_ms = c->reaped ? loop_now(c->loop) + LOOK_MS : c->kill_ms;
+	loop_timer(c->loop, &c->clock, at_ms < c->kill_ms ? at_ms : c->kill_ms);
 }
 
 static void reap(void *arg, int signo)
 {
 	(void)signo;
-	for (struct child **at = &children; *at != NULL;) {
-		struct child *c = *at;
-		int status;
-		bool others = c->done != NULL && c->loop != arg;
-		if (others || !ended(c, &status)) {
-			at = &c->next;
-			continue;
+	for (struct child *c = children; c != NULL;) {
+		bool mine = c->done == NULL || c->loop == arg;
+		if (mine)
+			ask(c);
+		if (mine && c->done == NULL && c->reaped) {
+			unlist(c);
+			mem_free(c);
+			c = children;
+		} else if (mine && over(c)) {
+			finish(c);
+			c = children; /* done may have started or forgotten others */
+		} else {
+			if (mine && c->reaped)
+				look_again(c);
+			c = c->next;
 		}
-		*at = c->next;
-		if (c->done != NULL) {
-			loop_timer(c->loop, &c->grace, NEVER);
-			c->done(c->arg, status);
-		}
-		mem_free(c);
-		at = &children; /* done may have started or forgotten others */
 	}
 }
 
-static void grace_over(void *arg)
+static void clock_due(void *arg)
 {
-	const struct child *c = arg;
-	kill(-c->pid, SIGKILL);
+	struct child *c = arg;
+	if (loop_now(c->loop) >= c->kill_ms && !c->killed) {
+		child_kill(c);
+		return;
+	}
+	if (over(c))
+		finish(c);
+	else if (!c->killed)
+		look_again(c);
 }
 
-struct child *child_start(
-	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e)
+static struct child *enlist(struct loop *loop, child_done *done, void *arg, struct err *e)
 {
 	struct child *c = mem_new(sizeof *c);
 	if (c == NULL) {
 		err_set(e, ERR_LOCAL, ENOMEM, "start a child process");
 		return NULL;
 	}
-	if (loop_signal(loop, SIGCHLD, reap, loop, e) < 0) {
-		mem_free(c);
+	*c = (struct child){ .next = children, .loop = loop, .done = done, .arg = arg, .clock.fn = clock_due, .clock.arg = c };
+	children = c;
+	return c;
+}
+
+struct child *child_start(
+	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e)
+{
+	struct child *c = loop_signal(loop, SIGCHLD, reap, loop, e) == 0 ? enlist(loop, done, arg, e) : NULL;
+	if (c == NULL)
 		return NULL;
-	}
 	sigset_t all, before;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
@@ -157,36 +216,87 @@ struct child *child_start(
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (c->pid < 0) {
 		err_set(e, ERR_LOCAL, failed, "start a child process");
+		unlist(c);
 		mem_free(c);
 		return NULL;
 	}
 	setpgid(c->pid, c->pid);
-	c->loop = loop;
-	c->done = done;
-	c->arg = arg;
-	c->grace.fn = grace_over;
-	c->grace.arg = c;
-	c->next = children;
-	children = c;
 	return c;
 }
 
 void child_end(struct child *c)
 {
-	if (c->grace.pos != 0)
+	if (c->ending)
 		return;
 	kill(-c->pid, SIGTERM);
-	loop_timer(c->loop, &c->grace, loop_now(c->loop) + GRACE_MS);
+	c->ending = true;
+	c->kill_ms = loop_now(c->loop) + GRACE_MS;
+	look_again(c);
+}
+
+struct child *child_end_rest(struct loop *loop, pid_t group, child_done *done, void *arg, struct err *e)
+{
+	struct child *c = enlist(loop, done, arg, e);
+	if (c == NULL)
+		return NULL;
+	c->pid = group;
+	c->reaped = true;
+	child_end(c);
+	return c;
+}
+
+/* Who is killed is gone for all that matters here, even if its parent, whoever that is by now, takes its time to reap it. */
+void child_kill(struct child *c)
+{
+	if (c->killed)
+		return;
+	kill(-c->pid, SIGKILL);
+	c->ending = c->killed = true;
+	c->kill_ms = loop_now(c->loop);
+	loop_timer(c->loop, &c->clock, c->reaped ? c->kill_ms : NEVER);
 }
 
 void child_forget(struct child *c)
 {
-	loop_timer(c->loop, &c->grace, NEVER);
+	loop_timer(c->loop, &c->clock, NEVER);
 	kill(-c->pid, SIGKILL);
 	c->done = NULL;
+	if (!c->reaped)
+		return;
+	unlist(c);
+	mem_free(c);
 }
 
 pid_t child_pid(const struct child *c)
 {
 	return c->pid;
+}
+
+/* In the child, where nothing else runs: its environment is a copy that nobody else reads. */
+
+static void dress(const char *const *set)
+{
+	static const char *const ours[] = { "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET" };
+	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+		unsetenv(ours[i]);
+	for (; set != NULL && *set != NULL; set++)
+		if (strchr(*set, '=') != NULL)
+			putenv((char *)(uintptr_t)*set);
+		else
+			unsetenv(*set);
+}
+
+int child_exec(void *arg)
+{
+	const struct child_command *command = arg;
+	dress(command->set);
+	if (files_limit != NULL)
+		setrlimit(RLIMIT_NOFILE, files_limit);
+	execvp(command->argv[0], (char *const *)(uintptr_t)command->argv);
+	return errno == ENOENT ? NOT_FOUND : NOT_STARTED;
+}
+
+void child_files_limit(const struct rlimit *limit)
+{
+	files_limit = limit;
 }
