@@ -37,14 +37,31 @@ static void run_failed(const struct desk *d, const struct why *why)
 	env_fail(d->hub->env, &e);
 }
 
-/* Nobody reads what is printed, or it cannot be written: there is nothing left to serve for. */
-static void lost(struct desk *d, const struct why *why)
+static void leave(struct desk *d)
 {
 	d->gone = true;
 	d->wr_waits = false;
+	waiter_rest(&d->waiter);
 	outq_free(&d->out);
+}
+
+/* Nobody reads what is printed, or it cannot be written: there is nothing left to serve for. */
+static void lost(struct desk *d, const struct why *why)
+{
+	leave(d);
 	run_failed(d, why);
 	loop_stop(loop_of(d));
+}
+
+/* A terminal that was closed took its person with it. What follows is what SIGHUP asks for, also where that is not sent. */
+static void hung_up(struct desk *d)
+{
+	leave(d);
+	if (d->hub->finish != NULL)
+		d->hub->finish(d->hub->finish_arg);
+	hub_drain(d->hub);
+	if (d->closing)
+		loop_stop(loop_of(d));
 }
 
 /* Writing */
@@ -65,7 +82,10 @@ static void write_some(struct desk *d)
 		rc = stream_shut(d->near);
 	d->wr_waits = d->unflushed = rc == ST_AGAIN;
 	if (rc == ST_FAIL) {
-		lost(d, &d->near->why);
+		if (d->screen && d->near->why.sys == EIO)
+			hung_up(d);
+		else
+			lost(d, &d->near->why);
 		return;
 	}
 	if (rc == OUTQ_MORE)
@@ -126,6 +146,8 @@ static void read_some(struct desk *d)
 	d->rd_waits = got == ST_AGAIN;
 	if (got > 0) {
 		heard(d, (size_t)got);
+	} else if (got == ST_FAIL && d->tty && d->near->why.sys == EIO) {
+		hung_up(d);
 	} else if (got != ST_AGAIN) {
 		if (got == ST_FAIL)
 			run_failed(d, &d->near->why);
@@ -139,18 +161,20 @@ static void desk_turn(void *arg)
 {
 	static const struct why reader_left = { ERR_PIPE, EPIPE, "write stdout" };
 	struct desk *d = arg;
-	if (d->waiter.hup && d->opts.writes && !d->gone)
-		lost(d, &reader_left);
+	if (d->waiter.hup && d->opts.writes && !d->gone) {
+		if (d->screen)
+			hung_up(d);
+		else
+			lost(d, &reader_left);
+	}
 	if (d->gone)
 		return;
 	if (!d->wr_waits && (d->out.n > 0 || d->closing || d->unflushed))
 		write_some(d);
 	if (listens(d) && !d->rd_waits)
 		read_some(d);
-	if (d->gone) {
-		waiter_rest(&d->waiter);
+	if (d->gone)
 		return;
-	}
 	if (listens(d) && !d->rd_waits)
 		loop_later(loop_of(d), &d->turn);
 	if (waiter_arm(&d->waiter, d->rd_waits && listens(d), d->wr_waits) != 0) {
@@ -207,6 +231,7 @@ int desk_open(struct desk *d, struct hub *hub, const struct desk_opts *opts, con
 		return -1;
 	}
 	d->tty = d->near->caps & ST_TTY;
+	d->screen = opts->writes && isatty(STDOUT_FILENO);
 	d->turn = (struct task){ .fn = desk_turn, .arg = d };
 	waiter_open(&d->waiter, loop_of(d), d->near, desk_ready, d);
 	desk_look(d);

@@ -34,8 +34,8 @@ struct desk {
 	struct outq out;
 	char *in; /* what was read; in lines mode an unfinished line stays at its start */
 	size_t in_len;
-	bool tty;      /* stdin is a terminal */
-	bool eof, any; /* stdin has ended / has said something */
+	bool tty, screen; /* stdin, stdout is a terminal */
+	bool eof, any;	  /* stdin has ended / has said something */
 	bool rd_waits, wr_waits;
 	bool unflushed; /* the queue may be empty, what is below it is not */
 	bool full, gone, closing;
