@@ -14,6 +14,7 @@
 
 static struct {
 	bool ready;
+	bool own;      /* opened again: the description is ours alone */
 	bool borrowed; /* O_NONBLOCK set on a shared description */
 	int flags;     /* as they were */
 } of[3];
@@ -80,15 +81,21 @@ static int stdfd_borrow(int fd, int flags, struct err *e)
 	return 0;
 }
 
-static int stdfd_reopen(int fd, int flags)
+/* The same file, opened again, so that its flags are our own; it never waits for the other end of a pipe. */
+static int stdfd_own(int fd, int flags)
 {
 	char path[32];
 #ifdef __linux__
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 #else
-	snprintf(path, sizeof path, "/dev/fd/%d", fd); /* on BSDs a mere dup, which the check below finds out */
+	snprintf(path, sizeof path, "/dev/fd/%d", fd); /* on BSDs a mere dup, which stdfd_reopen finds out */
 #endif
-	int own = sys_open(path, (flags & (O_ACCMODE | O_APPEND)) | O_NONBLOCK, 0);
+	return sys_open(path, (flags & (O_ACCMODE | O_APPEND)) | O_NONBLOCK, 0);
+}
+
+static int stdfd_reopen(int fd, int flags)
+{
+	int own = stdfd_own(fd, flags);
 	if (own < 0)
 		return -1;
 	int shared = fcntl(fd, F_GETFL); /* a dup would have changed the old one too */
@@ -97,7 +104,18 @@ static int stdfd_reopen(int fd, int flags)
 		return -1;
 	}
 	sys_close(own);
+	of[fd].own = true;
 	return 0;
+}
+
+int stdfd_lend(int fd)
+{
+	int flags = of[fd].own ? fcntl(fd, F_GETFL) : -1;
+	int lent = flags < 0 ? -1 : stdfd_own(fd, flags);
+	if (lent >= 0 && fcntl(lent, F_SETFL, flags & ~O_NONBLOCK) == 0)
+		return lent;
+	sys_close(lent);
+	return fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 int stdfd_ready(int fd, struct err *e)

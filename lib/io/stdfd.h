@@ -16,6 +16,9 @@ void stdfd_guard(void);
 
 /* Makes descriptor 0, 1 or 2 usable without blocking. 0 or -1 with e. Idempotent. */
 int stdfd_ready(int fd, struct err *e);
+/* The file behind descriptor N as a child wants it: blocking. A new descriptor, the caller's to close; -1: errno. Where opening
+ * again is refused it does not block, as ours. */
+int stdfd_lend(int fd);
 void stdfd_restore(void); /* undoes what fcntl did; safe to call twice, and from a signal handler */
 
 /* stdin and stdout as one stream, near end of the stdio service. reads or writes false: that side is left alone (EOF at once /

@@ -136,6 +136,30 @@ static void test_reader_that_left(void **state)
 	run(lose_the_reader);
 }
 
+/* What a child gets is the same pipe, and blocks; ours goes on as it was. */
+static void lend_pipe(void)
+{
+	char c;
+	put_at(shared[1], 1);
+	CHECK(stdfd_ready(1, NULL) == 0);
+	int fd = stdfd_lend(1);
+	CHECK(fd > 2 && !nonblocking(fd) && nonblocking(1) && !nonblocking(shared[1]));
+	CHECK(write(fd, "x", 1) == 1 && read(shared[0], &c, 1) == 1 && c == 'x');
+	close(shared[0]);
+	fd = stdfd_lend(1);
+	CHECK(fd > 2);
+	CHECK(stdfd_lend(0) > 2); /* never made ready: as it is */
+}
+
+static void test_lending(void **state)
+{
+	(void)state;
+	assert_int_equal(pipe(shared), 0);
+	run(lend_pipe);
+	close(shared[0]);
+	close(shared[1]);
+}
+
 /* Other kinds */
 
 static void use_terminal(void)
@@ -348,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_shared_pipe_keeps_its_flags),
 		cmocka_unit_test(test_closing_stdout_is_its_readers_end),
 		cmocka_unit_test(test_reader_that_left),
+		cmocka_unit_test(test_lending),
 		cmocka_unit_test(test_terminal),
 		cmocka_unit_test(test_regular_file),
 		cmocka_unit_test(test_socket),
