@@ -103,10 +103,11 @@ static void tell_close(const struct session *s)
 }
 
 /* Bytes that the peer has not sent yet would turn a plain close into a reset, so a good end lingers. After a failure of ours the
- * reset is what the peer should see. */
+ * reset is what the peer should see, and a limit of time is not for stretching. */
 static bool lingers(const struct session *s)
 {
-	return s->how == CLOSE_PLAIN && !s->peer_done && s->by != END_ERROR && (s->stream->caps & ST_DGRAM) == 0;
+	bool well = s->how == CLOSE_PLAIN && s->by != END_ERROR && s->why.cls == ERR_OK;
+	return well && !s->peer_done && (s->stream->caps & ST_DGRAM) == 0;
 }
 
 static void unlink_session(struct session *s)

@@ -2,6 +2,7 @@
 import os
 import select
 import signal
+import time
 
 import pytest
 
@@ -62,3 +63,13 @@ def test_no_cpu_while_a_hang_up_is_waited_for(pair, tcp):
     now = [int(n) for n in open(f"/proc/{proc.pid}/stat").read().rpartition(")")[2].split()[11:13]]
     assert sum(now) - sum(was) <= 2
     assert proc.alive()
+
+
+@pytest.mark.parametrize("option", ["-i", "--max-time"])
+@pytest.mark.parametrize("role", ["connect", "listen"])
+def test_a_limit_of_time_is_kept(pair, place, role, option):
+    """The peer neither reads nor closes: we do not wait for its goodbye."""
+    began = time.monotonic()
+    proc, _ = pair(role, place, option, "300ms")
+    proc.ends(5)
+    assert time.monotonic() - began < 1.5
