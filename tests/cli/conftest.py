@@ -20,7 +20,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "tools"))
 
 import wire  # noqa: E402
-from place import DATAGRAMS, STREAMS, Place, has_ipv6  # noqa: E402
+from place import DATAGRAMS, STREAMS, Place, make_place  # noqa: E402
 from proc import SANITIZER, Proc  # noqa: E402
 
 BINARY = os.path.abspath(os.environ.get("SOCKCTL") or TOP / "sockctl")
@@ -143,12 +143,6 @@ def loop(request):
     if request.param == "epoll" and not sys.platform.startswith("linux"):
         pytest.skip("epoll is Linux's")
     return request.param
-
-
-def make_place(kind, folder):
-    if kind.endswith("6") and not has_ipv6():
-        pytest.skip("no IPv6 here")
-    return Place(kind, folder)
 
 
 @pytest.fixture(params=STREAMS)

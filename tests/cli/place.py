@@ -1,6 +1,8 @@
 """Where a server listens. Hides what differs among transports, so that one test body serves all of them."""
 import socket
 
+import pytest
+
 from wire import keep, keep_file
 
 STREAMS = ("tcp4", "tcp6", "unix")
@@ -14,6 +16,12 @@ def has_ipv6():
         return True
     except OSError:
         return False
+
+
+def make_place(kind, folder):
+    if kind.endswith("6") and not has_ipv6():
+        pytest.skip("no IPv6 here")
+    return Place(kind, folder)
 
 
 class Place:

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 import wire
-from place import Place
+from place import Place, make_place
 
 LOOPS = pytest.mark.usefixtures("loop")
 
@@ -136,9 +136,11 @@ def test_probe_ranges(sockctl, tmp_path):
     assert any(re.search(rf"\b{place.port}\b.*open", line) for line in lines)
 
 
-def test_probe_udp_sends_one_empty_datagram(sockctl, dgram):
-    server = dgram.listen()
-    proc = sockctl.start("connect", "--probe", *dgram.words(), stdin=b"")
+@pytest.mark.parametrize("kind", ["udp4", "udp6"])
+def test_probe_udp_sends_one_empty_datagram(sockctl, tmp_path, kind):
+    place = make_place(kind, tmp_path)
+    server = place.listen()
+    proc = sockctl.start("connect", "--probe", *place.words(), stdin=b"")
     data, peer = server.recvfrom(100)
     assert data == b""
     server.sendto(b"yes", peer)
@@ -190,11 +192,8 @@ def test_probe_stable(sockctl, tcp):
 
 
 def test_probe_of_a_range_over_ipv6(sockctl, tmp_path):
-    try:
-        place = Place("tcp6", tmp_path)
-        place.listen()
-    except OSError:
-        pytest.skip("no IPv6 here")
+    place = make_place("tcp6", tmp_path)
+    place.listen()
     proc = sockctl.start("connect", "--probe", "::1", f"{place.port}", stdin=b"")
     assert "open" in proc.ends(0).decode()
 

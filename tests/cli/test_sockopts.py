@@ -29,7 +29,8 @@ OPTIONS = {
     "rcvbuf=64k": r"SO_RCVBUF, \[65536\]",
     "sndbuf=65536": r"SO_SNDBUF, \[65536\]",
     "nodelay=0": r"TCP_NODELAY, \[0\]",
-    "keepalive=0": r"SO_KEEPALIVE, \[0\]",
+    "keepalive=off": r"SO_KEEPALIVE, \[0\]",
+    "keepalive=7,3,2": r"(?s)TCP_KEEPIDLE, \[7\].*TCP_KEEPINTVL, \[3\].*TCP_KEEPCNT, \[2\]",
 }
 
 

@@ -183,11 +183,14 @@ def test_a_named_pipe(pair, place, role, tmp_path, ends):
     proc.ends(0)
 
 
-def test_stdin_is_closed_to_us_for_reading(pair, place, ends):
-    """A descriptor that cannot be read is a failure of ours, with a line."""
+def test_a_stdin_that_is_not_open_for_reading(pair, place, ends):
+    """Nothing to send, or a failure of ours with a line; the other direction goes on."""
     (sink,) = ends(os.open("/dev/null", os.O_WRONLY))
     proc, sock = pair("connect", place, stdin=sink)
+    sock.sendall(b"received")
+    sock.close()
     assert proc.wait() in (0, 9)
+    assert proc.read_eof() == b"received"
     assert len(proc.lines()) == (proc.code == 9)
 
 

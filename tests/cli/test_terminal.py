@@ -55,7 +55,7 @@ def screen():
 
 
 @pytest.fixture
-def at_screen(sockctl, screen, place):
+def at_screen(screen, sockctl, place):
     """at_screen(words…): connect with stdin and stdout at the terminal: (program, socket)."""
 
     def make(*words, stdin=screen.theirs, stdout=screen.theirs):
@@ -84,14 +84,14 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("what", SHOWN)
-def test_shown_harmlessly(at_screen, screen, what):
+def test_shown_harmlessly(screen, at_screen, what):
     sent, shown = SHOWN[what]
     proc, sock = at_screen()
     sock.sendall(sent + b"[end]\n")
     assert screen.shows(b"[end]\n") == shown + b"[end]\n"
 
 
-def test_a_character_in_pieces(at_screen, screen):
+def test_a_character_in_pieces(screen, at_screen):
     """UTF-8 cut by the network is one character; CR and LF too may come apart."""
     proc, sock = at_screen()
     for byte in "ñ漢🙂".encode():
@@ -103,7 +103,7 @@ def test_a_character_in_pieces(at_screen, screen):
     assert screen.shows(b"end\n") == b"\nend\n"
 
 
-def test_half_a_character_at_the_end(at_screen, screen):
+def test_half_a_character_at_the_end(screen, at_screen):
     proc, sock = at_screen()
     sock.sendall(b"half \xe6\xbc")
     sock.close()
@@ -111,7 +111,7 @@ def test_half_a_character_at_the_end(at_screen, screen):
     proc.ends(0)
 
 
-def test_prompt_at_once(at_screen, screen):
+def test_prompt_at_once(screen, at_screen):
     proc, sock = at_screen()
     sock.sendall(b"login: ")
     assert screen.shows(b"login: ") == b"login: "
@@ -121,7 +121,7 @@ def test_prompt_at_once(at_screen, screen):
     assert screen.shows(b"Password:") == b"Password:"
 
 
-def test_raw(at_screen, screen):
+def test_raw(screen, at_screen):
     every = bytes(range(1, 256)) + b"\r\n"
     proc, sock = at_screen("--raw")
     sock.sendall(every)
@@ -135,7 +135,7 @@ def test_a_pipe_gets_exact_bytes(at_screen):
     assert proc.read(len(every)) == every
 
 
-def test_ends_when_the_peer_has_finished(at_screen, screen):
+def test_ends_when_the_peer_has_finished(screen, at_screen):
     """A person should not have to press a key: --end auto with a terminal as stdin."""
     proc, sock = at_screen()
     sock.sendall(b"bye\n")
@@ -144,14 +144,14 @@ def test_ends_when_the_peer_has_finished(at_screen, screen):
     proc.ends(0)
 
 
-def test_ends_with_a_terminal_as_stdin_alone(at_screen, screen):
+def test_ends_with_a_terminal_as_stdin_alone(screen, at_screen):
     proc, sock = at_screen(stdout=PIPE)
     sock.sendall(b"bye\n")
     sock.close()
     assert proc.ends(0) == b"bye\n"
 
 
-def test_end_both_waits_for_the_key(at_screen, screen):
+def test_end_both_waits_for_the_key(screen, at_screen):
     proc, sock = at_screen("--end", "both")
     wire.half_close(sock)
     for word in (b"one\n", b"two\n"):
@@ -162,7 +162,7 @@ def test_end_both_waits_for_the_key(at_screen, screen):
     proc.ends(0)
 
 
-def test_control_d_is_the_end(at_screen, screen):
+def test_control_d_is_the_end(screen, at_screen):
     proc, sock = at_screen()
     screen.type(b"question\n\x04")
     assert wire.read_eof(sock) == b"question\n"
@@ -172,7 +172,7 @@ def test_control_d_is_the_end(at_screen, screen):
     proc.ends(0)
 
 
-def test_control_c_ends_it(at_screen, screen):
+def test_control_c_ends_it(screen, at_screen):
     proc, sock = at_screen()
     screen.type(b"x\n")
     assert wire.read(sock, 2) == b"x\n"
@@ -180,7 +180,7 @@ def test_control_c_ends_it(at_screen, screen):
     proc.ends(-2)
 
 
-def test_the_terminal_is_left_as_it_was(at_screen, screen):
+def test_the_terminal_is_left_as_it_was(screen, at_screen):
     before = fcntl.fcntl(screen.theirs, fcntl.F_GETFL), termios.tcgetattr(screen.theirs)
     proc, sock = at_screen()
     sock.sendall(b"x\n")
@@ -191,7 +191,7 @@ def test_the_terminal_is_left_as_it_was(at_screen, screen):
     assert (fcntl.fcntl(screen.theirs, fcntl.F_GETFL), termios.tcgetattr(screen.theirs)) == before
 
 
-def test_much_text(at_screen, screen):
+def test_much_text(screen, at_screen):
     """A screen takes little at a time; nothing is lost on the way to it."""
     proc, sock = at_screen()
     lines = b"".join(b"line %06d \x1b[0m\r\n" % n for n in range(20000))
@@ -201,7 +201,7 @@ def test_much_text(at_screen, screen):
     assert b"\x1b" not in shown
 
 
-def test_datagrams_go_by_line(sockctl, screen, tmp_path):
+def test_datagrams_go_by_line(screen, sockctl, tmp_path):
     place = Place("udp4", tmp_path)
     server = place.listen()
     sockctl.connect(place, stdin=screen.theirs, stdout=screen.theirs, before_exec=screen.take)
@@ -209,7 +209,7 @@ def test_datagrams_go_by_line(sockctl, screen, tmp_path):
     assert [server.recv(100) for _ in range(2)] == [b"one\n", b"two\n"]
 
 
-def test_console_takes_commands_at_a_terminal(sockctl, screen, place):
+def test_console_takes_commands_at_a_terminal(screen, sockctl, place):
     proc = sockctl.serve("serve", place, stdin=screen.theirs, stdout=screen.theirs, before_exec=screen.take)
     one, two = place.dial(), place.dial()
     for number, sock in ((1, one), (2, two)):
@@ -223,7 +223,7 @@ def test_console_takes_commands_at_a_terminal(sockctl, screen, place):
     assert proc.alive()
 
 
-def test_chat_operator_at_a_terminal(sockctl, screen, place):
+def test_chat_operator_at_a_terminal(screen, sockctl, place):
     sockctl.serve("chat", place, stdin=screen.theirs, stdout=screen.theirs, before_exec=screen.take)
     one = place.dial()
     one.sendall(b"/nick ana\nhello\x1b\n")

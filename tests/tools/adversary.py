@@ -12,12 +12,13 @@ import struct
 import sys
 
 
-def never_read(sock):
-    """Sends until nobody takes any more, and reads nothing."""
+def never_read(sock, bytes_=16 << 20):
+    """Sends until nobody takes any more, or that much, and reads nothing."""
+    line = b"you will never hear that I got this\n" * 1000
     sock.settimeout(0.3)
     try:
-        while True:
-            sock.sendall(b"you will never hear that I got this\n" * 1000)
+        for _ in range(bytes_ // len(line)):
+            sock.sendall(line)
     except (socket.timeout, ConnectionError):
         pass
 
