@@ -94,6 +94,17 @@ static void env_close(struct env *env)
 	loop_close(env->loop);
 }
 
+/* From here on the exit code is settled: a signal that comes now finds nobody, whoever it may have been meant for. */
+static void signals_off(void)
+{
+	sigset_t ending;
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ending, NULL);
+}
+
 static void run_mode(const struct parsed *parsed, const struct menu *menu, struct outcome *outcome)
 {
 	const struct mode *mode = modes[parsed->command - menu->command];
@@ -112,6 +123,7 @@ static void run_mode(const struct parsed *parsed, const struct menu *menu, struc
 	e.cls = ERR_OK;
 	if (env.linger != NULL && wait_for_closes(&env, &e) != 0)
 		err_keep(&outcome->first, &e);
+	signals_off();
 	env_close(&env);
 	if (outcome->first.cls != ERR_OK && outcome->signo == 0)
 		out_error(out, outcome->first.what);

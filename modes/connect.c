@@ -116,7 +116,8 @@ static int converse(struct client *c, struct err *e)
 	c->hub->gone = gone;
 	c->hub->finish = finished;
 	c->hub->gone_arg = c->hub->finish_arg = c;
-	redial(c);
+	/* From within the loop, which a failure at once can then stop. */
+	loop_timer(c->env->loop, &c->pause, loop_now(c->env->loop));
 	int rc = loop_run(c->env->loop, e);
 	c->over = true;
 	loop_timer(c->env->loop, &c->pause, NEVER);

@@ -54,7 +54,7 @@ static const struct opt loop_rows[] = {
 };
 const struct opt_group loop_opts = { .title = "Running", .size = sizeof(struct loop_conf), .rows = loop_rows };
 
-enum { SELECT_COMFORT = 256 };
+enum { SELECT_COMFORT = 256, HEAP_LEAST = 64 /* a run that is short of memory still keeps its own deadlines */ };
 
 const struct loop_backend *loop_pick(const struct loop_conf *conf, size_t fds, struct err *e)
 {
@@ -103,8 +103,13 @@ struct loop *loop_open(const struct loop_backend *backend, struct err *e)
 	}
 	loop->backend = backend;
 	loop->tasks_end = &loop->tasks;
-	loop->state = backend->open(e);
+	loop->heap = mem_new(HEAP_LEAST * sizeof *loop->heap);
+	loop->heap_cap = HEAP_LEAST;
+	if (loop->heap == NULL)
+		err_set(e, ERR_LOCAL, ENOMEM, "start the event loop");
+	loop->state = loop->heap == NULL ? NULL : backend->open(e);
 	if (loop->state == NULL) {
+		mem_free(loop->heap);
 		mem_free(loop);
 		return NULL;
 	}
@@ -301,7 +306,7 @@ void loop_timer(struct loop *loop, struct timer *t, int64_t at_ms)
 	t->at_ms = at_ms > loop->now_ms ? at_ms : loop->now_ms; /* nobody gets ahead of those that are due already */
 	if (t->pos == 0) {
 		if (loop->timers + 2 > loop->heap_cap) {
-			size_t cap = loop->heap_cap == 0 ? 64 : loop->heap_cap * 2;
+			size_t cap = loop->heap_cap * 2;
 			struct timer **more = mem_grow(loop->heap, cap * sizeof *more);
 			if (more == NULL)
 				return; /* a deadline that is not kept hurts less than a run that ends */

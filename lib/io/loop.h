@@ -89,7 +89,8 @@ void loop_later(struct loop *loop, struct task *t);
 void loop_forget(struct loop *loop, struct task *t); /* takes a queued task back */
 
 /* Calls fn in the loop when signo arrives. A signal that was ignored at start stays ignored (0, and fn is never called),
- * save SIGCHLD and SIGWINCH. One fn per signal; NULL restores the default. */
+ * save SIGCHLD and SIGWINCH. One fn per signal; NULL: nobody is told any more. What the
+ * signal did before is put back by loop_close only, so a late one cannot kill a run that is cleaning up. */
 int loop_signal(struct loop *loop, int signo, void (*fn)(void *arg, int signo), void *arg, struct err *e);
 
 /* For backends: fd is ready for these. */

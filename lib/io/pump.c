@@ -79,7 +79,7 @@ static bool down_over(const struct pump *p)
 
 static bool up_late(const struct pump *p)
 {
-	return p->opts.half == HALF_LATE || p->opts.no_up || (p->opts.late_if_empty && p->up.in == 0);
+	return p->opts.half == HALF_LATE || p->opts.no_up || (p->opts.late_if_empty && p->up.in == 0 && !p->up.failed_from);
 }
 
 static void allow_ends(struct pump *p)

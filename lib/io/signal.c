@@ -77,13 +77,7 @@ int loop_signal(struct loop *loop, int signo, void (*fn)(void *arg, int signo), 
 		return -1;
 	here.of[signo].fn = fn;
 	here.of[signo].arg = arg;
-	if (fn == NULL) {
-		if (here.of[signo].set)
-			sigaction(signo, &here.of[signo].before, NULL);
-		here.of[signo].set = false;
-		return 0;
-	}
-	if (here.of[signo].set)
+	if (fn == NULL || here.of[signo].set)
 		return 0;
 	struct sigaction now;
 	if (sigaction(signo, NULL, &now) != 0)
