@@ -8,6 +8,7 @@ pytestmark = pytest.mark.usefixtures("loop")
 
 
 def misbehave(behaviour, sock):
+    sock.settimeout(1)  # the adversary's own patience
     try:
         adversary.BEHAVIOURS[behaviour](sock)
     except (OSError, ValueError):  # the server may hang up on it at any moment

@@ -38,7 +38,6 @@ def listening_port(proc):
 # Clients of ours. Each is a command for (host, port).
 CLIENTS = {
     "nc.openbsd": ["-N", "{host}", "{port}"],
-    "nc.traditional": ["-q", "0", "{host}", "{port}"],
     "ncat": ["{host}", "{port}"],
     "socat": ["-t", "10", "-", "TCP:{host}:{port}"],
 }
@@ -56,7 +55,6 @@ def test_their_client(sockctl, tcp, need, peer, mode):
     program = need(peer)
     server = sockctl.serve(mode, tcp, **({"stdin": b"an answer"} if mode == "listen" else {}))
     words = [w.format(host=tcp.host, port=tcp.port) for w in CLIENTS[peer]]
-    # nc.traditional stops reading when its stdin ends (-q 0): it only speaks where it must also hear all
     client = sockctl.program([program, *words])
     if mode == "echo":
         client.send(b"hello\n")
@@ -77,13 +75,13 @@ def test_their_server(sockctl, tcp, need, peer):
     server = sockctl.program([need(peer), *SERVERS[peer]])
     tcp.port = listening_port(server)
     client = sockctl.connect(tcp)
-    client.feed += DATA
-    task = wire.Task(client.read, 9)
+    client.send(b"hello")
+    assert server.read(5) == b"hello"  # ncat drops what it reads while nobody is connected
     server.send(b"an answer")
-    assert task.result() == b"an answer"
-    client.eof()
+    assert client.read(9) == b"an answer"
     got = wire.Task(server.read, len(DATA))
-    client._until(lambda: not client.feed)
+    client.send(DATA)
+    client.eof()
     wire.same(got.result(), DATA)
     server.eof()
     client.ends(0)
@@ -92,10 +90,11 @@ def test_their_server(sockctl, tcp, need, peer):
 @pytest.mark.parametrize("peer", ["nc.openbsd", "ncat"])
 def test_receive_from_nc_l(sockctl, tcp, need, peer):
     """--recv-only: the way to receive from an nc that ends when it sees our EOF."""
-    words = {"nc.openbsd": ["-N", "-l", "127.0.0.1", "0"], "ncat": ["-l", "127.0.0.1", "0"]}[peer]
+    words = {"nc.openbsd": ["-N", "-v", "-l", "127.0.0.1", "0"], "ncat": ["-v", "-l", "127.0.0.1", "0"]}[peer]
     server = sockctl.program([need(peer), *words])
     tcp.port = listening_port(server)
     client = sockctl.connect(tcp, "--recv-only")
+    server.says(rb"Connection (received )?(from|on)")
     server.feed += DATA
     server.eof()
     task = wire.Task(server.wait)
@@ -103,11 +102,12 @@ def test_receive_from_nc_l(sockctl, tcp, need, peer):
     task.result()
 
 
-def test_plain_nc_sends_all_to_listen_without_stdin(sockctl, tcp, need):
-    """listen holds the end of an empty stdin back: nc would stop sending when it sees our EOF."""
-    program = need("nc.openbsd")
+@pytest.mark.parametrize("peer, words", [("nc.openbsd", ["-N"]), ("nc.traditional", ["-q", "0"]), ("ncat", [])])
+def test_plain_nc_sends_all_to_listen_without_stdin(sockctl, tcp, need, peer, words):
+    """listen holds the end of an empty stdin back: nc stops sending when it sees our EOF."""
+    program = need(peer)
     server = sockctl.serve("listen", tcp, stdin=b"")
-    client = sockctl.program([program, "-N", tcp.host, str(tcp.port)], stdin=DATA)
+    client = sockctl.program([program, *words, tcp.host, str(tcp.port)], stdin=DATA)
     task = wire.Task(client.wait)
     wire.same(server.ends(0), DATA)
     task.result()
