@@ -1,6 +1,7 @@
 /* sockctl chat: relays lines among its clients. */
 #include "modes/mode.h"
 
+#include "io/expect.h"
 #include "io/loop.h"
 #include "net/addr.h"
 #include "net/admit.h"
@@ -9,13 +10,14 @@
 #include "net/server.h"
 #include "net/sockopt.h"
 #include "net/stack.h"
+#include "net/taps.h"
 #include "services/chat.h"
 #include "services/service.h"
 
 enum { VBNET_MAX = 10 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &ready_opts, &admit_opts, &server_opts, &chat_opts,
-	&room_opts, &text_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
+	&room_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
 
 static bool vbnet(const struct conf *conf)
 {

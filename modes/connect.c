@@ -1,6 +1,7 @@
 /* sockctl connect: dials one peer, and with --reconnect the same one again and again. */
 #include "modes/mode.h"
 
+#include "io/expect.h"
 #include "io/loop.h"
 #include "net/addr.h"
 #include "net/probe.h"
@@ -8,12 +9,13 @@
 #include "net/session.h"
 #include "net/sockopt.h"
 #include "net/stack.h"
+#include "net/taps.h"
 #include "services/service.h"
 
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &retry_opts, &probe_opts, &stdio_opts, &source_opts,
-	&text_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
+	&text_opts, &expect_opts, &tap_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;

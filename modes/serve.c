@@ -1,6 +1,7 @@
 /* sockctl serve: many clients at once, by default those of a console. */
 #include "modes/mode.h"
 
+#include "io/expect.h"
 #include "io/loop.h"
 #include "net/addr.h"
 #include "net/admit.h"
@@ -9,11 +10,13 @@
 #include "net/server.h"
 #include "net/sockopt.h"
 #include "net/stack.h"
+#include "net/taps.h"
 #include "net/udp.h"
 #include "services/service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &ready_opts, &admit_opts, &server_opts,
-	&console_opts, &room_opts, &source_opts, &text_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+	&console_opts, &room_opts, &source_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts, &udp_opts, &sockopt_opts,
+	&loop_opts, NULL };
 
 static size_t descriptors(const struct conf *conf)
 {

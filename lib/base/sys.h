@@ -82,6 +82,17 @@ static inline ssize_t sys_writev(int fd, const struct iovec *v, int n)
 	return writev(fd, v, n);
 }
 
+static inline ssize_t sys_pread(int fd, void *buf, size_t n, off_t at)
+{
+#ifdef SYS_SEAM
+	struct iovec v = { buf, n }, s[2];
+	if (sys_shortened(SYS_READ, fd, &v, 1, s) < 0)
+		return -1;
+	n = s[0].iov_len;
+#endif
+	return pread(fd, buf, n, at);
+}
+
 /* Stream sockets may be shortened; for datagrams (whole = true) the gate may only fail the call. */
 static inline ssize_t sys_recvmsg(int fd, struct msghdr *m, int flags, bool whole)
 {

@@ -8,8 +8,8 @@ enum tap_dir { TAP_IN, TAP_OUT };
 
 struct tap_ops { /* a watcher; each call may be NULL */
 	const char *name;
-	/* The first len bytes of v have passed; over datagrams they are one, also of no bytes. NULL, or (static) why the next
-	 * read is to fail. */
+	/* The first len bytes of v have passed; over datagrams they are one, also of no bytes. NULL, or why the next read is
+	 * to fail (for as long as the watcher lives). */
 	const struct why *(*moved)(void *self, enum tap_dir dir, const struct iovec *v, size_t len);
 	void (*ended)(void *self, enum tap_dir dir);   /* the peer's end was read; ours was passed on. Once. */
 	void (*broke)(void *self, const struct why *); /* reading or writing failed. Once. */

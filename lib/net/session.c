@@ -119,6 +119,24 @@ static void unlink_session(struct session *s)
 	all->left--;
 }
 
+/* What came is judged when nothing more can come. It decides the run, whatever else this connection ended of. */
+static void judge(struct session *s)
+{
+	static const struct why differs = { ERR_MISMATCH, 0, "not what was expected came from" };
+	const struct env *env = s->hub->env;
+	struct err e = { 0 }, also = { 0 };
+	if (stream_verdict(s->stream, &e) == 0)
+		return;
+	session_words(s, &also);
+	if (also.cls != ERR_OK && also.cls != e.cls)
+		err_set(&e, e.cls, 0, "%s (%s)", e.what, also.what);
+	if (e.cls == ERR_MISMATCH)
+		s->why = differs;
+	event(env->events, EV_FAIL, s->id, EV_TEXT("why", e.what));
+	err_prefix(&e, "%s %u", s->dialed ? "connection" : "client", (unsigned)s->id);
+	env_fail(env, &e);
+}
+
 /* The end of an ended session. Not from inside a callback that may still use it. */
 static void sweep_with(struct session *s, bool may_linger)
 {
@@ -126,6 +144,7 @@ static void sweep_with(struct session *s, bool may_linger)
 	const struct env *env = hub->env;
 	if (hub->service->close != NULL)
 		hub->service->close(s);
+	judge(s);
 	tell_close(s);
 	unlink_session(s);
 	s->stream->tally = NULL;

@@ -1,7 +1,9 @@
 /* The rows of layers, bottom first. Whoever adds one writes its file and its row; dialing and accepting both pass here. */
 #include "net/stack.h"
 
+#include "io/expect.h"
 #include "io/filter.h"
+#include "net/taps.h"
 
 #include <errno.h>
 
@@ -26,6 +28,9 @@ static int push_crlf(struct stream **top, const struct link *link, void *shared,
 }
 
 static const struct layer layers[] = {
+	{ PLACE_TAP, "capture", &tap_opts, capture_start, capture_layer, capture_stop },
+	{ PLACE_TAP, "transcript", &tap_opts, transcript_start, transcript_layer, transcript_stop },
+	{ PLACE_TAP, "expect", &expect_opts, expect_start, expect_layer, expect_stop },
 	{ PLACE_FRAME, "crlf", &text_opts, NULL, push_crlf, NULL },
 };
 enum { LAYERS = sizeof layers / sizeof layers[0] };

@@ -1,0 +1,29 @@
+/* Dumped lines (hexdump.h). Pure. */
+#include "base/hexdump.h"
+
+#include <stdio.h>
+
+size_t hexdump_head(char out[HEXDUMP_LINE], bool in, int64_t wall_us)
+{
+	char time[WALL_TEXT];
+	return (size_t)snprintf(out, HEXDUMP_LINE, "%c %s\n", in ? 'I' : 'O', wall_text(wall_us, time));
+}
+
+size_t hexdump_line(char out[HEXDUMP_LINE], size_t off, const unsigned char *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = (size_t)snprintf(out, HEXDUMP_LINE, "%06zx ", off);
+	for (size_t i = 0; i < n; i++) {
+		out[len++] = digits[bytes[i] >> 4];
+		out[len++] = digits[bytes[i] & 15];
+		out[len++] = ' ';
+	}
+	out[len++] = ' ';
+	out[len++] = '|';
+	for (size_t i = 0; i < n; i++)
+		out[len++] = bytes[i] >= ' ' && bytes[i] < 0x7f ? (char)bytes[i] : '.';
+	out[len++] = '|';
+	out[len++] = '\n';
+	out[len] = '\0';
+	return len;
+}

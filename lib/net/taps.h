@@ -1,0 +1,24 @@
+/* The layers that look at the traffic, as rows of the stack need them: transcript, capture, expectations. */
+#ifndef NET_TAPS_H
+#define NET_TAPS_H
+
+#include "net/stack.h"
+
+extern const struct opt_group tap_opts; /* --transcript --pcap */
+struct tap_conf {
+	const char *transcript, *pcap;
+};
+
+int transcript_start(const struct env *env, void **shared, struct err *e);
+int transcript_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
+void transcript_stop(const struct env *env, void *takes);
+
+int capture_start(const struct env *env, void **shared, struct err *e);
+int capture_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
+void capture_stop(const struct env *env, void *takes);
+
+int expect_start(const struct env *env, void **shared, struct err *e);
+int expect_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
+void expect_stop(const struct env *env, void *takes);
+
+#endif
