@@ -220,7 +220,7 @@ static int read_run(struct line *line)
 	return -1;
 }
 
-static int refuse_mode(const struct line *line, const char *word)
+static const char *nearest_mode(const struct line *line, const char *word)
 {
 	const char *best = NULL;
 	unsigned distance = 0;
@@ -228,7 +228,13 @@ static int refuse_mode(const struct line *line, const char *word)
 		suggest_offer(word, (*c)->name, &best, &distance);
 	suggest_offer(word, "help", &best, &distance);
 	suggest_offer(word, "completion", &best, &distance);
+	return best;
+}
+
+static int refuse_mode(const struct line *line, const char *word)
+{
 	char shown[SHOWN], modes[128];
+	const char *best = nearest_mode(line, word);
 	show(shown, word);
 	if (best != NULL)
 		return err_set(line->e, ERR_USAGE, 0, "unknown mode %s; did you mean %s?", shown, best);
@@ -246,7 +252,8 @@ static int refuse_line(const struct line *line)
 		if (command_of(line->commands, line->argv[i]) != NULL)
 			return err_set(line->e, ERR_USAGE, 0, "%s stands before the mode: use \"sockctl %s %s ...\"",
 				show(shown, first), line->argv[i], shown);
-	if (nc_line(line->argc - 1, line->argv + 1, line->e) != 0)
+	bool typo = first[0] != '-' && nearest_mode(line, first) != NULL; /* `serv 7000` is meant for no host named serv */
+	if (!typo && nc_line(line->argc - 1, line->argv + 1, line->e) != 0)
 		return -1;
 	return refuse_mode(line, first);
 }

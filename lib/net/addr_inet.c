@@ -219,6 +219,8 @@ static int refuse_colons(const struct reading *r, const struct parts *p)
 static int read_bare(struct reading *r, const struct parts *p)
 {
 	bool number = all_digits(p->host, p->host_len);
+	if (memchr(p->host, '/', p->host_len) != NULL)
+		return addr_refuse(r, "a path is written unix:PATH");
 	if (!is_server(r))
 		return addr_refuse(r, "the %s is missing; %s", number ? "host" : "port", addr_forms(r));
 	if (set_port(r, p->host, p->host_len) != 0)

@@ -73,3 +73,10 @@ def test_a_limit_of_time_is_kept(pair, place, role, option):
     proc, _ = pair(role, place, option, "300ms")
     proc.ends(5)
     assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("typo, mode", [("serv", "serve"), ("conect", "connect"), ("chatt", "chat")])
+def test_a_mistyped_mode_is_no_host(sockctl, typo, mode):
+    proc = sockctl.program([sockctl.binary, typo, "7000"])
+    proc.finish(2)
+    assert proc.complaint() == f"sockctl: unknown mode {typo}; did you mean {mode}?"

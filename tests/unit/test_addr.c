@@ -121,6 +121,8 @@ static const struct bad {
 	{ 0, 0, "*:7000", NULL, "the host is missing" },
 	{ 0, 0, "example.org", NULL, "\"example.org\": the port is missing" },
 	{ 0, 0, "example.org:", NULL, "the port is missing" },
+	{ 0, 0, "/run/x.sock", NULL, "a path is written unix:PATH" },
+	{ 0, ADDR_SERVER, "./x.sock", NULL, "a path is written unix:PATH" },
 	{ 0, 0, "example.org", "", "the port is missing" },
 	{ 0, 0, "tcp://example.org", NULL, "the port is missing; expected SCHEME://HOST:PORT" },
 	{ 0, 0, "tcp://example.org/", "80", "the port is missing" },
