@@ -43,8 +43,12 @@ int addr_range(const char **at, const char *proto, uint16_t *first, uint16_t *la
 	if (dash != NULL && all_digits(item, (size_t)(dash - item))) { /* else a service with a dash in its name */
 		int64_t low = 0, high = 0;
 		*dash = '\0';
-		if (num_int(item, 1, UINT16_MAX, &low, e) != 0 || num_int(dash + 1, low, UINT16_MAX, &high, e) != 0)
-			return -1;
+		if (num_int(item, 1, UINT16_MAX, &low, e) != 0 || num_int(dash + 1, low, UINT16_MAX, &high, e) != 0) {
+			*dash = '-';
+			char shown[4 * PORT_MOST];
+			text_show(shown, sizeof shown, item, strlen(item));
+			return err_prefix(e, "range \"%s\"", shown);
+		}
 		*first = (uint16_t)low;
 		*last = (uint16_t)high;
 		return 1;

@@ -6,6 +6,7 @@
  * were open when we started are looked at and used as they are. */
 #include "net/listener.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "net/resolve.h"
 #include "net/sockopt.h"
 
@@ -30,8 +31,11 @@ static int read_mode(void *block, const char *text, struct err *e)
 	struct listener_conf *c = block;
 	size_t n = strspn(text, "01234567");
 	long mode = strtol(text, NULL, 8);
-	if (n < 3 || n > 4 || text[n] != '\0' || mode > 0777)
-		return err_set(e, ERR_USAGE, 0, "expected permission bits such as 0600 or 660");
+	if (n < 3 || n > 4 || text[n] != '\0' || mode > 0777) {
+		char shown[32];
+		text_show(shown, sizeof shown, text, strlen(text));
+		return err_set(e, ERR_USAGE, 0, "got \"%s\", expected permission bits such as 0600 or 660", shown);
+	}
 	c->has_mode = true;
 	c->unix_mode = (unsigned)mode;
 	return 0;

@@ -11,13 +11,15 @@
 
 #include <errno.h>
 
-enum { TURN_BYTES = 256 * 1024, POOL_MS = 20, STREAM_BYTES = 128 /* of a socket's stream, fdstream.c */ };
+enum { TURN_BYTES = 256 * 1024, POOL_MS = 20, QUIET_MS = 100, STREAM_BYTES = 128 /* of a socket's stream, fdstream.c */ };
 
 struct busy {
 	struct flow flow;
 	struct task turn;
-	struct timer again; /* a block of the pool may be free then */
+	struct timer again; /* a block of the pool may be free then, or a drain is over */
 	bool by_us;	    /* a drain: what has arrived goes back, and then the half-close */
+	uint64_t seen;	    /* bytes that had come in when ... */
+	int64_t quiet_ms;   /* ... a drain last found nothing there; 0: not yet */
 };
 
 struct echo {
@@ -75,6 +77,21 @@ static bool waits_for_peer_only(const struct flow *f)
 	return f->state == FLOW_OPEN && f->ring.len == 0 && !f->empty && !f->wait_to && !f->wait_pool;
 }
 
+/* A drain is over when nothing has come for a moment: what still fills the peer's queue needs that long to follow what we read.
+ */
+static bool drained(struct busy *busy, struct loop *loop)
+{
+	const struct flow *f = &busy->flow;
+	if (!busy->by_us || !f->wait_from || f->state != FLOW_OPEN)
+		return false;
+	if (busy->quiet_ms == 0 || busy->seen != f->in) {
+		busy->seen = f->in;
+		busy->quiet_ms = loop_now(loop);
+		loop_timer(loop, &busy->again, loop_now(loop) + QUIET_MS);
+	}
+	return loop_now(loop) >= busy->quiet_ms + QUIET_MS;
+}
+
 static void echo_turn(void *arg)
 {
 	struct session *s = arg;
@@ -86,7 +103,7 @@ static void echo_turn(void *arg)
 	if (f == &own)
 		flow_open(f, s->hub->env->pool, s->stream, s->stream);
 	enum flow_run run = flow_run(f, TURN_BYTES);
-	if (echo->busy != NULL && echo->busy->by_us && f->wait_from) {
+	if (echo->busy != NULL && drained(echo->busy, loop)) {
 		flow_finish(f);
 		run = flow_run(f, TURN_BYTES);
 	}
@@ -99,7 +116,8 @@ static void echo_turn(void *arg)
 		return;
 	}
 	bool rd = f->wait_from, wr = f->wait_to, pool = f->wait_pool;
-	if (run != FLOW_MOVED && waits_for_peer_only(f)) {
+	bool by_us = echo->busy != NULL && echo->busy->by_us;
+	if (run != FLOW_MOVED && waits_for_peer_only(f) && !by_us) {
 		let_go(s);
 	} else if (f == &own && keep(s, f) != 0) {
 		flow_close(f);
@@ -123,7 +141,7 @@ static int echo_open(struct session *s, struct err *e)
 	return 0;
 }
 
-/* Our kernel has acknowledged what has arrived: that is still read, to the first "nothing there". */
+/* Our kernel has acknowledged what has arrived: that is still read, until nothing comes any more. */
 static void echo_drain(struct session *s)
 {
 	struct echo *echo = s->mem;
