@@ -98,6 +98,7 @@ class Runner:
                 if proc.code is None and proc.alive():
                     ours = proc.argv[0] == self.binary
                     proc.signal(signal.SIGTERM)
+                    proc.signal(signal.SIGCONT)
                     proc.wait()
                     # connect and listen may end by themselves, now that their peer is gone
                     good = (0,) if proc.argv[1] in MANY else (-signal.SIGTERM, 0, 7)

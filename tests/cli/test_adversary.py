@@ -41,5 +41,6 @@ def test_one_connection_survives_or_says_why(pair, place, role, behaviour):
     task = wire.Task(proc.wait)  # reads all that comes
     misbehave(behaviour, sock)
     wire.close(sock)
-    assert task.result() in (0, 7)
+    # a reset may come before we have seen the connection at all: then connecting has failed
+    assert task.result() in ((0, 4, 7) if role == "connect" else (0, 7))
     assert len(proc.lines()) == (proc.code != 0)

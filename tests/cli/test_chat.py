@@ -301,6 +301,35 @@ def test_one_who_never_reads_is_closed(sockctl, place):
     one.hear(rb"<g2> and on")
 
 
+def test_slow_close(sockctl, place):
+    """--slow close: who stays over half of its queue for a second is closed, not skipped."""
+    proc = sockctl.serve("chat", place, "-v", "--slow", "close", "--slow-after", "1h")
+    one, two = guests(place, 2)
+    Guest(place, rcvbuf=4096)
+    one.hear(rb"^\* .*3")
+    talk = b"blah " * 180
+    for turn in range(100000):
+        one.say(b"%d %s" % (turn, talk))
+        two.hear(rb"<g1> %d " % turn)
+        if turn % 50 == 0 and seen(proc, rb"closed by slow"):
+            break
+    proc.says(rb"closed by slow")
+
+
+def test_slow_wait_loses_nothing(sockctl, place):
+    """--slow wait: the room waits for whoever is behind, and each line arrives."""
+    sockctl.serve("chat", place, "--slow", "wait", "--slow-after", "1h")
+    one, two = guests(place, 2)
+    late = Guest(place, rcvbuf=4096)
+    one.hear(rb"^\* .*3")
+    two.hear(rb"^\* .*3")
+    lines = [b"%d %s" % (turn, b"blah " * 180) for turn in range(6000)]
+    wire.Task(one.sock.sendall, b"\n".join(lines) + b"\n")
+    hearing = wire.Task(lambda: [two.hear(rb"^<g1> ") for _ in lines])
+    assert [late.hear(rb"^<g1> ") for _ in lines] == [b"<g1> " + line for line in lines]
+    assert hearing.result()[-1] == b"<g1> " + lines[-1]
+
+
 def seen(proc, words):
     """A look at stderr without waiting for it."""
     try:

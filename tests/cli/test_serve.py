@@ -392,3 +392,13 @@ def test_full_stdout_ends_the_console(sockctl, tcp):
     sock.sendall(b"x\n")
     proc.ends(9)
     assert "stdout" in proc.complaint()
+
+
+@LOOPS
+def test_gone_reader_ends_the_console(sockctl, place):
+    proc = sockctl.serve("serve", place)
+    sock = greeted(proc, place)
+    proc._drop("stdout")
+    sock.sendall(b"for nobody\n")
+    proc.ends(141)
+    assert len(proc.lines()) <= 1

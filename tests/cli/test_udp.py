@@ -293,6 +293,41 @@ def test_server_answers_from_the_address_that_was_asked(sockctl, tmp_path):
     assert received(sock) == b"to .7"  # a connected socket hears nobody else
 
 
+def test_a_gone_client_takes_no_datagram_of_others_with_it(sockctl, dgram):
+    """Its answer cannot be delivered; what others have sent meanwhile is still there."""
+    proc = sockctl.serve("echo", dgram)
+    here = dgram.dial()
+    here.send(b"first")
+    assert received(here) == b"first"
+    proc.signal(signal.SIGSTOP)
+    for _ in range(3):
+        gone = dgram.dial()
+        gone.send(b"you cannot answer me")
+        name = gone.getsockname()
+        wire.close(gone)
+        if dgram.kind == "unix-dgram":
+            os.unlink(name)
+    for number in range(5):  # a Unix queue holds ten
+        here.send(b"%d" % number)
+    proc.signal(signal.SIGCONT)
+    assert [received(here) for _ in range(5)] == [b"%d" % n for n in range(5)]
+
+
+@pytest.mark.parametrize("mode", ["chat", "serve"])
+def test_open_to_forged_addresses_is_said(sockctl, mode):
+    """A datagram room beyond loopback without --allow: anybody can join with a forged address."""
+    assert b"warning" in started(sockctl, mode, "-u", "-4", "0")
+    assert b"warning" not in started(sockctl, mode, "-u", "127.0.0.1", "0")
+    assert b"warning" not in started(sockctl, mode, "-u", "-4", "0", "--allow", "127.0.0.1")
+
+
+def started(sockctl, mode, *words):
+    proc = sockctl.serve(mode, words)
+    proc.signal(signal.SIGTERM)
+    proc.ends(0)
+    return bytes(proc.err)
+
+
 def test_stdout_that_is_full_holds_no_datagram_server(sockctl, udp, tmp_path):
     with open("/dev/full", "wb") as full:
         proc = sockctl.serve("serve", udp, stdout=full)
