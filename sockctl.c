@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/sys.h"
+#include "cli/args.h"
 #include "cli/help.h"
 #include "cli/out.h"
 #include "cli/parse.h"
@@ -19,7 +20,7 @@
 static const struct mode *const modes[] = { MODES(MODE_ROW) };
 #undef MODE_ROW
 
-enum { MODE_COUNT = sizeof modes / sizeof modes[0], GROUPS_MOST = 31 };
+enum { MODE_COUNT = sizeof modes / sizeof modes[0], GROUPS_MOST = 31, ARGS_MOST = 4096 };
 
 /* The modes as the command line sees them: each also has the options of the reports, of which no mode knows. */
 struct menu {
@@ -105,29 +106,58 @@ static void signals_off(void)
 	sigprocmask(SIG_BLOCK, &ending, NULL);
 }
 
-static void run_mode(const struct parsed *parsed, const struct menu *menu, struct outcome *outcome)
+static void tell_start(const struct env *env, const char *mode, int argc, char *const argv[])
+{
+	char args[ARGS_MOST];
+	args_text(args, sizeof args, argc, argv);
+	event(env->events, EV_START, 0, EV_NUM("pid", getpid()), EV_TEXT("version", SOCKCTL_VERSION), EV_TEXT("mode", mode),
+		EV_TEXT("args", args), EV_NUM("seed", env->seed));
+}
+
+static int exit_code(const struct outcome *outcome)
+{
+	return outcome->signo != 0 ? 128 + outcome->signo : (int)outcome->first.cls;
+}
+
+static void tell_end(struct out *out, const struct outcome *outcome)
+{
+	const char *cls = outcome->signo != 0 ? "signal" : err_class_name(outcome->first.cls);
+	bool failed = outcome->signo == 0 && outcome->first.cls != ERR_OK;
+	out_end(out, exit_code(outcome), cls, failed ? outcome->first.what : NULL);
+}
+
+static int run_mode(const struct parsed *parsed, const struct menu *menu, int argc, char **argv, struct outcome *outcome)
 {
 	const struct mode *mode = modes[parsed->command - menu->command];
-	struct out *out = out_open(conf_get(parsed->conf, &report_opts));
+	struct out *out = out_open(conf_get(parsed->conf, &report_opts), &outcome->first);
+	if (out == NULL)
+		return -1;
 	struct stack stack = { 0 };
 	struct env env = { .conf = parsed->conf,
-		.events = out == NULL ? NULL : out_sink(out),
+		.events = out_sink(out),
 		.outcome = outcome,
 		.stack = &stack,
 		.seed = sys_random(),
 		.argc = parsed->argc,
 		.argv = parsed->argv };
 	struct err e = { 0 };
-	if (env_open(&env, mode, &e) != 0 || mode->run(&env, &e) != 0)
+	tell_start(&env, mode->cmd.name, argc, argv);
+	int rc = env_open(&env, mode, &e);
+	if (rc == 0) {
+		out_watch(out, env.loop);
+		rc = mode->run(&env, &e);
+	}
+	if (rc != 0)
 		err_keep(&outcome->first, &e);
 	e.cls = ERR_OK;
 	if (env.linger != NULL && wait_for_closes(&env, &e) != 0)
 		err_keep(&outcome->first, &e);
 	signals_off();
+	out_watch(out, NULL);
 	env_close(&env);
-	if (outcome->first.cls != ERR_OK && outcome->signo == 0)
-		out_error(out, outcome->first.what);
+	tell_end(out, outcome);
 	out_close(out);
+	return 0;
 }
 
 static int start(int argc, char **argv, struct outcome *outcome)
@@ -144,10 +174,10 @@ static int start(int argc, char **argv, struct outcome *outcome)
 		return -1;
 	if (parsed.what != PARSE_RUN)
 		return print(&parsed, &menu, e);
-	run_mode(&parsed, &menu, outcome);
+	int rc = run_mode(&parsed, &menu, argc - 2, argv + 2, outcome);
 	conf_free(parsed.conf);
 	mem_free(parsed.argv);
-	return 0;
+	return rc;
 }
 
 /* As if nobody had caught the signal: who waits for us sees what happened. */
@@ -172,5 +202,5 @@ int main(int argc, char **argv)
 	if (start(argc, argv, &outcome) != 0)
 		out_error(NULL, outcome.first.what);
 	stdfd_restore();
-	return outcome.signo != 0 ? die_of(outcome.signo) : (int)outcome.first.cls;
+	return outcome.signo != 0 ? die_of(outcome.signo) : exit_code(&outcome);
 }

@@ -88,7 +88,7 @@ static void gone(void *arg, struct session *s)
 		return;
 	}
 	/* A peer that accepts and closes at once is not to be hammered. */
-	bool stayed = loop_now(loop) - s->born_ms >= STAYED_MS;
+	bool stayed = loop_now_us(loop) - s->born_us >= STAYED_MS * 1000;
 	c->pause_ms = retry_longer(stayed ? 0 : c->pause_ms);
 	loop_timer(loop, &c->pause, loop_now(loop) + c->pause_ms);
 }
@@ -104,6 +104,8 @@ static void lived(void *arg)
 	const struct clock_conf *clocks = conf_get(c->env->conf, &clock_opts);
 	char span[DIAL_SPAN];
 	struct err e = { 0 };
+	if (c->hub != NULL)
+		c->hub->outlived = true;
 	err_set(&e, ERR_TIMEOUT, 0, "--lifetime: %s are over", dial_span(clocks->lifetime_ms, span));
 	fail(c, &e);
 }

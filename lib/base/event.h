@@ -31,8 +31,11 @@ enum ev_value {
 	EV_IS_TEXT,  /* shown harmlessly already, or to be: readers of machine forms get it as it is */
 	EV_IS_BOOL,  /* num */
 	EV_IS_WORDS, /* text, several of them, separated by ", " */
-	EV_IS_BYTES  /* num bytes at text: payload */
+	EV_IS_NUMS,  /* text, several numbers, separated by ", " */
+	EV_IS_BYTES  /* num bytes at text: payload, at most EVENT_BYTES_MOST */
 };
+
+enum { EVENT_BYTES_MOST = 2048 }; /* so that a line of the machine form holds them: whoever has more sends several events */
 
 struct ev_field {
 	const char *key; /* NULL ends the fields */
@@ -51,12 +54,16 @@ struct event_sink {
 	void (*emit)(void *arg, const struct event *ev);
 	void *arg;
 	enum ev_level level; /* events above it are not even built */
+	bool data, bytes;    /* somebody wants to hear of payload (EV_DATA) / and its bytes, too */
+	bool on_stdout;	     /* it writes there, so nobody else may (net/env.h) */
 };
 
 #define EV_NUM(k, v) ((struct ev_field){ (k), EV_IS_NUM, NULL, (int64_t)(v) })
+#define EV_SOME(k, v) ((struct ev_field){ (k), (v) != 0 ? EV_IS_NUM : EV_IS_TEXT, NULL, (int64_t)(v) }) /* 0: as if not there */
 #define EV_TEXT(k, t) ((struct ev_field){ (k), EV_IS_TEXT, (t), 0 }) /* a text of NULL: as if the field were not there */
 #define EV_BOOL(k, v) ((struct ev_field){ (k), EV_IS_BOOL, NULL, (v) })
 #define EV_WORDS(k, t) ((struct ev_field){ (k), EV_IS_WORDS, (t), 0 })
+#define EV_NUMS(k, t) ((struct ev_field){ (k), EV_IS_NUMS, (t), 0 })
 #define EV_BYTES(k, p, n) ((struct ev_field){ (k), EV_IS_BYTES, (p), (int64_t)(n) })
 
 void event_send(const struct event_sink *sink, enum ev_kind kind, uint32_t conn, const struct ev_field *fields);

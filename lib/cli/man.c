@@ -1,6 +1,7 @@
-/* The generated parts of the manual, in mdoc: modes, options by heading, exit status. Each begins with a line that names it;
- * man/splice.awk puts them where man/sockctl.1.in has the same line. */
+/* The generated parts of the manual, in mdoc: modes, options by heading, events, exit status. Each begins with a line that names
+ * it; man/splice.awk puts them where man/sockctl.1.in has the same line. */
 #include "cli/help.h"
+#include "base/event.h"
 #include "cli/rows.h"
 
 #include <string.h>
@@ -148,6 +149,42 @@ static void put_options(FILE *out, const struct command *const *commands)
 	fputs(title == NULL ? "" : ".El\n", out);
 }
 
+/* The sentence, its fields in italics. What is only there for the words of others ("words") is left out. */
+static void put_sentence(FILE *out, const char *p)
+{
+	static const char joined[] = "{words}";
+	while (*p != '\0') {
+		size_t plain = strcspn(p, "{}");
+		if (strncmp(p, joined, sizeof joined - 1) == 0) {
+			p += sizeof joined - 1;
+			continue;
+		}
+		fwrite(p, 1, plain, out);
+		p += plain;
+		if (*p != '\0' && strncmp(p, joined, sizeof joined - 1) != 0)
+			fputs(*p++ == '{' ? "\\fI" : "\\fR", out);
+	}
+	putc('\n', out);
+}
+
+/* Rows of one name differ in what people are told, not in what programs are. */
+static void put_events(FILE *out)
+{
+	static const char *const shown[] = { [EV_ALWAYS] = "Always", [EV_VERBOSE] = "With \\-v", [EV_DEBUG] = "With \\-vv" };
+	fputs(".\\\" @EVENTS@\n.Bl -tag -width Ds\n", out);
+	for (int i = 0; i < EV_KINDS; i++) {
+		const struct ev_row *row = &ev_rows[i];
+		if (i > 0 && strcmp(row->name, ev_rows[i - 1].name) == 0)
+			continue;
+		fprintf(out, ".It Cm %s Ar %s\n", row->name, row->fields);
+		if (row->sentence[0] == '\0')
+			continue;
+		fprintf(out, "%s: ", shown[row->level]);
+		put_sentence(out, row->sentence);
+	}
+	fputs(".El\n", out);
+}
+
 static void put_exit(FILE *out)
 {
 	fputs(".\\\" @EXIT@\n.Bl -tag -width 128+n -compact\n", out);
@@ -164,6 +201,7 @@ int man_options(FILE *out, const struct command *const *commands)
 {
 	put_modes(out, commands);
 	put_options(out, commands);
+	put_events(out);
 	put_exit(out);
 	return rows_end(out);
 }

@@ -1,28 +1,38 @@
-/* Words for people, on stderr (out.h).
+/* Reports (out.h): one event goes to each of those who asked.
  *
- * A line goes out in one write, so that lines of several processes on one terminal or pipe stay whole, and only when poll says
- * that there is room: it promises PIPE_BUF bytes, more than a line has, so even a descriptor that may block does not. While
- * there is no room lines wait in the queue. Nothing wakes it: it is tried again with each line, and for a moment at the end. */
+ * People get the sentences of their level on stderr; with --json programs get every event there instead, and with --events they
+ * get every event elsewhere, whatever is said on stderr. Each stream of events has its own numbers, and an event that was dropped
+ * has one, too: so a reader sees what it missed, and `lost` says how much. The last event is made of sums over all of them. */
 #include "cli/out.h"
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "io/stdfd.h"
+#include "cli/report.h"
+#include "cli/sink.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-enum { LINE_MOST = 2048, QUEUE_BYTES = 64 * 1024, CLOSE_WAIT_MS = 200 };
+enum { LINE_MOST = 2048, CLOSE_WAIT_MS = 200 };
+enum { DATA_NONE, DATA_LENGTH, DATA_BYTES };
+
+struct events { /* one stream of them; sink NULL: nobody asked */
+	struct sink *sink;
+	uint64_t seq;
+};
 
 struct out {
 	struct event_sink sink;
-	bool quiet, gone;
-	unsigned long dropped;
-	size_t len;
-	char queue[QUEUE_BYTES];
+	const struct report_conf *conf;
+	enum ev_level level; /* of the words */
+	struct sink *words;  /* NULL: --json has stderr */
+	struct events json, file;
+	bool told; /* that the file cannot be written */
+	struct timespec since;
+	int64_t conns, rejected, fails, in, out;
 };
 
 static int count(void *block, const char *text, struct err *e)
@@ -30,6 +40,16 @@ static int count(void *block, const char *text, struct err *e)
 	(void)text;
 	(void)e;
 	((struct report_conf *)block)->verbose++;
+	return 0;
+}
+
+static int check(void *block, struct err *e)
+{
+	const struct report_conf *conf = block;
+	if (conf->json && conf->quiet)
+		return err_set(e, ERR_USAGE, 0, "--json and --quiet exclude each other");
+	if (conf->data != DATA_NONE && !conf->json && conf->events == NULL)
+		return err_set(e, ERR_USAGE, 0, "--events-data is for --events or --json");
 	return 0;
 }
 
@@ -47,51 +67,35 @@ static const struct opt report_rows[] = {
 		.off = offsetof(struct report_conf, quiet),
 		.help = "say nothing but the error that ends the run",
 		.man = "Say nothing on standard error but the one line that names a failure of the run." },
+	{ .name = "json",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct report_conf, json),
+		.help = "events as JSON on stderr instead of words",
+		.man = "Write every event to standard error as one line of JSON, instead of words for people. The failure that ends "
+		       "the run stands in the last one. See EVENTS." },
+	{ .name = "events",
+		.kind = OPT_TEXT,
+		.off = offsetof(struct report_conf, events),
+		.arg = "FILE|fd:N|-",
+		.help = "write events as JSON to FILE, descriptor N or stdout",
+		.man = "Write every event as one line of JSON to FILE, which is made (mode 0600) or emptied, to the open descriptor "
+		       "N, or with - to standard output, which is refused where payload goes there. What is said on standard error "
+		       "stays the same. See EVENTS." },
+	{ .name = "events-data",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct report_conf, data),
+		.arg = "none|len|b64",
+		.def = "none",
+		.help = "events about payload: its length, or its bytes too",
+		.man = "Whether there are events about payload: len tells how many bytes went which way, b64 also gives the bytes, in "
+		       "base64." },
 	{ 0 },
 };
-const struct opt_group report_opts = { .title = "Reports", .size = sizeof(struct report_conf), .rows = report_rows };
+const struct opt_group report_opts = {
+	.title = "Reports", .size = sizeof(struct report_conf), .rows = report_rows, .check = check
+};
 
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static bool room(int64_t until_ms)
-{
-	struct pollfd p = { .fd = 2, .events = POLLOUT };
-	int64_t wait_ms = until_ms == 0 ? 0 : until_ms - clock_ms();
-	return poll(&p, 1, wait_ms > 0 ? (int)wait_ms : 0) > 0;
-}
-
-/* Writes waiting lines while there is room, or room comes until then (0: now). */
-static void flush(struct out *out, int64_t until_ms)
-{
-	while (out->len > 0 && !out->gone && room(until_ms)) {
-		const char *end = memchr(out->queue, '\n', out->len);
-		size_t line = end == NULL ? out->len : (size_t)(end - out->queue) + 1;
-		ssize_t n = write(2, out->queue, line);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != EAGAIN)
-			out->gone = true; /* nobody can be told */
-		if (n <= 0)
-			return;
-		out->len -= (size_t)n;
-		memmove(out->queue, out->queue + n, out->len);
-	}
-}
-
-static void push(struct out *out, const char *line, size_t n)
-{
-	if (n > QUEUE_BYTES - out->len) {
-		out->dropped++;
-		return;
-	}
-	memcpy(out->queue + out->len, line, n);
-	out->len += n;
-}
+/* Words */
 
 /* "sockctl: WORDS\n", harmless on a terminal. */
 static size_t form(char line[LINE_MOST], const char *words, size_t n)
@@ -104,40 +108,141 @@ static size_t form(char line[LINE_MOST], const char *words, size_t n)
 	return used;
 }
 
-static void say(struct out *out, const char *words, size_t n)
+/* last: room is kept for it. */
+static void say(struct out *out, const char *words, size_t n, bool last)
 {
 	char line[LINE_MOST];
-	flush(out, 0);
-	if (out->dropped > 0 && out->len == 0) {
+	unsigned long missed;
+	if (!last && !sink_takes(out->words))
+		return;
+	if ((missed = sink_missed(out->words)) > 0) {
 		char lost[64];
-		int len = snprintf(lost, sizeof lost, "%lu lines of this report lost", out->dropped);
-		out->dropped = 0;
-		push(out, line, form(line, lost, (size_t)len));
+		int len = snprintf(lost, sizeof lost, "%lu lines of this report lost", missed);
+		sink_put(out->words, line, form(line, lost, (size_t)len));
 	}
-	push(out, line, form(line, words, n));
-	flush(out, 0);
+	sink_put(out->words, line, form(line, words, n));
+}
+
+static void say_event(struct out *out, const struct event *ev)
+{
+	char words[LINE_MOST];
+	const struct ev_row *row = &ev_rows[ev->kind];
+	if (!out->conf->quiet && row->level <= out->level && row->sentence[0] != '\0')
+		say(out, words, report_text(words, sizeof words, ev), false);
+}
+
+/* Events */
+
+static int64_t since_us(const struct out *out)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((int64_t)now.tv_sec - out->since.tv_sec) * 1000000 + (now.tv_nsec - out->since.tv_nsec) / 1000;
+}
+
+static void write_event(const struct out *out, struct events *to, const struct event *ev)
+{
+	char line[REPORT_LINE];
+	struct report_stamp stamp = { .seq = ++to->seq, .us = since_us(out) };
+	clock_gettime(CLOCK_REALTIME, &stamp.at);
+	sink_put(to->sink, line, report_json(line, ev, &stamp));
+}
+
+static void write_lost(const struct out *out, struct events *to)
+{
+	unsigned long missed = sink_missed(to->sink);
+	const struct ev_field fields[] = { EV_TEXT("what", "log"), EV_NUM("count", missed), { 0 } };
+	const struct event lost = { .kind = EV_LOST, .fields = fields };
+	if (missed == 0)
+		return;
+	to->seq += missed;
+	write_event(out, to, &lost);
+}
+
+/* For the last event there is always room. */
+static void write_to(const struct out *out, struct events *to, const struct event *ev)
+{
+	if (to->sink == NULL || (ev->kind != EV_EXIT && !sink_takes(to->sink)))
+		return;
+	write_lost(out, to);
+	write_event(out, to, ev);
+}
+
+static int64_t number(const struct event *ev, const char *key)
+{
+	for (const struct ev_field *f = ev->fields; f->key != NULL; f++)
+		if (f->is == EV_IS_NUM && strcmp(f->key, key) == 0)
+			return f->num;
+	return 0;
+}
+
+static bool has(const struct event *ev, const char *key)
+{
+	const struct ev_field *f = ev->fields;
+	while (f->key != NULL && strcmp(f->key, key) != 0)
+		f++;
+	return f->key != NULL && f->text != NULL;
+}
+
+static void sum_up(struct out *out, const struct event *ev)
+{
+	out->conns += ev->kind == EV_OPEN;
+	out->rejected += ev->kind == EV_REJECT;
+	if (ev->kind != EV_CLOSE)
+		return;
+	out->fails += has(ev, "error");
+	out->in += number(ev, "in");
+	out->out += number(ev, "out");
+}
+
+/* A full disk, a reader that has left: said once, where people look. */
+static void tell_broken(struct out *out)
+{
+	int sys = out->file.sink == NULL ? 0 : sink_error(out->file.sink);
+	char text[320], name[200];
+	if (sys == 0 || out->told)
+		return;
+	out->told = true;
+	text_show(name, sizeof name, out->conf->events, strlen(out->conf->events));
+	snprintf(text, sizeof text, "no more events: write %s: %s", name, strerror(sys));
+	event(&out->sink, EV_WARN, 0, EV_TEXT("text", text));
 }
 
 static void emit(void *arg, const struct event *ev)
 {
 	struct out *out = arg;
-	char words[LINE_MOST];
-	if (!out->quiet)
-		say(out, words, report_text(words, sizeof words, ev));
+	sum_up(out, ev);
+	write_to(out, &out->file, ev);
+	write_to(out, &out->json, ev);
+	if (out->words != NULL)
+		say_event(out, ev);
+	if (ev->kind != EV_EXIT)
+		tell_broken(out);
 }
 
-struct out *out_open(const struct report_conf *conf)
+/* The whole of it */
+
+struct out *out_open(const struct report_conf *conf, struct err *e)
 {
+	bool machine = conf->json || conf->events != NULL;
 	struct out *out = mem_new(sizeof *out);
+	struct sink *err = NULL;
 	if (out == NULL)
+		err_set(e, ERR_LOCAL, ENOMEM, "open the report");
+	else if (conf->events == NULL || (out->file.sink = sink_named(conf->events, e)) != NULL)
+		err = sink_open(STDERR_FILENO, e);
+	if (err == NULL) {
+		out_close(out);
 		return NULL;
-	out->quiet = conf->quiet;
-	out->sink.emit = emit;
-	out->sink.arg = out;
-	out->sink.level = conf->verbose == 0 ? EV_ALWAYS : conf->verbose == 1 ? EV_VERBOSE : EV_DEBUG;
-	struct stat st;
-	if (fstat(2, &st) == 0 && !S_ISREG(st.st_mode))
-		stdfd_ready(2, NULL); /* if it cannot be had, poll alone has to do */
+	}
+	*(conf->json ? &out->json.sink : &out->words) = err;
+	out->conf = conf;
+	out->level = conf->verbose == 0 ? EV_ALWAYS : conf->verbose == 1 ? EV_VERBOSE : EV_DEBUG;
+	out->sink = (struct event_sink){ .emit = emit, .arg = out, .level = machine ? EV_DEBUG : out->level };
+	out->sink.data = conf->data != DATA_NONE;
+	out->sink.bytes = conf->data == DATA_BYTES;
+	out->sink.on_stdout = out->file.sink != NULL && sink_is_stdout(out->file.sink);
+	clock_gettime(CLOCK_MONOTONIC, &out->since);
 	return out;
 }
 
@@ -146,20 +251,51 @@ const struct event_sink *out_sink(struct out *out)
 	return &out->sink;
 }
 
-void out_error(struct out *out, const char *words)
+void out_watch(struct out *out, struct loop *loop)
+{
+	struct sink *const all[] = { out->file.sink, out->json.sink, out->words };
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (all[i] != NULL)
+			sink_watch(all[i], loop);
+}
+
+static void write_directly(const char *words, size_t n)
 {
 	char line[LINE_MOST];
-	size_t n = strlen(words);
-	if (out != NULL)
-		say(out, words, n);
-	else if (room(clock_ms() + CLOSE_WAIT_MS) && write(2, line, form(line, words, n)) < 0)
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	if (poll(&p, 1, CLOSE_WAIT_MS) > 0 && write(STDERR_FILENO, line, form(line, words, n)) < 0)
 		return; /* nobody can be told */
+}
+
+void out_error(struct out *out, const char *words)
+{
+	char shown[LINE_MOST];
+	size_t n = secret_hide(shown, sizeof shown, words, strlen(words));
+	if (out == NULL)
+		write_directly(shown, n);
+	else if (out->words != NULL)
+		say(out, shown, n, true);
+}
+
+void out_end(struct out *out, int code, const char *cls, const char *error)
+{
+	if (error != NULL)
+		out_error(out, error);
+	event(&out->sink, EV_EXIT, 0, EV_NUM("code", code), EV_TEXT("class", cls), EV_TEXT("error", error),
+		EV_NUM("conns", out->conns), EV_NUM("rejected", out->rejected), EV_NUM("in", out->in), EV_NUM("out", out->out),
+		EV_NUM("fails", out->fails), EV_NUM("dur_us", since_us(out)));
 }
 
 void out_close(struct out *out)
 {
 	if (out == NULL)
 		return;
-	flush(out, clock_ms() + CLOSE_WAIT_MS);
+	int64_t until_ms = sink_clock_ms() + CLOSE_WAIT_MS;
+	struct sink *const all[] = { out->file.sink, out->json.sink, out->words };
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (all[i] != NULL)
+			sink_flush(all[i], until_ms);
+		sink_close(all[i]);
+	}
 	mem_free(out);
 }

@@ -1,25 +1,31 @@
-/* The only place that writes words to stderr. Lines are kept whole, bounded, and never block: while stderr's reader does not
- * read, lines wait in a queue of 64 KiB; beyond that they are dropped and counted. */
+/* What a run reports: words for people on stderr, and events for programs, as NDJSON, there (--json) or elsewhere (--events).
+ * Lines are kept whole and bounded and never block: while nobody reads they wait in a queue (sink.h), beyond that they are
+ * dropped and counted. */
 #ifndef CLI_OUT_H
 #define CLI_OUT_H
 
 #include "base/event.h"
 #include "base/opt.h"
+#include "io/loop.h"
 
-extern const struct opt_group report_opts; /* -v, -q */
+extern const struct opt_group report_opts; /* -v, -q, --json, --events, --events-data */
 struct report_conf {
 	int64_t verbose; /* how often -v was given */
-	bool quiet;
+	bool quiet, json;
+	const char *events; /* FILE, fd:N or -; NULL: none */
+	int data;	    /* --events-data: 0 none, 1 length, 2 bytes, too */
 };
 
 struct out;
-struct out *out_open(const struct report_conf *conf); /* NULL: no memory */
+struct out *out_open(const struct report_conf *conf, struct err *e); /* NULL with e: no memory, or --events cannot be written */
 const struct event_sink *out_sink(struct out *out);
+/* From now on the loop tells when a reader that was slow reads again; NULL before the loop is closed. */
+void out_watch(struct out *out, struct loop *loop);
+
 /* "sockctl: WORDS", always shown. out may be NULL (before out_open): written directly. */
 void out_error(struct out *out, const char *words);
-void out_close(struct out *takes); /* waits at most 200 ms for a blocked reader */
-
-/* One event as a line without newline, from its row's sentence (cli/report_text.c). Returns the length. */
-size_t report_text(char *buf, size_t cap, const struct event *ev);
+/* The last words: how the run ended, as the last event, and where it failed (error is not NULL) as out_error. */
+void out_end(struct out *out, int code, const char *cls, const char *error);
+void out_close(struct out *takes); /* waits at most 200 ms for blocked readers */
 
 #endif

@@ -1,8 +1,12 @@
 /* Events as sentences for people: the row's sentence with the event's fields in place of the words in braces. */
-#include "cli/out.h"
+#include "cli/report.h"
+
+#include "base/secret.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { TEXT_MOST = 2048 };
 
 struct line {
 	char *buf;
@@ -29,8 +33,10 @@ static void add_field(struct line *line, const struct event *ev, const char *key
 	char digits[24];
 	snprintf(digits, sizeof digits, "%lld", (long long)f->num);
 	const char *text = f->is == EV_IS_NUM ? digits : f->is == EV_IS_BOOL ? (f->num ? "yes" : "no") : f->text;
-	if (text != NULL && f->is != EV_IS_BYTES)
-		add(line, text, strlen(text));
+	if (text == NULL || f->is == EV_IS_BYTES)
+		return;
+	char hidden[TEXT_MOST];
+	add(line, hidden, secret_hide(hidden, sizeof hidden, text, strlen(text)));
 }
 
 size_t report_text(char *buf, size_t cap, const struct event *ev)

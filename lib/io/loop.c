@@ -37,7 +37,7 @@ struct loop {
 	struct task *tasks, **tasks_end;
 	struct task marker; /* where the next turn's tasks begin, while this turn's run */
 	size_t watching;    /* slots with a watch */
-	int64_t now_ms;
+	int64_t now_us, now_ms;
 	bool stop;
 };
 
@@ -85,13 +85,17 @@ const char *loop_backends(void)
 #endif
 }
 
-static int64_t loop_clock(const struct loop *loop)
+static void loop_clock(struct loop *loop)
 {
-	if (loop->backend->now != NULL)
-		return loop->backend->now(loop->state);
 	struct timespec ts;
+	if (loop->backend->now != NULL) {
+		loop->now_ms = loop->backend->now(loop->state);
+		loop->now_us = loop->now_ms * 1000;
+		return;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	loop->now_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	loop->now_ms = loop->now_us / 1000;
 }
 
 struct loop *loop_open(const struct loop_backend *backend, struct err *e)
@@ -113,7 +117,7 @@ struct loop *loop_open(const struct loop_backend *backend, struct err *e)
 		mem_free(loop);
 		return NULL;
 	}
-	loop->now_ms = loop_clock(loop);
+	loop_clock(loop);
 	return loop;
 }
 
@@ -137,6 +141,11 @@ const char *loop_name(const struct loop *loop)
 int64_t loop_now(const struct loop *loop)
 {
 	return loop->now_ms;
+}
+
+int64_t loop_now_us(const struct loop *loop)
+{
+	return loop->now_us;
 }
 
 void loop_stop(struct loop *loop)
@@ -368,7 +377,7 @@ int loop_run(struct loop *loop, struct err *e)
 {
 	loop->stop = false;
 	for (;;) {
-		loop->now_ms = loop_clock(loop);
+		loop_clock(loop);
 		loop_tasks(loop);
 		if (loop->stop)
 			return 0;
@@ -379,7 +388,7 @@ int loop_run(struct loop *loop, struct err *e)
 			return err_set(e, ERR_BUG, 0, "nothing is left to wait for");
 		if (loop->backend->wait(loop->state, loop, until_ms, e) != 0)
 			return -1;
-		loop->now_ms = loop_clock(loop);
+		loop_clock(loop);
 		loop_dispatch(loop);
 		loop_expire(loop);
 	}

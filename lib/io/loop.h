@@ -80,6 +80,7 @@ void loop_stop(struct loop *loop); /* after this turn */
 
 /* Monotonic milliseconds of this turn; the only clock that io, net and services read. */
 int64_t loop_now(const struct loop *loop);
+int64_t loop_now_us(const struct loop *loop); /* the same moment, finer: for what is measured */
 
 /* Says what the watch wants from now on; 0 removes it. -1 (errno set) when the backend cannot hold that fd. */
 int loop_watch(struct loop *loop, struct watch *w, unsigned want);

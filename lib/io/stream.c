@@ -14,13 +14,26 @@ int stream_setup(struct stream *s)
 	return s->ops->setup == NULL ? 0 : s->ops->setup(s);
 }
 
+static void tell_end(struct tally *t, bool *ended, bool in)
+{
+	if (*ended)
+		return;
+	*ended = true;
+	if (t->ended != NULL)
+		t->ended(t, in);
+}
+
 ssize_t stream_readv(struct stream *s, const struct iovec *v, int n)
 {
 	ssize_t got = s->ops->readv(s, v, n);
-	if (s->tally != NULL && (got > 0 || got == ST_EMPTY)) {
-		s->tally->in += got > 0 ? (uint64_t)got : 0;
-		s->tally->reads++;
-		s->tally->used_ms = loop_now(s->tally->loop);
+	struct tally *t = s->tally;
+	if (t != NULL && (got > 0 || got == ST_EMPTY)) {
+		t->in += got > 0 ? (uint64_t)got : 0;
+		t->used_ms = loop_now(t->loop);
+		if (t->reads++ == 0)
+			t->first_us = loop_now_us(t->loop);
+	} else if (t != NULL && got == 0) {
+		tell_end(t, &t->in_ended, true);
 	}
 	return got;
 }
@@ -30,7 +43,6 @@ ssize_t stream_writev(struct stream *s, const struct iovec *v, int n)
 	ssize_t put = s->ops->writev(s, v, n);
 	if (s->tally != NULL && put >= 0) {
 		s->tally->out += (uint64_t)put;
-		s->tally->writes++;
 		s->tally->used_ms = loop_now(s->tally->loop);
 	}
 	return put;
@@ -60,7 +72,7 @@ int stream_flush(struct stream *s)
 	return rc == 0 ? 0 : stream_fail_below(s);
 }
 
-int stream_shut(struct stream *s)
+static int shut(struct stream *s)
 {
 	if (s->ops->shut != NULL)
 		return s->ops->shut(s);
@@ -79,6 +91,14 @@ int stream_verdict(struct stream *s, struct err *e)
 		if (s->ops->verdict != NULL && s->ops->verdict(s, e) != 0)
 			return -1;
 	return 0;
+}
+
+int stream_shut(struct stream *s)
+{
+	int rc = shut(s);
+	if (rc == 0 && s->tally != NULL)
+		tell_end(s->tally, &s->tally->out_ended, false);
+	return rc;
 }
 
 void stream_close(struct stream *s, enum close_how how)

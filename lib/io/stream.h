@@ -37,9 +37,12 @@ struct waker { /* lives in a lowest stream without descriptors; a waiter fills i
 struct loop;
 struct tally { /* what passed through the top of a stack; its session's */
 	const struct loop *loop;
-	uint64_t in, out;	/* bytes */
-	uint32_t reads, writes; /* calls that moved something: datagrams, for ST_DGRAM */
-	int64_t used_ms;	/* loop_now of the last one */
+	void (*ended)(struct tally *t, bool in); /* once a way: the peer's EOF was read / everything is sent and shut; or NULL */
+	uint64_t in, out;			 /* bytes */
+	uint32_t reads;				 /* calls that got something: datagrams, for ST_DGRAM */
+	bool in_ended, out_ended;
+	int64_t used_ms;  /* loop_now when something was moved last */
+	int64_t first_us; /* loop_now_us of the first call that got something; 0: none */
 };
 
 struct stream {

@@ -35,13 +35,27 @@ static bool queued(const struct server *s)
 	return s->conf->when_full == FULL_QUEUE && max != 0 && admit_active(s->admit) >= max;
 }
 
+/* "emfile", as a program would ask for it. */
+static const char *pause_reason(int sys)
+{
+	static const struct {
+		int sys;
+		const char *name;
+	} all[] = { { EMFILE, "emfile" }, { ENFILE, "enfile" }, { ENOMEM, "enomem" }, { ENOBUFS, "enobufs" } };
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (all[i].sys == sys)
+			return all[i].name;
+	return "accept";
+}
+
 static void pause_doors(struct server *s, int sys)
 {
 	s->paused = true;
 	loop_timer(s->env->loop, &s->pause, loop_now(s->env->loop) + PAUSE_MS);
-	if (!s->told)
-		event(s->env->events, EV_PAUSE, 0, EV_TEXT("reason", strerror(sys)));
-	s->told = true;
+	if (s->told == NULL) {
+		s->told = pause_reason(sys);
+		event(s->env->events, EV_PAUSE, 0, EV_TEXT("reason", s->told), EV_TEXT("why", strerror(sys)));
+	}
 	doors_update(s);
 }
 
@@ -171,9 +185,9 @@ static bool accept_failed(struct server *s, int sys)
 		pause_doors(s, sys);
 		return false;
 	}
-	if (s->told)
-		event(s->env->events, EV_RESUME, 0, EV_TEXT("reason", "clients are accepted again"));
-	s->told = false;
+	if (s->told != NULL)
+		event(s->env->events, EV_RESUME, 0, EV_TEXT("reason", s->told), EV_TEXT("why", "clients are accepted again"));
+	s->told = NULL;
 	return false;
 }
 

@@ -8,6 +8,13 @@ void env_fail(const struct env *env, const struct err *e)
 	err_keep(&env->outcome->first, e);
 }
 
+int env_claim_stdout(const struct env *env, const char *what, struct err *e)
+{
+	if (env->events == NULL || !env->events->on_stdout)
+		return 0;
+	return err_set(e, ERR_USAGE, 0, "--events: stdout carries %s; use a file or another descriptor", what);
+}
+
 static void die(void *arg, int signo)
 {
 	const struct env *env = arg;

@@ -30,6 +30,8 @@ struct env {
 
 /* A failure of the run (not of one client of many): kept by err_keep. */
 void env_fail(const struct env *env, const struct err *e);
+/* For whoever writes payload, or anything else, to stdout: -1 with e (ERR_USAGE) when the events go there. */
+int env_claim_stdout(const struct env *env, const char *what, struct err *e);
 /* TERM, INT and HUP stop the loop, and the process dies of that signal after cleaning up: for connect and listen. */
 int env_die_on_signals(const struct env *env, struct err *e);
 

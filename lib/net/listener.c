@@ -251,7 +251,7 @@ int listeners_open(struct listeners *l, const struct env *env, const struct addr
 {
 	struct err own = { 0 }; /* filled on the way to success, too */
 	const struct opening o = { .l = l, .env = env, .a = a, .backlog = backlog, .e = &own };
-	*l = (struct listeners){ 0 };
+	*l = (struct listeners){ .backlog = sockopt_backlog(env->conf, backlog) };
 	if (sockopt_fits(env->conf, a->kind, e) != 0)
 		return -1;
 	if ((a->kind == ADDR_FD ? open_inherited(&o) : addr_local(a) ? open_path(&o) : open_inet(&o)) == 0)

@@ -26,6 +26,7 @@ struct listeners {
 	struct listener v[LISTENER_MOST];
 	unsigned n;
 	uint16_t port;	      /* of all; 0 for Unix */
+	int backlog;	      /* of stream listeners */
 	bool chosen;	      /* the port is the system's choice */
 	struct unixpath file; /* our socket file */
 };

@@ -356,6 +356,8 @@ static int verdict(const struct probe *p, struct err *e)
 
 int probe_run(const struct env *env, const struct addr *a, struct err *e)
 {
+	if (env_claim_stdout(env, "the answers", e) != 0)
+		return -1;
 	struct probe *p = mem_new(sizeof *p);
 	if (p == NULL)
 		return err_set(e, ERR_LOCAL, ENOMEM, "probe %s", a->text);

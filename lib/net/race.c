@@ -94,6 +94,8 @@ static enum course failed(struct attempt *a, int sys)
 	char text[SA_TEXT];
 	a->sys = sys;
 	land(a);
+	event(a->race->env->events, EV_DIAL_FAIL, 0, EV_TEXT("addr", name(a, text)), EV_TEXT("error", strerror(sys)),
+		EV_NUM("errno", sys));
 	if (!trouble_of_ours(sys))
 		return FAILED;
 	err_set(&a->race->err, ERR_LOCAL, sys, "connect %s", name(a, text));

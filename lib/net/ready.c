@@ -122,7 +122,8 @@ struct ready *ready_open(const struct env *env, bool stdout_taken, struct err *e
 		return NULL;
 	}
 	*r = (struct ready){ .env = env, .conf = conf_get(env->conf, &ready_opts), .temp_fd = -1 };
-	if ((r->conf->ready_fd == 0 || check_fd((int)r->conf->ready_fd, stdout_taken, e) == 0) &&
+	if ((!r->conf->print_port || env_claim_stdout(env, "the port", e) == 0) &&
+		(r->conf->ready_fd == 0 || check_fd((int)r->conf->ready_fd, stdout_taken, e) == 0) &&
 		(r->conf->port_file == NULL || check_file(r, r->conf->port_file, e) == 0))
 		return r;
 	ready_close(r);
@@ -181,15 +182,69 @@ static int tell_fd(int fd, const char *line, size_t len, struct err *e)
 	return r == 0 ? 0 : err_set(e, ERR_LOCAL, sys, "write to descriptor %d", fd);
 }
 
+/* IPv4 where there is a choice: it is what every client can. */
+static const struct listener *reachable(const struct listeners *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (l->v[i].local.family == AF_INET)
+			return &l->v[i];
+	return &l->v[0];
+}
+
+void ready_find(struct ready_where *out, const struct listeners *l, const struct addr *a)
+{
+	const struct listener *one = reachable(l);
+	struct sa sa = one->local;
+	char text[SA_TEXT];
+	*out = (struct ready_where){ 0 };
+	if (sa.family == AF_UNIX) {
+		snprintf(out->url, sizeof out->url, "%s", a->kind == ADDR_FD ? "" : a->text);
+		return;
+	}
+	if (sa_any(&sa))
+		sa_parse(&sa, sa.family == AF_INET6 ? "::1" : "127.0.0.1", sa_port(&one->local));
+	sa_host(&sa, out->host);
+	snprintf(out->url, sizeof out->url, "%s://%s", one->dgram ? "udp" : "tcp", sa_text(&sa, text));
+}
+
+static void tell_listener(const struct ready *r, const struct listeners *l, const struct listener *one, const char *addr)
+{
+	char text[SA_TEXT], host[SA_TEXT];
+	bool path = one->local.family == AF_UNIX, six = one->local.family == AF_INET6;
+	const char *proto = path ? (one->dgram ? "unix-dgram" : "unix") : one->dgram ? "udp" : "tcp";
+	event(r->env->events, l->chosen ? EV_PORT : EV_LISTEN, 0, EV_TEXT("proto", proto),
+		EV_TEXT("addr", path ? addr : sa_text(&one->local, text)),
+		EV_TEXT("host", path ? NULL : sa_host(&one->local, host)), EV_SOME("port", sa_port(&one->local)),
+		EV_TEXT("family", path	? "unix"
+				  : six ? "ipv6"
+					: "ipv4"),
+		EV_SOME("backlog", one->dgram ? 0 : l->backlog));
+}
+
+/* Each number once: all addresses have the same, inherited sockets need not. */
+static void list_ports(char out[LISTENER_MOST * 8], const struct listeners *l)
+{
+	size_t n = 0;
+	out[0] = '\0';
+	for (unsigned i = 0; i < l->n; i++) {
+		unsigned port = sa_port(&l->v[i].local), k = 0;
+		while (k < i && sa_port(&l->v[k].local) != port)
+			k++;
+		if (k == i && port != 0)
+			n += (size_t)snprintf(out + n, 8, "%s%u", n > 0 ? ", " : "", port);
+	}
+}
+
 static void tell_events(const struct ready *r, const struct listeners *l, const struct addr *a)
 {
-	char text[SA_TEXT];
-	for (unsigned i = 0; i < l->n; i++) {
-		const struct sa *local = &l->v[i].local;
-		const char *addr = local->family == AF_UNIX ? a->text : sa_text(local, text);
-		event(r->env->events, l->chosen ? EV_PORT : EV_LISTEN, 0, EV_TEXT("addr", addr), EV_NUM("port", l->port));
-	}
-	event(r->env->events, EV_READY, 0, EV_NUM("port", l->port));
+	struct ready_where where;
+	char ports[LISTENER_MOST * 8];
+	for (unsigned i = 0; i < l->n; i++)
+		tell_listener(r, l, &l->v[i], a->text);
+	ready_find(&where, l, a);
+	list_ports(ports, l);
+	event(r->env->events, EV_READY, 0, EV_NUMS("ports", ports), EV_TEXT("host", where.host[0] != '\0' ? where.host : NULL),
+		EV_TEXT("url", where.url[0] != '\0' ? where.url : NULL));
 }
 
 /* The port, the path, or what else the address is called. */

@@ -94,7 +94,7 @@ static void report(const struct resolve *r)
 	size_t at = 0;
 	for (uint32_t i = 0; i < r->reply.n; i++)
 		at += (size_t)snprintf(addrs + at, sizeof addrs - at, "%s%s", i > 0 ? ", " : "", sa_host(&r->reply.list[i], one));
-	event(r->env->events, EV_RESOLVE, 0, EV_TEXT("host", r->host), EV_TEXT("addrs", addrs));
+	event(r->env->events, EV_RESOLVE, 0, EV_TEXT("host", r->host), EV_WORDS("addrs", addrs));
 }
 
 static void judge(struct resolve *r)

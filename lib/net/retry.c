@@ -66,7 +66,7 @@ bool retry_helps(const struct err *e)
 void retry_tell(const struct env *env, const struct addr *a, const struct err *e, unsigned tries, int64_t next_ms)
 {
 	event(env->events, EV_RETRY, 0, EV_TEXT("addr", a->text), EV_TEXT("error", e->sys != 0 ? strerror(e->sys) : e->what),
-		EV_NUM("try", tries), EV_NUM("errno", e->sys), EV_NUM("next_us", (next_ms - loop_now(env->loop)) * 1000),
+		EV_NUM("try", tries), EV_SOME("errno", e->sys), EV_NUM("next_us", (next_ms - loop_now(env->loop)) * 1000),
 		EV_NUM("next_ms", next_ms - loop_now(env->loop)));
 }
 

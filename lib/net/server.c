@@ -10,6 +10,7 @@
 #include "net/sockopt.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static const struct opt server_rows[] = {
 	{ .name = "count",
@@ -67,13 +68,22 @@ const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(stru
 
 /* From pending to session */
 
-void server_lost(struct server *s, const struct newcomer *who, const struct err *e)
+/* Its place is free for another. */
+static void left(struct server *s, const struct sa *peer)
 {
-	char text[SA_TEXT];
-	admit_leave(s->admit, &who->peer);
-	event(s->env->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", e->what));
+	admit_leave(s->admit, peer);
 	doors_resume(s);
 	server_look(s);
+}
+
+void server_lost(struct server *s, const struct newcomer *who, const struct err *e)
+{
+	char text[SA_TEXT], words[sizeof e->what + 2];
+	const char *reason = e->cls == ERR_LOCAL ? "local" : e->cls == ERR_TLS ? "tls" : "setup";
+	snprintf(words, sizeof words, ": %s", e->what);
+	event(s->env->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", reason),
+		EV_TEXT("error", e->what), EV_TEXT("words", words));
+	left(s, &who->peer);
 }
 
 static void setup_failed(void *arg, const struct newcomer *who, const struct why *why)
@@ -103,7 +113,7 @@ static void setup_passed(void *arg, struct stream *top, const struct newcomer *w
 	if (session_open(s->hub, top, who->id, false, &who->peer, &who->local, &e) != 0) {
 		if (s->opts.one || s->conf->strict)
 			env_fail(s->env, &e);
-		server_lost(s, who, &e);
+		left(s, &who->peer); /* the session has said it */
 		return;
 	}
 	if (++s->opened == s->conf->count)

@@ -76,7 +76,8 @@ static void signalled(void *arg, int signo)
 
 static void drained(void *arg)
 {
-	cut(arg, END_DRAIN, "drain deadline");
+	const struct server *s = arg;
+	cut(arg, s->hub->outlived ? END_LIFETIME : END_DRAIN, "drain deadline");
 }
 
 static void lived(void *arg)
@@ -86,6 +87,7 @@ static void lived(void *arg)
 	const struct clock_conf *clocks = conf_get(s->env->conf, &clock_opts);
 	err_set(&e, ERR_TIMEOUT, 0, "--lifetime: %g seconds are over", (double)clocks->lifetime_ms / 1000);
 	env_fail(s->env, &e);
+	s->hub->outlived = true;
 	if (!s->draining)
 		drain(s, "lifetime");
 }

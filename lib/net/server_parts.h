@@ -35,13 +35,14 @@ struct server {
 
 	bool closed; /* nobody else comes in, for good */
 	bool draining, over;
-	bool paused, told; /* accepting failed for want of something: when it is tried again, and whether it was said */
+	bool paused;	  /* accepting failed for want of something and is tried again in a while */
+	const char *told; /* of what: said once, until it works again; NULL: all is well */
 	struct timer pause, deadline, lifetime;
 };
 
 /* server.c */
 extern const struct pending_ops server_pending;
-/* An admitted one that did not become a session: gives its place back, says so. */
+/* An admitted one that did not become a session: says so, and gives its place back. */
 void server_lost(struct server *s, const struct newcomer *who, const struct err *e);
 
 /* doors.c */

@@ -54,6 +54,7 @@ static const char *const end_names[] = {
 	[END_LOCAL] = "local",
 	[END_IDLE] = "idle",
 	[END_MAX_TIME] = "max_time",
+	[END_LIFETIME] = "lifetime",
 	[END_DRAIN] = "drain",
 	[END_SLOW] = "slow",
 	[END_KICK] = "kick",
@@ -90,16 +91,57 @@ void session_words(const struct session *s, struct err *e)
 	err_set(e, s->why.cls, s->why.sys, "%s%s%s", text, peer ? " " : "", peer ? session_label(s, label) : "");
 }
 
+/* Events */
+
+static bool is_dgram(const struct session *s)
+{
+	return s->stream->caps & ST_DGRAM;
+}
+
+static void tell_open(const struct session *s)
+{
+	char label[SA_TEXT], local[SA_TEXT];
+	bool local_kind = s->peer.family == AF_UNIX || s->local.family == AF_UNIX;
+	const char *proto = local_kind ? (is_dgram(s) ? "unix-dgram" : "unix") : is_dgram(s) ? "udp" : "tcp";
+	event(s->hub->env->events, EV_OPEN, s->id, EV_TEXT("proto", proto), EV_TEXT("local", sa_text(&s->local, local)),
+		EV_TEXT("peer", session_label(s, label)), EV_TEXT("role", s->dialed ? "dial" : "accept"),
+		EV_NUM("active", s->hub->all.count));
+}
+
+static void tell_ended(struct tally *t, bool in)
+{
+	const struct session *s = (const struct session *)((const char *)t - offsetof(struct session, tally));
+	const struct event_sink *events = s->hub->env->events;
+	if (!in)
+		event(events, EV_SENT, s->id, EV_NUM("bytes", t->out));
+	if (!is_dgram(s))
+		event(events, EV_EOF, s->id, EV_TEXT("dir", in ? "in" : "out"));
+}
+
+static const char *how_closed(const struct session *s)
+{
+	bool reset = s->how == CLOSE_RST || s->why.sys == ECONNRESET || s->why.sys == EPIPE;
+	return is_dgram(s) ? NULL : reset ? "rst" : "fin";
+}
+
 static void tell_close(const struct session *s)
 {
 	struct err e = { 0 };
-	char label[SA_TEXT], error[sizeof e.what + 2] = "";
-	if (s->why.cls != ERR_OK) {
+	char label[SA_TEXT], words[sizeof e.what + 2] = "";
+	bool failed = s->why.cls != ERR_OK;
+	int64_t first_us = s->tally.first_us - s->born_us;
+	if (failed) {
 		session_words(s, &e);
-		snprintf(error, sizeof error, ": %s", e.what);
+		snprintf(words, sizeof words, ": %s", e.what);
 	}
 	event(s->hub->env->events, EV_CLOSE, s->id, EV_TEXT("peer", session_label(s, label)), EV_TEXT("by", end_names[s->by]),
-		EV_NUM("in", s->tally.in), EV_NUM("out", s->tally.out), EV_TEXT("words", error));
+		EV_TEXT("how", how_closed(s)), EV_BOOL("truncated", s->why.cls == ERR_LOST),
+		EV_TEXT("error", failed ? e.what : NULL), EV_SOME("errno", s->why.sys), EV_NUM("in", s->tally.in),
+		EV_NUM("out", s->tally.out), EV_NUM("dur_us", loop_now_us(s->hub->env->loop) - s->born_us),
+		EV_SOME("first_us", s->tally.first_us == 0 ? 0
+				    : first_us > 0	   ? first_us
+							   : 1),
+		EV_TEXT("words", words));
 }
 
 /* Bytes that the peer has not sent yet would turn a plain close into a reset, so a good end lingers. After a failure of ours the
@@ -184,7 +226,7 @@ static void look_at_clock(void *arg)
 	const struct env *env = s->hub->env;
 	const struct clock_conf *clocks = conf_get(env->conf, &clock_opts);
 	int64_t now = loop_now(env->loop);
-	int64_t idle_at = after(s->tally.used_ms, idle_limit(s, clocks)), over_at = after(s->born_ms, clocks->max_ms);
+	int64_t idle_at = after(s->tally.used_ms, idle_limit(s, clocks)), over_at = after(s->born_us / 1000, clocks->max_ms);
 	if (now >= over_at)
 		session_end(s, END_MAX_TIME, CLOSE_PLAIN, &over);
 	else if (now >= idle_at)
@@ -251,15 +293,17 @@ int session_open(struct hub *hub, struct stream *takes, uint32_t id, bool dialed
 		s->local = *local;
 	}
 	if (s == NULL || enlist(s) != 0) {
+		char label[SA_TEXT];
 		mem_free(s);
+		event(env->events, EV_REJECT, id, EV_TEXT("peer", sa_text(peer, label)), EV_TEXT("reason", "local"),
+			EV_TEXT("error", "no memory"), EV_TEXT("words", ": no memory"));
 		stream_close(takes, CLOSE_PLAIN);
 		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
 	}
-	s->born_ms = loop_now(env->loop);
-	s->tally = (struct tally){ .loop = env->loop, .used_ms = s->born_ms };
+	s->born_us = loop_now_us(env->loop);
+	s->tally = (struct tally){ .loop = env->loop, .ended = tell_ended, .used_ms = loop_now(env->loop) };
 	takes->tally = &s->tally;
-	char label[SA_TEXT];
-	event(env->events, EV_OPEN, id, EV_TEXT("peer", session_label(s, label)), EV_NUM("active", hub->all.count));
+	tell_open(s);
 	look_at_clock(s);
 	struct err why = { 0 };
 	if (hub->service->open(s, &why) == 0)
@@ -303,6 +347,8 @@ void session_fail(struct session *s)
 
 struct hub *hub_open(const struct env *env, const struct service *service, struct err *e)
 {
+	if ((service->needs & OWNS_STDOUT) && env_claim_stdout(env, "the payload", e) != 0)
+		return NULL;
 	struct hub *hub = mem_new(sizeof *hub);
 	if (hub == NULL || (service->hub_bytes > 0 && (hub->mem = mem_new(service->hub_bytes)) == NULL)) {
 		mem_free(hub);
@@ -328,7 +374,7 @@ void hub_drain(struct hub *hub)
 		if (hub->service->drain != NULL)
 			hub->service->drain(s);
 		else
-			session_end(s, END_DRAIN, CLOSE_PLAIN, NULL);
+			session_end(s, hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
 	}
 }
 
@@ -337,7 +383,7 @@ void hub_close(struct hub *takes)
 	if (takes == NULL)
 		return;
 	const struct env *env = takes->env;
-	enum session_end by = env->outcome->signo != 0 ? END_SIGNAL : END_LOCAL;
+	enum session_end by = env->outcome->signo != 0 ? END_SIGNAL : takes->outlived ? END_LIFETIME : END_LOCAL;
 	struct session *s;
 	while ((s = takes->all.first) != NULL) {
 		session_end(s, by, CLOSE_PLAIN, NULL);

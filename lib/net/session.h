@@ -16,6 +16,7 @@ enum session_end { /* "closed by" in words */
 	END_LOCAL,
 	END_IDLE,
 	END_MAX_TIME,
+	END_LIFETIME,
 	END_DRAIN,
 	END_SLOW,
 	END_KICK,
@@ -33,7 +34,7 @@ struct session {
 	struct hub *hub;
 	struct stream *stream; /* top of the stack */
 	struct sa peer, local;
-	int64_t born_ms;
+	int64_t born_us;
 	struct tally tally;
 	struct timer clock;
 	struct task sweep;
@@ -82,6 +83,7 @@ struct hub {
 	bool server;	/* its sessions were accepted, not dialed; set before the first of them is opened */
 	bool keep_open; /* listen -k: others will follow */
 	bool draining;
+	bool outlived;		   /* --lifetime has passed: that is what ends those who are left */
 	void (*finish)(void *arg); /* a service that is over (the console's stdin ended) asks the server to accept no more */
 	void *finish_arg;
 };

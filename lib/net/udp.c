@@ -73,7 +73,8 @@ static void report(void *arg)
 	struct udp *u = arg;
 	if (u->lost == 0)
 		return;
-	event(u->env->events, EV_LOST, 0, EV_NUM("count", u->lost), EV_TEXT("what", "datagram"));
+	event(u->env->events, EV_LOST, 0, EV_NUM("count", u->lost), EV_TEXT("what", "datagram"),
+		EV_TEXT("things", u->lost == 1 ? "datagram" : "datagrams"));
 	u->lost = 0;
 	loop_timer(u->env->loop, &u->report, loop_now(u->env->loop) + REPORT_MS);
 }

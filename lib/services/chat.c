@@ -55,6 +55,12 @@ static const struct desk_ops desk_ops = {
 
 /* The service */
 
+static void tell_member(const struct session *s, const char *what)
+{
+	char name[CHAT_NAME];
+	event(s->hub->env->events, EV_MEMBER, s->id, EV_TEXT("nick", chat_name(s->mem, name)), EV_TEXT("what", what));
+}
+
 static int chat_start(struct hub *hub, struct err *e)
 {
 	static const struct chat_wire *const wires[] = {
@@ -68,6 +74,8 @@ static int chat_start(struct hub *hub, struct err *e)
 	c->hub = hub;
 	c->wire = wires[conf->wire];
 	c->operated = conf->wire == CHAT_LINES && desk_terminal();
+	if (c->operated && env_claim_stdout(hub->env, "the chat", e) != 0)
+		return -1;
 	if (room_open(&c->room, hub, &c->wire->ops, SLOW_SKIP, e) != 0)
 		return -1;
 	if (!c->operated)
@@ -86,6 +94,7 @@ static int chat_open(struct session *s, struct err *e)
 	struct guest *g = s->mem;
 	(void)e;
 	room_join(&c->room, &g->m, s);
+	tell_member(s, "join");
 	if (c->wire->came != NULL)
 		c->wire->came(c, g);
 	return 0;
@@ -102,6 +111,7 @@ static void chat_drain(struct session *s)
 
 static void chat_close(struct session *s)
 {
+	tell_member(s, "leave");
 	room_leave(&((struct guest *)s->mem)->m);
 }
 

@@ -46,6 +46,10 @@ struct chat_wire {
 };
 extern const struct chat_wire chat_lines, chat_vbnet, chat_raw;
 
+/* A guest's name, or number; "server" is the operator (NULL). Returns out. */
+enum { CHAT_NAME = CHAT_NICK_MOST + 1 };
+const char *chat_name(const struct guest *g, char out[CHAT_NAME]);
+
 /* Whole lines (the operator's last may lack its newline) of a guest, or of the operator: NULL. -1: no memory for them. */
 int chat_speak(struct chat *c, struct guest *g, const char *bytes, size_t n);
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NAME_MOST = CHAT_NICK_MOST + 1, AROUND_NAME = 16, ROSTER_NAMES = 100 };
+enum { AROUND_NAME = 16, ROSTER_NAMES = 100 };
 
 static struct chat *chat_of(const struct member *m)
 {
@@ -26,13 +26,12 @@ static struct guest *guest_of(struct member *m)
 	return (struct guest *)m;
 }
 
-/* A guest's name; NULL is the operator. */
-static const char *name_of(const struct guest *g, char out[NAME_MOST])
+const char *chat_name(const struct guest *g, char out[CHAT_NAME])
 {
 	if (g != NULL && g->nick[0] == '\0')
-		snprintf(out, NAME_MOST, "%lu", (unsigned long)g->m.session->id);
+		snprintf(out, CHAT_NAME, "%lu", (unsigned long)g->m.session->id);
 	else
-		snprintf(out, NAME_MOST, "%s", g == NULL ? "server" : g->nick);
+		snprintf(out, CHAT_NAME, "%s", g == NULL ? "server" : g->nick);
 	return out;
 }
 
@@ -90,9 +89,9 @@ __attribute__((format(printf, 4, 5))) static void say(struct chat *c, struct gue
 
 static struct guest *find_guest(const struct chat *c, const char *who, size_t n)
 {
-	char name[NAME_MOST];
+	char name[CHAT_NAME];
 	for (struct member *m = c->room.first; m != NULL; m = m->next) {
-		const char *is = name_of(guest_of(m), name);
+		const char *is = chat_name(guest_of(m), name);
 		if (!m->departed && strlen(is) == n && strncasecmp(is, who, n) == 0)
 			return guest_of(m);
 	}
@@ -102,15 +101,15 @@ static struct guest *find_guest(const struct chat *c, const char *who, size_t n)
 /* "1, ana (2 here)" behind the given beginning. */
 static void tell_roster(struct chat *c, struct guest *to, const char *begin)
 {
-	char text[ROSTER_NAMES * (NAME_MOST + 2) + 256], name[NAME_MOST];
+	char text[ROSTER_NAMES * (CHAT_NAME + 2) + 256], name[CHAT_NAME];
 	unsigned long shown = 0;
 	size_t n = (size_t)snprintf(text, 128, "* %s", begin);
 	if (c->operated)
-		n += (size_t)snprintf(text + n, NAME_MOST + 3, "%sserver", shown++ > 0 ? ", " : "");
+		n += (size_t)snprintf(text + n, CHAT_NAME + 3, "%sserver", shown++ > 0 ? ", " : "");
 	for (struct member *m = c->room.first; m != NULL && shown < ROSTER_NAMES; m = m->next)
 		if (!m->departed)
 			n += (size_t)snprintf(
-				text + n, NAME_MOST + 3, "%s%s", shown++ > 0 ? ", " : "", name_of(guest_of(m), name));
+				text + n, CHAT_NAME + 3, "%s%s", shown++ > 0 ? ", " : "", chat_name(guest_of(m), name));
 	if (shown < heads(c))
 		n += (size_t)snprintf(text + n, 48, " and %lu more", heads(c) - shown);
 	n += (size_t)snprintf(text + n, 48, " (%lu here)\n", heads(c));
@@ -119,7 +118,7 @@ static void tell_roster(struct chat *c, struct guest *to, const char *begin)
 
 static void rename_guest(struct chat *c, struct guest *g, const struct chat_command *cmd)
 {
-	char before[NAME_MOST], what[NAME_MOST + 8];
+	char before[CHAT_NAME];
 	if (g == NULL) {
 		tell(c, g, "* your name is server\n");
 		return;
@@ -133,12 +132,12 @@ static void rename_guest(struct chat *c, struct guest *g, const struct chat_comm
 		tell(c, g, "* %.*s is taken\n", (int)cmd->who_len, cmd->who);
 		return;
 	}
-	name_of(g, before);
+	chat_name(g, before);
 	memcpy(g->nick, cmd->who, cmd->who_len);
 	g->nick[cmd->who_len] = '\0';
 	say(c, g, true, "* %s is now %s (%lu here)\n", before, g->nick, heads(c));
-	snprintf(what, sizeof what, "was %s", before);
-	event(c->hub->env->events, EV_MEMBER, g->m.session->id, EV_TEXT("nick", g->nick), EV_TEXT("what", what));
+	event(c->hub->env->events, EV_MEMBER, g->m.session->id, EV_TEXT("nick", g->nick), EV_TEXT("what", "rename"),
+		EV_TEXT("was", before));
 }
 
 /* What people say. A message is made for the worst case, every byte escaped, and shortened when it is whole. */
@@ -160,14 +159,14 @@ static struct msg *one_line(const char *before, const char *after, const struct 
 
 static void act(struct chat *c, struct guest *g, const struct chat_command *cmd)
 {
-	char name[NAME_MOST], before[NAME_MOST + AROUND_NAME];
-	snprintf(before, sizeof before, "<%s> *", name_of(g, name));
+	char name[CHAT_NAME], before[CHAT_NAME + AROUND_NAME];
+	snprintf(before, sizeof before, "<%s> *", chat_name(g, name));
 	say_msg(c, g, false, one_line(before, "*", cmd));
 }
 
 static void whisper(struct chat *c, struct guest *g, const struct chat_command *cmd)
 {
-	char name[NAME_MOST], before[NAME_MOST + AROUND_NAME];
+	char name[CHAT_NAME], before[CHAT_NAME + AROUND_NAME];
 	struct guest *to = find_guest(c, cmd->who, cmd->who_len);
 	bool to_operator = c->operated && cmd->who_len == 6 && strncasecmp(cmd->who, "server", 6) == 0;
 	if (to == NULL && !to_operator) {
@@ -176,7 +175,7 @@ static void whisper(struct chat *c, struct guest *g, const struct chat_command *
 		tell(c, g, "* nobody here is called %s\n", shown);
 		return;
 	}
-	snprintf(before, sizeof before, "<%s to you> ", name_of(g, name));
+	snprintf(before, sizeof before, "<%s to you> ", chat_name(g, name));
 	tell_msg(c, to, one_line(before, "", cmd));
 }
 
@@ -234,9 +233,9 @@ static void send_batch(struct chat *c, struct guest *g, struct batch *b)
 /* rest: bytes that are still to come, this line's included; the message gets room for all of them. */
 static int add_line(struct guest *g, struct batch *b, const struct chat_command *cmd, const char *rest, size_t n)
 {
-	char name[NAME_MOST], before[NAME_MOST + AROUND_NAME];
+	char name[CHAT_NAME], before[CHAT_NAME + AROUND_NAME];
 	const char *around[2] = { before, "" };
-	int head = snprintf(before, sizeof before, "<%s> ", name_of(g, name));
+	int head = snprintf(before, sizeof before, "<%s> ", chat_name(g, name));
 	if (b->msg == NULL) {
 		size_t lines = 1;
 		for (size_t i = 0; i < n; i++)
@@ -300,9 +299,10 @@ static void lines_came(struct chat *c, struct guest *g)
 
 static void lines_left(struct member *m)
 {
-	char name[NAME_MOST];
+	char name[CHAT_NAME];
 	if (!m->room->hub->draining)
-		say(chat_of(m), guest_of(m), false, "* %s has left (%lu here)\n", name_of(guest_of(m), name), heads(chat_of(m)));
+		say(chat_of(m), guest_of(m), false, "* %s has left (%lu here)\n", chat_name(guest_of(m), name),
+			heads(chat_of(m)));
 }
 
 static size_t lines_missed(uint32_t lines, char *out, size_t cap)

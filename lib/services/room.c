@@ -104,6 +104,9 @@ static void room_wake(void *arg)
 
 void room_hold(struct room *r, bool held)
 {
+	if (r->held != held)
+		event(r->hub->env->events, held ? EV_HOLD : EV_GO_ON, 0, EV_TEXT("reason", "stdout"),
+			EV_TEXT("why", held ? "standard output cannot keep up" : "standard output has room"));
 	if (r->held && !held)
 		loop_later(loop_of(r), &r->wake);
 	r->held = held;
@@ -173,9 +176,10 @@ static uint32_t lines_in(const struct room *r, const struct msg *msg)
 	return n > 0 ? n : 1;
 }
 
-void room_lost(const struct member *m, uint32_t n, const char *what)
+void room_lost(const struct member *m, uint32_t n, const char *things)
 {
-	event(m->room->hub->env->events, EV_LOST, m->session->id, EV_NUM("count", n), EV_TEXT("what", what));
+	event(m->room->hub->env->events, EV_LOST, m->session->id, EV_TEXT("what", "line"), EV_NUM("count", n),
+		EV_TEXT("things", things));
 }
 
 static void tell_missed(struct member *m)

@@ -11,6 +11,6 @@ bool room_may_hear(const struct member *m);
 bool room_dgram(const struct member *m);
 void room_depart(struct member *m);
 void room_fail(struct member *m, int sys, const char *text);
-void room_lost(const struct member *m, uint32_t n, const char *what);
+void room_lost(const struct member *m, uint32_t n, const char *things);
 
 #endif

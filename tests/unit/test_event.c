@@ -38,7 +38,7 @@ static void test_fields_arrive(void **state)
 {
 	(void)state;
 	struct log log = { 0 };
-	const struct event_sink sink = { note, &log, EV_DEBUG };
+	const struct event_sink sink = { .emit = note, .arg = &log, .level = EV_DEBUG };
 	event(&sink, EV_OPEN, 3, EV_TEXT("peer", "::1"), EV_NUM("active", 12));
 	assert_int_equal(log.n, 1);
 	assert_int_equal(log.kind, EV_OPEN);
@@ -54,7 +54,7 @@ static void test_level(void **state)
 	for (int kind = 0; kind < EV_KINDS; kind++)
 		for (int level = EV_ALWAYS; level <= EV_DEBUG; level++) {
 			struct log log = { 0 };
-			const struct event_sink sink = { note, &log, (enum ev_level)level };
+			const struct event_sink sink = { .emit = note, .arg = &log, .level = (enum ev_level)level };
 			event(&sink, (enum ev_kind)kind, 0, EV_NUM("x", 1));
 			assert_int_equal(log.n, (int)ev_rows[kind].level <= level);
 			event(NULL, (enum ev_kind)kind, 0, EV_NUM("x", 1)); /* nobody listens */
