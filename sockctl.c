@@ -116,14 +116,26 @@ static void tell_start(const struct env *env, const char *mode, int argc, char *
 
 static int exit_code(const struct outcome *outcome)
 {
-	return outcome->signo != 0 ? 128 + outcome->signo : (int)outcome->first.cls;
+	if (outcome->signo != 0)
+		return 128 + outcome->signo;
+	return outcome->first.cls != ERR_OK ? (int)outcome->first.cls : outcome->child_status;
 }
 
+/* A command of --run has perhaps said why it failed, or it could not even be found. */
 static void tell_end(struct out *out, const struct outcome *outcome)
 {
-	const char *cls = outcome->signo != 0 ? "signal" : err_class_name(outcome->first.cls);
-	bool failed = outcome->signo == 0 && outcome->first.cls != ERR_OK;
-	out_end(out, exit_code(outcome), cls, failed ? outcome->first.what : NULL);
+	char words[64];
+	const char *cls = err_class_name(outcome->first.cls), *error = NULL;
+	if (outcome->signo != 0) {
+		cls = "signal";
+	} else if (outcome->first.cls != ERR_OK) {
+		error = outcome->first.what;
+	} else if (outcome->child_status != 0) {
+		cls = "child";
+		error = words;
+		snprintf(words, sizeof words, "--run: the command ended with status %d", outcome->child_status);
+	}
+	out_end(out, exit_code(outcome), cls, error);
 }
 
 static int run_mode(const struct parsed *parsed, const struct menu *menu, int argc, char **argv, struct outcome *outcome)

@@ -4,6 +4,7 @@
 #include "io/expect.h"
 #include "io/loop.h"
 #include "net/addr.h"
+#include "net/leash.h"
 #include "net/probe.h"
 #include "net/retry.h"
 #include "net/session.h"
@@ -15,7 +16,7 @@
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &retry_opts, &probe_opts, &stdio_opts, &source_opts,
-	&text_opts, &expect_opts, &tap_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
+	&text_opts, &expect_opts, &tap_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;
@@ -24,6 +25,7 @@ struct client {
 	struct hub *hub;
 	struct retry *retry;
 	struct timer pause, life;
+	struct leash leash;
 	int64_t pause_ms;
 	uint32_t id;   /* of the last session; 0: none yet */
 	bool finished; /* nothing is left to say: no other connection */
@@ -110,10 +112,23 @@ static void lived(void *arg)
 	fail(c, &e);
 }
 
+static void leash_cut(void *arg)
+{
+	const struct client *c = arg;
+	leash_fail(&c->leash);
+	leave(arg);
+}
+
+static int put_on_leash(struct client *c, unsigned needs, struct err *e)
+{
+	return leash_open(&c->leash, c->env, needs & OWNS_STDIN, needs & OWNS_STDOUT, leash_cut, c, e);
+}
+
 static int converse(struct client *c, struct err *e)
 {
 	const struct service *service = service_pick(c->env->conf, &service_stdio, e);
-	c->hub = service != NULL ? hub_open(c->env, service, e) : NULL;
+	bool held = service != NULL && put_on_leash(c, service->needs, e) == 0;
+	c->hub = held ? hub_open(c->env, service, e) : NULL;
 	if (c->hub == NULL)
 		return -1;
 	c->hub->keep_open = c->again->reconnect;
@@ -157,8 +172,9 @@ static int run(const struct env *env, struct err *e)
 	c.life = (struct timer){ .fn = lived, .arg = &c };
 	if (clocks->lifetime_ms > 0)
 		loop_timer(env->loop, &c.life, loop_now(env->loop) + clocks->lifetime_ms);
-	int rc = probe->probe ? probe_run(env, &c.addr, e) : converse(&c, e);
+	int rc = !probe->probe ? converse(&c, e) : put_on_leash(&c, 0, e) == 0 ? probe_run(env, &c.addr, e) : -1;
 	loop_timer(env->loop, &c.life, NEVER);
+	leash_close(&c.leash);
 	return rc;
 }
 

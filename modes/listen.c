@@ -5,8 +5,10 @@
 #include "io/loop.h"
 #include "net/addr.h"
 #include "net/admit.h"
+#include "net/leash.h"
 #include "net/listener.h"
 #include "net/ready.h"
+#include "net/run.h"
 #include "net/server.h"
 #include "net/sockopt.h"
 #include "net/stack.h"
@@ -14,8 +16,9 @@
 #include "net/udp.h"
 #include "services/service.h"
 
-static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &ready_opts, &admit_opts, &stdio_opts,
-	&source_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &ready_opts, &run_opts, &leash_opts,
+	&admit_opts, &stdio_opts, &source_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts, &udp_opts, &sockopt_opts,
+	&loop_opts, NULL };
 
 static size_t descriptors(const struct conf *conf)
 {

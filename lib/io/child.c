@@ -38,7 +38,8 @@ struct child {
 };
 
 static struct child *children; /* of all loops; empty again when every child has been reaped */
-static const struct rlimit *files_limit;
+static struct rlimit files_limit;
+static bool files_limited; /* files_limit counts */
 
 #ifdef __linux__
 /* Kernels before 5.9 have no close_range, and some containers refuse it. */
@@ -290,13 +291,15 @@ int child_exec(void *arg)
 {
 	const struct child_command *command = arg;
 	dress(command->set);
-	if (files_limit != NULL)
-		setrlimit(RLIMIT_NOFILE, files_limit);
+	if (files_limited)
+		setrlimit(RLIMIT_NOFILE, &files_limit);
 	execvp(command->argv[0], (char *const *)(uintptr_t)command->argv);
 	return errno == ENOENT ? NOT_FOUND : NOT_STARTED;
 }
 
 void child_files_limit(const struct rlimit *limit)
 {
-	files_limit = limit;
+	files_limited = limit != NULL;
+	if (limit != NULL)
+		files_limit = *limit;
 }

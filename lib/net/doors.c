@@ -295,6 +295,19 @@ int doors_open(struct server *s, struct err *e)
 	return 0;
 }
 
+bool doors_last_call(struct server *s)
+{
+	bool nobody = true;
+	for (unsigned i = 0; i < s->doors_n && !s->closed; i++) {
+		struct door *d = &s->doors[i];
+		if (d->udp == NULL)
+			accept_some(d, LOOP_IN);
+		if (d->l->fd >= 0 && somebody_there(d->l->fd))
+			nobody = false;
+	}
+	return nobody;
+}
+
 static void close_door(struct server *s, struct door *d)
 {
 	loop_watch(s->env->loop, &d->watch, 0);

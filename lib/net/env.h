@@ -11,6 +11,7 @@
 struct outcome {
 	struct err first; /* cls ERR_OK: nothing failed */
 	int signo;	  /* die of this signal after cleaning up; 0: none */
+	int child_status; /* of the command of --run: the exit status where nothing of ours failed */
 };
 
 struct stack; /* net/stack.h */

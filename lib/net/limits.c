@@ -1,6 +1,7 @@
 /* How many descriptors a server may hold, and getting the system to allow them. */
 #include "net/server.h"
 
+#include "io/child.h"
 #include "net/admit.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ int server_limits(size_t fds, struct err *e)
 	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < fds)
 		return err_set(e, ERR_USAGE, 0, "this run may need %zu open files and the system allows %llu; lower --max", fds,
 			(unsigned long long)limit.rlim_max);
+	child_files_limit(&limit);
 	limit.rlim_cur = (rlim_t)fds;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return err_set(e, ERR_USAGE, errno, "raise the limit of open files to %zu", fds);

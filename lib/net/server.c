@@ -177,7 +177,7 @@ static int prepare(struct server *s, const struct service *service, struct err *
 		return -1;
 	if ((s->ready = ready_open(env, (service->needs & OWNS_STDOUT) != 0, e)) == NULL)
 		return -1;
-	if ((s->hub = hub_open(env, service, e)) == NULL)
+	if (server_run_prepare(s, service, e) != 0 || (s->hub = hub_open(env, service, e)) == NULL)
 		return -1;
 	join_hub(s);
 	if (server_watch_ends(s, e) != 0 || listeners_open(&s->listeners, env, &s->addr, backlog, e) != 0)
@@ -185,7 +185,7 @@ static int prepare(struct server *s, const struct service *service, struct err *
 	if (doors_open(s, e) != 0)
 		return -1;
 	warn_of_forgery(s);
-	return ready_tell(s->ready, &s->listeners, &s->addr, e);
+	return ready_tell(s->ready, &s->listeners, &s->addr, e) == 0 ? server_run_start(s, e) : -1;
 }
 
 struct server *server_open(
@@ -218,6 +218,7 @@ void server_close(struct server *s)
 {
 	if (s == NULL)
 		return;
+	server_run_close(s);
 	s->closed = s->over = true; /* leaving clients open no door any more */
 	pendings_close(&s->pending);
 	hub_close(s->hub);

@@ -19,7 +19,7 @@ static void stop(void *arg)
 
 void server_look(struct server *s)
 {
-	if (s->over || !s->closed || s->hub->all.left > 0 || s->pending.count > 0)
+	if (s->over || !s->closed || s->hub->all.left > 0 || s->pending.count > 0 || run_busy(s->run))
 		return;
 	s->over = true;
 	linger_when_empty(s->env->linger, stop, s->env->loop);
@@ -33,7 +33,7 @@ void server_no_more(struct server *s)
 }
 
 /* Also cut is who had ended well, but has not got everything yet. */
-static void cut(struct server *s, enum session_end by, const char *reason)
+void server_cut(struct server *s, enum session_end by, const char *reason)
 {
 	unsigned long n = s->hub->all.count + linger_cut(s->env->linger);
 	for (struct session *i = s->hub->all.first; i != NULL; i = i->next)
@@ -46,7 +46,7 @@ static void cut(struct server *s, enum session_end by, const char *reason)
 	loop_stop(s->env->loop);
 }
 
-static void drain(struct server *s, const char *reason)
+void server_drain(struct server *s, const char *reason)
 {
 	int64_t ms = s->conf->drain_ms;
 	s->draining = true;
@@ -55,6 +55,7 @@ static void drain(struct server *s, const char *reason)
 	admit_drain(s->admit);
 	hub_drain(s->hub);
 	loop_timer(s->env->loop, &s->deadline, loop_now(s->env->loop) + ms);
+	run_end(s->run);
 	server_no_more(s);
 }
 
@@ -66,18 +67,19 @@ static void signalled(void *arg, int signo)
 		if (ending[i].signo == signo)
 			name = ending[i].name;
 	if (!s->draining) {
-		drain(s, name);
+		server_drain(s, name);
 		return;
 	}
 	char reason[32];
+	run_kill(s->run);
 	snprintf(reason, sizeof reason, "second signal, %s", name);
-	cut(s, END_SIGNAL, reason);
+	server_cut(s, END_SIGNAL, reason);
 }
 
 static void drained(void *arg)
 {
 	const struct server *s = arg;
-	cut(arg, s->hub->outlived ? END_LIFETIME : END_DRAIN, "drain deadline");
+	server_cut(arg, s->hub->outlived ? END_LIFETIME : END_DRAIN, "drain deadline");
 }
 
 static void lived(void *arg)
@@ -89,7 +91,7 @@ static void lived(void *arg)
 	env_fail(s->env, &e);
 	s->hub->outlived = true;
 	if (!s->draining)
-		drain(s, "lifetime");
+		server_drain(s, "lifetime");
 }
 
 int server_watch_ends(struct server *s, struct err *e)

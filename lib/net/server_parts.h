@@ -1,12 +1,14 @@
-/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how) and server_end.c (why it ends)
- * share. Nobody else includes this. */
+/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how), server_end.c (why it ends) and
+ * server_run.c (a command that ends it) share. Nobody else includes this. */
 #ifndef NET_SERVER_PARTS_H
 #define NET_SERVER_PARTS_H
 
 #include "net/admit.h"
+#include "net/leash.h"
 #include "net/listener.h"
 #include "net/pending.h"
 #include "net/ready.h"
+#include "net/run.h"
 #include "net/server.h"
 #include "net/udp.h"
 
@@ -35,6 +37,11 @@ struct server {
 
 	bool closed; /* nobody else comes in, for good */
 	bool draining, over;
+	struct leash leash;
+	struct run *run; /* NULL: no command */
+	bool finishing;	 /* the command has ended: since when, and when we look next who still talks */
+	int64_t finish_ms;
+	struct timer finish;
 	bool paused;	  /* accepting failed for want of something and is tried again in a while */
 	const char *told; /* of what: said once, until it works again; NULL: all is well */
 	struct timer pause, deadline, lifetime;
@@ -49,7 +56,9 @@ void server_lost(struct server *s, const struct newcomer *who, const struct err 
 int doors_open(struct server *s, struct err *e);
 void doors_update(struct server *s); /* watches those that may be accepted from now */
 void doors_resume(struct server *s); /* somebody has left: accepting may work again */
-void doors_shut(struct server *s);   /* for good; datagram sockets stay for the peers they have */
+/* Lets in whoever stands at a door by now. True when nobody is left there; false also while nobody may be let in. */
+bool doors_last_call(struct server *s);
+void doors_shut(struct server *s); /* for good; datagram sockets stay for the peers they have */
 void doors_keep_only(struct server *s, struct door *d, struct stream *top); /* shut, all but one peer of d */
 void doors_close(struct server *s);
 
@@ -58,5 +67,12 @@ int server_watch_ends(struct server *s, struct err *e); /* signals and --lifetim
 void server_forget_ends(struct server *s);
 void server_no_more(struct server *s); /* nobody else; ends when the last has gone */
 void server_look(struct server *s);    /* is it over? */
+void server_drain(struct server *s, const char *reason);
+void server_cut(struct server *s, enum session_end by, const char *reason); /* whoever is left, and the loop stops */
+
+/* server_run.c */
+int server_run_prepare(struct server *s, const struct service *service, struct err *e); /* before stdin is opened */
+int server_run_start(struct server *s, struct err *e);					/* the command: all sockets listen */
+void server_run_close(struct server *s);						/* while the clients are still there */
 
 #endif

@@ -365,17 +365,22 @@ struct hub *hub_open(const struct env *env, const struct service *service, struc
 	return NULL;
 }
 
+void session_drain(struct session *s)
+{
+	if (s->ended || s->drained)
+		return;
+	s->drained = true;
+	if (s->hub->service->drain != NULL)
+		s->hub->service->drain(s);
+	else
+		session_end(s, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+}
+
 void hub_drain(struct hub *hub)
 {
 	hub->draining = true;
-	for (struct session *s = hub->all.first; s != NULL; s = s->next) {
-		if (s->ended)
-			continue;
-		if (hub->service->drain != NULL)
-			hub->service->drain(s);
-		else
-			session_end(s, hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
-	}
+	for (struct session *s = hub->all.first; s != NULL; s = s->next)
+		session_drain(s);
 }
 
 void hub_close(struct hub *takes)

@@ -30,6 +30,7 @@ struct session {
 	uint8_t by;	/* enum session_end, once ended */
 	uint8_t how;	/* enum close_how */
 	bool uncounted; /* its place was given away already (UDP eviction) */
+	bool drained;	/* the service was asked to finish */
 	bool peer_done; /* the service saw the peer's EOF and sent all: no linger needed */
 	struct hub *hub;
 	struct stream *stream; /* top of the stack */
@@ -95,12 +96,13 @@ struct clock_conf {
 
 struct hub *hub_open(const struct env *env, const struct service *service, struct err *e); /* runs service->start */
 void hub_close(struct hub *takes); /* ends and sweeps what is left at once, runs service->stop */
-void hub_drain(struct hub *hub);   /* service->drain for each session */
+void hub_drain(struct hub *hub);   /* session_drain for each */
 
 /* Takes the stream in every case. Numbers, lists, reports `open`, starts the clocks, calls service->open. -1 with e: no memory,
  * or the service refused; the stream is closed. */
 int session_open(struct hub *hub, struct stream *takes, uint32_t id, bool dialed, const struct sa *peer, const struct sa *local,
 	struct err *e);
+void session_drain(struct session *s);				  /* service->drain, once */
 struct session *session_find(const struct hub *hub, uint32_t id); /* not one that has ended */
 /* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done. Drops the tally's clock at once. */
 void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);
