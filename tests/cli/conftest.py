@@ -97,8 +97,8 @@ class Runner:
             try:
                 if proc.code is None and proc.alive():
                     ours = proc.argv[0] == self.binary
+                    proc.signal(signal.SIGCONT)  # where a test that failed had stopped it
                     proc.signal(signal.SIGTERM)
-                    proc.signal(signal.SIGCONT)
                     proc.wait()
                     # connect and listen may end by themselves, now that their peer is gone
                     good = (0,) if proc.argv[1] in MANY else (-signal.SIGTERM, 0, 7)
