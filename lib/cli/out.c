@@ -9,10 +9,12 @@
 #include "base/secret.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "base/wall.h"
 #include "cli/report.h"
 #include "cli/sink.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,6 +33,8 @@ struct out {
 	struct sink *words;  /* NULL: --json has stderr */
 	struct events json, file;
 	bool told; /* that the file cannot be written */
+	bool colour;
+	uint32_t dumped; /* whose payload was shown last */
 	struct timespec since;
 	int64_t conns, rejected, fails, in, out;
 };
@@ -48,6 +52,8 @@ static int check(void *block, struct err *e)
 	const struct report_conf *conf = block;
 	if (conf->json && conf->quiet)
 		return err_set(e, ERR_USAGE, 0, "--json and --quiet exclude each other");
+	if (conf->json && conf->hexdump)
+		return err_set(e, ERR_USAGE, 0, "--json and --hexdump exclude each other: both are for stderr");
 	if (conf->data != DATA_NONE && !conf->json && conf->events == NULL)
 		return err_set(e, ERR_USAGE, 0, "--events-data is for --events or --json");
 	return 0;
@@ -67,6 +73,13 @@ static const struct opt report_rows[] = {
 		.off = offsetof(struct report_conf, quiet),
 		.help = "say nothing but the error that ends the run",
 		.man = "Say nothing on standard error but the one line that names a failure of the run." },
+	{ .name = "hexdump",
+		.ch = 'x',
+		.kind = OPT_FLAG,
+		.off = offsetof(struct report_conf, hexdump),
+		.help = "show what passes on stderr, in hexadecimal",
+		.man = "Shows what passes in either direction on standard error as it happens, in the form of --transcript, on a "
+		       "terminal in colour (unless NO_COLOR is set). What a slow reader of standard error misses is counted." },
 	{ .name = "json",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct report_conf, json),
@@ -108,18 +121,22 @@ static size_t form(char line[LINE_MOST], const char *words, size_t n)
 	return used;
 }
 
+static void say_missed(struct out *out)
+{
+	char line[LINE_MOST], lost[64];
+	unsigned long missed = sink_missed(out->words);
+	int len = snprintf(lost, sizeof lost, "%lu lines of this report lost", missed);
+	if (missed > 0)
+		sink_put(out->words, line, form(line, lost, (size_t)len));
+}
+
 /* last: room is kept for it. */
 static void say(struct out *out, const char *words, size_t n, bool last)
 {
 	char line[LINE_MOST];
-	unsigned long missed;
 	if (!last && !sink_takes(out->words))
 		return;
-	if ((missed = sink_missed(out->words)) > 0) {
-		char lost[64];
-		int len = snprintf(lost, sizeof lost, "%lu lines of this report lost", missed);
-		sink_put(out->words, line, form(line, lost, (size_t)len));
-	}
+	say_missed(out);
 	sink_put(out->words, line, form(line, words, n));
 }
 
@@ -129,6 +146,18 @@ static void say_event(struct out *out, const struct event *ev)
 	const struct ev_row *row = &ev_rows[ev->kind];
 	if (!out->conf->quiet && row->level <= out->level && row->sentence[0] != '\0')
 		say(out, words, report_text(words, sizeof words, ev), false);
+}
+
+static void dump(struct out *out, const struct event *ev)
+{
+	char lines[REPORT_LINE];
+	struct report_dump d = { .wall_us = wall_us(), .conn = out->dumped, .colour = out->colour };
+	size_t n = 0;
+	while (sink_takes(out->words) && (n = report_hex(lines, ev, &d)) > 0) {
+		say_missed(out);
+		sink_put(out->words, lines, n);
+	}
+	out->dumped = n == 0 ? d.conn : 0;
 }
 
 /* Events */
@@ -208,9 +237,31 @@ static void tell_broken(struct out *out)
 	event(&out->sink, EV_WARN, 0, EV_TEXT("text", text));
 }
 
+/* Payload goes to whom asked for it; whoever wants lengths gets no bytes because somebody else looks at them. */
+static void emit_data(struct out *out, const struct event *ev)
+{
+	enum { MOST = 8 };
+	struct ev_field fields[MOST + 1] = { { 0 } };
+	const struct event bare = { .kind = ev->kind, .conn = ev->conn, .fields = fields };
+	size_t n = 0;
+	if (out->conf->hexdump && out->words != NULL)
+		dump(out, ev);
+	if (out->conf->data == DATA_NONE)
+		return;
+	for (const struct ev_field *f = ev->fields; f->key != NULL && n < MOST; f++)
+		if (f->is != EV_IS_BYTES || out->conf->data == DATA_BYTES)
+			fields[n++] = *f;
+	write_to(out, &out->file, &bare);
+	write_to(out, &out->json, &bare);
+}
+
 static void emit(void *arg, const struct event *ev)
 {
 	struct out *out = arg;
+	if (ev->kind == EV_DATA) {
+		emit_data(out, ev);
+		return;
+	}
 	sum_up(out, ev);
 	write_to(out, &out->file, ev);
 	write_to(out, &out->json, ev);
@@ -221,6 +272,12 @@ static void emit(void *arg, const struct event *ev)
 }
 
 /* The whole of it */
+
+static bool wants_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	return isatty(STDERR_FILENO) && (no == NULL || *no == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+}
 
 struct out *out_open(const struct report_conf *conf, struct err *e)
 {
@@ -238,9 +295,10 @@ struct out *out_open(const struct report_conf *conf, struct err *e)
 	*(conf->json ? &out->json.sink : &out->words) = err;
 	out->conf = conf;
 	out->level = conf->verbose == 0 ? EV_ALWAYS : conf->verbose == 1 ? EV_VERBOSE : EV_DEBUG;
-	out->sink = (struct event_sink){ .emit = emit, .arg = out, .level = machine ? EV_DEBUG : out->level };
-	out->sink.data = conf->data != DATA_NONE;
-	out->sink.bytes = conf->data == DATA_BYTES;
+	out->sink = (struct event_sink){ .emit = emit, .arg = out, .level = machine || conf->hexdump ? EV_DEBUG : out->level };
+	out->sink.data = conf->data != DATA_NONE || conf->hexdump;
+	out->sink.bytes = conf->data == DATA_BYTES || conf->hexdump;
+	out->colour = conf->hexdump && wants_colour();
 	out->sink.on_stdout = out->file.sink != NULL && sink_is_stdout(out->file.sink);
 	clock_gettime(CLOCK_MONOTONIC, &out->since);
 	return out;

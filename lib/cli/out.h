@@ -8,10 +8,10 @@
 #include "base/opt.h"
 #include "io/loop.h"
 
-extern const struct opt_group report_opts; /* -v, -q, --json, --events, --events-data */
+extern const struct opt_group report_opts; /* -v, -q, -x, --json, --events, --events-data */
 struct report_conf {
 	int64_t verbose; /* how often -v was given */
-	bool quiet, json;
+	bool quiet, hexdump, json;
 	const char *events; /* FILE, fd:N or -; NULL: none */
 	int data;	    /* --events-data: 0 none, 1 length, 2 bytes, too */
 };

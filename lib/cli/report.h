@@ -11,6 +11,15 @@ enum { REPORT_LINE = 4096 };
 /* As a line without newline, from its row's sentence. Passwords of URLs are hidden. Returns the length; cap > 0. */
 size_t report_text(char *buf, size_t cap, const struct event *ev);
 
+struct report_dump { /* zeroed before each event, but for conn, which is whose payload came last */
+	int64_t wall_us;
+	uint32_t conn;
+	size_t at; /* bytes that are dumped already */
+	bool begun, colour;
+};
+/* EV_DATA as a hexdump, as many whole lines as fit, from d->at on. Returns the length; 0: that was all. */
+size_t report_hex(char out[REPORT_LINE], const struct event *ev, struct report_dump *d);
+
 struct report_stamp { /* what every line has */
 	uint64_t seq;
 	struct timespec at; /* of day */

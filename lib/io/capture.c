@@ -1,7 +1,8 @@
 /* Captures (capture.h): a watcher that keeps the two sequence numbers of a connection.
  *
  * Each direction starts at a number of its own, so that a port that is used again is not taken for a repetition. Whatever passes
- * is acknowledged at once. A peer that reset is shown doing so; one of ours that is closed before its end gets one. */
+ * is acknowledged at once. A Unix datagram that no packet could hold is shown as several. A peer that reset is shown doing so;
+ * one of ours that is closed before its end gets one. */
 #include "io/capture.h"
 
 #include "base/mem.h"
@@ -59,11 +60,12 @@ static const struct why *wire_moved(void *self, enum tap_dir dir, const struct i
 {
 	struct wire *w = self;
 	struct tap_walk walk = { .v = v, .left = len };
+	size_t most = !w->dgram ? SEGMENT_BYTES : w->end[dir].v6 ? PCAP_UDP6_MOST : PCAP_UDP4_MOST;
 	if (w->c->file.fd < 0 || w->over)
 		return NULL;
 	do {
 		struct iovec part[PIECES];
-		size_t most = w->dgram ? PCAP_PAYLOAD_MOST : SEGMENT_BYTES, bytes = 0, got;
+		size_t bytes = 0, got;
 		const unsigned char *p;
 		int n = 0;
 		for (; n < PIECES && bytes < most && tap_next(&walk, most - bytes, &p, &got); n++, bytes += got)

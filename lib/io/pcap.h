@@ -8,7 +8,8 @@
 #include <sys/uio.h>
 
 enum { PCAP_FIN = 1, PCAP_SYN = 2, PCAP_RST = 4, PCAP_PSH = 8, PCAP_ACK = 16 };
-enum { PCAP_FILE_HEAD = 96, PCAP_PACKET_HEAD = 96, PCAP_PACKET_TAIL = 24, PCAP_PAYLOAD_MOST = 65507 - 20 };
+enum { PCAP_FILE_HEAD = 96, PCAP_PACKET_HEAD = 96, PCAP_PACKET_TAIL = 24 };
+enum { PCAP_UDP4_MOST = 65507, PCAP_UDP6_MOST = 65527, PCAP_TCP_MOST = 65491 }; /* payload that fits a packet */
 
 struct pcap_end {
 	bool v6;	      /* the same at both ends */
@@ -23,7 +24,7 @@ struct pcap_packet {
 	uint8_t flags; /* PCAP_*, for TCP */
 	uint32_t seq, ack;
 	int64_t wall_us;
-	const struct iovec *v; /* payload: n pieces, PCAP_PAYLOAD_MOST bytes at most */
+	const struct iovec *v; /* payload: n pieces, PCAP_*_MOST bytes at most */
 	int n;
 };
 

@@ -30,6 +30,7 @@ static int push_crlf(struct stream **top, const struct link *link, void *shared,
 static const struct layer layers[] = {
 	{ PLACE_TAP, "capture", &tap_opts, capture_start, capture_layer, capture_stop },
 	{ PLACE_TAP, "transcript", &tap_opts, transcript_start, transcript_layer, transcript_stop },
+	{ PLACE_TAP, "data", NULL, NULL, data_layer, NULL },
 	{ PLACE_TAP, "expect", &expect_opts, expect_start, expect_layer, expect_stop },
 	{ PLACE_FRAME, "crlf", &text_opts, NULL, push_crlf, NULL },
 };

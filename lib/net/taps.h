@@ -1,4 +1,4 @@
-/* The layers that look at the traffic, as rows of the stack need them: transcript, capture, expectations. */
+/* The layers that look at the traffic, as rows of the stack need them: transcript, capture, events, expectations. */
 #ifndef NET_TAPS_H
 #define NET_TAPS_H
 
@@ -16,6 +16,8 @@ void transcript_stop(const struct env *env, void *takes);
 int capture_start(const struct env *env, void **shared, struct err *e);
 int capture_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
 void capture_stop(const struct env *env, void *takes);
+
+int data_layer(struct stream **top, const struct link *link, void *shared, struct err *e); /* events about payload */
 
 int expect_start(const struct env *env, void **shared, struct err *e);
 int expect_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
