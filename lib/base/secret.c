@@ -28,11 +28,19 @@ static const char *find(const char *from, const char *end, const char *what)
 	return NULL;
 }
 
-static const char *url_end(const char *p, const char *end)
+/* In quotes it goes to the closing one, elsewhere to the next blank. */
+static const char *url_end(const char *text, const char *mark, const char *end)
 {
-	while (p < end && *p != '\0' && strchr(" \t\r\n\"'", *p) == NULL)
-		p++;
-	return p;
+	const char *p = mark, *stop = " \t\r\n\"'";
+	while (p > text && strchr(stop, p[-1]) == NULL)
+		p--;
+	if (p > text && p[-1] == '"')
+		stop = "\"";
+	else if (p > text && p[-1] == '\'')
+		stop = "'";
+	while (mark < end && (*mark == '\0' || strchr(stop, *mark) == NULL))
+		mark++;
+	return mark;
 }
 
 /* The last @ of a URL; NULL: nobody is named in it. */
@@ -48,7 +56,7 @@ static size_t hide(char *out, size_t cap, const char *text, const char *end, boo
 	struct copy c = { .out = out, .cap = cap };
 	const char *mark;
 	while ((mark = find(text, end, "://")) != NULL) {
-		const char *user = mark + 3, *stop = whole ? end : url_end(user, end), *at = user_end(user, stop);
+		const char *user = mark + 3, *stop = whole ? end : url_end(text, mark, end), *at = user_end(user, stop);
 		const char *colon = at != NULL ? memchr(user, ':', (size_t)(at - user)) : NULL;
 		if (colon != NULL) {
 			add(&c, text, (size_t)(colon + 1 - text));

@@ -204,6 +204,8 @@ static void passwords(void **state)
 	hidden("http://u:@h", "http://u:***@h");
 	hidden("http://u:a@b:c/d@h:1/x y@z", "http://u:***@h:1/x y@z");
 	hidden("\"http://u:p@h\" and 'ftp://a:b@c'", "\"http://u:***@h\" and 'ftp://a:***@c'");
+	hidden("address \"x://u:p q@h\": no, ask me@y", "address \"x://u:***@h\": no, ask me@y");
+	hidden("'x://u:it\"s@h' x://u:a b@h", "'x://u:***@h' x://u:a b@h");
 	hidden("://", "://");
 	hidden("://:@", "://:***@");
 	hidden("a://b://c:d@e", "a://b:***@e");
