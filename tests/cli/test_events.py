@@ -304,7 +304,8 @@ def test_no_descriptors(sockctl, tcp, log):
     wire.read(first, 1)
     used = [int(n) for n in os.listdir(f"/proc/{proc.pid}/fd")]
     most = max(used) + 1
-    resource.prlimit(proc.pid, resource.RLIMIT_NOFILE, (most, most))
+    before = resource.prlimit(proc.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(proc.pid, resource.RLIMIT_NOFILE, (most, before[1]))
     waiting = [tcp.dial() for _ in range(4 + most - len(used))]
     wire.until(lambda: b'"pause"' in log.path.read_bytes(), "the pause")
     wire.close(first)
@@ -316,6 +317,7 @@ def test_no_descriptors(sockctl, tcp, log):
         for sock in ready:
             waiting.remove(sock)
             wire.close(sock)
+    resource.prlimit(proc.pid, resource.RLIMIT_NOFILE, before)
     tcp.dial()
     wire.until(lambda: b'"resume"' in log.path.read_bytes(), "the end of the pause")
     proc.signal(signal.SIGTERM)
