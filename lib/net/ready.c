@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "net/reach.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -182,31 +183,6 @@ static int tell_fd(int fd, const char *line, size_t len, struct err *e)
 	return r == 0 ? 0 : err_set(e, ERR_LOCAL, sys, "write to descriptor %d", fd);
 }
 
-/* IPv4 where there is a choice: it is what every client can. */
-static const struct listener *reachable(const struct listeners *l)
-{
-	for (unsigned i = 0; i < l->n; i++)
-		if (l->v[i].local.family == AF_INET)
-			return &l->v[i];
-	return &l->v[0];
-}
-
-void ready_find(struct ready_where *out, const struct listeners *l, const struct addr *a)
-{
-	const struct listener *one = reachable(l);
-	struct sa sa = one->local;
-	char text[SA_TEXT];
-	*out = (struct ready_where){ 0 };
-	if (sa.family == AF_UNIX) {
-		snprintf(out->url, sizeof out->url, "%s", a->kind == ADDR_FD ? "" : a->text);
-		return;
-	}
-	if (sa_any(&sa))
-		sa_parse(&sa, sa.family == AF_INET6 ? "::1" : "127.0.0.1", sa_port(&one->local));
-	sa_host(&sa, out->host);
-	snprintf(out->url, sizeof out->url, "%s://%s", one->dgram ? "udp" : "tcp", sa_text(&sa, text));
-}
-
 static void tell_listener(const struct ready *r, const struct listeners *l, const struct listener *one, const char *addr)
 {
 	char text[SA_TEXT], host[SA_TEXT];
@@ -237,11 +213,11 @@ static void list_ports(char out[LISTENER_MOST * 8], const struct listeners *l)
 
 static void tell_events(const struct ready *r, const struct listeners *l, const struct addr *a)
 {
-	struct ready_where where;
+	struct reach where;
 	char ports[LISTENER_MOST * 8];
 	for (unsigned i = 0; i < l->n; i++)
 		tell_listener(r, l, &l->v[i], a->text);
-	ready_find(&where, l, a);
+	reach_of(&where, l, a);
 	list_ports(ports, l);
 	event(r->env->events, EV_READY, 0, EV_NUMS("ports", ports), EV_TEXT("host", where.host[0] != '\0' ? where.host : NULL),
 		EV_TEXT("url", where.url[0] != '\0' ? where.url : NULL));

@@ -11,12 +11,6 @@ struct ready_conf {
 	int64_t ready_fd; /* 0: none */
 };
 
-struct ready_where {	    /* how a client on this host reaches us: loopback in place of a wildcard */
-	char host[SA_TEXT]; /* "": none, a Unix socket */
-	char url[360];	    /* "": none that we know, an inherited Unix socket */
-};
-void ready_find(struct ready_where *out, const struct listeners *l, const struct addr *a);
-
 struct ready;
 /* Before any socket: refuses what could not work (a folder that is not there, a descriptor that is not open, stdout taken by the
  * service). stdout_taken: the service writes payload there, so --ready-fd 1 is refused; --print-port is not: the port is the one
