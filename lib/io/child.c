@@ -123,6 +123,8 @@ static void ask(struct child *c)
 
 bool child_left(pid_t group)
 {
+	while (waitpid(-group, NULL, WNOHANG) > 0)
+		; /* orphans of it that became ours: until they are reaped they count as there */
 	return kill(-group, 0) == 0 || errno == EPERM;
 }
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "net/notify.h"
 #include "net/reach.h"
 
 #include <limits.h>
@@ -243,7 +244,10 @@ int ready_tell(struct ready *r, const struct listeners *l, const struct addr *a,
 		return -1;
 	if (r->conf->print_port && print_port(line, len, e) != 0)
 		return -1;
-	return r->conf->ready_fd == 0 ? 0 : tell_fd((int)r->conf->ready_fd, line, len, e);
+	if (r->conf->ready_fd != 0 && tell_fd((int)r->conf->ready_fd, line, len, e) != 0)
+		return -1;
+	notify_ready(r->env);
+	return 0;
 }
 
 static bool is_ours(const struct ready *r)

@@ -1,4 +1,5 @@
-/* Telling that we listen, and where: the events, and for scripts -1/--print-port, --port-file, --ready-fd. */
+/* Telling that we listen, and where: the events, and for scripts -1/--print-port, --port-file, --ready-fd,
+ * for a service manager sd_notify. */
 #ifndef NET_READY_H
 #define NET_READY_H
 

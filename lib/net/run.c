@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 enum { KILLED_BY = 128, SET_MOST = sizeof "SOCKCTL_ADDR=" + sizeof((struct reach *)0)->url };
 
@@ -116,6 +119,9 @@ struct run *run_start(
 		err_set(e, ERR_LOCAL, ENOMEM, "--run");
 		return NULL;
 	}
+#ifdef PR_SET_CHILD_SUBREAPER
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* whom the command orphans comes to us: we hear of its end, whatever process 1 does */
+#endif
 	*r = (struct run){ .env = env, .idle = idle, .arg = arg };
 	r->child = start(r, conf->command, reach, stdout_taken, e);
 	if (r->child != NULL) {

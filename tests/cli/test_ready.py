@@ -10,6 +10,7 @@ import pytest
 
 import wire
 from place import has_ipv6
+from proc import NULL
 
 pytestmark = pytest.mark.usefixtures("loop")
 
@@ -80,6 +81,28 @@ def test_port_file_is_removed_at_exit(sockctl, tmp_path, tcp):
     wire.close(tcp.dial())
     proc.ends(0)
     assert not (tmp_path / "port").exists()
+
+
+def test_port_file_in_a_tight_loop(sockctl, tmp_path):
+    """Read 10,000 times while servers come and go, it is there as a whole or not at all."""
+    path, reads, seen = tmp_path / "port", 0, set()
+    while reads < 10_000:
+        proc = sockctl.start("echo", "--port-file", path, "127.0.0.1", "0", stdin=NULL)
+        told = 0
+        while told < 500:
+            try:
+                text = path.read_text()
+                assert re.fullmatch(r"\d+\n", text)
+                seen.add(text)
+                told += 1
+                if told == 250:
+                    proc.signal(signal.SIGTERM)
+            except FileNotFoundError:
+                told += told > 0  # not before it was there once
+            reads += 1
+        proc.ends(0)
+        assert os.listdir(tmp_path) == []
+    assert len(seen) > 1
 
 
 def test_port_file_replaces_an_old_one(sockctl, tmp_path):
