@@ -215,6 +215,29 @@ static void every_row(void **state)
 	}
 }
 
+/* Rows, lengths and bytes drawn at random. */
+static void anything(void **state)
+{
+	(void)state;
+	static char text[6][REPORT_LINE + 512];
+	static const char *const keys[] = { "peer", "by", "how", "error", "addrs", "ports" };
+	uint32_t draw = 1;
+	for (int i = 0; i < 20000; i++) {
+		struct ev_field fields[7] = { { 0 } };
+		for (size_t k = 0; k < 6; k++) {
+			size_t n = 0, most = (draw >> 8) % (i % 8 == 0 ? sizeof text[k] : 200);
+			for (; n < most; n++) {
+				draw = draw * 1664525 + 1013904223;
+				text[k][n] = (char)(draw >> 16 & (i % 3 == 0 ? 0x7f : 0xff));
+				text[k][n] = (char)(text[k][n] + (text[k][n] == '\0'));
+			}
+			text[k][n] = '\0';
+			fields[k] = k == 4 ? EV_WORDS(keys[k], text[k]) : EV_TEXT(keys[k], text[k]);
+		}
+		write_line(i % 2 == 0 ? EV_CLOSE : EV_RESOLVE, draw, fields);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -227,6 +250,7 @@ int main(void)
 		cmocka_unit_test(payload_in_base64),
 		cmocka_unit_test(passwords_are_hidden),
 		cmocka_unit_test(every_row),
+		cmocka_unit_test(anything),
 	};
 	return cmocka_run_group_tests_name("report_json", tests, NULL, NULL);
 }
