@@ -11,6 +11,7 @@
 #include "cli/out.h"
 #include "cli/parse.h"
 #include "io/stdfd.h"
+#include "net/meter.h"
 #include "net/stack.h"
 
 #include <signal.h>
@@ -33,9 +34,10 @@ static void menu_fill(struct menu *menu)
 {
 	for (size_t i = 0; i < MODE_COUNT; i++) {
 		size_t n = 0;
-		for (const struct opt_group *const *g = modes[i]->cmd.groups; *g != NULL && n + 1 < GROUPS_MOST; g++)
+		for (const struct opt_group *const *g = modes[i]->cmd.groups; *g != NULL && n + 2 < GROUPS_MOST; g++)
 			menu->groups[i][n++] = *g;
-		menu->groups[i][n] = &report_opts;
+		menu->groups[i][n++] = &report_opts;
+		menu->groups[i][n] = &progress_opts;
 		menu->command[i] = modes[i]->cmd;
 		menu->command[i].groups = menu->groups[i];
 		menu->commands[i] = &menu->command[i];
@@ -141,7 +143,8 @@ static void tell_end(struct out *out, const struct outcome *outcome)
 static int run_mode(const struct parsed *parsed, const struct menu *menu, int argc, char **argv, struct outcome *outcome)
 {
 	const struct mode *mode = modes[parsed->command - menu->command];
-	struct out *out = out_open(conf_get(parsed->conf, &report_opts), &outcome->first);
+	const struct progress_conf *progress = conf_get(parsed->conf, &progress_opts);
+	struct out *out = out_open(conf_get(parsed->conf, &report_opts), progress, &outcome->first);
 	if (out == NULL)
 		return -1;
 	struct stack stack = { 0 };
@@ -157,7 +160,8 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 	int rc = env_open(&env, mode, &e);
 	if (rc == 0) {
 		out_watch(out, env.loop);
-		rc = mode->run(&env, &e);
+		env.meter = meter_open(&env, progress_every_ms(progress), progress->size_bytes, &e);
+		rc = env.meter != NULL ? mode->run(&env, &e) : -1;
 	}
 	if (rc != 0)
 		err_keep(&outcome->first, &e);
@@ -165,6 +169,7 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 	if (env.linger != NULL && wait_for_closes(&env, &e) != 0)
 		err_keep(&outcome->first, &e);
 	signals_off();
+	meter_close(env.meter);
 	out_watch(out, NULL);
 	env_close(&env);
 	tell_end(out, outcome);

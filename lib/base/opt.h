@@ -37,6 +37,7 @@ struct opt {
 	enum opt_kind kind;
 	size_t off;	    /* offsetof in the block; unused by OPT_HOOK */
 	const char *arg;    /* "N", "PATH", "auto|both|peer"; NULL for flags */
+	const char *bare;   /* its value when it stands alone; others are joined to it: --name=VALUE. NULL: it needs one */
 	const char *help;   /* one line for `sockctl help MODE` */
 	const char *man;    /* the man paragraph, plain sentences; NULL: help serves */
 	const char *def;    /* default, as one would type it; NULL: zero */

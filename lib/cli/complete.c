@@ -36,11 +36,14 @@ static void bash_name(FILE *out, const struct command *command, const struct opt
 	fprintf(out, " --%s", row->name);
 }
 
+/* A value that may be absent is completed behind the equals sign alone. */
 static void bash_value(FILE *out, const struct command *command, const struct opt *row)
 {
 	if (row->arg == NULL)
 		return;
-	fprintf(out, "\t%s\\ --%s", command->name, row->name);
+	fprintf(out, "\t%s\\ --%s%s", command->name, row->name, row->bare != NULL ? "=" : "");
+	if (row->bare == NULL)
+		fprintf(out, "|%s\\ --%s=", command->name, row->name);
 	if (row->ch != 0)
 		fprintf(out, "|%s\\ -%c", command->name, row->ch);
 	fputs(") ", out);
@@ -58,8 +61,8 @@ static void write_bash(FILE *out, const struct command *const *commands)
 {
 	fputs("_sockctl()\n{\n"
 	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} mode=${COMP_WORDS[1]} words= files=\n"
-	      "\tif [[ $cur == '=' ]]; then\n\t\tcur=\n"
-	      "\telif [[ $prev == '=' ]]; then\n\t\tprev=${COMP_WORDS[COMP_CWORD-2]}\n\tfi\n"
+	      "\tif [[ $cur == '=' ]]; then\n\t\tcur= prev+==\n"
+	      "\telif [[ $prev == '=' ]]; then\n\t\tprev=${COMP_WORDS[COMP_CWORD-2]}=\n\tfi\n"
 	      "\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W '",
 		out);
 	for (size_t i = 0; commands[i] != NULL; i++)
@@ -89,7 +92,7 @@ static void zsh_option(FILE *out, const struct command *command, const struct op
 {
 	(void)command;
 	bool again = row->kind == OPT_HOOK || row->kind == OPT_LIST;
-	const char *equals = row->arg != NULL ? "=" : "", *plus = row->arg != NULL ? "+" : "";
+	const char *equals = row->bare != NULL ? "=-" : row->arg != NULL ? "=" : "", *plus = row->arg != NULL ? "+" : "";
 	fputs("\t\t", out);
 	if (row->ch != 0 && !again)
 		fprintf(out, "'(-%c --%s)'", row->ch, row->name);
@@ -102,7 +105,7 @@ static void zsh_option(FILE *out, const struct command *command, const struct op
 	put_quoted(out, row->help, "[]:\\");
 	putc(']', out);
 	if (row->arg != NULL) {
-		putc(':', out);
+		fputs(row->bare != NULL ? "::" : ":", out);
 		put_quoted(out, row->kind == OPT_CHOICE ? row->name : row->arg, "[]:\\");
 		putc(':', out);
 	}
@@ -142,7 +145,7 @@ static void fish_option(FILE *out, const struct command *command, const struct o
 	if (row->ch != 0)
 		fprintf(out, " -s %c", row->ch);
 	if (row->kind == OPT_CHOICE) {
-		fputs(" -x -a '", out);
+		fputs(row->bare != NULL ? " -f -a '" : " -x -a '", out);
 		rows_words(out, row->arg, " ");
 		putc('\'', out);
 	} else if (row->arg != NULL) {

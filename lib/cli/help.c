@@ -61,8 +61,8 @@ static void put_option(FILE *out, const struct command *command, const struct op
 {
 	char head[128], text[512];
 	int n = row->ch != 0 ? snprintf(head, sizeof head, "  -%c, ", row->ch) : snprintf(head, sizeof head, "      ");
-	snprintf(head + n, sizeof head - (size_t)n, "--%s%s%s", row->name, row->arg == NULL ? "" : " ",
-		row->arg == NULL ? "" : row->arg);
+	const char *before = row->arg == NULL ? "" : row->bare != NULL ? "[=" : " ", *after = row->bare != NULL ? "]" : "";
+	snprintf(head + n, sizeof head - (size_t)n, "--%s%s%s%s", row->name, before, row->arg == NULL ? "" : row->arg, after);
 	const char *def = rows_default(command, group, row);
 	snprintf(text, sizeof text, "%s%s%s%s", row->help, def == NULL ? "" : " (default: ", def == NULL ? "" : def,
 		def == NULL ? "" : ")");

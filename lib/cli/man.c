@@ -117,7 +117,9 @@ static void put_option(FILE *out, const struct command *const *commands, const s
 	fputs(" Fl \\-", out);
 	for (const char *p = row->name; *p != '\0'; p++)
 		fprintf(out, "%s%c", *p == '-' ? "\\" : "", *p);
-	if (row->arg != NULL)
+	if (row->bare != NULL)
+		fprintf(out, " Ns Op = Ns Ar %s", row->arg);
+	else if (row->arg != NULL)
 		put_arg(out, "Ar", row->arg);
 	putc('\n', out);
 	if (row->man != NULL) {

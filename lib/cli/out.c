@@ -31,8 +31,10 @@ struct out {
 	const struct report_conf *conf;
 	enum ev_level level; /* of the words */
 	struct sink *words;  /* NULL: --json has stderr */
-	struct events json, file;
-	bool told; /* that the file cannot be written */
+	struct events json, file, json_progress;
+	enum progress_how progress;
+	bool drawn; /* a bar stands at the end of what was written */
+	bool told;  /* that the file cannot be written */
 	bool colour;
 	uint32_t dumped; /* whose payload was shown last */
 	struct timespec since;
@@ -121,13 +123,23 @@ static size_t form(char line[LINE_MOST], const char *words, size_t n)
 	return used;
 }
 
+/* All that goes to stderr for people: a bar makes room for it, and is drawn again when it is next told. */
+static void put_words(struct out *out, const char *line, size_t n)
+{
+	static const char clear[] = "\r\033[K";
+	if (out->drawn)
+		sink_put(out->words, clear, sizeof clear - 1);
+	out->drawn = false;
+	sink_put(out->words, line, n);
+}
+
 static void say_missed(struct out *out)
 {
 	char line[LINE_MOST], lost[64];
 	unsigned long missed = sink_missed(out->words);
 	int len = snprintf(lost, sizeof lost, "%lu lines of this report lost", missed);
 	if (missed > 0)
-		sink_put(out->words, line, form(line, lost, (size_t)len));
+		put_words(out, line, form(line, lost, (size_t)len));
 }
 
 /* last: room is kept for it. */
@@ -137,7 +149,7 @@ static void say(struct out *out, const char *words, size_t n, bool last)
 	if (!last && !sink_takes(out->words))
 		return;
 	say_missed(out);
-	sink_put(out->words, line, form(line, words, n));
+	put_words(out, line, form(line, words, n));
 }
 
 static void say_event(struct out *out, const struct event *ev)
@@ -155,7 +167,7 @@ static void dump(struct out *out, const struct event *ev)
 	size_t n = 0;
 	while (sink_takes(out->words) && (n = report_hex(lines, ev, &d)) > 0) {
 		say_missed(out);
-		sink_put(out->words, lines, n);
+		put_words(out, lines, n);
 	}
 	out->dumped = n == 0 ? d.conn : 0;
 }
@@ -255,11 +267,50 @@ static void emit_data(struct out *out, const struct event *ev)
 	write_to(out, &out->json, &bare);
 }
 
+static bool is(const struct event *ev, const char *key)
+{
+	const struct ev_field *f = ev->fields;
+	while (f->key != NULL && strcmp(f->key, key) != 0)
+		f++;
+	return f->key != NULL && f->num != 0;
+}
+
+/* In place of the one before. A terminal that takes nothing just now is not to be flooded later. */
+static void draw(struct out *out, const struct event *ev)
+{
+	char line[LINE_MOST] = "\r", words[LINE_MOST];
+	size_t columns = progress_columns();
+	if (columns == 0 || !sink_idle(out->words))
+		return;
+	progress_bar(words, sizeof words, ev, columns);
+	int n = snprintf(line, sizeof line, "\r%s\033[K%s", words, is(ev, "last") ? "\n" : "");
+	sink_put(out->words, line, (size_t)n);
+	out->drawn = !is(ev, "last");
+}
+
+static void emit_progress(struct out *out, const struct event *ev)
+{
+	char words[LINE_MOST];
+	write_to(out, &out->file, ev);
+	write_to(out, &out->json, ev);
+	write_to(out, &out->json_progress, ev);
+	if (out->words == NULL || out->conf->quiet || out->progress == PROGRESS_JSON)
+		return;
+	if (out->progress == PROGRESS_BAR && !is(ev, "asked"))
+		draw(out, ev);
+	else
+		say(out, words, progress_text(words, sizeof words, ev), false);
+}
+
 static void emit(void *arg, const struct event *ev)
 {
 	struct out *out = arg;
 	if (ev->kind == EV_DATA) {
 		emit_data(out, ev);
+		return;
+	}
+	if (ev->kind == EV_PROGRESS) {
+		emit_progress(out, ev);
 		return;
 	}
 	sum_up(out, ev);
@@ -279,7 +330,7 @@ static bool wants_colour(void)
 	return isatty(STDERR_FILENO) && (no == NULL || *no == '\0') && term != NULL && strcmp(term, "dumb") != 0;
 }
 
-struct out *out_open(const struct report_conf *conf, struct err *e)
+struct out *out_open(const struct report_conf *conf, const struct progress_conf *progress, struct err *e)
 {
 	bool machine = conf->json || conf->events != NULL;
 	struct out *out = mem_new(sizeof *out);
@@ -294,6 +345,9 @@ struct out *out_open(const struct report_conf *conf, struct err *e)
 	}
 	*(conf->json ? &out->json.sink : &out->words) = err;
 	out->conf = conf;
+	out->progress = progress_how(progress);
+	if (out->progress == PROGRESS_JSON && !conf->quiet)
+		out->json_progress.sink = out->words;
 	out->level = conf->verbose == 0 ? EV_ALWAYS : conf->verbose == 1 ? EV_VERBOSE : EV_DEBUG;
 	out->sink = (struct event_sink){ .emit = emit, .arg = out, .level = machine || conf->hexdump ? EV_DEBUG : out->level };
 	out->sink.data = conf->data != DATA_NONE || conf->hexdump;

@@ -6,6 +6,7 @@
 
 #include "base/event.h"
 #include "base/opt.h"
+#include "cli/progress.h"
 #include "io/loop.h"
 
 extern const struct opt_group report_opts; /* -v, -q, -x, --json, --events, --events-data */
@@ -17,7 +18,8 @@ struct report_conf {
 };
 
 struct out;
-struct out *out_open(const struct report_conf *conf, struct err *e); /* NULL with e: no memory, or --events cannot be written */
+/* NULL with e: no memory, or --events cannot be written. */
+struct out *out_open(const struct report_conf *conf, const struct progress_conf *progress, struct err *e);
 const struct event_sink *out_sink(struct out *out);
 /* From now on the loop tells when a reader that was slow reads again; NULL before the loop is closed. */
 void out_watch(struct out *out, struct loop *loop);

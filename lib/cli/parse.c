@@ -121,9 +121,11 @@ static int refuse_option(const struct line *line, const char *typed)
 	return err_set(line->e, ERR_USAGE, 0, "unknown option %s; \"sockctl help %s\" lists the options", shown, command->name);
 }
 
-/* Sets the option, from `value` where one stands in the same word, else from the next word if it takes one. */
+/* Sets the option, from `value` where one stands in the same word, else from the next word if it needs one. */
 static int set(struct line *line, const struct found *f, const char *typed, const char *value)
 {
+	if (value == NULL)
+		value = f->row->bare;
 	if (f->row->arg != NULL && value == NULL) {
 		if (line->at + 1 == line->argc)
 			return err_set(line->e, ERR_USAGE, 0, "%s needs a value: %s", typed, f->row->arg);

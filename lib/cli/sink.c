@@ -132,6 +132,11 @@ bool sink_takes(struct sink *s)
 	return false;
 }
 
+bool sink_idle(const struct sink *s)
+{
+	return waiting(s) == 0 && s->error == 0;
+}
+
 unsigned long sink_missed(struct sink *s)
 {
 	unsigned long n = s->missed;

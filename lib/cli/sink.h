@@ -21,6 +21,7 @@ void sink_watch(struct sink *s, struct loop *loop);
 /* Is there room for another line? If not, it counts as missed, and so do others until the queue is half empty: it is cheap to ask
  * before a line is made. Room for two lines is kept even then, for the last words. */
 bool sink_takes(struct sink *s);
+bool sink_idle(const struct sink *s);	   /* does nothing wait? */
 unsigned long sink_missed(struct sink *s); /* how many since this was last asked */
 void sink_put(struct sink *s, const char *line, size_t len);
 int sink_error(const struct sink *s); /* the errno of the write that failed: nothing is written since. 0: all is well */

@@ -15,6 +15,7 @@ struct outcome {
 };
 
 struct stack; /* net/stack.h */
+struct meter; /* net/meter.h */
 
 struct env {
 	struct loop *loop;
@@ -23,6 +24,7 @@ struct env {
 	const struct conf *conf;
 	const struct event_sink *events;
 	struct outcome *outcome;
+	struct meter *meter; /* NULL: nobody counts */
 	struct stack *stack; /* what layers share; NULL: nothing */
 	uint32_t seed;
 	int argc; /* the words after the options: the address */

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "net/meter.h"
 #include "net/stack.h"
 
 #include <errno.h>
@@ -156,6 +157,8 @@ static void unlink_session(struct session *s)
 {
 	struct sessions *all = &s->hub->all;
 	table_remove(&all->by_id, &s->node);
+	all->in += s->tally.in;
+	all->out += s->tally.out;
 	*(s->prev != NULL ? &s->prev->next : &all->first) = s->next;
 	*(s->next != NULL ? &s->next->prev : &all->last) = s->prev;
 	all->left--;
@@ -358,8 +361,10 @@ struct hub *hub_open(const struct env *env, const struct service *service, struc
 	hub->env = env;
 	hub->service = service;
 	table_init(&hub->all.by_id, env->seed);
-	if (stack_start(env, e) == 0 && (service->start == NULL || service->start(hub, e) == 0))
+	if (stack_start(env, e) == 0 && (service->start == NULL || service->start(hub, e) == 0)) {
+		meter_count(env->meter, hub);
 		return hub;
+	}
 	mem_free(hub->mem);
 	mem_free(hub);
 	return NULL;
@@ -397,6 +402,7 @@ void hub_close(struct hub *takes)
 	}
 	if (takes->service->stop != NULL)
 		takes->service->stop(takes);
+	meter_count(env->meter, NULL);
 	table_free(&takes->all.by_id);
 	mem_free(takes->mem);
 	mem_free(takes);

@@ -68,8 +68,9 @@ struct service {
 struct sessions {
 	struct table by_id;
 	struct session *first, *last;
-	uint32_t count; /* that have not ended */
-	uint32_t left;	/* that have not been swept */
+	uint32_t count;	  /* that have not ended */
+	uint32_t left;	  /* that have not been swept */
+	uint64_t in, out; /* bytes of those that have been */
 };
 
 struct hub {
