@@ -18,8 +18,9 @@
 
 enum { VBNET_MAX = 10 };
 
-static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &ready_opts, &run_opts, &leash_opts, &admit_opts,
-	&server_opts, &chat_opts, &room_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &ready_opts, &run_opts, &leash_opts, &limit_opts,
+	&admit_opts, &server_opts, &chat_opts, &room_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts, &sockopt_opts,
+	&loop_opts, NULL };
 
 static bool vbnet(const struct conf *conf)
 {
@@ -29,7 +30,7 @@ static bool vbnet(const struct conf *conf)
 
 static uint32_t most(const struct conf *conf)
 {
-	return vbnet(conf) && !conf_given(conf, &admit_opts, "max") ? VBNET_MAX : 0;
+	return vbnet(conf) && !conf_given(conf, &limit_opts, "max") ? VBNET_MAX : 0;
 }
 
 static size_t descriptors(const struct conf *conf)

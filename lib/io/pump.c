@@ -6,7 +6,7 @@
  *   far EOF (the peer has finished)         drain, then close near's writing side (stdout); end if end_with_far
  *   both directions over                    settle: wait until the peer's kernel acknowledged everything, ask SO_ERROR
  *   read from far failed (reset)            drain what came before it, end
- *   write to far failed                     read near no more; far is read to its end, then end
+ *   write to far failed                     read near no more, half-close far; far is read to its end, then end
  *   write to near failed: its reader left   end at once
  *   write to near failed otherwise          read far no more; near goes on until its EOF, or until nothing moved for 1 s
  *   read from near failed                   as its EOF, but remembered
@@ -245,6 +245,8 @@ static void pump_turn(void *arg)
 		p->moved_ms = loop_now(p->loop);
 	}
 	note_failures(p);
+	if (p->up.failed_to && !p->cut) /* a peer that waits for our end before it ends would wait for ever */
+		p->cut = p->opts.half == HALF_NO || stream_shut(p->far.s) != ST_AGAIN;
 	if (hung_up(p)) {
 		finish(p);
 		return;

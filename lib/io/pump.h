@@ -38,6 +38,7 @@ struct pump {
 	int64_t settle_ms; /* since when we settle; 0: not yet */
 	int64_t step_ms;   /* how long until the next question for the send queue */
 	uint64_t seen;	   /* in + out of both flows when last looked at */
+	bool cut;	   /* far was half-closed after a write to it had failed */
 	bool over;	   /* done was called, or pump_stop */
 	struct why why;	   /* the first failure */
 	pump_done *done;

@@ -28,8 +28,8 @@ struct admit {
 	bool only_allowed; /* --allow was given, even if its file is empty */
 };
 
-#define AT(field) .off = offsetof(struct admit_conf, field)
-static const struct opt rows[] = {
+#define AT(field) .off = offsetof(struct limit_conf, field)
+static const struct opt limit_rows[] = {
 	{ .name = "max",
 		.kind = OPT_INT,
 		AT(max),
@@ -51,6 +51,13 @@ static const struct opt rows[] = {
 		.max = MAX_CLIENTS,
 		.help = "at most N new clients a second",
 		.man = "At most N new clients a second, all together; what is more is closed at once. 0, the default, is no limit." },
+	{ 0 },
+};
+#undef AT
+const struct opt_group limit_opts = { .title = "Who may come in", .size = sizeof(struct limit_conf), .rows = limit_rows };
+
+#define AT(field) .off = offsetof(struct admit_conf, field)
+static const struct opt rows[] = {
 	{ .name = "allow",
 		.kind = OPT_LIST,
 		AT(allow),
@@ -85,15 +92,16 @@ const char *verdict_name(enum verdict v)
 struct admit *admit_open(const struct env *env, uint32_t max, struct err *e)
 {
 	const struct admit_conf *conf = conf_get(env->conf, &admit_opts);
+	const struct limit_conf *limit = conf_get(env->conf, &limit_opts);
 	struct admit *a = mem_new(sizeof *a);
 	if (a == NULL) {
 		err_set(e, ERR_LOCAL, 0, "no memory to admit anybody");
 		return NULL;
 	}
 	table_init(&a->holders, env->seed);
-	a->max = max != 0 ? max : (uint32_t)conf->max;
-	a->per_ip = (uint32_t)conf->per_ip;
-	a->rate = conf->rate;
+	a->max = max != 0 ? max : (uint32_t)limit->max;
+	a->per_ip = (uint32_t)limit->per_ip;
+	a->rate = limit->rate;
 	a->only_allowed = conf->allow.n > 0;
 	if (admit_list_read(&a->deny, env, "--deny", &conf->deny, e) == 0 &&
 		admit_list_read(&a->allow, env, "--allow", &conf->allow, e) == 0)

@@ -9,15 +9,18 @@
 enum verdict { ADMIT_YES, ADMIT_FULL, ADMIT_PER_IP, ADMIT_RATE, ADMIT_DENY, ADMIT_DRAIN };
 const char *verdict_name(enum verdict v); /* "full", "per_ip", ... as in event `reject` */
 
-extern const struct opt_group admit_opts; /* --max --max-per-ip --allow --deny --conn-rate */
+extern const struct opt_group admit_opts; /* --allow --deny */
 struct admit_conf {
-	int64_t max, per_ip, rate; /* 0: no limit of that kind */
 	struct opt_list allow, deny;
+};
+extern const struct opt_group limit_opts; /* --max --max-per-ip --conn-rate; servers of many */
+struct limit_conf {
+	int64_t max, per_ip, rate; /* 0: no limit of that kind */
 };
 
 struct admit;
 /* Reads the lists: CIDR, address, name (resolved now), @FILE (one per line, # comments). v4-mapped counts as v4. NULL with e
- * (ERR_USAGE, ERR_RESOLVE). max overrides conf->max when not 0. */
+ * (ERR_USAGE, ERR_RESOLVE). max overrides --max when not 0. */
 struct admit *admit_open(const struct env *env, uint32_t max, struct err *e);
 void admit_close(struct admit *takes);
 /* deny wins over allow; with any allow the rest is denied; then drain, full, per address (one /64 for IPv6), rate. YES takes a

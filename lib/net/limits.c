@@ -23,8 +23,8 @@ static size_t unlimited(void)
 
 size_t server_descriptors(const struct conf *conf, uint32_t max)
 {
-	const struct admit_conf *admit = conf_get(conf, &admit_opts);
-	size_t clients = max != 0 ? max : (size_t)admit->max;
+	const struct limit_conf *limit = conf_get(conf, &limit_opts);
+	size_t clients = max != 0 ? max : (size_t)limit->max;
 	return clients == 0 ? unlimited() : clients + LINGER_MOST + OWN_DESCRIPTORS;
 }
 

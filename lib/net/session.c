@@ -273,7 +273,7 @@ static int refused(struct session *s, const struct err *e)
 	struct why why = { .cls = e != NULL && e->cls != ERR_OK ? e->cls : ERR_LOCAL,
 		.sys = e != NULL ? e->sys : 0,
 		.text = "service refused the connection with" };
-	session_end(s, END_ERROR, CLOSE_PLAIN, &why);
+	session_end(s, END_ERROR, CLOSE_RST, &why); /* a plain end would look like an answer of no bytes */
 	loop_forget(env->loop, &s->sweep);
 	tell_close(s);
 	unlink_session(s);

@@ -139,6 +139,8 @@ void udp_errors(struct udp *u)
 {
 	struct udp_path whom;
 	int sys;
+	if (u->family == AF_UNIX) /* has no error queue, and Linux would hand out a datagram in its place */
+		return;
 	for (int i = 0; i < TURN_DATAGRAMS && udp_msg_error(u->fd, &whom, &sys); i++) {
 		struct table_node *node;
 		uint32_t hash = hash_of(u, &whom);

@@ -200,7 +200,8 @@ void udp_peer_keep(struct udp_peer *p)
 		return;
 	u->at = NULL;
 	size_t bytes = sizeof(struct datagram) + u->at_len;
-	struct datagram *d = p->queued + bytes <= QUEUE_BYTES ? mem_raw(bytes) : NULL;
+	bool fits = p->queued == 0 || p->queued + bytes <= QUEUE_BYTES; /* the largest one must be able to come in at all */
+	struct datagram *d = fits ? mem_raw(bytes) : NULL;
 	if (d == NULL) {
 		udp_lost(u);
 		return;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -95,7 +96,9 @@ static struct guest *find_guest(const struct chat *c, const char *who, size_t n)
 		if (!m->departed && strlen(is) == n && strncasecmp(is, who, n) == 0)
 			return guest_of(m);
 	}
-	return NULL;
+	struct session *s = n > 0 && n < 10 && strspn(who, "0123456789") >= n ? session_find(c->hub, (uint32_t)atol(who)) : NULL;
+	return s != NULL && !((struct member *)s->mem)->departed ? guest_of(s->mem)
+								 : NULL; /* a number stays good behind a name */
 }
 
 /* "1, ana (2 here)" behind the given beginning. */

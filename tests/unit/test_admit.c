@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct opt_group *const groups[] = { &addr_opts, &admit_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &limit_opts, &admit_opts, NULL };
 static const struct command command = { .name = "test", .groups = groups };
 static const struct command *const commands[] = { &command, NULL };
 
@@ -28,9 +28,11 @@ struct desk {
 static void set(struct conf *conf, const char *name, const char *text)
 {
 	struct err e;
-	for (const struct opt *row = admit_opts.rows; row->name != NULL; row++)
-		if (strcmp(row->name, name) == 0 && conf_set(conf, &admit_opts, row, text, &e) != 0)
-			fail_msg("--%s %s: %s", name, text, e.what);
+	const struct opt_group *const from[] = { &limit_opts, &admit_opts };
+	for (size_t i = 0; i < sizeof from / sizeof *from; i++)
+		for (const struct opt *row = from[i]->rows; row->name != NULL; row++)
+			if (strcmp(row->name, name) == 0 && conf_set(conf, from[i], row, text, &e) != 0)
+				fail_msg("--%s %s: %s", name, text, e.what);
 }
 
 /* words: option, value, option, value ... NULL */

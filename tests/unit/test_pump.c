@@ -190,6 +190,7 @@ static const struct row rows[] = {
 		.cls = ERR_LOST,
 		.to_near = "server full",
 		.near_shut = true,
+		.far_shut = true, /* or a peer that waits for our end would wait for ever */
 		.ms = 20 },
 	{ .name = "half-close failed: it is read to its end",
 		.near = { .says = ACTS(SAY("x"), END) },
@@ -207,6 +208,7 @@ static const struct row rows[] = {
 		.to_far = "x",
 		.to_near = "y",
 		.near_shut = true,
+		.far_shut = true, /* or a peer that waits for our end would wait for ever */
 		.ms = 10 },
 	{ .name = "stdout's reader left: end at once",
 		.near = { .says = ACTS(SAY("x"), FOREVER), .takes = ACTS(WAIT(7), FAIL(ERR_PIPE)) },
