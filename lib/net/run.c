@@ -138,6 +138,12 @@ bool run_busy(const struct run *r)
 	return r != NULL && r->child != NULL;
 }
 
+void run_look(struct run *r)
+{
+	if (r->child == NULL && r->group != 0 && !child_left(r->group))
+		r->group = 0;
+}
+
 void run_end(struct run *r)
 {
 	struct err e = { 0 };

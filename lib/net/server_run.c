@@ -72,6 +72,7 @@ static void look(void *arg)
 		return;
 	if (!s->closed && doors_last_call(s) && s->pending.count == 0)
 		shut_doors(s);
+	run_look(s->run);
 	if (now_ms - s->finish_ms >= s->conf->drain_ms)
 		run_end(s->run);
 	if (now_ms - let_finish(s, now_ms) < s->conf->drain_ms) {

@@ -32,6 +32,7 @@ class Proc:
         self.buf = bytearray()
         self.err = bytearray()
         self.code = None
+        self.empty = False  # nobody is left in its group, whose number may be somebody else's by now
 
         def child():
             for signo in ignored:
@@ -87,6 +88,7 @@ class Proc:
                 self.code = self.popen.wait()
                 os.close(self.pidfd)
                 self.pidfd = None
+                self.group_left()
             elif self.stdin and fd == self.stdin.fileno():
                 self._write()
             elif self.stdout and fd == self.stdout.fileno():
@@ -207,7 +209,8 @@ class Proc:
     def kill(self):
         """For what a failed test leaves behind: the whole group, which is ours alone."""
         try:
-            os.killpg(self.pid, signal.SIGKILL)
+            if self.group_left():
+                os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
         if self.pidfd is not None:
@@ -218,9 +221,10 @@ class Proc:
             self._drop(name)
 
     def group_left(self):
-        """Has a child of the program outlived it?"""
-        try:
-            os.killpg(self.pid, 0)
-            return True
-        except (ProcessLookupError, PermissionError):
-            return False
+        """Is anybody there, a child that has outlived the program?"""
+        if not self.empty:
+            try:
+                os.killpg(self.pid, 0)
+            except (ProcessLookupError, PermissionError):
+                self.empty = True
+        return not self.empty
