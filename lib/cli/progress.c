@@ -145,10 +145,11 @@ static void put_bar(struct words *w, int64_t done, int64_t left, size_t columns)
 {
 	enum { AROUND = sizeof "  [] 100%" - 1 };
 	size_t width = columns > w->n + AROUND ? columns - w->n - AROUND : 0;
-	if (width < BAR_LEAST || done + left <= 0)
+	double all = (double)done + (double)left;
+	if (width < BAR_LEAST || all <= 0)
 		return;
 	width = width < BAR_MOST ? width : BAR_MOST;
-	double share = (double)done / ((double)done + (double)left);
+	double share = (double)done / all;
 	size_t full = (size_t)(share * (double)width);
 	put(w, "  [");
 	for (size_t i = 0; i < width; i++)
