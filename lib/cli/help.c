@@ -38,7 +38,7 @@ static void put_wrapped(FILE *out, const char *text, size_t column, size_t inden
 
 int help_overview(FILE *out, const struct command *const *commands)
 {
-	fputs("sockctl connects to, stands in for and misbehaves like any TCP, UDP or Unix peer.\n\n"
+	fputs("sockctl connects to, stands in for and relays among TCP, UDP and Unix-socket peers.\n\n"
 	      "usage: sockctl MODE [OPTIONS] ADDRESS\n\nmodes:\n",
 		out);
 	for (; *commands != NULL; commands++)

@@ -133,11 +133,6 @@ void loop_close(struct loop *loop)
 	mem_free(loop);
 }
 
-const char *loop_name(const struct loop *loop)
-{
-	return loop->backend->name;
-}
-
 int64_t loop_now(const struct loop *loop)
 {
 	return loop->now_ms;

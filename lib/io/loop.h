@@ -71,7 +71,6 @@ const char *loop_backends(void);
 
 struct loop *loop_open(const struct loop_backend *backend, struct err *e);
 void loop_close(struct loop *takes);
-const char *loop_name(const struct loop *loop);
 
 /* Turns until loop_stop. -1 with e: the backend failed, or nothing is left that could ever call back (ERR_BUG). May be
  * called again, but not from a callback. */

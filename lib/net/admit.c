@@ -256,8 +256,3 @@ uint32_t admit_max(const struct admit *a)
 {
 	return a->max;
 }
-
-bool admit_has_lists(const struct admit *a)
-{
-	return a->only_allowed || a->deny.n > 0;
-}

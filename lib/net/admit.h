@@ -30,6 +30,5 @@ void admit_leave(struct admit *a, const struct sa *peer); /* gives the place bac
 void admit_drain(struct admit *a);			  /* nobody else */
 uint32_t admit_active(const struct admit *a);
 uint32_t admit_max(const struct admit *a);
-bool admit_has_lists(const struct admit *a);
 
 #endif

@@ -262,15 +262,10 @@ int listeners_open(struct listeners *l, const struct env *env, const struct addr
 	return -1;
 }
 
-void listeners_unlink(const struct listeners *l)
-{
-	unixpath_remove(&l->file);
-}
-
 /* The file goes first: nobody shall find a socket there that is dead. */
 void listeners_close(struct listeners *l)
 {
-	listeners_unlink(l);
+	unixpath_remove(&l->file);
 	l->file.path[0] = '\0';
 	close_all(l);
 }

@@ -36,6 +36,5 @@ struct listeners {
  * (EPROTOTYPE is live, ECONNREFUSED dead), which disturbs nobody. -1 with e (ERR_LISTEN), nothing left behind. */
 int listeners_open(struct listeners *l, const struct env *env, const struct addr *a, int backlog, struct err *e);
 void listeners_close(struct listeners *l); /* also removes our socket file, if it is still ours; may be called twice */
-void listeners_unlink(const struct listeners *l);
 
 #endif

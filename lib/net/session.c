@@ -343,11 +343,6 @@ void session_end(struct session *s, enum session_end by, enum close_how how, con
 	loop_later(s->hub->env->loop, &s->sweep);
 }
 
-void session_fail(struct session *s)
-{
-	session_end(s, END_ERROR, CLOSE_PLAIN, &s->stream->why);
-}
-
 struct hub *hub_open(const struct env *env, const struct service *service, struct err *e)
 {
 	if ((service->needs & OWNS_STDOUT) && env_claim_stdout(env, "the payload", e) != 0)

@@ -107,7 +107,6 @@ void session_drain(struct session *s);				  /* service->drain, once */
 struct session *session_find(const struct hub *hub, uint32_t id); /* not one that has ended */
 /* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done. Drops the tally's clock at once. */
 void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);
-void session_fail(struct session *s);				       /* session_end with the stream's own why: END_ERROR */
 const char *session_label(const struct session *s, char out[SA_TEXT]); /* the peer, shown harmlessly */
 /* What a session's why says in one line: "receive from 10.0.0.1:80: Connection reset by peer". */
 void session_words(const struct session *s, struct err *e);

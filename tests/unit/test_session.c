@@ -205,7 +205,8 @@ static void a_good_end_lingers(void **state)
 	session_end(come(1, 0), END_LOCAL, CLOSE_PLAIN, NULL);
 	session_end(come(2, ST_DGRAM), END_LOCAL, CLOSE_PLAIN, NULL);
 	session_end(come(3, 0), END_SLOW, CLOSE_RST, NULL);
-	session_fail(come(4, 0));
+	struct session *failed = come(4, 0);
+	session_end(failed, END_ERROR, CLOSE_PLAIN, &failed->stream->why);
 	turn();
 	assert_int_equal(linger_count(run.env.linger), 1);
 	assert_true(run.streams[1].shut);
