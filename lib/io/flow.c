@@ -1,22 +1,18 @@
-/* Moving what can be moved now. Two small steps, taken in turn until neither gets on: take in (source to ring) and give
- * out (ring to sink). What a failure of either end means for the other direction is the pump's to say, not ours. */
+/* What a flow is, whoever moves its bytes: the choice of the mover, the turns, and how a way comes to its end. What a failure of
+ * either end means for the other direction is the pump's to say, not ours. */
 #include "io/flow.h"
 
-#include <string.h>
+/* The first that fits is taken. */
+static const struct mover *const movers[] = { &mover_copy };
 
-static bool from_dgram(const struct flow *f)
+bool flow_from_dgram(const struct flow *f)
 {
 	return f->from->caps & ST_DGRAM;
 }
 
-static bool to_dgram(const struct flow *f)
+bool flow_to_dgram(const struct flow *f)
 {
 	return (f->to->caps & ST_DGRAM) && !f->drop;
-}
-
-static uint32_t cut_bytes(const struct flow *f)
-{
-	return f->datagram_bytes != 0 ? f->datagram_bytes : FLOW_DATAGRAM_BYTES;
 }
 
 void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct stream *to)
@@ -28,6 +24,15 @@ void flow_close(struct flow *f)
 {
 	if (f->ring.len > 0)
 		ring_drop(&f->ring, f->pool, f->ring.len);
+	if (f->mover != NULL && f->mover->close != NULL)
+		f->mover->close(f);
+	f->held = 0;
+	f->empty = false;
+}
+
+bool flow_holds(const struct flow *f)
+{
+	return f->ring.len > 0 || f->held > 0 || f->empty;
 }
 
 void flow_finish(struct flow *f)
@@ -42,158 +47,76 @@ void flow_let_shut(struct flow *f)
 		f->state = FLOW_SHUT;
 }
 
-/* How many bytes may be asked of the source now; 0: first something must go out. Whoever keeps message boundaries in the
- * ring holds one message at a time. */
-static size_t room(const struct flow *f)
+size_t flow_from_said(struct flow *f, ssize_t rc)
 {
-	size_t free_bytes = ring_room(&f->ring, f->pool);
-	bool busy = f->ring.len > 0 || f->empty;
-	if (from_dgram(f) && to_dgram(f))
-		return busy ? 0 : free_bytes;
-	if (from_dgram(f))
-		return busy && free_bytes < FLOW_DATAGRAM_MOST ? 0 : free_bytes;
-	if (!to_dgram(f))
-		return free_bytes;
-	if (!f->lines)
-		return busy ? 0 : cut_bytes(f);
-	return f->ring.len < cut_bytes(f) ? cut_bytes(f) - f->ring.len : 0;
-}
-
-static int limit(struct iovec v[2], int n, size_t most)
-{
-	if (v[0].iov_len >= most) {
-		v[0].iov_len = most;
-		return 1;
-	}
-	if (n == 2 && v[0].iov_len + v[1].iov_len > most)
-		v[1].iov_len = most - v[0].iov_len;
-	return n;
-}
-
-/* Bytes read, or 0 when nothing came: wait_from, wait_pool or state says why. An empty datagram counts as one byte moved. */
-static size_t take_in(struct flow *f, size_t budget)
-{
-	struct iovec v[2];
-	size_t most = f->state == FLOW_OPEN && !f->wait_from ? room(f) : 0;
-	if (most > budget && !from_dgram(f) && !to_dgram(f)) /* no datagram is cut shorter because a turn ends */
-		most = budget;
-	if (most == 0)
-		return 0;
-	int n = ring_wpeek(&f->ring, f->pool, v);
-	if (n < 0) {
-		f->wait_pool = true;
-		return 0;
-	}
-	ssize_t got = stream_readv(f->from, v, limit(v, n, most));
-	ring_fill(&f->ring, f->pool, got > 0 ? (size_t)got : 0);
-	if (got > 0 || got == ST_EMPTY) {
-		f->in += got > 0 ? (uint64_t)got : 0;
-		f->empty = got == ST_EMPTY && to_dgram(f);
-		if (++f->messages == f->most_messages)
-			f->state = FLOW_DRAIN;
-		return got > 0 ? (size_t)got : 1;
-	}
-	if (got == ST_AGAIN) {
+	if (rc == ST_AGAIN) {
 		f->wait_from = true;
 		return 0;
 	}
 	f->state = FLOW_DRAIN;
-	f->eof = got == 0;
-	if (got == ST_FAIL) {
+	f->eof = rc == 0;
+	if (rc == ST_FAIL) {
 		f->failed_from = true;
 		f->why = f->from->why;
 	}
 	return 0;
 }
 
-/* Bytes to datagrams by line: how many bytes make the next one; 0: not yet a whole line. */
-static size_t line_bytes(const struct flow *f, const struct iovec v[2], int n)
+size_t flow_to_said(struct flow *f, ssize_t rc)
 {
-	size_t before = 0;
-	for (int i = 0; i < n; i++) {
-		const unsigned char *lf = memchr(v[i].iov_base, '\n', v[i].iov_len);
-		if (lf != NULL)
-			return before + (size_t)(lf - (const unsigned char *)v[i].iov_base) + 1;
-		before += v[i].iov_len;
+	if (rc == ST_AGAIN) {
+		f->wait_to = true;
+		return 0;
 	}
-	return before >= cut_bytes(f) || f->state != FLOW_OPEN ? before : 0;
-}
-
-static size_t sink_failed(struct flow *f)
-{
 	f->failed_to = true;
 	if (!f->failed_from)
 		f->why = f->to->why;
 	flow_close(f);
-	f->empty = false;
 	f->state = FLOW_FAIL;
 	return 0;
 }
 
-/* Bytes written (an empty datagram counts as one), or 0: wait_to or state says why. */
-static size_t give_out(struct flow *f)
-{
-	struct iovec v[2] = { { NULL, 0 } };
-	int n = ring_rpeek(&f->ring, v);
-	if ((n == 0 && !f->empty) || f->wait_to || f->state == FLOW_FAIL)
-		return 0;
-	size_t held = f->ring.len;
-	if (f->drop) {
-		ring_drop(&f->ring, f->pool, held);
-		return held;
-	}
-	if (f->lines && to_dgram(f)) {
-		size_t line = line_bytes(f, v, n);
-		if (line == 0)
-			return 0;
-		n = limit(v, n, line);
-	}
-	ssize_t put = stream_writev(f->to, v, n == 0 ? 1 : n);
-	if (put == ST_AGAIN) {
-		f->wait_to = true;
-		return 0;
-	}
-	if (put < 0)
-		return sink_failed(f);
-	if (n == 0)
-		f->empty = false;
-	ring_drop(&f->ring, f->pool, (size_t)put);
-	f->out += (uint64_t)put;
-	return put > 0 ? (size_t)put : n == 0;
-}
-
-/* Nothing is left in the ring: what a layer below still holds must go, too. */
+/* Nothing is held here: what a layer below still holds must go, too. */
 static void settle(struct flow *f)
 {
-	if (f->ring.len > 0 || f->empty || f->wait_to || f->drop) {
-		if (f->drop && f->ring.len == 0 && f->state == FLOW_DRAIN)
+	if (flow_holds(f) || f->wait_to)
+		return;
+	if (f->drop) {
+		if (f->state == FLOW_DRAIN)
 			f->state = FLOW_HELD;
 		return;
 	}
 	int rc = f->state == FLOW_OPEN || f->state == FLOW_DRAIN ? stream_flush(f->to)
 		 : f->state == FLOW_SHUT			 ? stream_shut(f->to)
 								 : 0;
-	if (rc == ST_AGAIN)
-		f->wait_to = true;
-	else if (rc == ST_FAIL)
-		sink_failed(f);
+	if (rc != 0)
+		flow_to_said(f, rc);
 	else if (f->state == FLOW_DRAIN)
 		f->state = FLOW_HELD;
 	else if (f->state == FLOW_SHUT)
 		f->state = FLOW_DONE;
 }
 
+static void choose(struct flow *f)
+{
+	size_t i = 0;
+	while (!movers[i]->fits(f))
+		i++;
+	f->mover = movers[i];
+}
+
 enum flow_run flow_run(struct flow *f, size_t budget)
 {
 	f->wait_from = f->wait_to = f->wait_pool = false;
+	if (f->mover == NULL)
+		choose(f);
 	for (size_t moved = 0; moved < budget;) {
-		size_t in = take_in(f, budget - moved);
-		size_t out = give_out(f);
-		if (in + out == 0) {
+		size_t step = f->mover->step(f, budget - moved);
+		if (step == 0) {
 			settle(f);
 			return f->state >= FLOW_HELD && f->state != FLOW_SHUT ? FLOW_ENDED : FLOW_WAITS;
 		}
-		moved += in > out ? in : out;
+		moved += step;
 	}
 	return FLOW_MOVED;
 }

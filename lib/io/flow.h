@@ -1,8 +1,9 @@
-/* One direction: bytes or datagrams from one stream to another through one ring.
+/* One direction: bytes or datagrams from one stream to another, by one mover.
  *
- * A flow never waits and never arms anything: flow_run moves what can be moved now, within a budget, and says what stopped
- * it. Bytes stay bytes and a datagram stays a datagram: datagram to datagram keeps lengths, bytes to datagrams cuts,
- * datagrams to bytes gathers while a whole one fits. Echo is one flow whose ends are the same stream. */
+ * How they cross is chosen once, at the first run: the first mover of the table in flow.c that fits. A flow never waits and never
+ * arms anything: flow_run moves what can be moved now, within a budget, and says what stopped it. Bytes stay bytes and a datagram
+ * stays a datagram: datagram to datagram keeps lengths, bytes to datagrams cuts, datagrams to bytes gathers while a whole one
+ * fits. Echo is one flow whose ends are the same stream. */
 #ifndef IO_FLOW_H
 #define IO_FLOW_H
 
@@ -21,10 +22,26 @@ enum flow_state {
 
 enum { FLOW_DATAGRAM_BYTES = 8192, FLOW_DATAGRAM_MOST = 65536 };
 
+struct flow;
+
+/* A way to get bytes across. `step` moves what can be moved now, at most about budget_bytes, and returns how much that was; 0:
+ * nothing, and the flow's wait_*, state or failure say why. It does not try an end again of which the flow waits already, and
+ * does not read from a source unless the state is FLOW_OPEN. `close` drops what is held beside the ring and gives back what was
+ * borrowed; it may come twice; NULL: nothing to do. */
+struct mover {
+	const char *name;
+	bool (*fits)(const struct flow *f); /* may this flow be moved so? */
+	size_t (*step)(struct flow *f, size_t budget_bytes);
+	void (*close)(struct flow *f);
+};
+
 struct flow {
 	struct stream *from, *to;
+	const struct mover *mover; /* NULL: not yet chosen */
+	void *mover_mem;	   /* its own */
 	struct pool *pool;
 	struct ring ring;
+	uint64_t held;		 /* what the mover has taken in and not given out, beside the ring */
 	uint64_t in, out;	 /* bytes */
 	uint64_t messages;	 /* datagrams taken in */
 	uint64_t most_messages;	 /* the source ends after so many; 0: no limit */
@@ -49,6 +66,16 @@ void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct st
 enum flow_run flow_run(struct flow *f, size_t budget_bytes);
 void flow_let_shut(struct flow *f); /* HELD to SHUT */
 void flow_finish(struct flow *f);   /* by decree: no more reading; what the ring holds still goes out */
-void flow_close(struct flow *f);    /* gives the block back; what it held is dropped */
+void flow_close(struct flow *f);    /* gives back what was borrowed; what it held is dropped */
+/* Something was taken in that has not gone out yet. */
+bool flow_holds(const struct flow *f);
+
+/* For movers. Each returns 0, what a step returns that moved nothing. */
+size_t flow_from_said(struct flow *f, ssize_t rc); /* the source: 0 its end, ST_AGAIN, ST_FAIL */
+size_t flow_to_said(struct flow *f, ssize_t rc);   /* the sink: ST_AGAIN, ST_FAIL */
+bool flow_from_dgram(const struct flow *f);
+bool flow_to_dgram(const struct flow *f); /* what is dropped has no bounds to keep */
+
+extern const struct mover mover_copy; /* anything, through the ring (copy.c) */
 
 #endif

@@ -97,15 +97,10 @@ static bool quiet_rule(const struct pump *p)
 	return p->down.failed_to && !far_dgram(p);
 }
 
-static bool holds(const struct flow *f)
-{
-	return f->ring.len > 0 || f->empty;
-}
-
 /* How a datagram run ends; NEVER: no such end now. */
 static int64_t replies_until(const struct pump *p)
 {
-	if (!far_dgram(p) || !up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER || holds(&p->down))
+	if (!far_dgram(p) || !up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER || flow_holds(&p->down))
 		return NEVER;
 	return p->opts.drop_down ? 0 : p->moved_ms + p->opts.reply_wait_ms;
 }
@@ -127,7 +122,7 @@ static bool datagrams_ended(struct pump *p)
 		return enough || waited;
 	flow_finish(&p->up);
 	flow_finish(&p->down);
-	return !holds(&p->down);
+	return !flow_holds(&p->down);
 }
 
 /* Has the run come to its end (which settling may follow)? */
@@ -140,7 +135,7 @@ static bool ended(struct pump *p)
 		return datagrams_ended(p);
 	if (p->down.failed_from && down_over(p))
 		return true;
-	if (quiet_rule(p) && (p->near.s->caps & ST_TTY) && p->up.ring.len == 0)
+	if (quiet_rule(p) && (p->near.s->caps & ST_TTY) && !flow_holds(&p->up))
 		return true;
 	if (quiet_rule(p) && now_ms >= p->moved_ms + QUIET_MS)
 		return true;
@@ -165,7 +160,7 @@ static bool settled(struct pump *p)
 		fail(p, &lost);
 		return true;
 	}
-	if (p->up.ring.len > 0 && !far_dgram(p)) { /* end_with_far, and the peer did not wait for these */
+	if (flow_holds(&p->up) && !far_dgram(p)) { /* end_with_far, and the peer did not wait for these */
 		fail(p, &unacknowledged);
 		return true;
 	}
@@ -187,7 +182,7 @@ static bool hung_up(struct pump *p)
 {
 	static const struct why gone = { ERR_PIPE, EPIPE, "write stdout" };
 	if (p->far.hup && p->down.state != FLOW_OPEN && !up_over(p)) {
-		if (p->up.ring.len > 0 || fdstream_unsent(stream_bottom(p->far.s)) > 0) {
+		if (flow_holds(&p->up) || fdstream_unsent(stream_bottom(p->far.s)) > 0) {
 			const struct why cut = { ERR_LOST, EPIPE, "send to" };
 			fail(p, &cut);
 		}

@@ -74,7 +74,7 @@ static void echo_over(struct session *s, const struct flow *f)
 
 static bool waits_for_peer_only(const struct flow *f)
 {
-	return f->state == FLOW_OPEN && f->ring.len == 0 && !f->empty && !f->wait_to && !f->wait_pool;
+	return f->state == FLOW_OPEN && !flow_holds(f) && !f->wait_to && !f->wait_pool;
 }
 
 /* A drain is over when nothing has come for a moment: what still fills the peer's queue needs that long to follow what we read.
@@ -113,11 +113,15 @@ static void echo_turn(void *arg)
 	}
 	if (run == FLOW_ENDED) {
 		echo_over(s, f);
+		if (f == &own)
+			flow_close(f);
 		return;
 	}
 	bool rd = f->wait_from, wr = f->wait_to, pool = f->wait_pool;
 	bool by_us = echo->busy != NULL && echo->busy->by_us;
 	if (run != FLOW_MOVED && waits_for_peer_only(f) && !by_us) {
+		if (f == &own)
+			flow_close(f);
 		let_go(s);
 	} else if (f == &own && keep(s, f) != 0) {
 		flow_close(f);
