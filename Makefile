@@ -75,19 +75,46 @@ kernel := build/kernel
 own_cpp += -idirafter $(kernel)
 endif
 
+# TLS=yes, no, or auto: with it where the compiler finds the headers of OpenSSL 3. The library itself is loaded by a run that asks for
+# TLS, and is linked only into a static program.
+TLS ?= auto
+openssl_test = printf '\043include <openssl/ssl.h>\n\043if OPENSSL_VERSION_MAJOR < 3\n\043error\n\043endif\nint main(void){SSL_CTX_new(0);}\n' | \
+	$(CC) $(CPPFLAGS) $(LDFLAGS) $(1) -x c - $(2) -o /dev/null 2>/dev/null && echo yes
+ifeq ($(TLS),no)
+have_tls :=
+else ifeq ($(variant),static)
+have_tls := $(shell $(call openssl_test,-static,-lssl -lcrypto))
+else
+have_tls := $(shell $(call openssl_test,-fsyntax-only))
+endif
+ifeq ($(have_tls),yes)
+own_cpp += -DSOCKCTL_TLS
+not_built := lib/net/tls_none.c
+ifeq ($(variant),static)
+own_cpp += -DTLS_LINKED
+own_libs := -lssl -lcrypto
+else ifeq ($(shell uname -s),Linux)
+own_libs := -ldl
+endif
+else ifeq ($(TLS),yes)
+$(error TLS=yes: $(CC) finds no headers of OpenSSL 3 (libssl-dev))
+else
+not_built := $(filter-out lib/net/tls_none.c,$(wildcard lib/net/tls_*.c))
+endif
+
 compile := $(CC) $(own_cpp) $(CPPFLAGS) $(own_flags) $(CFLAGS)
 link := $(CC) $(own_flags) $(CFLAGS) $(own_ld) $(LDFLAGS)
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
-lib_c := $(sort $(wildcard lib/*/*.c modes/*.c))
+lib_c := $(sort $(filter-out $(not_built),$(wildcard lib/*/*.c modes/*.c)))
 unit_c := $(sort $(wildcard tests/unit/test_*.c))
 help_c := $(filter-out $(unit_c),$(sort $(wildcard tests/unit/*.c)))
 lib_o := $(lib_c:%.c=$(build)/%.o)
 main_o := $(build)/sockctl.o
 help_o := $(help_c:%.c=$(build)/%.o)
 unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
-all_c := sockctl.c $(lib_c) $(unit_c) $(help_c)
+all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c)) $(unit_c) $(help_c)
 all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------
@@ -109,7 +136,7 @@ seam:
 
 $(program): $(main_o) $(lib_o)
 	$(call say,LINK,$@)
-	$(quiet)$(link) -o $@ $^ $(LDLIBS)
+	$(quiet)$(link) -o $@ $^ $(LDLIBS) $(own_libs)
 
 # Other flags or another compiler make other objects: the file changes only when the command does.
 $(build)/command: FORCE | $(kernel)
@@ -130,7 +157,7 @@ $(build)/%.o: %.c $(build)/command
 $(build)/unit/%: $(build)/tests/unit/%.o $(help_o) $(lib_o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(quiet)$(link) -o $@ $^ $(LDLIBS) -lcmocka
+	$(quiet)$(link) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
 
 -include $(patsubst %.o,%.d,$(main_o) $(lib_o) $(help_o) $(unit_c:%.c=$(build)/%.d))
 

@@ -13,14 +13,15 @@
 #include "net/sockopt.h"
 #include "net/stack.h"
 #include "net/taps.h"
+#include "net/tls.h"
 #include "services/chat.h"
 #include "services/service.h"
 
 enum { VBNET_MAX = 10 };
 
-static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &ready_opts, &run_opts, &leash_opts, &limit_opts,
-	&admit_opts, &server_opts, &chat_opts, &room_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts, &sockopt_opts,
-	&loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts, &run_opts,
+	&leash_opts, &limit_opts, &admit_opts, &server_opts, &chat_opts, &room_opts, &text_opts, &expect_opts, &tap_opts,
+	&clock_opts, &sockopt_opts, &loop_opts, NULL };
 
 static bool vbnet(const struct conf *conf)
 {

@@ -11,12 +11,14 @@
 #include "net/sockopt.h"
 #include "net/stack.h"
 #include "net/taps.h"
+#include "net/tls.h"
 #include "services/service.h"
 
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &retry_opts, &probe_opts, &stdio_opts, &source_opts,
-	&text_opts, &expect_opts, &tap_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
+	&tls_opts, &tls_client_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts,
+	NULL };
 
 struct client {
 	const struct env *env;
@@ -128,6 +130,7 @@ static int converse(struct client *c, struct err *e)
 {
 	const struct service *service = service_pick(c->env->conf, &service_stdio, e);
 	bool held = service != NULL && put_on_leash(c, service->needs, e) == 0;
+	held = held && stack_start(c->env, ROLE_DIAL, &c->addr, e) == 0;
 	c->hub = held ? hub_open(c->env, service, e) : NULL;
 	if (c->hub == NULL)
 		return -1;
@@ -152,6 +155,8 @@ static int check(const struct client *c, bool probe, struct err *e)
 		return -1;
 	if (c->again->reconnect && probe)
 		return err_set(e, ERR_USAGE, 0, "--probe and --reconnect exclude each other");
+	if (c->addr.tls && probe)
+		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports and makes no handshake: it has no use for TLS");
 	if (c->again->reconnect && c->addr.kind == ADDR_FD)
 		return err_set(e, ERR_USAGE, 0, "--reconnect: %s cannot be connected again", c->addr.text);
 	return 0;

@@ -13,12 +13,13 @@
 #include "net/sockopt.h"
 #include "net/stack.h"
 #include "net/taps.h"
+#include "net/tls.h"
 #include "net/udp.h"
 #include "services/service.h"
 
-static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &ready_opts, &run_opts, &leash_opts, &limit_opts,
-	&admit_opts, &server_opts, &console_opts, &room_opts, &source_opts, &text_opts, &expect_opts, &tap_opts, &clock_opts,
-	&udp_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts, &run_opts,
+	&leash_opts, &limit_opts, &admit_opts, &server_opts, &console_opts, &room_opts, &source_opts, &text_opts, &expect_opts,
+	&tap_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
 static size_t descriptors(const struct conf *conf)
 {

@@ -114,6 +114,11 @@ int help_mode(FILE *out, const struct command *command)
 #else
 #define FEATURES "tcp udp unix unix-dgram ipv6"
 #endif
+#ifdef SOCKCTL_TLS
+#define TLS " tls"
+#else
+#define TLS ""
+#endif
 #ifdef SYS_SEAM
 #define SEAM " seam"
 #else
@@ -123,6 +128,6 @@ int help_mode(FILE *out, const struct command *command)
 int help_version(FILE *out)
 {
 	fputs("sockctl " SOCKCTL_VERSION "\nbuilt with: " COMPILER ", " LIBC "\n", out);
-	fprintf(out, "loops: %s\nfeatures: " FEATURES SEAM "\n", loop_backends());
+	fprintf(out, "loops: %s\nfeatures: " FEATURES TLS SEAM "\n", loop_backends());
 	return rows_end(out);
 }

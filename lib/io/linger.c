@@ -9,7 +9,7 @@ struct goer {
 	struct stream *s;
 	struct waiter waiter;
 	struct timer deadline;
-	struct task sweep;
+	struct task sweep, more;
 	bool shut, over;
 	struct goer *next, *prev;
 };
@@ -40,6 +40,7 @@ static void goer_free(struct goer *g)
 	waiter_close(&g->waiter);
 	loop_timer(l->loop, &g->deadline, NEVER);
 	loop_forget(l->loop, &g->sweep);
+	loop_forget(l->loop, &g->more);
 	stream_close(g->s, CLOSE_PLAIN);
 	*(g->prev != NULL ? &g->prev->next : &l->first) = g->next;
 	if (g->next != NULL)
@@ -59,6 +60,7 @@ static void goer_over(void *arg)
 	struct goer *g = arg;
 	g->over = true;
 	waiter_rest(&g->waiter);
+	loop_forget(g->all->loop, &g->more);
 	loop_later(g->all->loop, &g->sweep);
 }
 
@@ -78,9 +80,10 @@ static void goer_turn(void *arg)
 		goer_over(g);
 		return;
 	}
-	if (n > 0 || n == ST_EMPTY)
-		g->s->rd = (struct need){ .in = true };
-	if (waiter_arm(&g->waiter, n != 0, rc == ST_AGAIN) != 0)
+	bool more = n > 0 || n == ST_EMPTY; /* a layer may hold what no descriptor tells of */
+	if (more)
+		loop_later(g->all->loop, &g->more);
+	if (waiter_arm(&g->waiter, n != 0 && !more, rc == ST_AGAIN) != 0)
 		goer_over(g);
 }
 
@@ -106,6 +109,7 @@ void linger_take(struct lingers *l, struct stream *s, int64_t until_ms)
 	g->all = l;
 	g->s = s;
 	g->sweep = (struct task){ .fn = goer_sweep, .arg = g };
+	g->more = (struct task){ .fn = goer_turn, .arg = g };
 	g->deadline = (struct timer){ .fn = goer_over, .arg = g };
 	g->next = l->first;
 	if (g->next != NULL)

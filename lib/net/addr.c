@@ -34,6 +34,12 @@ static const struct opt rows[] = {
 		.help = "the address is the path of a Unix socket",
 		.man = "The address is the path of a Unix socket, or @NAME for an abstract one (Linux). A stream, or datagrams "
 		       "with -u." },
+	{ .name = "tls",
+		FLAG(tls),
+		.help = "TLS over the connection, as tls:// says",
+		.man = "TLS 1.2 or 1.3 over the connection, as an address with tls:// says it. A client verifies the certificate "
+		       "and the name of its peer against the system's authorities. A server shows --cert, or makes a certificate "
+		       "for this run." },
 	{ .name = "numeric",
 		.ch = 'n',
 		FLAG(numeric),
@@ -76,6 +82,8 @@ static int agree(const struct reading *r, enum addr_kind kind, sa_family_t famil
 	const char *option = NULL;
 	if (c->unix_path && kind != ADDR_UNIX && kind != ADDR_UNIX_DGRAM)
 		option = "-U";
+	else if (c->tls && (kind == ADDR_UDP || kind == ADDR_UNIX_DGRAM))
+		option = "--tls";
 	else if (c->udp && kind != ADDR_UDP && kind != ADDR_UNIX_DGRAM)
 		option = "-u";
 	else if (c->v4 && (!inet || family == AF_INET6))
@@ -94,8 +102,8 @@ static int read_url(struct reading *r, const char *rest)
 
 static int read_tls(struct reading *r, const char *rest)
 {
-	(void)rest;
-	return addr_refuse(r, "this sockctl is built without TLS");
+	r->a->tls = true;
+	return addr_read_inet(r, rest, true);
 }
 
 static const struct scheme {
@@ -136,7 +144,7 @@ static int read_plain(struct reading *r)
 		return agree(r, ADDR_FD, AF_UNSPEC) != 0 ? -1 : addr_read_systemd(r, "");
 	}
 	if (strstr(r->word, "://") != NULL)
-		return addr_refuse(r, "unknown scheme; expected tcp, tcp4, tcp6, udp, udp4 or udp6 before ://");
+		return addr_refuse(r, "unknown scheme; expected tcp, tcp4, tcp6, udp, udp4, udp6 or tls before ://");
 	a->kind = udp ? ADDR_UDP : ADDR_TCP;
 	return agree(r, a->kind, AF_UNSPEC) != 0 ? -1 : addr_read_inet(r, r->word, false);
 }
@@ -156,7 +164,7 @@ int addr_parse(
 	struct addr *a, const struct addr_conf *conf, unsigned flags, int argc, char *const argv[], int *used, struct err *e)
 {
 	struct reading r = { .a = a, .conf = conf, .flags = flags, .e = e };
-	*a = (struct addr){ .fd = -1 };
+	*a = (struct addr){ .fd = -1, .tls = conf->tls };
 	if (argc < 1)
 		return err_set(e, ERR_USAGE, 0, "the address is missing; %s", addr_forms(&r));
 	r.word = argv[0];

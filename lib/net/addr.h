@@ -28,7 +28,7 @@ struct addr {
 
 extern const struct opt_group addr_opts;
 struct addr_conf {
-	bool v4, v6, udp, unix_path, numeric, local;
+	bool v4, v6, udp, unix_path, tls, numeric, local;
 };
 
 enum { ADDR_SERVER = 1, ADDR_RANGES = 2 }; /* a bare PORT is fine / PORT may be a list of ranges */

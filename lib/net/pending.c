@@ -42,9 +42,10 @@ static void fail(struct pending *p, const struct why *why)
 {
 	struct pendings *all = p->all;
 	struct newcomer who = p->who;
-	struct why copy = *why; /* it may lie in p, or in the stream */
-	stream_close(let_go(p), CLOSE_PLAIN);
+	struct why copy = *why; /* it may lie in p */
+	struct stream *s = let_go(p);
 	all->ops->failed(all->arg, &who, &copy);
+	stream_close(s, CLOSE_PLAIN);
 }
 
 static void end(void *arg)
@@ -121,9 +122,8 @@ void pending_start(struct pendings *all, struct stream *s, const struct newcomer
 		wait_for(all, s, who);
 		return;
 	}
-	struct why why = s->why;
+	all->ops->failed(all->arg, who, &s->why);
 	stream_close(s, CLOSE_PLAIN);
-	all->ops->failed(all->arg, who, &why);
 }
 
 bool pending_drop_oldest(struct pendings *all)

@@ -18,7 +18,7 @@ struct newcomer { /* who was admitted, and where */
 
 struct pending_ops {
 	void (*passed)(void *arg, struct stream *gives, const struct newcomer *who);
-	void (*failed)(void *arg, const struct newcomer *who, const struct why *why); /* its stream is closed */
+	void (*failed)(void *arg, const struct newcomer *who, const struct why *why); /* its stream is closed after that */
 };
 
 struct pending;

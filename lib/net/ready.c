@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "net/notify.h"
 #include "net/reach.h"
+#include "net/tls.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -218,10 +219,11 @@ static void tell_events(const struct ready *r, const struct listeners *l, const 
 	char ports[LISTENER_MOST * 8];
 	for (unsigned i = 0; i < l->n; i++)
 		tell_listener(r, l, &l->v[i], a->text);
+	tls_tell_pin(r->env);
 	reach_of(&where, l, a);
 	list_ports(ports, l);
 	event(r->env->events, EV_READY, 0, EV_NUMS("ports", ports), EV_TEXT("host", where.host[0] != '\0' ? where.host : NULL),
-		EV_TEXT("url", where.url[0] != '\0' ? where.url : NULL));
+		EV_TEXT("url", where.url[0] != '\0' ? where.url : NULL), EV_TEXT("pin", tls_pin(r->env)));
 }
 
 /* The port, the path, or what else the address is called. */

@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "io/child.h"
 #include "io/stdfd.h"
+#include "net/tls.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static const struct opt rows[] = {
 		.help = "run CMD once we listen, end when it ends",
 		.man = "Once all sockets listen, runs sh -c CMD with SOCKCTL_HOST, SOCKCTL_PORT and SOCKCTL_ADDR (a URL) in its "
 		       "environment, which tell how to reach this server, with 127.0.0.1 or ::1 in place of a wildcard; for a "
-		       "Unix socket SOCKCTL_ADDR alone. Standard input is not read then, and is empty for CMD. CMD's output "
+		       "Unix socket SOCKCTL_ADDR alone; under TLS also SOCKCTL_PIN, for --pin. Standard input is not read then, and is empty for CMD. CMD's output "
 		       "goes to standard error if standard output carries payload. When CMD ends nobody else comes in, those "
 		       "who are there finish, and the exit status is that of CMD (128 + n for signal n) unless this program "
 		       "has failed itself. A client that has been silent for half a second is sent the end, and if nothing "
@@ -96,14 +97,15 @@ static void set_variable(char out[SET_MOST], const char *name, const char *value
 static struct child *start(struct run *r, const char *script, const struct reach *reach, bool stdout_taken, struct err *e)
 {
 	const char *const argv[] = { "/bin/sh", "-c", script, NULL };
-	char host[SET_MOST], port[SET_MOST], url[SET_MOST];
-	const char *const set[] = { host, port, url, NULL };
+	char host[SET_MOST], port[SET_MOST], url[SET_MOST], pin[SET_MOST];
+	const char *const set[] = { host, port, url, pin, NULL }, *own_pin = tls_pin(r->env);
 	struct child_command command = { .argv = argv, .set = set };
 	int err_fd = stdfd_lend(STDERR_FILENO), out_fd = stdfd_lend(stdout_taken ? STDERR_FILENO : STDOUT_FILENO);
 	const int fd[3] = { -1, out_fd, err_fd };
 	set_variable(host, "SOCKCTL_HOST", reach->host);
 	set_variable(port, "SOCKCTL_PORT", reach->port);
 	set_variable(url, "SOCKCTL_ADDR", reach->url);
+	set_variable(pin, "SOCKCTL_PIN", own_pin != NULL ? own_pin : "");
 	struct child *child = child_start(r->env->loop, child_exec, &command, fd, command_ended, r, e);
 	sys_close(err_fd);
 	sys_close(out_fd);

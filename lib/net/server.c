@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "net/sockopt.h"
+#include "net/stack.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -177,7 +178,9 @@ static int prepare(struct server *s, const struct service *service, struct err *
 		return -1;
 	if ((s->ready = ready_open(env, (service->needs & OWNS_STDOUT) != 0, e)) == NULL)
 		return -1;
-	if (server_run_prepare(s, service, e) != 0 || (s->hub = hub_open(env, service, e)) == NULL)
+	if (stack_start(env, ROLE_ACCEPT, &s->addr, e) != 0 || server_run_prepare(s, service, e) != 0)
+		return -1;
+	if ((s->hub = hub_open(env, service, e)) == NULL)
 		return -1;
 	join_hub(s);
 	if (server_watch_ends(s, e) != 0 || listeners_open(&s->listeners, env, &s->addr, backlog, e) != 0)

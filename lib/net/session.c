@@ -356,7 +356,7 @@ struct hub *hub_open(const struct env *env, const struct service *service, struc
 	hub->env = env;
 	hub->service = service;
 	table_init(&hub->all.by_id, env->seed);
-	if (stack_start(env, e) == 0 && (service->start == NULL || service->start(hub, e) == 0)) {
+	if (service->start == NULL || service->start(hub, e) == 0) {
 		meter_count(env->meter, hub);
 		return hub;
 	}

@@ -4,6 +4,7 @@
 #include "io/expect.h"
 #include "io/filter.h"
 #include "net/taps.h"
+#include "net/tls.h"
 
 #include <errno.h>
 
@@ -28,6 +29,7 @@ static int push_crlf(struct stream **top, const struct link *link, void *shared,
 }
 
 static const struct layer layers[] = {
+	{ PLACE_TLS, "tls", &tls_opts, tls_start, tls_push, tls_stop },
 	{ PLACE_TAP, "capture", &tap_opts, capture_start, capture_layer, capture_stop },
 	{ PLACE_TAP, "transcript", &tap_opts, transcript_start, transcript_layer, transcript_stop },
 	{ PLACE_TAP, "data", NULL, NULL, data_layer, NULL },
@@ -37,9 +39,13 @@ static const struct layer layers[] = {
 enum { LAYERS = sizeof layers / sizeof layers[0] };
 _Static_assert(sizeof layers / sizeof layers[0] <= STACK_ROWS, "what layers share has a place for each");
 
-int stack_start(const struct env *env, struct err *e)
+int stack_start(const struct env *env, enum role role, const struct addr *addr, struct err *e)
 {
-	for (size_t i = 0; i < LAYERS && env->stack != NULL; i++)
+	if (env->stack == NULL)
+		return 0;
+	env->stack->role = role;
+	env->stack->addr = addr;
+	for (size_t i = 0; i < LAYERS; i++)
 		if (layers[i].start != NULL && layers[i].start(env, &env->stack->shared[i], e) < 0)
 			return -1;
 	return 0;
@@ -52,6 +58,15 @@ void stack_stop(const struct env *env)
 			layers[i].stop(env, env->stack->shared[i]);
 		env->stack->shared[i] = NULL;
 	}
+}
+
+const void *stack_shared(
+	const struct env *env, int (*push)(struct stream **top, const struct link *link, void *shared, struct err *e))
+{
+	for (size_t i = 0; i < LAYERS && env->stack != NULL; i++)
+		if (layers[i].push == push)
+			return env->stack->shared[i];
+	return NULL;
 }
 
 int stack_build(struct stream **top, const struct link *link, struct err *e)

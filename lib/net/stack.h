@@ -3,8 +3,8 @@
 #define NET_STACK_H
 
 #include "io/stream.h"
+#include "net/addr.h"
 #include "net/env.h"
-#include "net/sa.h"
 
 enum role { ROLE_DIAL, ROLE_ACCEPT };
 enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_TAP, PLACE_TELNET, PLACE_FRAME };
@@ -29,12 +29,18 @@ struct layer {
 
 enum { STACK_ROWS = 16 };
 struct stack { /* what the layers of one run share; zeroed before first use */
+	enum role role;
+	const struct addr *addr; /* whom we dial, or where we listen */
 	void *shared[STACK_ROWS];
 };
 
-/* 0, or -1 with e; what has started is stopped by stack_stop. An env without a stack shares nothing. */
-int stack_start(const struct env *env, struct err *e);
+/* Borrows addr until stack_stop. 0, or -1 with e; what has started is stopped by stack_stop. An env without a stack shares
+ * nothing. */
+int stack_start(const struct env *env, enum role role, const struct addr *addr, struct err *e);
 void stack_stop(const struct env *env);
+/* What the layer with this push shares; NULL: it is not asked for. */
+const void *stack_shared(
+	const struct env *env, int (*push)(struct stream **top, const struct link *link, void *shared, struct err *e));
 
 /* 0, or -1 with e and *top still the caller's. */
 int stack_build(struct stream **top, const struct link *link, struct err *e);

@@ -34,7 +34,9 @@ static const struct opt rows[] = {
 		.def = "auto",
 		.help = "tell the peer at once when stdin has ended",
 		.man = "Whether the end of stdin is passed on to the peer as a half-close. auto does so at once over TCP "
-		       "and Unix sockets; a server whose stdin was empty from the start waits until the peer has "
+		       "and Unix sockets. A client under TLS waits until the peer has finished, because most TLS servers drop "
+		       "their answer when they see our end; not so with --send-only, nor where the peer is sockctl, which says "
+		       "in the handshake that it understands. A server whose stdin was empty from the start waits until the peer has "
 		       "finished, because some clients stop sending when they see our end. no never half-closes." },
 	{ .name = "recv-only",
 		.kind = OPT_FLAG,
@@ -135,6 +137,12 @@ static int stdio_start(struct hub *hub, struct err *e)
 	return rc;
 }
 
+/* Towards a peer that may drop its answer when we end (most TLS servers): only when the answer is here, or not wanted. */
+static uint8_t half_unasked(const struct stdio_conf *conf)
+{
+	return conf->send_only ? HALF_YES : HALF_LATE;
+}
+
 static struct pump_opts pump_opts_for(const struct session *s)
 {
 	static const uint8_t half[] = {
@@ -149,7 +157,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 	bool tty = std->near->caps & ST_TTY, later = !s->dialed && std->used;
 	bool no_half = s->stream->caps & ST_NOHALF, redials = s->dialed && hub->keep_open;
 	return (struct pump_opts){
-		.half = no_half && conf->half_close == HALF_CLOSE_AUTO ? HALF_LATE : half[conf->half_close],
+		.half = no_half && conf->half_close == HALF_CLOSE_AUTO ? half_unasked(conf) : half[conf->half_close],
 		.late_if_empty = !s->dialed && conf->half_close == HALF_CLOSE_AUTO,
 		.end_with_far = conf->end == END_PEER_ENDS || (conf->end == END_AUTO && (tty || redials)),
 		.no_up = conf->recv_only || later,

@@ -157,7 +157,6 @@ static const struct bad {
 	{ 0, 0, "fe80::1%nosuchinterface", "80", "no interface" },
 	{ 0, 0, "[fe80::1%]:80", NULL, "no interface" },
 	{ 0, 0, "http://h:80", NULL, "unknown scheme; expected tcp, tcp4" },
-	{ 0, 0, "tls://h:443", NULL, "built without TLS" },
 	{ 0, ADDR_SERVER, "localhost", NULL, "no service has that name; expected PORT, HOST PORT or HOST:PORT" },
 	{ 0, ADDR_SERVER, "70000", NULL, "got \"70000\", expected a port" },
 	{ 0, 0, "h:80", "81", "the word \"81\" after it is one too many" },

@@ -1,0 +1,30 @@
+/* TLS where the program was built without it: one sentence. */
+#include "net/tls.h"
+
+int tls_open(const struct env *env, void **shared, struct err *e)
+{
+	(void)env;
+	(void)shared;
+	return err_set(e, ERR_USAGE, 0, "--tls: this sockctl is built without TLS");
+}
+
+int tls_push(struct stream **top, const struct link *link, void *shared, struct err *e)
+{
+	(void)top;
+	(void)link;
+	(void)shared;
+	(void)e;
+	return 0;
+}
+
+void tls_stop(const struct env *env, void *takes)
+{
+	(void)env;
+	(void)takes;
+}
+
+const char *tls_own_pin(const void *shared)
+{
+	(void)shared;
+	return NULL;
+}

@@ -1,0 +1,126 @@
+/* The handshake, step by step as the peer answers, and what is said of it: the event, or whose fault it was. */
+#include "net/tls_parts.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool speaks_tls(const struct tls_stream *t)
+{
+	enum { ALERT_TYPE = 21, HANDSHAKE_TYPE = 22 };
+	if (t->sniffed_n == 0)
+		return true;
+	return (t->sniffed[0] == HANDSHAKE_TYPE || t->sniffed[0] == ALERT_TYPE) && (t->sniffed_n < 2 || t->sniffed[1] == 3);
+}
+
+static int handshake_failed(struct tls_stream *t, const char *words)
+{
+	mem_free(t->words);
+	t->words = words != NULL ? mem_text(words) : NULL;
+	tls_push_out(t);
+	t->refused = t->said_bye = t->broken = true;
+	return stream_fail(&t->s, ERR_TLS, 0, t->words != NULL ? t->words : "the handshake failed");
+}
+
+static int judge_failure(struct tls_stream *t)
+{
+	char words[TLS_WORDS], shown[4 * TLS_SNIFF + 1];
+	tls_handshake_words(words);
+	if (t->peer->words != NULL)
+		return handshake_failed(t, t->peer->words);
+	if (t->below_fail) {
+		struct err e;
+		err_set(&e, ERR_TLS, t->s.below->why.sys, "the connection broke during the handshake");
+		return handshake_failed(t, e.what);
+	}
+	if (!speaks_tls(t)) {
+		text_show(shown, sizeof shown, t->sniffed, t->sniffed_n);
+		snprintf(words, sizeof words, "the peer does not speak TLS: it sent \"%s\"", shown);
+	} else if (t->below_eof) {
+		snprintf(words, sizeof words, "the peer closed the connection during the handshake%s",
+			t->sniffed_n == 0 ? "; perhaps it does not speak TLS" : "");
+	}
+	return handshake_failed(t, words);
+}
+
+static void tell_done(const struct tls_stream *t)
+{
+	const struct tls *tls = t->tls;
+	const struct event_sink *events = tls->env->events;
+	const char *verify = t->peer->verified ? "ok" : t->peer->pinned ? "pin" : tls->role == ROLE_DIAL ? "off" : "none";
+	const char *sni =
+		tls->role == ROLE_DIAL ? (tls->named ? tls->name : NULL) : SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+	const unsigned char *alpn = NULL;
+	unsigned alpn_len = 0;
+	char protocol[TLS_ALPN_MOST + 1], words[80], name[256];
+	SSL_get0_alpn_selected(t->ssl, &alpn, &alpn_len);
+	snprintf(protocol, sizeof protocol, "%.*s", (int)alpn_len, alpn != NULL ? (const char *)alpn : "");
+	if (sni != NULL)
+		text_show(name, sizeof name, sni, strlen(sni));
+	snprintf(words, sizeof words, "%s%.40s, certificate %s", alpn_len > 0 ? ", " : "", protocol,
+		t->peer->verified ? "verified"
+		: t->peer->pinned ? "pinned"
+				  : "not verified");
+	bool shown = tls->role == ROLE_DIAL || t->peer->pin[0] != '\0';
+	if (!shown)
+		snprintf(words, sizeof words, "%s%.40s", alpn_len > 0 ? ", " : "", protocol);
+	event(events, EV_TLS, t->peer->conn, EV_TEXT("version", SSL_get_version(t->ssl)),
+		EV_TEXT("cipher", SSL_get_cipher(t->ssl)), EV_TEXT("alpn", alpn_len > 0 ? protocol : NULL),
+		EV_TEXT("sni", sni != NULL ? name : NULL), EV_TEXT("verify", verify),
+		EV_TEXT("pin", t->peer->pin[0] != '\0' ? t->peer->pin : NULL),
+		EV_NUM("handshake_us", loop_now_us(tls->env->loop) - t->born_us), EV_TEXT("words", words));
+}
+
+void tls_forget_peer(struct tls_stream *t)
+{
+	if (t->peer != NULL)
+		mem_free(t->peer->words);
+	mem_free(t->peer);
+	t->peer = NULL;
+	SSL_set_app_data(t->ssl, NULL);
+}
+
+/* Everything was judged in the handshake; that it was is looked at once more, so that no path of a library decides it. */
+static int handshake_done(struct tls_stream *t)
+{
+	const struct tls *tls = t->tls;
+	bool must_pin = tls->role == ROLE_DIAL && tls->client->pins > 0;
+	if ((tls->verifies && !t->peer->verified) || (must_pin && !t->peer->pinned))
+		return handshake_failed(t, "the peer's certificate was not verified");
+	t->ready = true;
+	if (t->peer->half)
+		t->s.caps &= ~(unsigned)ST_NOHALF;
+	tell_done(t);
+	tls_forget_peer(t);
+	return 0;
+}
+
+int tls_setup(struct stream *s)
+{
+	struct tls_stream *t = (struct tls_stream *)s;
+	if (t->broken)
+		return ST_FAIL;
+	if (t->born_us == 0)
+		t->born_us = loop_now_us(t->tls->env->loop);
+	while (!t->ready) {
+		ERR_clear_error();
+		int rc = SSL_do_handshake(t->ssl);
+		if (rc == 1) {
+			if ((rc = handshake_done(t)) != 0)
+				return rc;
+			break;
+		}
+		rc = SSL_get_error(t->ssl, rc);
+		if (rc != SSL_ERROR_WANT_READ && rc != SSL_ERROR_WANT_WRITE)
+			return judge_failure(t);
+		if (rc == SSL_ERROR_WANT_READ || t->starved || tls_push_out(t) != 0)
+			return tls_again_rd(t, rc);
+	}
+	if (tls_push_out(t) == ST_AGAIN) {
+		s->rd = s->below->wr;
+		return ST_AGAIN;
+	}
+	return 0; /* a failure will be met by whoever writes, and what the peer sent can still be read */
+}
