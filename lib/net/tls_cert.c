@@ -161,8 +161,7 @@ static int fill(X509 *cert, EVP_PKEY *key, const struct addr *a)
 		    ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial) == 1 &&
 		    X509_gmtime_adj(X509_getm_notBefore(cert), -CLOCK_SKEW_S) != NULL &&
 		    X509_gmtime_adj(X509_getm_notAfter(cert), DAYS * DAY_S) != NULL && X509_set_pubkey(cert, key) == 1 &&
-		    X509_NAME_add_entry_by_txt(
-			    name, "CN", MBSTRING_ASC, (const unsigned char *)"sockctl, for this run", -1, -1, 0) == 1 &&
+		    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"sockctl", -1, -1, 0) == 1 &&
 		    X509_set_issuer_name(cert, name) == 1;
 	return well && add_names(cert, a) == 0 && add_usage(cert) == 0 && X509_sign(cert, key, EVP_sha256()) > 0 ? 0 : -1;
 }

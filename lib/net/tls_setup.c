@@ -2,8 +2,11 @@
 #include "net/tls_parts.h"
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "base/text.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,6 +85,19 @@ void tls_forget_peer(struct tls_stream *t)
 	SSL_set_app_data(t->ssl, NULL);
 }
 
+/* We have nothing to answer to a client's last message, so its acknowledgement would be put off, and Nagle's algorithm in the
+ * client would hold back its first payload until then: 40 ms. */
+static void acknowledge(const struct tls_stream *t)
+{
+#ifdef TCP_QUICKACK
+	int on = 1;
+	if (t->tls->role == ROLE_ACCEPT)
+		sys_setsockopt(stream_bottom(&t->s)->rfd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+#else
+	(void)t;
+#endif
+}
+
 /* Everything was judged in the handshake; that it was is looked at once more, so that no path of a library decides it. */
 static int handshake_done(struct tls_stream *t)
 {
@@ -92,6 +108,7 @@ static int handshake_done(struct tls_stream *t)
 	t->ready = true;
 	if (t->peer->half)
 		t->s.caps &= ~(unsigned)ST_NOHALF;
+	acknowledge(t);
 	tell_done(t);
 	tls_forget_peer(t);
 	return 0;

@@ -95,7 +95,7 @@ static int tls_judge(X509_STORE_CTX *store, void *arg)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_peer *peer = ssl != NULL ? SSL_get_app_data(ssl) : NULL;
 	if (peer == NULL || !pinned(peer, X509_STORE_CTX_get0_cert(store))) {
-		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
 		return 0;
 	}
 	if (!t->verifies) {
