@@ -147,10 +147,9 @@ static void tell_close(const struct session *s)
 
 /* Bytes that the peer has not sent yet would turn a plain close into a reset, so a good end lingers. After a failure of ours the
  * reset is what the peer should see, and a limit of time is not for stretching. */
-static bool lingers(const struct session *s)
+static bool ends_well(const struct session *s)
 {
-	bool well = s->how == CLOSE_PLAIN && s->by != END_ERROR && s->why.cls == ERR_OK;
-	return well && !s->peer_done && (s->stream->caps & ST_DGRAM) == 0;
+	return s->how == CLOSE_PLAIN && s->by != END_ERROR && s->why.cls == ERR_OK && (s->stream->caps & ST_DGRAM) == 0;
 }
 
 static void unlink_session(struct session *s)
@@ -193,10 +192,13 @@ static void sweep_with(struct session *s, bool may_linger)
 	tell_close(s);
 	unlink_session(s);
 	s->stream->tally = NULL;
-	if (may_linger && lingers(s))
+	if (ends_well(s) && !s->peer_done && may_linger) {
 		linger_take(env->linger, s->stream, loop_now(env->loop) + LINGER_MS);
-	else
+	} else {
+		if (ends_well(s))
+			stream_shut(s->stream); /* to a layer with a goodbye of its own a close without it is a cut */
 		stream_close(s->stream, (enum close_how)s->how);
+	}
 	s->stream = NULL;
 	if (hub->gone != NULL)
 		hub->gone(hub->gone_arg, s);
