@@ -91,8 +91,11 @@ static void told_away(struct server *s, const struct sa *peer, enum verdict v)
 	event(s->env->events, EV_REJECT, 0, EV_TEXT("peer", sa_text(peer, text)), EV_TEXT("reason", verdict_name(v)));
 }
 
+/* What is sent before the handshake would be no TLS. */
 static bool wants_notice(const struct server *s)
 {
+	if (s->addr.tls)
+		return false;
 	return s->conf->when_full == FULL_NOTICE ||
 	       (s->conf->when_full == FULL_AUTO && (s->hub->service->needs & NOTICE_FULL) != 0);
 }
