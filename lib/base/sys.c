@@ -73,6 +73,61 @@ int sys_open(const char *path, int flags, mode_t mode)
 	return sys_allowed(SYS_OPEN) ? open(path, flags | O_CLOEXEC | O_NOCTTY, mode) : -1;
 }
 
+#ifdef SYS_SEAM
+/* How many of n datagrams the gate lets pass; -1 with errno. */
+static int passed(enum sys_call call, int fd, unsigned n)
+{
+	size_t most = SIZE_MAX;
+	int failed = sys_gate == NULL ? 0 : sys_gate(call, fd, &most);
+	if (failed != 0)
+		errno = failed;
+	return failed != 0 ? -1 : most < n ? (int)most : (int)n;
+}
+#else
+static int passed(enum sys_call call, int fd, unsigned n)
+{
+	(void)call;
+	(void)fd;
+	return (int)n;
+}
+#endif
+
+/* The C libraries differ in the type of the flags. */
+#ifdef __GLIBC__
+typedef int mmsg_flags;
+#else
+typedef unsigned mmsg_flags;
+#endif
+
+int sys_recvmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags)
+{
+	int most = passed(SYS_READ, fd, n);
+	if (most < 0)
+		return -1;
+#ifdef __linux__
+	return recvmmsg(fd, v, (unsigned)most, (mmsg_flags)flags, NULL);
+#else
+	ssize_t got = recvmsg(fd, &v->msg_hdr, flags);
+	v->msg_len = got > 0 ? (unsigned)got : 0;
+	return got < 0 ? -1 : 1;
+#endif
+}
+
+int sys_sendmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags)
+{
+	int most = passed(SYS_WRITE, fd, n);
+	if (most < 0)
+		return -1;
+#ifdef __linux__
+	return sendmmsg(fd, v, (unsigned)most, (mmsg_flags)flags);
+#else
+	for (int i = 0; i < most; i++)
+		if (sendmsg(fd, &v[i].msg_hdr, flags) < 0)
+			return i > 0 ? i : -1;
+	return most;
+#endif
+}
+
 uint32_t sys_random(void)
 {
 	uint32_t n = 0;

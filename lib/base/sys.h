@@ -29,8 +29,8 @@ enum sys_call {
 	SYS_CONNECT,
 	SYS_SHUTDOWN,
 	SYS_SETSOCKOPT,
-	SYS_READ,  /* readv, recvmsg */
-	SYS_WRITE, /* writev, sendmsg */
+	SYS_READ,  /* readv, recvmsg, recvmmsg */
+	SYS_WRITE, /* writev, sendmsg, sendmmsg */
 	SYS_WAIT,  /* select, epoll_wait, poll */
 	SYS_PIPE,
 	SYS_FORK,
@@ -131,6 +131,21 @@ static inline ssize_t sys_sendmsg(int fd, const struct msghdr *m, int flags, boo
 #endif
 	return sendmsg(fd, m, flags);
 }
+
+/* Many datagrams in one call: how many, or -1. A system without such calls moves them one by one, and reads one a call, so that
+ * no error is lost behind what came before it. The gate may lower how many they are: most_bytes counts datagrams here. */
+#ifdef __linux__
+#define sys_mmsghdr mmsghdr
+enum { SYS_BATCH = 64 };
+#else
+struct sys_mmsghdr {
+	struct msghdr msg_hdr;
+	unsigned msg_len;
+};
+enum { SYS_BATCH = 1 };
+#endif
+int sys_recvmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags); /* worth asking for SYS_BATCH at the most */
+int sys_sendmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags);
 
 /* Nonblocking and close-on-exec from birth where the system can, at once after it elsewhere. */
 int sys_socket(int family, int type, int protocol);

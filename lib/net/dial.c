@@ -15,6 +15,7 @@
 #include "net/resolve.h"
 #include "net/sockopt.h"
 #include "net/stack.h"
+#include "net/udp_dial.h"
 #include "net/unixname.h"
 
 #include <stdio.h>
@@ -169,6 +170,8 @@ static int clothe(struct dialer *d, int fd, enum addr_kind kind)
 	}
 	d->stream = fdstream_socket(fd, dgram);
 	if (d->stream == NULL || (d->addr.kind == ADDR_UNIX_DGRAM && unixname_push(&d->stream) < 0))
+		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
+	if (kind == ADDR_UDP && d->conn > 0 && udp_dial_push(&d->stream, d->env) < 0)
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
 	const struct link link = { d->env, ROLE_DIAL, d->conn, &d->peer, &d->local };
 	return d->conn > 0 ? stack_build(&d->stream, &link, &d->err) : 0;

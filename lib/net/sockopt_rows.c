@@ -312,7 +312,7 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 	X("sndbuf", "=SIZE", ALL, BIND | OPEN, AT(SOL_SOCKET, SO_SNDBUF), 1, INT_MAX, parse_size, NULL, \
 		"the kernel's send buffer") \
 	X("rcvbuf", "=SIZE", ALL, BIND | OPEN, AT(SOL_SOCKET, SO_RCVBUF), 1, INT_MAX, parse_size, NULL, \
-		"the kernel's receive buffer") \
+		"the kernel's receive buffer; without it UDP gets 4 MiB where the system allows that") \
 	X("device", "=INTERFACE", TCP | UDP, BIND, OWN, 0, 0, parse_device, apply_device, \
 		"use this interface only (Linux)") \
 	X("mark", "=N", TCP | UDP, BIND | OPEN, AT(SOL_SOCKET, SO_MARK), 0, UINT32_MAX, parse_int, NULL, \

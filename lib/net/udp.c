@@ -1,11 +1,8 @@
 /* The socket of a datagram server and the table of its peers.
  *
- * A turn reads a bounded number of datagrams, one after the other, into one buffer. Each is offered to its peer (known by the
- * address it came from and the address it came to), whose owner is woken and may read it out of the buffer at once; else it is
- * copied into the peer's queue. A peer may be closed while it is woken: `at` is how this file learns of it.
- *
- * Peers that wait for room to send, or that have an error to hear of, stand in one list; the socket's writability wakes them all.
- * What is lost is counted and reported at most once a second. */
+ * A turn receives one batch of datagrams (udp_in.c) and sends one of answers (udp_out.c). A peer is known by the address that it
+ * sends from and the address that it sends to. Peers that wait for room to send, or that have an error to hear of, stand in one
+ * list; the socket's writability wakes them all. */
 #include "net/udp_parts.h"
 
 #include "base/mem.h"
@@ -15,7 +12,7 @@
 
 #include <string.h>
 
-enum { TURN_DATAGRAMS = 64, INET_BYTES = 64 * 1024, UNIX_BYTES = 256 * 1024, REPORT_MS = 1000 };
+enum { TURN_ERRORS = 64 };
 
 static int set_rate(void *block, const char *text, struct err *e)
 {
@@ -66,27 +63,24 @@ static uint32_t hash_of(const struct udp *u, const struct udp_path *path)
 	return table_hash(&u->peers, &path->from, path->from_len);
 }
 
-/* Losses: the first is told at once, those after it once a second. */
-
-static void report(void *arg)
+struct udp_peer *udp_find(const struct udp *u, const struct udp_path *path)
 {
-	struct udp *u = arg;
-	if (u->lost == 0)
-		return;
-	event(u->env->events, EV_LOST, 0, EV_NUM("count", u->lost), EV_TEXT("what", "datagram"),
-		EV_TEXT("things", u->lost == 1 ? "datagram" : "datagrams"));
-	u->lost = 0;
-	loop_timer(u->env->loop, &u->report, loop_now(u->env->loop) + REPORT_MS);
+	struct table_node *node = table_find(&u->peers, hash_of(u, path), same_path, path);
+	return node != NULL ? peer_of(node) : NULL;
 }
 
-void udp_lost(struct udp *u)
+int udp_enter(struct udp *u, struct udp_peer *p, const struct udp_path *path)
 {
-	u->lost++;
-	if (u->report.pos == 0)
-		report(u);
+	return table_add(&u->peers, &p->node, hash_of(u, path));
 }
 
 /* Waiting */
+
+void udp_watch(struct udp *u)
+{
+	bool out = u->waiting != NULL || u->stuck;
+	loop_watch(u->env->loop, &u->watch, LOOP_IN | (out ? LOOP_OUT : 0u));
+}
 
 int udp_wait(struct udp *u, struct udp_peer *p)
 {
@@ -122,14 +116,17 @@ static void wake_waiting(struct udp *u)
 		unwait(u, p);
 		udp_peer_wake(p);
 	}
-	if (u->waiting == NULL)
-		loop_watch(u->env->loop, &u->watch, LOOP_IN);
+	udp_watch(u);
 }
 
 void udp_unlink(struct udp *u, struct udp_peer *p)
 {
 	table_remove(&u->peers, &p->node);
 	unwait(u, p);
+	udp_out_forget(p);
+	for (struct udp_slot *slot = p->slot; slot != NULL; slot = slot->next)
+		slot->peer = NULL;
+	p->slot = NULL;
 	if (u->at == p)
 		u->at = NULL;
 }
@@ -141,7 +138,7 @@ void udp_errors(struct udp *u)
 	int sys;
 	if (u->family == AF_UNIX) /* has no error queue, and Linux would hand out a datagram in its place */
 		return;
-	for (int i = 0; i < TURN_DATAGRAMS && udp_msg_error(u->fd, &whom, &sys); i++) {
+	for (int i = 0; i < TURN_ERRORS && udp_msg_error(u->fd, &whom, &sys); i++) {
 		struct table_node *node;
 		uint32_t hash = hash_of(u, &whom);
 		while (sys == ECONNREFUSED && (node = table_find(&u->peers, hash, same_and_well, &whom)) != NULL) {
@@ -151,83 +148,17 @@ void udp_errors(struct udp *u)
 	}
 }
 
-/* Receiving */
-
-static bool guarded_off(struct udp *u, const struct sa *peer, const struct udp_path *path)
-{
-	if (u->guard == NULL)
-		return false;
-	char host[SA_TEXT];
-	sa_host(peer, host);
-	uint32_t hash = table_hash(&u->peers, host, strlen(host));
-	return !udp_guard_passes(u->guard, hash, peer, &path->to, sa_port(&u->local), loop_now(u->env->loop));
-}
-
-static struct udp_peer *stranger(struct udp *u, const struct udp_path *path, const struct sa *peer)
-{
-	struct udp_peer *p = u->no_more ? NULL : udp_peer_new(u, path);
-	if (p == NULL || table_add(&u->peers, &p->node, hash_of(u, path)) != 0) {
-		mem_free(p);
-		return NULL;
-	}
-	u->at = p;
-	p->credit = u->at_len;
-	const struct sa *to = path->to.family != AF_UNSPEC ? &path->to : &u->local;
-	if (u->fn(u->arg, &p->s, peer, to) != 0)
-		stream_close(&p->s, CLOSE_PLAIN);
-	return u->at; /* NULL: taken, or the peer is gone */
-}
-
-static struct udp_peer *acquaintance(struct udp *u, struct table_node *node)
-{
-	struct udp_peer *p = peer_of(node);
-	u->at = p;
-	p->credit += u->at_len;
-	udp_peer_wake(p);
-	return u->at;
-}
-
-static void arrived(struct udp *u, const struct udp_path *path, size_t len)
-{
-	struct sa peer;
-	sa_from(&peer, &path->from.sa, path->from_len);
-	if (u->family == AF_UNIX)
-		peer.family = AF_UNIX;
-	if (guarded_off(u, &peer, path))
-		return;
-	u->at_len = len;
-	struct table_node *node = table_find(&u->peers, hash_of(u, path), same_path, path);
-	struct udp_peer *left = node != NULL ? acquaintance(u, node) : stranger(u, path, &peer);
-	if (left != NULL)
-		udp_peer_keep(left);
-}
-
-static void receive(struct udp *u)
-{
-	for (int i = 0; i < TURN_DATAGRAMS; i++) {
-		struct udp_path path;
-		bool cut = false;
-		ssize_t n = udp_msg_recv(u->fd, u->buf, u->cap, &path, &u->local, &cut);
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return;
-		if (n < 0)
-			udp_errors(u); /* EINTR, or an error that belongs to a peer */
-		else if (cut)
-			udp_lost(u);
-		else
-			arrived(u, &path, (size_t)n);
-	}
-}
-
 static void ready(void *arg, unsigned what)
 {
 	struct udp *u = arg;
+	udp_out_begin(u);
 	if (what & LOOP_HUP)
 		udp_errors(u);
 	if (what & LOOP_OUT)
 		wake_waiting(u);
 	if (what & LOOP_IN)
-		receive(u);
+		udp_in_receive(u);
+	udp_out_end(u);
 }
 
 struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const struct sa *local, bool guard, udp_new_peer *fn,
@@ -240,16 +171,19 @@ struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const st
 		return NULL;
 	}
 	*u = (struct udp){ .env = env, .fd = fd, .family = family, .local = *local, .fn = fn, .arg = arg };
-	u->cap = family == AF_UNIX ? UNIX_BYTES : INET_BYTES;
 	u->watch = (struct watch){ .fd = fd, .fn = ready, .arg = u };
-	u->report = (struct timer){ .fn = report, .arg = u };
 	table_init(&u->peers, env->seed);
-	u->buf = mem_raw(u->cap);
+	u->in = udp_in_new(family);
+	u->out = family != AF_UNIX ? udp_out_new() : NULL;
 	u->guard = guard ? mem_new(sizeof *u->guard) : NULL;
 	if (u->guard != NULL)
 		u->guard->rate = conf->rate;
-	udp_msg_prepare(fd, family, !sockopt_has(env->conf, "rcvbuf"));
-	int sys = u->buf == NULL || (guard && u->guard == NULL) ? ENOMEM : 0;
+	udp_msg_prepare(fd, family);
+	if (family != AF_UNIX && !sockopt_has(env->conf, "rcvbuf"))
+		udp_loss_buffer(fd);
+	udp_loss_open(&u->loss, env, fd, family);
+	bool all = u->in != NULL && (u->out != NULL || family == AF_UNIX) && (u->guard != NULL || !guard);
+	int sys = all ? 0 : ENOMEM;
 	if (sys == 0 && loop_watch(env->loop, &u->watch, LOOP_IN) != 0)
 		sys = errno;
 	if (sys == 0)
@@ -300,16 +234,12 @@ void udp_close(struct udp *takes)
 {
 	if (takes == NULL)
 		return;
-	struct loop *loop = takes->env->loop;
-	loop_watch(loop, &takes->watch, 0);
-	loop_timer(loop, &takes->report, NEVER);
-	if (takes->lost > 0) {
-		report(takes);
-		loop_timer(loop, &takes->report, NEVER);
-	}
+	udp_out_free(takes);
+	loop_watch(takes->env->loop, &takes->watch, 0);
 	table_each(&takes->peers, orphan, takes);
 	table_free(&takes->peers);
+	udp_loss_close(&takes->loss);
+	udp_in_free(takes->in);
 	mem_free(takes->guard);
-	mem_free(takes->buf);
 	mem_free(takes);
 }

@@ -11,16 +11,9 @@
 #include <linux/errqueue.h>
 #endif
 
-enum { UDP_RCVBUF = 4 * 1024 * 1024 };
-
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
 #endif
-
-union control { /* room for one address, or for one error with its address */
-	struct cmsghdr align;
-	char bytes[512];
-};
 
 static void ask(int fd, int level, int name)
 {
@@ -28,11 +21,8 @@ static void ask(int fd, int level, int name)
 	sys_setsockopt(fd, level, name, &on, sizeof on);
 }
 
-void udp_msg_prepare(int fd, sa_family_t family, bool large_buffer)
+void udp_msg_prepare(int fd, sa_family_t family)
 {
-	int bytes = UDP_RCVBUF; /* the system gives what it allows */
-	if (large_buffer && family != AF_UNIX)
-		sys_setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 	if (family == AF_INET) {
 #ifdef IP_PKTINFO
 		ask(fd, IPPROTO_IP, IP_PKTINFO);
@@ -89,33 +79,30 @@ static void read_control(struct msghdr *m, struct udp_path *path, const struct s
 		sa_set_port(&path->to, sa_port(bound));
 }
 
-ssize_t udp_msg_recv(int fd, void *buf, size_t cap, struct udp_path *path, const struct sa *bound, bool *cut)
+void udp_msg_ready(struct msghdr *m, struct udp_path *path, struct udp_control *control)
 {
-	union control control;
-	struct iovec v = { buf, cap };
-	memset(path, 0, sizeof *path);
-	struct msghdr m = { .msg_name = &path->from,
-		.msg_namelen = sizeof path->from,
-		.msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control };
-	ssize_t n = sys_recvmsg(fd, &m, MSG_DONTWAIT, true);
-	if (n < 0)
-		return -1;
-	*cut = (m.msg_flags & MSG_TRUNC) != 0;
-	bool nameless = m.msg_namelen <= offsetof(struct sockaddr, sa_data);
-	path->from_len = nameless || m.msg_namelen > sizeof path->from ? 0 : m.msg_namelen;
-	if (bound->family != AF_UNIX)
-		read_control(&m, path, bound);
-	if (path->to.family == AF_UNSPEC && !sa_any(bound))
-		path->to = *bound;
-	return n;
+	m->msg_name = &path->from;
+	m->msg_namelen = sizeof path->from;
+	m->msg_control = control;
+	m->msg_controllen = sizeof *control;
+	m->msg_flags = 0;
 }
 
-static void add_control(struct msghdr *m, union control *room, int level, int type, const void *data, size_t len)
+void udp_msg_path(struct msghdr *m, struct udp_path *path, const struct sa *bound)
 {
-	memset(room, 0, sizeof *room);
+	bool nameless = m->msg_namelen <= offsetof(struct sockaddr, sa_data);
+	path->from_len = nameless || m->msg_namelen > sizeof path->from ? 0 : m->msg_namelen;
+	path->to = (struct sa){ 0 };
+	path->scope = 0;
+	if (bound->family != AF_UNIX)
+		read_control(m, path, bound);
+	if (path->to.family == AF_UNSPEC && !sa_any(bound))
+		path->to = *bound;
+}
+
+static void add_control(struct msghdr *m, struct udp_control *room, int level, int type, const void *data, size_t len)
+{
+	memset(room, 0, CMSG_SPACE(len));
 	m->msg_control = room;
 	m->msg_controllen = sizeof *room;
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
@@ -127,7 +114,7 @@ static void add_control(struct msghdr *m, union control *room, int level, int ty
 }
 
 /* A socket of IPv6 that also takes IPv4 speaks of both in IPv6's form. */
-static void answer_from(struct msghdr *m, union control *room, const struct udp_path *path)
+static void answer_from(struct msghdr *m, struct udp_control *room, const struct udp_path *path)
 {
 	struct sockaddr_storage ss;
 	sa_to(&path->to, &ss);
@@ -152,22 +139,31 @@ static void answer_from(struct msghdr *m, union control *room, const struct udp_
 #endif
 }
 
+void udp_msg_answer(struct msghdr *m, const struct udp_path *path, struct udp_control *control, bool connected)
+{
+	m->msg_name = NULL;
+	m->msg_namelen = 0;
+	m->msg_control = NULL;
+	m->msg_controllen = 0;
+	if (connected)
+		return;
+	m->msg_name = (void *)(uintptr_t)&path->from;
+	m->msg_namelen = path->from_len;
+	answer_from(m, control, path);
+}
+
 ssize_t udp_msg_send(int fd, const struct iovec *v, int n, const struct udp_path *path, bool connected)
 {
-	union control control;
+	struct udp_control control;
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)n };
-	if (!connected) {
-		m.msg_name = (void *)(uintptr_t)&path->from;
-		m.msg_namelen = path->from_len;
-		answer_from(&m, &control, path);
-	}
+	udp_msg_answer(&m, path, &control, connected);
 	return sys_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL, true);
 }
 
 #ifdef __linux__
 bool udp_msg_error(int fd, struct udp_path *whom, int *sys)
 {
-	union control control;
+	struct udp_control control;
 	char quoted[1];
 	struct iovec v = { quoted, sizeof quoted };
 	memset(whom, 0, sizeof *whom);

@@ -1,13 +1,22 @@
-/* Inside net/udp: what udp.c (the socket and its peers), udp_peer.c (a peer as a stream), udp_msg.c (what the systems do
- * differently) and udp_guard.c (no reflector) share. Nobody else includes this. */
+/* Inside net/udp: what udp.c (the socket and its peers), udp_in.c (a batch of datagrams received), udp_out.c (a batch of
+ * answers), udp_peer.c (a peer as a stream), udp_msg.c (what the systems do differently) and udp_guard.c (no reflector) share.
+ * Nobody else includes this. */
 #ifndef NET_UDP_PARTS_H
 #define NET_UDP_PARTS_H
 
+#include "base/sys.h"
 #include "base/table.h"
 #include "net/udp.h"
+#include "net/udp_loss.h"
 
 #include <netinet/in.h>
 #include <sys/un.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+struct udp_peer;
 
 /* One datagram's way, as the system tells it. */
 struct udp_path {
@@ -23,11 +32,17 @@ struct udp_path {
 	unsigned scope;	    /* the interface of a link-local `to` */
 };
 
+struct udp_control { /* room for one address, or for one error with its address */
+	_Alignas(struct cmsghdr) char bytes[256];
+};
+
 /* udp_msg.c */
-void udp_msg_prepare(int fd, sa_family_t family, bool large_buffer); /* asks for addresses and ICMP errors; best effort */
-/* One datagram without waiting: its length, or -1 with errno; *cut when it did not fit. */
-ssize_t udp_msg_recv(int fd, void *buf, size_t cap, struct udp_path *path, const struct sa *bound, bool *cut);
-/* One datagram, all of it, from `to` to `from`; connected: the socket has no other peer. */
+void udp_msg_prepare(int fd, sa_family_t family); /* asks for addresses and ICMP errors; best effort */
+/* m is to receive: before the call, and after it. `bound` is our own address. */
+void udp_msg_ready(struct msghdr *m, struct udp_path *path, struct udp_control *control);
+void udp_msg_path(struct msghdr *m, struct udp_path *path, const struct sa *bound);
+/* m, whose bytes are set, is to go from path->to to path->from; connected: the socket has no other peer. Borrows both others. */
+void udp_msg_answer(struct msghdr *m, const struct udp_path *path, struct udp_control *control, bool connected);
 ssize_t udp_msg_send(int fd, const struct iovec *v, int n, const struct udp_path *path, bool connected);
 /* The next ICMP error that waits: whom we had sent to and the errno. False: none. */
 bool udp_msg_error(int fd, struct udp_path *whom, int *sys);
@@ -49,6 +64,14 @@ struct datagram { /* one that waits in a peer's queue */
 	unsigned char bytes[];
 };
 
+struct udp_slot { /* one that was received in this turn and lies in the batch */
+	struct udp_path path;
+	struct udp_peer *peer; /* whom it is for; NULL: taken, dropped, or not looked at yet */
+	struct udp_slot *next; /* of the same peer */
+	const unsigned char *bytes;
+	uint32_t len;
+};
+
 struct udp_peer {
 	struct stream s;
 	struct udp *udp; /* NULL: the socket was closed under us */
@@ -56,9 +79,12 @@ struct udp_peer {
 	struct table_node node;
 	struct udp_peer *next, *prev; /* among those that wait for room to send */
 	struct datagram *first, **last;
-	uint32_t queued; /* bytes, with their headers */
-	int error;	 /* an ICMP error to report; 0: none */
+	struct udp_slot *slot, *slot_last; /* behind the queue: what lies in the batch; NULL: nothing */
+	uint32_t queued;		   /* bytes, with their headers */
+	uint16_t held;			   /* answers in the batch */
 	bool waits;
+	int error;	 /* an ICMP error to report; 0: none */
+	int send_error;	 /* what an answer failed with after it had been accepted; 0: none */
 	uint64_t credit; /* guarded: bytes that it sent and we have not answered yet */
 	struct sa to;	 /* key: path.to */
 	unsigned scope;
@@ -77,23 +103,41 @@ struct udp {
 	udp_new_peer *fn;
 	void *arg;
 	bool no_more, connected;
+	bool stuck;		 /* answers wait, the system has no room for them */
 	struct udp_guard *guard; /* NULL: not guarded */
-	struct udp_peer *at;	 /* whose datagram lies in buf, not taken yet */
-	size_t at_len;
-	unsigned char *buf;
-	size_t cap;
-	uint64_t lost; /* since it was last reported */
-	struct timer report;
+	struct udp_peer *at;	 /* who is being woken, or asked in; NULL when it is gone */
+	struct udp_in *in;
+	struct udp_out *out;
+	struct udp_loss loss;
 };
+
+/* udp_in.c */
+struct udp_in *udp_in_new(sa_family_t family); /* NULL: no memory */
+void udp_in_free(struct udp_in *takes);
+void udp_in_receive(struct udp *u);
+
+/* udp_out.c */
+enum udp_held { HELD_YES, HELD_NO, HELD_FULL }; /* NO: send it yourself, nothing is before it; FULL: wait for room */
+struct udp_out *udp_out_new(void);		/* NULL: no memory */
+void udp_out_begin(struct udp *u);		/* what waits is tried; from now on answers are gathered */
+void udp_out_end(struct udp *u);		/* they leave, and later ones leave at once */
+enum udp_held udp_out_hold(struct udp_peer *p, const struct iovec *v, int n, size_t bytes);
+bool udp_out_stuck(const struct udp_peer *p); /* the system has no room for what it has gathered */
+void udp_out_forget(struct udp_peer *p);      /* its answers go all the same */
+void udp_out_free(struct udp *u);	      /* what cannot leave now is lost */
 
 /* udp_peer.c */
 struct udp_peer *udp_peer_new(struct udp *u, const struct udp_path *path); /* in no list yet. NULL: no memory */
-void udp_peer_keep(struct udp_peer *p);					   /* copies what lies in u->buf for it, if it does */
-void udp_peer_wake(struct udp_peer *p);					   /* it may be gone afterwards */
+void udp_peer_keep(struct udp_peer *p); /* copies what lies in the batch for it into its queue */
+void udp_peer_wake(struct udp_peer *p); /* it may be gone afterwards */
+void udp_peer_path(const struct udp_peer *p, struct udp_path *path);
+bool udp_passing(int sys); /* an error of sending that loses one datagram and no more */
 
 /* udp.c */
-void udp_lost(struct udp *u);
-void udp_errors(struct udp *u);			    /* marks the peers that ICMP errors belong to; they are woken later */
+struct udp_peer *udp_find(const struct udp *u, const struct udp_path *path);
+int udp_enter(struct udp *u, struct udp_peer *p, const struct udp_path *path); /* into the table; -1: no memory */
+void udp_errors(struct udp *u); /* marks the peers that ICMP errors belong to; they are woken later */
+void udp_watch(struct udp *u);
 int udp_wait(struct udp *u, struct udp_peer *p);    /* wakes p when the socket has room; -1: errno */
 void udp_unlink(struct udp *u, struct udp_peer *p); /* out of every list */
 

@@ -1,9 +1,9 @@
 /* One sender of datagrams as a stream. It owns no descriptor: udp.c wakes it.
  *
- * What comes for it lies first in the socket's one buffer, and is taken from there without a copy in between when the peer's
- * owner reads at once. Otherwise it waits in the peer's own queue; what was queued is read first. Sending goes straight to the
- * socket. A datagram that the system cannot take just now for a reason of its own (memory, a firewall, a route) is lost and
- * counted, as on the way; only what will not get better fails the peer. */
+ * What comes for it lies first in the socket's batch, and is taken from there without a copy in between when the peer's owner
+ * reads at once. Otherwise it waits in the peer's own queue; what was queued is read first. What is sent in a turn of the socket
+ * leaves with the answers of others (udp_out.c), else at once. A datagram that the system cannot take just now for a reason of
+ * its own (memory, a firewall, a route) is lost and counted, as on the way; only what will not get better fails the peer. */
 #include "net/udp_parts.h"
 
 #include "base/mem.h"
@@ -45,7 +45,7 @@ static ssize_t hand_out(struct udp_peer *p, const struct iovec *v, int n, const 
 	if (len == 0)
 		return ST_EMPTY;
 	if (total(v, n) < len) {
-		udp_lost(p->udp);
+		udp_loss_add(&p->udp->loss);
 		return 0;
 	}
 	scatter(v, n, from, len);
@@ -64,30 +64,40 @@ static ssize_t read_queue(struct udp_peer *p, const struct iovec *v, int n)
 	return got;
 }
 
+static ssize_t read_slot(struct udp_peer *p, const struct iovec *v, int n)
+{
+	struct udp_slot *slot = p->slot;
+	p->slot = slot->next;
+	slot->peer = NULL;
+	return hand_out(p, v, n, slot->bytes, slot->len);
+}
+
+static int refuse(struct udp_peer *p, int sys)
+{
+	enum err_class cls = sys == ECONNREFUSED || sys == ENOENT ? ERR_CONNECT : ERR_NETWORK;
+	return stream_fail(&p->s, cls, sys, "send to");
+}
+
 static ssize_t peer_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct udp_peer *p = self(s);
 	struct udp *u = p->udp;
 	if (u == NULL)
 		return stream_fail(s, ERR_NETWORK, ENOTCONN, "receive from");
-	while (p->first != NULL) {
-		ssize_t got = read_queue(p, v, n);
-		if (got != 0)
-			return got;
-	}
-	if (u->at == p) {
-		u->at = NULL;
-		ssize_t got = hand_out(p, v, n, u->buf, u->at_len);
+	while (p->first != NULL || p->slot != NULL) {
+		ssize_t got = p->first != NULL ? read_queue(p, v, n) : read_slot(p, v, n);
 		if (got != 0)
 			return got;
 	}
 	if (p->error != 0)
 		return stream_fail(s, ERR_CONNECT, p->error, "receive from");
+	if (p->send_error != 0)
+		return refuse(p, p->send_error);
 	s->rd = (struct need){ .wake = true };
 	return ST_AGAIN;
 }
 
-static bool passing(int sys)
+bool udp_passing(int sys)
 {
 	static const int all[] = { ENOBUFS, ENOMEM, EPERM, EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN };
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -99,19 +109,24 @@ static bool passing(int sys)
 static ssize_t send_now(struct udp_peer *p, const struct iovec *v, int n)
 {
 	struct udp *u = p->udp;
-	struct udp_path path = { .from_len = p->name_len, .to = p->to, .scope = p->scope };
-	memcpy(&path.from, p->name, p->name_len);
+	struct udp_path path;
 	ssize_t put;
+	udp_peer_path(p, &path);
 	do
 		put = udp_msg_send(u->fd, v, n, &path, u->connected);
 	while (put < 0 && errno == EINTR);
 	return put;
 }
 
-static int refuse(struct udp_peer *p, int sys)
+static ssize_t wait_for_room(struct udp_peer *p)
 {
-	enum err_class cls = sys == ECONNREFUSED || sys == ENOENT ? ERR_CONNECT : ERR_NETWORK;
-	return stream_fail(&p->s, cls, sys, "send to");
+	if (p->udp->family == AF_UNIX)
+		p->s.wr = (struct need){ .timed = true, .at_ms = loop_now(p->udp->env->loop) + UNIX_RETRY_MS };
+	else if (udp_wait(p->udp, p) == 0)
+		p->s.wr = (struct need){ .wake = true };
+	else
+		return refuse(p, errno);
+	return ST_AGAIN;
 }
 
 static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
@@ -119,41 +134,38 @@ static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 	struct udp_peer *p = self(s);
 	struct udp *u = p->udp;
 	size_t bytes = total(v, n);
-	if (u == NULL || p->error != 0)
-		return refuse(p, u == NULL ? ENOTCONN : p->error);
+	if (u == NULL || p->error != 0 || p->send_error != 0)
+		return refuse(p, u == NULL ? ENOTCONN : p->error != 0 ? p->error : p->send_error);
 	if (p->name_len == 0 || (u->guard != NULL && bytes > p->credit)) {
-		udp_lost(u);
+		udp_loss_add(&u->loss);
 		return (ssize_t)bytes;
 	}
-	ssize_t put = send_now(p, v, n);
+	enum udp_held held = udp_out_hold(p, v, n, bytes);
+	if (held == HELD_FULL)
+		return wait_for_room(p);
+	ssize_t put = held == HELD_YES ? 0 : send_now(p, v, n);
 	if (put < 0 && errno == ECONNREFUSED && u->family != AF_UNIX) {
 		udp_errors(u); /* an unconnected socket tells the next sender about somebody else's refusal */
 		if (p->error != 0)
 			return refuse(p, p->error);
 		put = send_now(p, v, n);
 	}
-	if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-		if (u->family == AF_UNIX)
-			s->wr = (struct need){ .timed = true, .at_ms = loop_now(u->env->loop) + UNIX_RETRY_MS };
-		else if (udp_wait(u, p) == 0)
-			s->wr = (struct need){ .wake = true };
-		else
-			return refuse(p, errno);
-		return ST_AGAIN;
-	}
-	if (put < 0 && !passing(errno))
+	if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return wait_for_room(p);
+	if (put < 0 && !udp_passing(errno))
 		return refuse(p, errno);
 	if (put < 0)
-		udp_lost(u);
+		udp_loss_add(&u->loss);
 	else
 		p->credit -= u->guard != NULL ? bytes : 0;
 	return (ssize_t)bytes;
 }
 
-static int peer_nothing(struct stream *s)
+/* What is gathered leaves at the end of this turn: it counts as sent, unless the system has no room. */
+static int peer_flush(struct stream *s)
 {
-	(void)s;
-	return 0;
+	struct udp_peer *p = self(s);
+	return p->udp != NULL && udp_out_stuck(p) ? (int)wait_for_room(p) : 0;
 }
 
 static void peer_close(struct stream *s, enum close_how how)
@@ -173,8 +185,8 @@ static const struct stream_ops peer_ops = {
 	.name = "udp",
 	.readv = peer_readv,
 	.writev = peer_writev,
-	.flush = peer_nothing,
-	.shut = peer_nothing,
+	.flush = peer_flush,
+	.shut = peer_flush,
 	.close = peer_close,
 };
 
@@ -193,25 +205,37 @@ struct udp_peer *udp_peer_new(struct udp *u, const struct udp_path *path)
 	return p;
 }
 
-void udp_peer_keep(struct udp_peer *p)
+static void keep(struct udp_peer *p, const struct udp_slot *slot)
 {
-	struct udp *u = p->udp;
-	if (u->at != p)
-		return;
-	u->at = NULL;
-	size_t bytes = sizeof(struct datagram) + u->at_len;
+	size_t bytes = sizeof(struct datagram) + slot->len;
 	bool fits = p->queued == 0 || p->queued + bytes <= QUEUE_BYTES; /* the largest one must be able to come in at all */
 	struct datagram *d = fits ? mem_raw(bytes) : NULL;
 	if (d == NULL) {
-		udp_lost(u);
+		udp_loss_add(&p->udp->loss);
 		return;
 	}
 	d->next = NULL;
-	d->len = (uint32_t)u->at_len;
-	memcpy(d->bytes, u->buf, u->at_len);
+	d->len = slot->len;
+	memcpy(d->bytes, slot->bytes, slot->len);
 	*p->last = d;
 	p->last = &d->next;
 	p->queued += (uint32_t)bytes;
+}
+
+void udp_peer_keep(struct udp_peer *p)
+{
+	for (; p->slot != NULL; p->slot = p->slot->next) {
+		p->slot->peer = NULL;
+		keep(p, p->slot);
+	}
+}
+
+void udp_peer_path(const struct udp_peer *p, struct udp_path *path)
+{
+	path->from_len = p->name_len;
+	path->to = p->to;
+	path->scope = p->scope;
+	memcpy(&path->from, p->name, p->name_len);
 }
 
 void udp_peer_wake(struct udp_peer *p)

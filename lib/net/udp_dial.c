@@ -1,0 +1,57 @@
+/* A layer that passes everything through, and looks after the socket's losses. */
+#include "net/udp_dial.h"
+
+#include "base/mem.h"
+#include "net/sockopt.h"
+#include "net/udp_loss.h"
+
+struct dialed {
+	struct stream s;
+	struct udp_loss loss;
+};
+
+static ssize_t dialed_readv(struct stream *s, const struct iovec *v, int n)
+{
+	ssize_t got = stream_readv(s->below, v, n);
+	if (got == ST_AGAIN)
+		return stream_again_rd(s, &s->below->rd);
+	if (got == ST_FAIL)
+		return stream_fail_below(s);
+	udp_loss_stir(&((struct dialed *)s)->loss);
+	return got;
+}
+
+static ssize_t dialed_writev(struct stream *s, const struct iovec *v, int n)
+{
+	ssize_t put = stream_writev(s->below, v, n);
+	if (put == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	return put == ST_FAIL ? stream_fail_below(s) : put;
+}
+
+static void dialed_close(struct stream *s, enum close_how how)
+{
+	udp_loss_close(&((struct dialed *)s)->loss);
+	stream_close(s->below, how);
+	mem_free(s);
+}
+
+static const struct stream_ops dialed_ops = {
+	.name = "udp",
+	.readv = dialed_readv,
+	.writev = dialed_writev,
+	.close = dialed_close,
+};
+
+int udp_dial_push(struct stream **top, const struct env *env)
+{
+	struct dialed *d = mem_new(sizeof *d);
+	if (d == NULL)
+		return -1;
+	stream_push(&d->s, &dialed_ops, *top);
+	udp_loss_open(&d->loss, env, d->s.rfd, AF_INET);
+	if (!sockopt_has(env->conf, "rcvbuf"))
+		udp_loss_buffer(d->s.rfd);
+	*top = &d->s;
+	return 0;
+}

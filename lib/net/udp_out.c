@@ -1,0 +1,168 @@
+/* A batch of answers: while a turn's datagrams are handed out, what their owners answer is gathered and leaves in one call.
+ *
+ * Each answer keeps its own way and its own fate: an error is that of its peer, found again in the peer's next call, or loses
+ * that one datagram. Where the system has no room the rest waits here, and nobody overtakes it; when this is full, too, writers
+ * wait. Outside of a turn, and on Unix sockets, where one full receiver would hold up all others, answers leave at once. */
+#include "net/udp_parts.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+enum {
+	ANSWERS = 64,
+	BYTES = 128 * 1024,
+	LARGE = 16 * 1024 /* what costs more to copy than a call */
+};
+
+struct answer {
+	struct udp_path path;
+	struct udp_peer *peer; /* NULL: it is gone */
+	struct udp_control control;
+	struct iovec v;
+};
+
+struct udp_out {
+	unsigned first, n; /* those from first to n wait */
+	size_t used;	   /* bytes */
+	bool gathers;
+	struct sys_mmsghdr m[ANSWERS];
+	struct answer answer[ANSWERS];
+	unsigned char bytes[BYTES];
+};
+
+static void left(struct udp *u)
+{
+	struct udp_out *out = u->out;
+	struct answer *a = &out->answer[out->first++];
+	if (a->peer != NULL)
+		a->peer->held--;
+	if (out->first < out->n)
+		return;
+	out->first = out->n = 0;
+	out->used = 0;
+	u->stuck = false;
+}
+
+/* The first of them cannot be sent: it is tried once more, or it is over. */
+static void refused(struct udp *u, int sys, const struct answer **again)
+{
+	struct answer *a = &u->out->answer[u->out->first];
+	if (sys == EINTR)
+		return;
+	if (sys == ECONNREFUSED && *again != a) {
+		*again = a;
+		udp_errors(u); /* the system tells the next sender about somebody else's refusal */
+		if (a->peer == NULL || a->peer->error == 0)
+			return;
+	} else if (udp_passing(sys) || a->peer == NULL) {
+		udp_loss_add(&u->loss);
+	} else {
+		a->peer->send_error = sys;
+		udp_wait(u, a->peer);
+	}
+	left(u);
+}
+
+static void send_all(struct udp *u)
+{
+	struct udp_out *out = u->out;
+	const struct answer *again = NULL;
+	for (unsigned i = out->first; i < out->n; i++) {
+		struct answer *a = &out->answer[i];
+		out->m[i].msg_hdr = (struct msghdr){ .msg_iov = &a->v, .msg_iovlen = 1 };
+		udp_msg_answer(&out->m[i].msg_hdr, &a->path, &a->control, u->connected);
+	}
+	while (out->first < out->n) {
+		int n = sys_sendmmsg(u->fd, out->m + out->first, out->n - out->first, MSG_DONTWAIT | MSG_NOSIGNAL);
+		for (int i = 0; i < n; i++)
+			left(u);
+		if (n >= 0)
+			continue;
+		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			u->stuck = true;
+			udp_watch(u);
+			return;
+		}
+		refused(u, errno, &again);
+	}
+}
+
+static void put(struct udp_out *out, struct udp_peer *p, const struct iovec *v, int n, size_t bytes)
+{
+	struct answer *a = &out->answer[out->n++];
+	udp_peer_path(p, &a->path);
+	a->peer = p;
+	a->v = (struct iovec){ out->bytes + out->used, bytes };
+	for (int i = 0; i < n; i++) {
+		if (v[i].iov_len == 0) /* and then it may be nowhere */
+			continue;
+		memcpy(out->bytes + out->used, v[i].iov_base, v[i].iov_len);
+		out->used += v[i].iov_len;
+	}
+	p->held++;
+}
+
+enum udp_held udp_out_hold(struct udp_peer *p, const struct iovec *v, int n, size_t bytes)
+{
+	struct udp *u = p->udp;
+	struct udp_out *out = u->out;
+	if (out == NULL || (!out->gathers && !u->stuck))
+		return HELD_NO;
+	if (!u->stuck && (out->n == ANSWERS || out->used + bytes > BYTES || bytes > LARGE))
+		send_all(u);
+	if (!u->stuck && bytes > LARGE)
+		return HELD_NO;
+	if (out->n == ANSWERS || out->used + bytes > BYTES)
+		return HELD_FULL;
+	put(out, p, v, n, bytes);
+	return HELD_YES;
+}
+
+bool udp_out_stuck(const struct udp_peer *p)
+{
+	return p->held > 0 && p->udp->stuck;
+}
+
+void udp_out_begin(struct udp *u)
+{
+	if (u->out == NULL)
+		return;
+	u->out->gathers = true;
+	send_all(u);
+}
+
+void udp_out_end(struct udp *u)
+{
+	if (u->out == NULL)
+		return;
+	u->out->gathers = false;
+	if (!u->stuck)
+		send_all(u);
+}
+
+void udp_out_forget(struct udp_peer *p)
+{
+	struct udp_out *out = p->udp->out;
+	for (unsigned i = 0; p->held > 0 && i < out->n; i++)
+		if (out->answer[i].peer == p)
+			out->answer[i].peer = NULL;
+}
+
+struct udp_out *udp_out_new(void)
+{
+	return mem_new(sizeof(struct udp_out));
+}
+
+void udp_out_free(struct udp *u)
+{
+	if (u->out == NULL)
+		return;
+	send_all(u);
+	while (u->out->first < u->out->n) {
+		udp_loss_add(&u->loss);
+		left(u);
+	}
+	mem_free(u->out);
+	u->out = NULL;
+}
