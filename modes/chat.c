@@ -2,6 +2,7 @@
 #include "modes/mode.h"
 
 #include "io/expect.h"
+#include "io/frame.h"
 #include "io/loop.h"
 #include "net/addr.h"
 #include "net/admit.h"
@@ -20,8 +21,8 @@
 enum { VBNET_MAX = 10 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts, &run_opts,
-	&leash_opts, &limit_opts, &admit_opts, &server_opts, &chat_opts, &room_opts, &text_opts, &expect_opts, &tap_opts,
-	&clock_opts, &sockopt_opts, &loop_opts, NULL };
+	&leash_opts, &limit_opts, &admit_opts, &server_opts, &chat_opts, &room_opts, &text_opts, &frame_opts, &expect_opts,
+	&tap_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
 
 static bool vbnet(const struct conf *conf)
 {

@@ -30,7 +30,7 @@ struct err { /* on the stack, or one per run; never one per client */
 	char what[512];
 };
 
-struct why { /* text is static: what was tried, as "write stdout" */
+struct why { /* text: what was tried, as "write stdout"; static, or a layer's own until it is closed */
 	enum err_class cls;
 	int sys;
 	const char *text;

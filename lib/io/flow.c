@@ -86,9 +86,10 @@ static void settle(struct flow *f)
 			f->state = FLOW_HELD;
 		return;
 	}
-	int rc = f->state == FLOW_OPEN || f->state == FLOW_DRAIN ? stream_flush(f->to)
-		 : f->state == FLOW_SHUT			 ? stream_shut(f->to)
-								 : 0;
+	int rc = f->state == FLOW_OPEN	  ? stream_flush(f->to)
+		 : f->state == FLOW_DRAIN ? stream_last(f->to)
+		 : f->state == FLOW_SHUT  ? stream_shut(f->to)
+					  : 0;
 	if (rc != 0)
 		flow_to_said(f, rc);
 	else if (f->state == FLOW_DRAIN)

@@ -73,6 +73,11 @@ int stream_flush(struct stream *s)
 	return rc == 0 ? 0 : stream_fail_below(s);
 }
 
+int stream_last(struct stream *s)
+{
+	return s->ops->last != NULL ? s->ops->last(s) : stream_flush(s);
+}
+
 static int shut(struct stream *s)
 {
 	if (s->ops->shut != NULL)

@@ -62,6 +62,7 @@ struct stream_ops {
 	ssize_t (*readv)(struct stream *s, const struct iovec *v, int n);  /* > 0, 0 EOF, AGAIN (rd), FAIL, EMPTY */
 	ssize_t (*writev)(struct stream *s, const struct iovec *v, int n); /* bytes accepted, AGAIN (wr), FAIL */
 	int (*flush)(struct stream *s);			 /* 0 nothing held here or below, AGAIN (wr), FAIL; NULL: asks below */
+	int (*last)(struct stream *s);			 /* nothing more will be written: 0, AGAIN (wr), FAIL; NULL: flush */
 	int (*shut)(struct stream *s);			 /* 0, AGAIN (wr), FAIL; NULL: flush, then shut below */
 	int (*verdict)(struct stream *s, struct err *e); /* was all that came as expected? Asked once; NULL: no opinion */
 	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
@@ -74,6 +75,9 @@ ssize_t stream_writev(struct stream *s, const struct iovec *v, int n);
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
 ssize_t stream_write(struct stream *s, const void *buf, size_t len);
 int stream_flush(struct stream *s);
+/* The writer has no more to say, though the half-close may come much later or never: flush, and what a layer keeps back for
+ * more to come (an unfinished line) goes, too. */
+int stream_last(struct stream *s);
 int stream_shut(struct stream *s);
 /* At a session's end: 0, or -1 with e from the first layer, from the top, that expected something else. */
 int stream_verdict(struct stream *s, struct err *e);

@@ -178,7 +178,7 @@ static int prepare(struct server *s, const struct service *service, struct err *
 		return -1;
 	if ((s->ready = ready_open(env, (service->needs & OWNS_STDOUT) != 0, e)) == NULL)
 		return -1;
-	if (stack_start(env, ROLE_ACCEPT, &s->addr, e) != 0 || server_run_prepare(s, service, e) != 0)
+	if (stack_start(env, ROLE_ACCEPT, &s->addr, service->needs, e) != 0 || server_run_prepare(s, service, e) != 0)
 		return -1;
 	if ((s->hub = hub_open(env, service, e)) == NULL)
 		return -1;

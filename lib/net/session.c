@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINGER_MS = 2000, UDP_IDLE_MS = 60000 };
+enum { LINGER_MS = 2000, UDP_IDLE_MS = 60000, WHY_TEXT = 256 };
 
 /* Ten thousand idle clients are to cost at most 2 KiB each, kernel's share not counted: the service has the rest. */
 _Static_assert(sizeof(struct session) + sizeof(struct stream) <= 440, "a client has grown");
@@ -186,10 +186,15 @@ static void sweep_with(struct session *s, bool may_linger)
 {
 	struct hub *hub = s->hub;
 	const struct env *env = hub->env;
+	char text[WHY_TEXT];
 	if (hub->service->close != NULL)
 		hub->service->close(s);
 	judge(s);
 	tell_close(s);
+	if (s->why.text != NULL) { /* it may be a layer's own, which does not outlive the stream */
+		snprintf(text, sizeof text, "%s", s->why.text);
+		s->why.text = text;
+	}
 	unlink_session(s);
 	s->stream->tally = NULL;
 	if (ends_well(s) && !s->peer_done && may_linger) {

@@ -3,6 +3,8 @@
 
 #include "io/expect.h"
 #include "io/filter.h"
+#include "io/frame.h"
+#include "net/session.h"
 #include "net/taps.h"
 #include "net/tls.h"
 
@@ -28,6 +30,29 @@ static int push_crlf(struct stream **top, const struct link *link, void *shared,
 	return err_set(e, ERR_LOCAL, ENOMEM, "convert line ends");
 }
 
+/* Both would change line ends. */
+static int start_frame(const struct env *env, void **shared, struct err *e)
+{
+	const struct frame_conf *frame = conf_get(env->conf, &frame_opts);
+	const struct text_conf *text = conf_get(env->conf, &text_opts);
+	(void)shared;
+	if (frame->wanted && text->crlf)
+		return err_set(e, ERR_USAGE, 0, "--frame and --crlf exclude each other; --frame crlf ends each line with CR LF");
+	return 0;
+}
+
+/* A datagram is whole as it is. */
+static int push_frame(struct stream **top, const struct link *link, void *shared, struct err *e)
+{
+	const struct frame_conf *conf = conf_get(link->env->conf, &frame_opts);
+	unsigned needs = link->env->stack != NULL ? link->env->stack->needs : 0;
+	bool whole = needs & WHOLE_FRAMES;
+	(void)shared;
+	if (!conf->wanted || (needs & OWN_FRAMES) || (whole && ((*top)->caps & ST_DGRAM)))
+		return 0;
+	return frame_push(top, &conf->framer, whole) == 0 ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "cut frames");
+}
+
 static const struct layer layers[] = {
 	{ PLACE_TLS, "tls", &tls_opts, tls_start, tls_push, tls_stop },
 	{ PLACE_TAP, "capture", &tap_opts, capture_start, capture_layer, capture_stop },
@@ -35,16 +60,18 @@ static const struct layer layers[] = {
 	{ PLACE_TAP, "data", NULL, NULL, data_layer, NULL },
 	{ PLACE_TAP, "expect", &expect_opts, expect_start, expect_layer, expect_stop },
 	{ PLACE_FRAME, "crlf", &text_opts, NULL, push_crlf, NULL },
+	{ PLACE_FRAME, "frame", &frame_opts, start_frame, push_frame, NULL },
 };
 enum { LAYERS = sizeof layers / sizeof layers[0] };
 _Static_assert(sizeof layers / sizeof layers[0] <= STACK_ROWS, "what layers share has a place for each");
 
-int stack_start(const struct env *env, enum role role, const struct addr *addr, struct err *e)
+int stack_start(const struct env *env, enum role role, const struct addr *addr, unsigned needs, struct err *e)
 {
 	if (env->stack == NULL)
 		return 0;
 	env->stack->role = role;
 	env->stack->addr = addr;
+	env->stack->needs = needs;
 	for (size_t i = 0; i < LAYERS; i++)
 		if (layers[i].start != NULL && layers[i].start(env, &env->stack->shared[i], e) < 0)
 			return -1;

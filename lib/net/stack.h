@@ -31,12 +31,13 @@ enum { STACK_ROWS = 16 };
 struct stack { /* what the layers of one run share; zeroed before first use */
 	enum role role;
 	const struct addr *addr; /* whom we dial, or where we listen */
+	unsigned needs;		 /* of the service (net/session.h) */
 	void *shared[STACK_ROWS];
 };
 
-/* Borrows addr until stack_stop. 0, or -1 with e; what has started is stopped by stack_stop. An env without a stack shares
- * nothing. */
-int stack_start(const struct env *env, enum role role, const struct addr *addr, struct err *e);
+/* For a service with these needs. Borrows addr until stack_stop. 0, or -1 with e; what has started is stopped by stack_stop. An
+ * env without a stack shares nothing. */
+int stack_start(const struct env *env, enum role role, const struct addr *addr, unsigned needs, struct err *e);
 void stack_stop(const struct env *env);
 /* What the layer with this push shares; NULL: it is not asked for. */
 const void *stack_shared(

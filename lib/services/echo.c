@@ -167,7 +167,7 @@ static void echo_close(struct session *s)
 
 const struct service service_echo = {
 	.name = "echo",
-	.needs = GUARD_UDP,
+	.needs = GUARD_UDP | WHOLE_FRAMES,
 	.session_bytes = sizeof(struct echo),
 	.open = echo_open,
 	.drain = echo_drain,

@@ -227,6 +227,16 @@ static void what_can_never_be_a_frame_is_bad_at_once(void **state)
 	}
 }
 
+static void what_stands_before_a_frame_is_not_looked_at(void **state)
+{
+	struct framer f = framed("crlf");
+	size_t at, n;
+	(void)state;
+	const char *in = guard_bytes(&guard, "\r\na\r\n", 5);
+	assert_int_equal(framer_cut(&f, in + 1, 4, &at, &n), 4);
+	assert_int_equal(n, 2);
+}
+
 static void raw_is_what_is_there(void **state)
 {
 	struct framer f = framed("raw");
@@ -362,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_frame_is_partial_at_every_cut_and_then_whole),
 		cmocka_unit_test(what_follows_a_frame_is_not_looked_at),
 		cmocka_unit_test(what_can_never_be_a_frame_is_bad_at_once),
+		cmocka_unit_test(what_stands_before_a_frame_is_not_looked_at),
 		cmocka_unit_test(raw_is_what_is_there),
 		cmocka_unit_test(what_is_dressed_can_be_cut_again),
 		cmocka_unit_test(an_end_makes_a_frame_of_what_only_lacks_its_terminator),

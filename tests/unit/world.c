@@ -24,7 +24,8 @@ static void is_done(void *arg, const struct why *why)
 const char *world_run(struct world *w, const struct pump_opts *opts)
 {
 	struct err e = { 0 };
-	pump_start(&w->pump, w->loop, w->pool, &w->near.s, &w->far.s, opts, is_done, w);
+	struct stream *far = w->far_top != NULL ? w->far_top : &w->far.s;
+	pump_start(&w->pump, w->loop, w->pool, &w->near.s, far, opts, is_done, w);
 	if (w->dones != 0)
 		return "done was called by pump_start";
 	if (loop_run(w->loop, &e) != 0)

@@ -12,6 +12,7 @@ struct world {
 	struct loop *loop;
 	struct pool *pool;
 	struct double_stream near, far;
+	struct stream *far_top; /* a layer on far, which the pump is given instead; NULL: none */
 	struct pump pump;
 	unsigned dones;
 	struct why why;
