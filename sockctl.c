@@ -135,7 +135,7 @@ static void tell_end(struct out *out, const struct outcome *outcome)
 	} else if (outcome->child_status != 0) {
 		cls = "child";
 		error = words;
-		snprintf(words, sizeof words, "--run: the command ended with status %d", outcome->child_status);
+		snprintf(words, sizeof words, "the command ended with status %d", outcome->child_status);
 	}
 	out_end(out, exit_code(outcome), cls, error);
 }
@@ -155,6 +155,10 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 		.seed = sys_random(),
 		.argc = parsed->argc,
 		.argv = parsed->argv };
+	if (parsed->after > 0 && parsed->after < parsed->argc) {
+		env.argc -= parsed->after;
+		env.command = env.argv + env.argc;
+	}
 	struct err e = { 0 };
 	tell_start(&env, mode->cmd.name, argc, argv);
 	int rc = env_open(&env, mode, &e);

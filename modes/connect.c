@@ -18,8 +18,8 @@
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &retry_opts, &probe_opts, &stdio_opts, &source_opts,
-	&tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &clock_opts, &leash_opts, &sockopt_opts,
-	&loop_opts, NULL };
+	&exec_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &clock_opts, &leash_opts,
+	&sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;
@@ -129,12 +129,13 @@ static int put_on_leash(struct client *c, unsigned needs, struct err *e)
 
 static int converse(struct client *c, struct err *e)
 {
-	const struct service *service = service_pick(c->env->conf, &service_stdio, e);
+	const struct service *service = service_pick(c->env, &service_stdio, e);
 	bool held = service != NULL && put_on_leash(c, service->needs, e) == 0;
 	held = held && stack_start(c->env, ROLE_DIAL, &c->addr, service->needs, e) == 0;
 	c->hub = held ? hub_open(c->env, service, e) : NULL;
 	if (c->hub == NULL)
 		return -1;
+	c->hub->one = true;
 	c->hub->keep_open = c->again->reconnect;
 	c->hub->gone = gone;
 	c->hub->finish = finished;

@@ -19,8 +19,8 @@
 #include "services/service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &tls_opts, &tls_server_opts,
-	&ready_opts, &run_opts, &leash_opts, &admit_opts, &stdio_opts, &source_opts, &text_opts, &frame_opts, &expect_opts,
-	&tap_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+	&ready_opts, &run_opts, &leash_opts, &admit_opts, &stdio_opts, &source_opts, &exec_opts, &text_opts, &frame_opts,
+	&expect_opts, &tap_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
 enum { AT_THE_DOOR = 16 }; /* setups may run in parallel; the first to pass is the one client */
 
@@ -32,7 +32,7 @@ static size_t descriptors(const struct conf *conf)
 static int run(const struct env *env, struct err *e)
 {
 	static const struct server_opts one = { .one = true, .max = AT_THE_DOOR };
-	const struct service *service = service_pick(env->conf, &service_stdio, e);
+	const struct service *service = service_pick(env, &service_stdio, e);
 	return service == NULL ? -1 : server_main(env, service, &one, e);
 }
 

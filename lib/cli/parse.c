@@ -209,7 +209,7 @@ static int read_run(struct line *line)
 	out->conf = conf_new(line->commands, out->command, line->e);
 	if (out->conf == NULL)
 		return -1;
-	out->argv = mem_new((size_t)line->argc * sizeof *out->argv);
+	out->argv = mem_new(((size_t)line->argc + 1) * sizeof *out->argv);
 	if (out->argv == NULL)
 		err_set(line->e, ERR_LOCAL, 0, "no memory for the command line");
 	bool read = out->argv != NULL && read_words(line) == 0;

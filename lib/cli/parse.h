@@ -12,7 +12,7 @@ struct parsed {
 	const char *topic;	       /* PARSE_COMPLETION: the shell */
 	struct conf *conf;	       /* PARSE_RUN: the caller's to free */
 	int argc;		       /* words that are no options, in order */
-	char **argv;		       /* the caller's to mem_free (the array only) */
+	char **argv;		       /* NULL-terminated; the caller's to mem_free (the array only) */
 	int after;		       /* how many of argc stood behind "--" (the last ones) */
 };
 

@@ -35,6 +35,13 @@ bool flow_holds(const struct flow *f)
 	return f->ring.len > 0 || f->held > 0 || f->empty;
 }
 
+void flow_drop(struct flow *f)
+{
+	flow_close(f);
+	f->mover = NULL; /* not each of them can drop */
+	f->drop = true;
+}
+
 void flow_finish(struct flow *f)
 {
 	if (f->state == FLOW_OPEN)
@@ -49,12 +56,12 @@ void flow_let_shut(struct flow *f)
 
 size_t flow_from_said(struct flow *f, ssize_t rc)
 {
-	if (rc == ST_AGAIN) {
+	if (rc == ST_AGAIN && !f->last) {
 		f->wait_from = true;
 		return 0;
 	}
 	f->state = FLOW_DRAIN;
-	f->eof = rc == 0;
+	f->eof = rc == 0 || rc == ST_AGAIN;
 	if (rc == ST_FAIL) {
 		f->failed_from = true;
 		f->why = f->from->why;
@@ -67,6 +74,10 @@ size_t flow_to_said(struct flow *f, ssize_t rc)
 	if (rc == ST_AGAIN) {
 		f->wait_to = true;
 		return 0;
+	}
+	if (f->may_leave && f->to->why.cls == ERR_PIPE) {
+		flow_drop(f);
+		return 1;
 	}
 	f->failed_to = true;
 	if (!f->failed_from)
@@ -109,9 +120,9 @@ static void choose(struct flow *f)
 enum flow_run flow_run(struct flow *f, size_t budget)
 {
 	f->wait_from = f->wait_to = f->wait_pool = false;
-	if (f->mover == NULL)
-		choose(f);
 	for (size_t moved = 0; moved < budget;) {
+		if (f->mover == NULL)
+			choose(f);
 		size_t step = f->mover->step(f, budget - moved);
 		if (step == 0) {
 			settle(f);

@@ -49,6 +49,8 @@ struct flow {
 	uint8_t state;		 /* enum flow_state */
 	bool lines;		 /* bytes to datagrams: one per line */
 	bool drop;		 /* read and dropped, nothing is written */
+	bool may_leave;		 /* a sink whose reader has left is no failure: what comes is dropped from then on */
+	bool last;		 /* what can be read now is the last: ST_AGAIN is its end */
 	bool empty;		 /* an empty datagram waits to go out */
 	bool eof;		 /* the source said so itself; `state` may also leave OPEN by decree or failure */
 	bool failed_from, failed_to;
@@ -69,10 +71,11 @@ void flow_finish(struct flow *f);   /* by decree: no more reading; what the ring
 void flow_close(struct flow *f);    /* gives back what was borrowed; what it held is dropped */
 /* Something was taken in that has not gone out yet. */
 bool flow_holds(const struct flow *f);
+void flow_drop(struct flow *f); /* what is held and what will come is dropped */
 
-/* For movers. Each returns 0, what a step returns that moved nothing. */
+/* For movers. Each returns what a step returns then: 0, nothing moved. */
 size_t flow_from_said(struct flow *f, ssize_t rc); /* the source: 0 its end, ST_AGAIN, ST_FAIL */
-size_t flow_to_said(struct flow *f, ssize_t rc);   /* the sink: ST_AGAIN, ST_FAIL */
+size_t flow_to_said(struct flow *f, ssize_t rc);   /* the sink: ST_AGAIN, ST_FAIL; 1: another mover may go on */
 bool flow_from_dgram(const struct flow *f);
 bool flow_to_dgram(const struct flow *f); /* what is dropped has no bounds to keep */
 

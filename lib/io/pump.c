@@ -10,6 +10,7 @@
  *   write to near failed: its reader left   end at once
  *   write to near failed otherwise          read far no more; near goes on until its EOF, or until nothing moved for 1 s
  *   read from near failed                   as its EOF, but remembered
+ *   near is gone (its child has exited)     what can still be read from it goes out, then end
  *   hang-up of far after its EOF            the rest cannot arrive: end, lost if anything was unsent or SO_ERROR says so
  *   hang-up of near's writing side          as a failed write: its reader left
  *   datagrams: near EOF                     end reply_wait after the last datagram either way; nothing is half-closed
@@ -73,7 +74,7 @@ static bool up_over(const struct pump *p)
 
 static bool down_over(const struct pump *p)
 {
-	bool open_end = p->opts.keep_near || p->opts.drop_down;
+	bool open_end = p->opts.keep_near || p->down.drop;
 	return p->down.state == FLOW_DONE || p->down.state == FLOW_FAIL || (p->down.state == FLOW_HELD && open_end);
 }
 
@@ -141,7 +142,7 @@ static bool ended(struct pump *p)
 		return true;
 	if (down_over(p) && p->opts.end_with_far)
 		return true;
-	return up_over(p) && down_over(p);
+	return up_over(p) && (down_over(p) || p->up.last);
 }
 
 /* Both ways are over: the kernel still holds what the peer has not acknowledged. True when that is settled. */
@@ -189,7 +190,9 @@ static bool hung_up(struct pump *p)
 		flow_close(&p->up);
 		p->up.state = FLOW_DONE;
 	}
-	if (p->near.hup && !down_over(p) && !p->opts.drop_down) {
+	if (p->near.hup && p->opts.may_leave && !p->down.drop)
+		flow_drop(&p->down);
+	if (p->near.hup && !down_over(p) && !p->opts.drop_down && !p->opts.may_leave) {
 		fail(p, &gone);
 		return true;
 	}
@@ -268,6 +271,7 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 	p->up.lines = opts->lines;
 	p->up.datagram_bytes = opts->datagram_bytes;
 	p->down.drop = opts->drop_down;
+	p->down.may_leave = opts->may_leave;
 	if (far->caps & ST_DGRAM)
 		p->down.most_messages = opts->replies;
 	if (opts->no_up)
@@ -281,6 +285,22 @@ void pump_kick(struct pump *p)
 {
 	if (!p->over)
 		loop_later(p->loop, &p->turn);
+}
+
+void pump_finish_down(struct pump *p)
+{
+	if (p->over)
+		return;
+	flow_finish(&p->down);
+	pump_kick(p);
+}
+
+void pump_last_of_near(struct pump *p)
+{
+	if (p->over)
+		return;
+	p->up.last = true;
+	pump_kick(p);
 }
 
 void pump_stop(struct pump *p)

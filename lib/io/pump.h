@@ -18,6 +18,7 @@ struct pump_opts {
 	bool no_up;		 /* near is never read and nothing is sent; HALF_LATE */
 	bool keep_near;		 /* the peer's EOF does not close near's writing side: it is used again */
 	bool drop_down;		 /* what the peer sends is read and dropped */
+	bool may_leave;		 /* near's reader may leave: the peer is read to its end all the same */
 	bool lines;		 /* near bytes to far datagrams: one per line */
 	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: FLOW_DATAGRAM_BYTES */
 	int64_t reply_wait_ms;	 /* far datagrams: end so long after the last one once near has ended; NEVER: do not */
@@ -47,7 +48,9 @@ struct pump {
 
 void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct stream *near, struct stream *far,
 	const struct pump_opts *opts, pump_done *done, void *arg);
-void pump_kick(struct pump *p); /* look again: something outside the streams changed (SIGCONT) */
-void pump_stop(struct pump *p); /* gives both streams back; done is not called */
+void pump_kick(struct pump *p);		/* look again: something outside the streams changed (SIGCONT) */
+void pump_finish_down(struct pump *p);	/* by decree: far is read no more, near is told the end */
+void pump_last_of_near(struct pump *p); /* whoever was there is gone: what can be read now is sent, then the pump ends */
+void pump_stop(struct pump *p);		/* gives both streams back; done is not called */
 
 #endif

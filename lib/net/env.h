@@ -29,6 +29,7 @@ struct env {
 	uint32_t seed;
 	int argc; /* the words after the options: the address */
 	char **argv;
+	char **command; /* the words behind "--", NULL-terminated, where the address stands before it; NULL: none */
 };
 
 /* A failure of the run (not of one client of many): kept by err_keep. */

@@ -163,6 +163,7 @@ static void warn_of_forgery(const struct server *s)
 static void join_hub(struct server *s)
 {
 	s->hub->server = true;
+	s->hub->one = s->opts.one;
 	s->hub->keep_open = s->keep_open;
 	s->hub->gone = session_gone;
 	s->hub->gone_arg = s;
@@ -241,6 +242,9 @@ int server_main(const struct env *env, const struct service *service, const stru
 		return -1;
 	if (used < env->argc)
 		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after the address", env->argv[used]);
+	if (env->command != NULL && (service->needs & RUNS_COMMAND) == 0)
+		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" behind --: %s runs no command", env->command[0],
+			service->name);
 	if (server_limits(server_descriptors(env->conf, opts->max), e) != 0)
 		return -1;
 	struct server *s = server_open(env, &a, service, opts, e);

@@ -60,6 +60,7 @@ static const char *const end_names[] = {
 	[END_SLOW] = "slow",
 	[END_KICK] = "kick",
 	[END_SIGNAL] = "signal",
+	[END_CHILD] = "child",
 	[END_ERROR] = "error",
 };
 

@@ -21,6 +21,7 @@ enum session_end { /* "closed by" in words */
 	END_SLOW,
 	END_KICK,
 	END_SIGNAL,
+	END_CHILD,
 	END_ERROR
 };
 
@@ -52,14 +53,15 @@ enum { /* needs of a service */
 	GUARD_UDP = 8,	   /* answers whoever asks: never a reflector (udp.h) */
 	NOTICE_FULL = 16,  /* --when-full is notice by default, a plain close otherwise */
 	WHOLE_FRAMES = 32, /* --frame: whole frames exactly as they come, not lines */
-	OWN_FRAMES = 64	   /* --frame is the service's own business: no layer */
+	OWN_FRAMES = 64,   /* --frame is the service's own business: no layer */
+	RUNS_COMMAND = 128 /* takes the words behind "--" */
 };
 
 struct service {
 	const char *name;
 	unsigned needs;
 	size_t hub_bytes, session_bytes;
-	bool (*wanted)(const struct conf *conf);       /* asked for by an option; NULL: only as a mode's own service */
+	bool (*wanted)(const struct env *env);	       /* asked for by an option; NULL: only as a mode's own service */
 	int (*start)(struct hub *hub, struct err *e);  /* before any socket: open files and stdin. NULL: nothing to do */
 	int (*open)(struct session *s, struct err *e); /* after setup; borrows s->stream; may call session_end at once */
 	void (*drain)(struct session *s);	       /* finish and session_end; NULL: ended at once */
@@ -85,6 +87,7 @@ struct hub {
 			*s); /* set by the server or the connecting mode: called at each sweep, before the session is freed */
 	void *gone_arg;
 	bool server;	/* its sessions were accepted, not dialed; set before the first of them is opened */
+	bool one;	/* the run is for one connection: what becomes of it becomes of the run */
 	bool keep_open; /* listen -k: others will follow */
 	bool draining;
 	bool outlived;		   /* --lifetime has passed: that is what ends those who are left */

@@ -48,7 +48,7 @@ static int push_frame(struct stream **top, const struct link *link, void *shared
 	unsigned needs = link->env->stack != NULL ? link->env->stack->needs : 0;
 	bool whole = needs & WHOLE_FRAMES;
 	(void)shared;
-	if (!conf->wanted || (needs & OWN_FRAMES) || (whole && ((*top)->caps & ST_DGRAM)))
+	if (conf == NULL || !conf->wanted || (needs & OWN_FRAMES) || (whole && ((*top)->caps & ST_DGRAM)))
 		return 0;
 	return frame_push(top, &conf->framer, whole) == 0 ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "cut frames");
 }

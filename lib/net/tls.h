@@ -42,6 +42,13 @@ void tls_stop(const struct env *env, void *takes);
 const char *tls_pin(const struct env *env);
 void tls_tell_pin(const struct env *env); /* of a certificate made for this run, which nobody can know otherwise */
 
+struct tls_facts { /* of one connection after its handshake */
+	const char *version, *cipher;
+	char alpn[TLS_ALPN_MOST + 1]; /* what both chose; "" nothing */
+	char pin[TLS_PIN_TEXT];	      /* of the peer's key; "" it showed none */
+};
+bool tls_facts(const struct stream *top, struct tls_facts *out); /* false: no TLS is in that stack */
+
 /* Inside net/tls*: what tls.c hands on when somebody asked for TLS and nothing contradicts it. */
 int tls_open(const struct env *env, void **shared, struct err *e);
 const char *tls_own_pin(const void *shared);

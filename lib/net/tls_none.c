@@ -23,6 +23,13 @@ void tls_stop(const struct env *env, void *takes)
 	(void)takes;
 }
 
+bool tls_facts(const struct stream *top, struct tls_facts *out)
+{
+	(void)top;
+	(void)out;
+	return false;
+}
+
 const char *tls_own_pin(const void *shared)
 {
 	(void)shared;

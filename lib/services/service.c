@@ -1,13 +1,13 @@
 /* Which service: the rows that an option can ask for, and the mode's own otherwise. */
 #include "services/service.h"
 
-static const struct service *const rows[] = { &service_file, &service_discard, &service_zero };
+static const struct service *const rows[] = { &service_file, &service_discard, &service_zero, &service_exec };
 
-const struct service *service_pick(const struct conf *conf, const struct service *own, struct err *e)
+const struct service *service_pick(const struct env *env, const struct service *own, struct err *e)
 {
 	const struct service *picked = NULL;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		if (!rows[i]->wanted(conf))
+		if (!rows[i]->wanted(env))
 			continue;
 		if (picked != NULL) {
 			err_set(e, ERR_USAGE, 0, "--%s and --%s: a connection can have only one service", picked->name,

@@ -11,9 +11,10 @@ extern const struct service service_chat;
 extern const struct service service_file;    /* --file PATH */
 extern const struct service service_discard; /* --discard */
 extern const struct service service_zero;    /* --zero */
+extern const struct service service_exec;    /* -e CMD, -- PROG ARG... */
 
 /* The one service that an option asks for, else the mode's own. NULL with e (ERR_USAGE) when two are asked for. */
-const struct service *service_pick(const struct conf *conf, const struct service *own, struct err *e);
+const struct service *service_pick(const struct env *env, const struct service *own, struct err *e);
 
 extern const struct opt_group stdio_opts; /* services/stdio.c */
 struct stdio_conf {
@@ -24,6 +25,7 @@ struct stdio_conf {
 };
 
 extern const struct opt_group source_opts;  /* services/source.c: --file --discard --zero */
+extern const struct opt_group exec_opts;    /* services/exec.c: -e --exec-socket */
 extern const struct opt_group console_opts; /* services/console.c: --label --commands */
 extern const struct opt_group room_opts;    /* services/room.c: --slow --slow-after --max-line */
 extern const struct opt_group chat_opts;    /* services/chat.c: --wire */

@@ -53,19 +53,19 @@ static const struct source_conf *conf_of(const struct conf *conf)
 	return conf_get(conf, &source_opts);
 }
 
-static bool file_wanted(const struct conf *conf)
+static bool file_wanted(const struct env *env)
 {
-	return conf_of(conf)->file != NULL;
+	return conf_of(env->conf)->file != NULL;
 }
 
-static bool discard_wanted(const struct conf *conf)
+static bool discard_wanted(const struct env *env)
 {
-	return conf_of(conf)->discard;
+	return conf_of(env->conf)->discard;
 }
 
-static bool zero_wanted(const struct conf *conf)
+static bool zero_wanted(const struct env *env)
 {
-	return conf_of(conf)->zero;
+	return conf_of(env->conf)->zero;
 }
 
 /* A stream of zeros. It is always ready, so it needs nothing to wait for. */

@@ -134,7 +134,7 @@ def test_who_stands_at_the_door_comes_in(sockctl, tcp):
 def test_its_status_is_ours(sockctl, mode, status):
     proc = run(sockctl, mode, f"exit {status}")
     assert proc.code == status
-    assert proc.lines() == ([f"sockctl: --run: the command ended with status {status}"] if status else [])
+    assert proc.lines() == ([f"sockctl: the command ended with status {status}"] if status else [])
 
 
 def test_a_signal_that_kills_it_counts_as_in_a_shell(sockctl):
@@ -146,7 +146,7 @@ def test_a_signal_that_kills_it_counts_as_in_a_shell(sockctl):
 def test_a_command_that_is_not_there(sockctl, tmp_path):
     proc = run(sockctl, "serve", f"{tmp_path}/nothing $SOCKCTL_ADDR", "--discard")
     assert proc.code == 127
-    assert proc.lines()[-1] == "sockctl: --run: the command ended with status 127"
+    assert proc.lines()[-1] == "sockctl: the command ended with status 127"
 
 
 def test_ours_wins(sockctl):

@@ -1,0 +1,382 @@
+/* A process per connection: the socket's bytes on its stdin and stdout, whatever layers lie between; its stderr is ours.
+ *
+ * The ends: the client's end closes the child's stdin; the child's end is when it has exited (a grandchild that still holds the
+ * pipe does not count), what the pipe held by then still goes out, and then the client is told. A child that reads no more is
+ * no failure: the client is read on and what it sends is dropped. When both ways are over the child may take its time to exit for
+ * GRACE_MS; one whose client has gone before, or is cut, gets TERM and two seconds later KILL, with all of its process group.
+ *
+ * With --exec-socket the child gets the connection itself, and nothing is copied. */
+#include "services/exec_parts.h"
+
+#include "base/sys.h"
+#include "io/child.h"
+#include "io/fdstream.h"
+#include "io/pump.h"
+#include "io/stdfd.h"
+#include "net/admit.h"
+#include "net/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { GRACE_MS = 2000, KILLED_BY = 128, NOT_STARTED = 126, NOT_FOUND = 127, NOT_THERE = -1 };
+
+static const struct opt rows[] = {
+	{ .name = "exec",
+		.ch = 'e',
+		.kind = OPT_TEXT,
+		.off = offsetof(struct exec_conf, command),
+		.arg = "CMD",
+		.help = "run sh -c CMD for each connection, wired to it",
+		.man = "Runs sh -c CMD for each connection (a UDP peer counts as one), whose bytes are its standard input and "
+		       "output. Words behind -- are a program and its arguments, run without a shell: sockctl serve 7000 -- cat. "
+		       "The client's end closes the program's standard input; what the program has written goes out before the "
+		       "client is told its end. A program whose client has gone gets SIGTERM, and two seconds later SIGKILL, "
+		       "with all of its process group. Its environment tells about the connection: see ENVIRONMENT. listen and "
+		       "connect end with its exit status if nothing of their own failed." },
+	{ .name = "exec-socket",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct exec_conf, socket),
+		.help = "give the program the socket itself",
+		.man = "Gives the program the connection itself as standard input and output, so that nothing is copied. Not with "
+		       "TLS, nor with anything else that has to see the bytes." },
+	{ 0 },
+};
+
+static int check(void *block, struct err *e)
+{
+	const struct exec_conf *conf = block;
+	if (conf->command != NULL && conf->command[0] == '\0')
+		return err_set(e, ERR_USAGE, 0, "--exec: the command is empty");
+	return 0;
+}
+const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct exec_conf), .rows = rows, .check = check };
+
+struct job { /* a child; it may outlive its session for a while */
+	struct child *child;
+	struct hub *hub;
+	struct session *session; /* NULL: gone */
+	pid_t pid;
+	struct timer grace;
+	struct job *next, *prev;
+};
+
+struct execs { /* the hub's */
+	struct job *first;
+	unsigned count;
+	bool stopping;
+};
+
+struct exec { /* a session's */
+	struct pump pump;
+	struct stream *near; /* NULL: the child has the socket */
+	struct job *job;     /* NULL: it has ended */
+	bool pumped;	     /* both ways are over */
+};
+
+static const struct exec_conf *conf_of(const struct env *env)
+{
+	return conf_get(env->conf, &exec_opts);
+}
+
+static bool exec_wanted(const struct env *env)
+{
+	return conf_of(env)->command != NULL || env->command != NULL;
+}
+
+/* --- before any socket --- */
+
+static bool runs(const char *path)
+{
+	return access(path, X_OK) == 0;
+}
+
+/* As execvp(3) will look for it. 0, or the errno that it would meet. */
+static int find_program(const char *name)
+{
+	char path[4096];
+	const char *dirs = getenv("PATH");
+	if (strchr(name, '/') != NULL)
+		return runs(name) ? 0 : errno;
+	for (const char *at = dirs != NULL ? dirs : "/bin:/usr/bin"; at != NULL;
+		at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+		int n = (int)strcspn(at, ":");
+		if (snprintf(path, sizeof path, "%.*s%s%s", n, at, n > 0 ? "/" : "./", name) < (int)sizeof path && runs(path))
+			return 0;
+	}
+	return ENOENT;
+}
+
+static int exec_start(struct hub *hub, struct err *e)
+{
+	const struct env *env = hub->env;
+	const struct exec_conf *conf = conf_of(env);
+	if (conf->command != NULL && env->command != NULL)
+		return err_set(e, ERR_USAGE, 0, "--exec and the program behind --: only one of them can be run");
+	int sys = env->command != NULL ? find_program(env->command[0]) : 0;
+	return sys == 0 ? 0 : err_set(e, ERR_USAGE, sys, "-- %.200s", env->command[0]);
+}
+
+/* --- children --- */
+
+static void forget(struct job *j)
+{
+	struct execs *all = j->hub->mem;
+	loop_timer(j->hub->env->loop, &j->grace, NEVER);
+	*(j->prev != NULL ? &j->prev->next : &all->first) = j->next;
+	if (j->next != NULL)
+		j->next->prev = j->prev;
+	all->count--;
+	if (all->stopping && all->count == 0)
+		loop_stop(j->hub->env->loop);
+	mem_free(j);
+}
+
+static void tell_child(const struct job *j, uint32_t conn, int status)
+{
+	bool killed = WIFSIGNALED(status);
+	int n = killed ? WTERMSIG(status) : WEXITSTATUS(status);
+	char words[48];
+	snprintf(words, sizeof words, "%s %d", killed ? "signal" : "status", n);
+	event(j->hub->env->events, EV_CHILD, conn, EV_NUM("pid", j->pid), killed ? EV_NUM("signal", n) : EV_NUM("status", n),
+		EV_TEXT("how", words));
+}
+
+static void end_session(struct session *s, const struct why *why)
+{
+	const struct exec *x = s->mem;
+	s->peer_done = x->near == NULL || (why == NULL && x->pump.down.eof);
+	session_end(s, why != NULL ? END_ERROR : END_CHILD, CLOSE_PLAIN, why);
+}
+
+/* It was found when we started, and cannot be run now. */
+static void warn_unstarted(const struct job *j, uint32_t conn, int status)
+{
+	char text[300];
+	const struct env *env = j->hub->env;
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	if (env->command == NULL || (code != NOT_FOUND && code != NOT_STARTED) || find_program(env->command[0]) == 0)
+		return;
+	snprintf(text, sizeof text, "-- %.200s: the program could not be started", env->command[0]);
+	event(env->events, EV_WARN, conn, EV_TEXT("text", text));
+}
+
+static void rest_ended(void *arg, int status)
+{
+	(void)status;
+	forget(arg);
+}
+
+/* Others of its group are ended with it: nobody waits for them any more. */
+static void end_rest(struct job *j)
+{
+	struct err e = { 0 };
+	j->session = NULL;
+	loop_timer(j->hub->env->loop, &j->grace, NEVER);
+	if (child_left(j->pid))
+		j->child = child_end_rest(j->hub->env->loop, j->pid, rest_ended, j, &e);
+	if (j->child == NULL)
+		forget(j);
+}
+
+static void child_ended(void *arg, int status)
+{
+	struct job *j = arg;
+	struct session *s = j->session;
+	const struct env *env = j->hub->env;
+	j->child = NULL;
+	tell_child(j, s != NULL ? s->id : 0, status);
+	warn_unstarted(j, s != NULL ? s->id : 0, status);
+	if (j->hub->one)
+		env->outcome->child_status = WIFEXITED(status) ? WEXITSTATUS(status) : KILLED_BY + WTERMSIG(status);
+	if (s != NULL) {
+		struct exec *x = s->mem;
+		x->job = NULL;
+		if (x->near == NULL || x->pumped)
+			end_session(s, NULL);
+		else
+			pump_last_of_near(&x->pump);
+	}
+	end_rest(j);
+}
+
+static void out_of_grace(void *arg)
+{
+	struct job *j = arg;
+	child_end(j->child);
+}
+
+/* Whoever writes to it by way of us, or waits for it, is gone. */
+static void orphan(struct job *j)
+{
+	j->session = NULL;
+	loop_timer(j->hub->env->loop, &j->grace, NEVER);
+	child_end(j->child);
+}
+
+static struct job *start_job(struct session *s, const int fd[3], struct err *e)
+{
+	struct execs *all = s->hub->mem;
+	struct job *j = mem_new(sizeof *j);
+	if (j == NULL) {
+		err_set(e, ERR_LOCAL, ENOMEM, "start a program");
+		return NULL;
+	}
+	*j = (struct job){ .hub = s->hub, .session = s, .grace = { .fn = out_of_grace, .arg = j } };
+	j->child = exec_child(s, conf_of(s->hub->env), fd, child_ended, j, e);
+	if (j->child == NULL) {
+		mem_free(j);
+		return NULL;
+	}
+	j->pid = child_pid(j->child);
+	j->next = all->first;
+	if (j->next != NULL)
+		j->next->prev = j;
+	all->first = j;
+	all->count++;
+	return j;
+}
+
+/* --- sessions --- */
+
+static void pump_over(void *arg, const struct why *why)
+{
+	struct session *s = arg;
+	struct exec *x = s->mem;
+	x->pumped = true;
+	if (why->cls != ERR_OK || x->job == NULL)
+		end_session(s, why->cls != ERR_OK ? why : NULL);
+	else
+		loop_timer(s->hub->env->loop, &x->job->grace, loop_now(s->hub->env->loop) + GRACE_MS);
+}
+
+/* Ours are nonblocking, the child's are not. */
+static int make_pipes(int in[2], int out[2])
+{
+	if (sys_pipe(in) != 0)
+		return -1;
+	if (sys_pipe(out) != 0) {
+		sys_close(in[0]);
+		sys_close(in[1]);
+		return -1;
+	}
+	fcntl(in[0], F_SETFL, 0);
+	fcntl(out[1], F_SETFL, O_WRONLY);
+	return 0;
+}
+
+static int open_pipes(struct session *s, struct err *e)
+{
+	static const struct fdpair_words words = { "read the program's output for", "write to the program of",
+		"close the pipe to" };
+	const struct env *env = s->hub->env;
+	const struct server_conf *server = conf_get(env->conf, &server_opts);
+	struct exec *x = s->mem;
+	int in[2], out[2];
+	if (make_pipes(in, out) != 0)
+		return err_set(e, ERR_LOCAL, errno, "start a program");
+	const int fd[3] = { in[0], out[1], stdfd_lend(STDERR_FILENO) };
+	x->near = fdstream_pair(out[0], in[1], &words);
+	if (x->near == NULL)
+		err_set(e, ERR_LOCAL, ENOMEM, "start a program");
+	else
+		x->job = start_job(s, fd, e);
+	for (int i = 0; i < 3; i++)
+		sys_close(fd[i]);
+	if (x->job == NULL) {
+		stream_close(x->near, CLOSE_PLAIN);
+		return -1;
+	}
+	const struct pump_opts opts = {
+		.half = (s->stream->caps & ST_NOHALF) ? HALF_LATE : HALF_YES,
+		.may_leave = true,
+		.reply_wait_ms = 0, /* over datagrams the child's end is the end */
+		.settle_ms = !s->dialed ? server->drain_ms : NEVER,
+	};
+	pump_start(&x->pump, env->loop, env->pool, x->near, s->stream, &opts, pump_over, s);
+	return 0;
+}
+
+static int open_socket(struct session *s, struct err *e)
+{
+	struct exec *x = s->mem;
+	int sock = s->stream->below == NULL ? s->stream->rfd : NOT_THERE;
+	if (sock < 0)
+		return err_set(e, ERR_USAGE, 0, "--exec-socket: a layer has to see the bytes");
+	fcntl(sock, F_SETFL, fcntl(sock, F_GETFL) & ~O_NONBLOCK); /* as a program expects it; we ask with MSG_DONTWAIT */
+	const int fd[3] = { sock, sock, stdfd_lend(STDERR_FILENO) };
+	x->job = start_job(s, fd, e);
+	sys_close(fd[2]);
+	return x->job != NULL ? 0 : -1;
+}
+
+/* Programs whose clients have gone count until they have ended, too. */
+static bool too_many(const struct session *s)
+{
+	const struct limit_conf *limit = conf_get(s->hub->env->conf, &limit_opts);
+	const struct execs *all = s->hub->mem;
+	return !s->hub->one && limit->max > 0 && all->count >= (unsigned)limit->max;
+}
+
+static int exec_open(struct session *s, struct err *e)
+{
+	if (too_many(s))
+		return err_set(e, ERR_LOCAL, EAGAIN, "programs of earlier clients are still ending");
+	return conf_of(s->hub->env)->socket ? open_socket(s, e) : open_pipes(s, e);
+}
+
+/* The child is told the client's end, and may finish. */
+static void exec_drain(struct session *s)
+{
+	struct exec *x = s->mem;
+	if (x->near != NULL)
+		pump_finish_down(&x->pump);
+	else if (x->job != NULL)
+		child_end(x->job->child);
+}
+
+static void exec_close(struct session *s)
+{
+	struct exec *x = s->mem;
+	if (x->near != NULL) {
+		pump_stop(&x->pump);
+		stream_close(x->near, CLOSE_PLAIN);
+	}
+	if (x->job != NULL)
+		orphan(x->job);
+	x->job = NULL;
+}
+
+/* Nobody is left behind: TERM had its time, or whoever stops the loop again has no patience. */
+static void exec_stop(struct hub *hub)
+{
+	struct execs *all = hub->mem;
+	struct err e = { 0 };
+	all->stopping = true;
+	for (struct job *j = all->first; j != NULL; j = j->next)
+		orphan(j);
+	if (all->count > 0)
+		loop_run(hub->env->loop, &e);
+	while (all->first != NULL) {
+		child_forget(all->first->child);
+		all->stopping = false;
+		forget(all->first);
+	}
+}
+
+const struct service service_exec = {
+	.name = "exec",
+	.needs = RUNS_COMMAND,
+	.hub_bytes = sizeof(struct execs),
+	.session_bytes = sizeof(struct exec),
+	.wanted = exec_wanted,
+	.start = exec_start,
+	.open = exec_open,
+	.drain = exec_drain,
+	.close = exec_close,
+	.stop = exec_stop,
+};

@@ -1,0 +1,212 @@
+"""A program per connection: bytes, ends, exit status, environment, and that nobody of it is left."""
+import json
+import os
+import signal
+import sys
+
+import pytest
+
+import wire
+
+pytestmark = pytest.mark.usefixtures("loop")
+
+
+def start(sockctl, mode, place, *words, command=(), **how):
+    """Words behind "--" stand behind the address."""
+    tail = ["--", *command] if command else []
+    proc = sockctl.serve(mode, [*words, *place.words(), *tail], **how)
+    place.port = proc.port
+    return proc
+
+
+def gone(pid):
+    """No process of that number, or only what its parent has not yet fetched."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("mode", ["listen", "serve"])
+@pytest.mark.parametrize("how", ["shell", "program"])
+def test_every_byte_and_the_end(sockctl, place, mode, how):
+    words, command = (["-e", "cat"], ()) if how == "shell" else ([], ["cat"])
+    start(sockctl, mode, place, *words, command=command)
+    sock = place.dial()
+    data = wire.payload(3 << 20)
+    sender = wire.sending(sock, data)
+    wire.same(wire.read_eof(sock), data)
+    sender.result()
+
+
+def test_connect_runs_a_program_too(sockctl, place):
+    listener = place.listen()
+    proc = sockctl.start("connect", "-e", "tr a-z A-Z; exit 7", *place.words())
+    sock = wire.accept(listener)
+    sock.sendall(b"hola\n")
+    wire.half_close(sock)
+    assert wire.read_eof(sock) == b"HOLA\n"
+    assert proc.ends(7) == b""
+    assert proc.lines() == ["sockctl: the command ended with status 7"]
+
+
+@pytest.mark.parametrize("end,code", [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 137)])
+def test_listen_passes_the_status_on(sockctl, tcp, end, code):
+    proc = start(sockctl, "listen", tcp, "-e", f"cat >/dev/null; {end}")
+    sock = tcp.dial()
+    wire.half_close(sock)
+    assert wire.read_eof(sock) == b""
+    proc.ends(code)
+
+
+def test_what_was_written_before_the_exit_arrives(sockctl, place):
+    start(sockctl, "serve", place, "-e", "head -c 300000 /dev/zero; exit 1")
+    sock = place.dial()
+    assert wire.read_eof(sock) == bytes(300_000)
+
+
+def test_a_program_that_reads_no_more_is_no_failure(sockctl, place):
+    proc = start(sockctl, "listen", place, "-e", "head -1; exec <&-; read x 2>/dev/null; echo done")
+    sock = place.dial()
+    sender = wire.sending(sock, b"first\n" + bytes(3 << 20))
+    assert wire.read_eof(sock) == b"first\ndone\n"
+    sender.result()
+    proc.ends(0)
+
+
+def test_a_grandchild_that_holds_the_pipe_does_not_hold_up_the_end(sockctl, tcp):
+    start(sockctl, "serve", tcp, "-e", "sleep 1000 & echo $!")
+    sock = tcp.dial()
+    pid = int(wire.read_eof(sock))
+    wire.until(lambda: gone(pid), "the grandchild is ended with its group")
+
+
+def test_whoever_loses_its_client_is_ended(sockctl, tcp):
+    start(sockctl, "serve", tcp, "-e", "echo $$; trap 'exit 0' TERM; while :; do read x || sleep 0.1; done")
+    sock = tcp.dial()
+    pid = int(wire.read_until(sock))
+    wire.reset(sock)
+    wire.until(lambda: gone(pid), "the program is ended")
+
+
+def test_a_server_that_ends_leaves_nobody(sockctl, tcp):
+    proc = start(sockctl, "serve", tcp, "--drain", "200ms", "-e", "trap '' TERM; echo $$; while :; do sleep 1; done")
+    sock = tcp.dial()
+    pid = int(wire.read_until(sock))
+    proc.signal(signal.SIGTERM)
+    proc.ends(7)
+    assert gone(pid)
+
+
+def test_a_drain_lets_the_program_finish(sockctl, tcp):
+    proc = start(sockctl, "serve", tcp, "-e", "echo here; cat; echo bye")
+    sock = tcp.dial()
+    assert wire.read_until(sock) == b"here\n"
+    proc.signal(signal.SIGTERM)
+    assert wire.read_eof(sock) == b"bye\n"
+    wire.half_close(sock)
+    proc.ends(0)
+
+
+def test_environment(sockctl, tcp):
+    start(sockctl, "serve", tcp, "-e", "env", env={"TCPREMOTEHOST": "stale", "LISTEN_FDS": "1"})
+    sock = tcp.dial()
+    told = dict(line.split("=", 1) for line in wire.read_eof(sock).decode().splitlines() if "=" in line)
+    mine, peers = sock.getsockname(), sock.getpeername()
+    assert told["PROTO"] == "TCP" and told["SOCKCTL_CONN"] == "1"
+    assert (told["TCPREMOTEIP"], int(told["TCPREMOTEPORT"])) == mine
+    assert (told["TCPLOCALIP"], int(told["TCPLOCALPORT"])) == peers
+    assert "TCPREMOTEHOST" not in told and "LISTEN_FDS" not in told
+
+
+def test_only_three_descriptors_and_default_signals(sockctl, tcp):
+    code = ("import os, signal\n"
+            "print(sorted(int(n) for n in os.listdir('/proc/self/fd'))[:4], os.getpgrp() == os.getpid(),"
+            " [s for s in (signal.SIGPIPE, signal.SIGTTIN) if signal.getsignal(s) is signal.SIG_IGN])")
+    start(sockctl, "serve", tcp, "--count", "1", command=[sys.executable, "-S", "-c", "import signal; signal.signal("
+          "signal.SIGPIPE, signal.SIG_DFL)\n" + code])
+    assert wire.read_eof(tcp.dial()) == b"[0, 1, 2, 3] True []\n"  # 3 is the folder that is being listed
+
+
+def test_stderr_is_ours(sockctl, tcp):
+    proc = start(sockctl, "listen", tcp, "-e", "echo oops >&2")
+    assert wire.read_eof(tcp.dial()) == b""
+    proc.ends(0)
+    assert b"oops\n" in bytes(proc.err)
+
+
+def test_socket_itself(sockctl, tcp):
+    proc = start(sockctl, "listen", tcp, "--exec-socket", command=["cat"])
+    sock = tcp.dial()
+    data = wire.payload(1 << 20)
+    sender = wire.sending(sock, data)
+    wire.same(wire.read_eof(sock), data)
+    sender.result()
+    proc.ends(0)
+
+
+def test_many_short_ones(sockctl, tcp, tmp_path):
+    """As many events as programs, and the same descriptors as before."""
+    log = tmp_path / "log"
+    proc = start(sockctl, "serve", tcp, "--max", "500", "--events", log, command=["true"])
+    before = None
+    for _ in range(20):
+        socks = [tcp.dial() for _ in range(10)]
+        for sock in socks:
+            assert wire.read_eof(sock) == b""
+            wire.close(sock)
+        fds = lambda: len(os.listdir(f"/proc/{proc.pid}/fd"))
+        if before is None:
+            wire.until(lambda: not children(proc.pid), "the first ones are gone")
+            before = fds()
+    wire.until(lambda: not children(proc.pid), "no child is left, not even as a zombie")
+    wire.until(lambda: fds() <= before, "no descriptor is left")
+    proc.signal(signal.SIGTERM)
+    proc.ends(0)
+    kinds = [json.loads(line)["ev"] for line in log.read_text().splitlines()]
+    assert kinds.count("child") == kinds.count("open") == kinds.count("close") == 200
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return f.read().split()
+
+
+def test_datagrams_have_a_program_each(sockctl, dgram):
+    start(sockctl, "serve", dgram, command=["cat"])
+    for word in (b"one", b"two"):
+        sock = dgram.dial()
+        sock.send(word)
+        assert sock.recv(100) == word
+
+
+@pytest.mark.parametrize("words,line", [
+    (["0", "--", "no-such-program"], "sockctl: -- no-such-program: No such file or directory"),
+    (["0", "--", "/etc/passwd"], "sockctl: -- /etc/passwd: Permission denied"),
+    (["-e", "", "0"], "sockctl: --exec: the command is empty"),
+    (["-e", "cat", "0", "--", "cat"], "sockctl: --exec and the program behind --: only one of them can be run"),
+    (["-e", "cat", "--zero", "0"], "sockctl: --zero and --exec: a connection can have only one service"),
+])
+def test_bad_input(sockctl, words, line):
+    proc = sockctl.run("serve", *words)
+    assert proc.code == 2 and proc.lines() == [line]
+
+
+def test_a_mode_without_programs(sockctl):
+    proc = sockctl.run("echo", "0", "--", "cat")
+    assert proc.code == 2 and proc.lines() == ['sockctl: unexpected word "cat" behind --: echo runs no command']
+
+
+def test_what_cannot_be_started_later_ends_only_its_client(sockctl, tcp, tmp_path):
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho yes\n")
+    program.chmod(0o700)
+    proc = start(sockctl, "serve", tcp, command=[program])
+    assert wire.read_eof(tcp.dial()) == b"yes\n"
+    program.unlink()
+    assert wire.read_eof(tcp.dial()) == b""
+    proc.says(rb"warning: -- .*/program: the program could not be started")
+    program.write_text("#!/bin/sh\necho again\n")
+    program.chmod(0o700)
+    assert wire.read_eof(tcp.dial()) == b"again\n"
