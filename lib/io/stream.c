@@ -10,7 +10,7 @@ int stream_setup(struct stream *s)
 			return stream_again_rd(s, &s->below->rd);
 		if (rc != 0)
 			return stream_fail_below(s);
-		s->caps = (s->caps & ~(unsigned)ST_NOHALF) | (s->below->caps & ST_NOHALF); /* a handshake may find that out */
+		s->caps |= s->below->caps & ST_NOHALF; /* a handshake finds that out */
 	}
 	return s->ops->setup == NULL ? 0 : s->ops->setup(s);
 }

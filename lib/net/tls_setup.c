@@ -106,8 +106,8 @@ static int handshake_done(struct tls_stream *t)
 	if ((tls->verifies && !t->peer->verified) || (must_pin && !t->peer->pinned))
 		return handshake_failed(t, "the peer's certificate was not verified");
 	t->ready = true;
-	if (t->peer->half)
-		t->s.caps &= ~(unsigned)ST_NOHALF;
+	if (tls->role == ROLE_DIAL && !t->peer->half)
+		t->s.caps |= ST_NOHALF;
 	acknowledge(t);
 	tell_done(t);
 	tls_forget_peer(t);

@@ -226,8 +226,6 @@ int tls_stream_push(struct stream **top, const struct link *link, struct tls *tl
 		return err_set(e, ERR_LOCAL, ENOMEM, "start TLS");
 	}
 	stream_push(&t->s, &ops, *top);
-	if (tls->role == ROLE_DIAL)
-		t->s.caps |= ST_NOHALF;
 	*top = &t->s;
 	return 0;
 }
