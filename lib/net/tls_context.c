@@ -91,6 +91,9 @@ static int set_switches(struct tls *t)
 	int min = t->conf->min == TLS_MIN_13 ? TLS1_3_VERSION : TLS1_2_VERSION;
 	SSL_CTX_set_options(
 		ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	if (t->conf->allow_truncation)
+		SSL_CTX_set_options(
+			ctx, SSL_OP_IGNORE_UNEXPECTED_EOF); /* else it could not write any more after the peer's end */
 	SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_read_ahead(ctx, 1);

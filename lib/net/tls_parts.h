@@ -70,7 +70,9 @@ struct tls_stream {
 	uint8_t sniffed_n;
 	bool starved;	 /* the pool had no block */
 	bool ready;	 /* the handshake is done */
+	bool half;	 /* the peer goes on reading after its end */
 	bool said_bye;	 /* close_notify is sent, or could not be */
+	bool bye_due;	 /* it is sent when the stream is closed */
 	bool ended;	 /* the peer's end was read */
 	bool below_eof;	 /* the connection below has ended */
 	bool below_fail; /* reading from below failed */

@@ -106,7 +106,8 @@ static int handshake_done(struct tls_stream *t)
 	if ((tls->verifies && !t->peer->verified) || (must_pin && !t->peer->pinned))
 		return handshake_failed(t, "the peer's certificate was not verified");
 	t->ready = true;
-	if (tls->role == ROLE_DIAL && !t->peer->half)
+	t->half = t->peer->half;
+	if (tls->role == ROLE_DIAL && !t->half)
 		t->s.caps |= ST_NOHALF;
 	acknowledge(t);
 	tell_done(t);

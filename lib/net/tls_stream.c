@@ -4,7 +4,9 @@
  * Reading gathers records until the caller's room is full. Between turns an idle connection holds no block.
  *
  * Ends: close_notify is TLS's half-close; sending it leaves reading as it was. An end of the connection without it has been cut
- * off. What a failed handshake has to say (an alert) gets its time through linger, for a plain close would reset it away. */
+ * off. Many peers close right after theirs and answer ours with a reset, which would be told as a loss of payload: after such an
+ * end ours is sent last of all, when the payload has been acknowledged and nobody asks the socket any more. What a failed
+ * handshake has to say (an alert) gets its time through linger, for a plain close would reset it away. */
 #include "net/tls_parts.h"
 
 #include "base/mem.h"
@@ -57,10 +59,14 @@ static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
 	int error = 0;
 	for (int i = 0; i < n && error == 0 && !t->ended && !t->broken; i++) {
 		for (size_t at = 0, got = 0; at < v[i].iov_len; at += got, sum += (ssize_t)got) {
+			uint32_t waits = t->out_len;
 			ERR_clear_error();
 			int rc = SSL_read_ex(t->ssl, (char *)v[i].iov_base + at, v[i].iov_len - at, &got);
 			if (rc != 1) {
 				error = SSL_get_error(t->ssl, rc);
+				if (t->below_eof)
+					t->out_len = waits; /* an alert for somebody who has gone would only be answered with a
+							       reset */
 				break;
 			}
 		}
@@ -139,7 +145,12 @@ static int tls_flush(struct stream *s)
 static int tls_shut(struct stream *s)
 {
 	struct tls_stream *t = self(s);
-	int rc = tls_room(t) < RECORD_EXTRA ? tls_push_out(t) : 0;
+	bool last = ((t->ended && !t->half) || t->broken) && !t->said_bye;
+	int rc = last || tls_room(t) < RECORD_EXTRA ? tls_push_out(t) : 0;
+	if (rc == 0 && last) {
+		t->bye_due = true;
+		return 0;
+	}
 	if (rc == 0 && t->ready && !t->said_bye) {
 		ERR_clear_error();
 		int got = SSL_shutdown(t->ssl);
@@ -164,6 +175,11 @@ static void tls_close(struct stream *s, enum close_how how)
 	struct tls_stream *t = self(s);
 	const struct env *env = t->tls->env;
 	struct stream *below = s->below;
+	if (how == CLOSE_PLAIN && t->bye_due && !t->broken) {
+		SSL_shutdown(t->ssl);
+		tls_push_out(t);
+		ERR_clear_error();
+	}
 	if (how == CLOSE_PLAIN && t->refused && t->tls->role == ROLE_ACCEPT && !t->below_eof && !t->below_fail && t->out == NULL)
 		linger_take(env->linger, below, loop_now(env->loop) + ALERT_MS);
 	else
