@@ -175,7 +175,8 @@ static int check_client(void *block, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--insecure and --ca exclude each other");
 	if (conf->insecure && conf->pins > 0)
 		return err_set(e, ERR_USAGE, 0, "--insecure and --pin exclude each other");
-	if (conf->server_name != NULL && (conf->server_name[0] == '\0' || strlen(conf->server_name) > 253))
+	const char *name = conf->server_name; /* to OpenSSL a dot before it is any host below */
+	if (name != NULL && (name[0] == '\0' || name[0] == '.' || strlen(name) > 253))
 		return err_set(e, ERR_USAGE, 0, "--server-name: expected a host name of at most 253 characters");
 	return 0;
 }
