@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 128, MOST_BYTES_S = 1 << 30, DATAGRAM_MOST = 65535, REORDER_MOST = 64, BUFFER_MOST = 1 << 30 };
+enum { PIECE = 128, MOST_BYTES_S = 1 << 30, DATAGRAM_MOST = 65535, REORDER_MOST = 64, BUFFER_MOST = 1 << 30, MOST_HOURS = 10000 };
 
 typedef int reader(struct fault_spec *s, const char *text, struct err *e);
 static reader read_time, read_jitter, read_rate, read_range, read_after, read_one_in, read_place, read_buffer, read_share,
@@ -75,9 +75,17 @@ static int refuse(const char *got, const char *expected, struct err *e)
 	return err_set(e, ERR_USAGE, 0, "got \"%s\", expected %s", shown, expected);
 }
 
+/* A clock of microseconds adds these to the time of day. */
+static int duration(const char *text, int64_t *out, struct err *e)
+{
+	if (num_duration(text, false, out, e) != 0)
+		return -1;
+	return *out <= MOST_HOURS * 3600000LL ? 0 : refuse(text, "10000h at most", e);
+}
+
 static int read_time(struct fault_spec *s, const char *text, struct err *e)
 {
-	return num_duration(text, false, &s->a, e);
+	return duration(text, &s->a, e);
 }
 
 /* Cuts text at the mark; what follows it, or NULL. */
@@ -104,9 +112,9 @@ static int read_jitter(struct fault_spec *s, const char *text, struct err *e)
 	if (copy(mean, text, e) != 0)
 		return -1;
 	const char *jitter = cut(mean, "~");
-	if (num_duration(mean, false, &s->a, e) != 0)
+	if (duration(mean, &s->a, e) != 0)
 		return -1;
-	return jitter != NULL ? num_duration(jitter, false, &s->b, e) : 0;
+	return jitter != NULL ? duration(jitter, &s->b, e) : 0;
 }
 
 static int size_within(const char *text, int64_t least, int64_t most, int64_t *out, struct err *e)
@@ -142,7 +150,7 @@ static int read_after(struct fault_spec *s, const char *text, struct err *e)
 	if (num_size(text, &s->a, NULL) == 0)
 		return 0;
 	s->timed = true;
-	if (num_duration(text, false, &s->a, NULL) == 0)
+	if (duration(text, &s->a, NULL) == 0)
 		return 0;
 	return refuse(text, "bytes such as 100 or 64k, or a time such as 500ms or 2s", e);
 }

@@ -82,7 +82,9 @@ struct double_stream {
 	size_t got_n, got_cap;
 	size_t sizes[DOUBLE_SIZES]; /* of the first datagrams written */
 	unsigned writes;	    /* that took something, or an empty datagram */
-	bool ended, failed, was_shut;
+	bool counts;		    /* what is written is not kept, only counted in got_n */
+	bool ended, failed, was_shut, closed;
+	enum close_how how; /* it was closed */
 	int64_t shut_ms;
 	const char *misused; /* a call that should never have come; NULL: none */
 };

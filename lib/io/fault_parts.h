@@ -1,0 +1,121 @@
+/* Inside io/fault: what fault.c (the layer), fault_hold.c (what waits in it), fault_bytes.c (the two ways of a byte stream),
+ * fault_shape.c (when something may pass), fault_cut.c (where it ends or changes) and fault_dgram.c share. Nobody else includes
+ * this. */
+#ifndef IO_FAULT_PARTS_H
+#define IO_FAULT_PARTS_H
+
+#include "base/rng.h"
+#include "io/fault.h"
+
+#include <errno.h>
+
+enum { FAULT_WAYS = 2, FAULT_BLOCK = 1024 /* bytes: jitter is drawn once for each; a chunk where gap stands alone */ };
+
+struct fault_rule { /* a fault that concerns this connection */
+	struct fault_rule *next;
+	struct fault_spec spec;
+	uint64_t base[FAULT_WAYS]; /* where each way stood when it was given */
+	int64_t at_ms;		   /* when, if spec.timed */
+	uint8_t done;		   /* 1 << way: it has happened there, or was told */
+};
+
+struct fault_piece { /* bytes that came at once, or one datagram */
+	struct fault_piece *next;
+	int64_t us;	 /* bytes: when they came; datagram: when it may pass */
+	int64_t late_us; /* datagram: ... even if not enough others have overtaken it */
+	uint32_t after;	 /* datagram: how many others are to pass first */
+	uint32_t at, len, cap;
+	unsigned char bytes[];
+};
+
+enum fault_end { FAULT_OPEN, FAULT_ENDED /* in: EOF was read; out: shut was asked for */, FAULT_BROKE };
+
+struct fault_way {
+	struct fault_piece *first, *last;
+	size_t held;					 /* memory of the pieces */
+	uint64_t arrived;				 /* bytes, or datagrams, that have come; what was dropped has not */
+	uint64_t passed;				 /* bytes that have gone on */
+	uint64_t changed;				 /* bytes up to here are as they go on */
+	struct fault_rule *latency, *rate, *chunk, *gap; /* the latest of each; NULL: none */
+	int64_t rate_us;				 /* the line is busy until then, ... */
+	uint64_t rate_rest;				 /* ... and so many millionths of a byte longer */
+	int64_t moved_us;				 /* when something last passed */
+	uint64_t chunk_end, chunk_i;
+	int64_t gap_us;	  /* nothing before that */
+	bool stalled;	  /* nothing passes any more, for good */
+	bool sinks;	  /* all is taken and nothing passes */
+	bool over;	  /* half-after: this way has ended */
+	uint8_t end;	  /* enum fault_end: what follows the last piece */
+	int64_t end_us;	  /* when it may pass */
+	int64_t asked_us; /* out: when somebody last waited for what is held to go */
+	struct why why;	  /* FAULT_BROKE */
+	struct need need; /* what unblocks this way */
+};
+
+struct fault {
+	struct stream s;
+	const struct fault_run *run;
+	uint32_t conn;
+	uint8_t cut;	 /* FAULT_CLOSE or FAULT_RST has happened; 0: neither */
+	bool cut_done;	 /* and whoever uses the stream may know */
+	bool shut_below; /* our end was passed on */
+	bool leaving;	 /* closed by its owner: it only closes well */
+	struct waker own;
+	struct timer clock;
+	struct task kick;
+	struct fault_rule *rules, *slow; /* slow: slow-close, the latest; NULL: none */
+	struct fault_way way[FAULT_WAYS];
+	int64_t ack_until_ms, ack_step_ms; /* a reset that waits until what went before it has arrived */
+};
+
+/* fault_hold.c */
+int hold_add(
+	struct fault_way *w, const struct iovec *v, int n, size_t len, int64_t now_us); /* the first len bytes; -1: no memory */
+struct fault_piece *hold_add_one(struct fault_way *w, const struct iovec *v, int n, size_t len); /* as a piece of its own */
+void hold_drop(struct fault_way *w, size_t n);
+void hold_remove(struct fault_way *w, struct fault_piece *p);
+void hold_clear(struct fault_way *w);
+size_t hold_room(const struct fault_way *w); /* bytes */
+size_t hold_scatter(
+	const struct iovec *v, int n, size_t at, const unsigned char *from, size_t len); /* behind the first `at` bytes */
+size_t iov_total(const struct iovec *v, int n);
+void need_join(struct need *a, const struct need *b);
+void need_time(struct need *a, int64_t at_us);
+
+/* fault.c */
+int64_t fault_now_us(const struct fault *f);
+uint64_t fault_draw(const struct fault *f, int dir, enum fault_kind kind, uint64_t index);
+/* off UINT64_MAX: it has no place; dir -1: no direction. */
+void fault_tell(const struct fault *f, const struct fault_spec *spec, int dir, uint64_t off, int64_t value);
+void fault_wake(struct fault *f); /* whoever waits for the stream tries again soon */
+
+/* fault_shape.c */
+void shape_rule(struct fault *f, struct fault_rule *rule, int dir);
+int64_t shape_latency_us(const struct fault *f, int dir, uint64_t index); /* of a block of bytes or of a datagram */
+/* How many of the most bytes at the head, which came at came_us, may pass now; 0: not before *at_us. */
+size_t shape_allows(struct fault *f, int dir, int64_t came_us, size_t most, int64_t *at_us);
+void shape_passed(struct fault *f, int dir, size_t n);
+
+/* fault_cut.c */
+size_t cut_allows(const struct fault *f, int dir, size_t most); /* up to where something happens */
+size_t cut_accepts(const struct fault *f, size_t most);		/* what is written and will never pass is not taken */
+void cut_passed(struct fault *f, int dir, size_t n);		/* tells of what was changed, and lets happen what happens here */
+void cut_change(struct fault *f, int dir, unsigned char *bytes, size_t n); /* the n bytes at the head, once */
+void cut_look(struct fault *f, int dir);
+void cut_clock(struct fault *f); /* what happens at a time; sets the clock for the next */
+int cut_fails(struct fault *f);	 /* ST_FAIL with the words of the cut */
+
+/* fault_bytes.c */
+ssize_t bytes_readv(struct stream *s, const struct iovec *v, int n);
+ssize_t bytes_writev(struct stream *s, const struct iovec *v, int n);
+int bytes_flush(struct stream *s);
+int bytes_shut(struct stream *s);
+
+/* fault_dgram.c */
+ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n);
+ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n);
+int dgram_flush(struct stream *s);
+int dgram_shut(struct stream *s);
+void dgram_let_go(struct fault *f); /* sends what is held, whatever its time */
+
+#endif
