@@ -11,6 +11,7 @@
 #include "cli/out.h"
 #include "cli/parse.h"
 #include "io/stdfd.h"
+#include "net/faults.h"
 #include "net/meter.h"
 #include "net/stack.h"
 
@@ -152,7 +153,7 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 		.events = out_sink(out),
 		.outcome = outcome,
 		.stack = &stack,
-		.seed = sys_random(),
+		.seed = faults_seed(parsed->conf),
 		.argc = parsed->argc,
 		.argv = parsed->argv };
 	if (parsed->after > 0 && parsed->after < parsed->argc) {
@@ -176,6 +177,7 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 	meter_close(env.meter);
 	out_watch(out, NULL);
 	env_close(&env);
+	faults_name_seed(&env, &outcome->first);
 	tell_end(out, outcome);
 	out_close(out);
 	return 0;

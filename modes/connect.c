@@ -5,6 +5,7 @@
 #include "io/frame.h"
 #include "io/loop.h"
 #include "net/addr.h"
+#include "net/faults.h"
 #include "net/leash.h"
 #include "net/probe.h"
 #include "net/retry.h"
@@ -18,8 +19,8 @@
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &retry_opts, &probe_opts, &stdio_opts, &source_opts,
-	&exec_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &clock_opts, &leash_opts,
-	&sockopt_opts, &loop_opts, NULL };
+	&exec_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts,
+	&leash_opts, &sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;

@@ -61,7 +61,7 @@ static void pause_doors(struct server *s, int sys)
 
 void doors_update(struct server *s)
 {
-	bool open = !s->closed && !s->paused && !taken(s) && !queued(s);
+	bool open = !s->closed && !s->paused && !s->fault.deaf && !taken(s) && !queued(s);
 	for (unsigned i = 0; i < s->doors_n; i++) {
 		struct door *d = &s->doors[i];
 		if (d->udp == NULL && d->l->fd >= 0 && loop_watch(s->env->loop, &d->watch, open ? LOOP_IN : 0) != 0 && !s->paused)
@@ -223,6 +223,11 @@ static bool accept_one(struct door *d)
 	who.id = ++s->last_id;
 	if (sa_any(&who.local))
 		sa_of(&who.local, fd, false);
+	if (door_fault_resets(s, fd, &who)) {
+		server_left(s, &who.peer);
+		return true;
+	}
+	who.hold_ms = door_fault_holds_ms(s, &who);
 	let_in(d, fd, &who);
 	return true;
 }
@@ -282,12 +287,14 @@ int doors_open(struct server *s, struct err *e)
 {
 	bool guard = (s->hub->service->needs & GUARD_UDP) != 0;
 	s->pause = (struct timer){ .fn = pause_over, .arg = s };
+	if (door_fault_open(s, e) != 0)
+		return -1;
 	for (unsigned i = 0; i < s->listeners.n; i++) {
 		struct listener *l = &s->listeners.v[i];
 		struct door *d = &s->doors[s->doors_n++];
 		*d = (struct door){ .server = s, .l = l };
 		d->watch = (struct watch){ .fd = l->fd, .fn = accept_some, .arg = d };
-		if (!l->dgram && loop_watch(s->env->loop, &d->watch, LOOP_IN) != 0)
+		if (!l->dgram && !s->fault.deaf && loop_watch(s->env->loop, &d->watch, LOOP_IN) != 0)
 			return err_set(e, ERR_LISTEN, errno, "watch the listening socket");
 		if (!l->dgram)
 			continue;
@@ -305,7 +312,7 @@ bool doors_last_call(struct server *s)
 		struct door *d = &s->doors[i];
 		if (d->udp == NULL)
 			accept_some(d, LOOP_IN);
-		if (d->l->fd >= 0 && somebody_there(d->l->fd))
+		if (d->l->fd >= 0 && !s->fault.deaf && somebody_there(d->l->fd))
 			nobody = false;
 	}
 	return nobody;
@@ -322,6 +329,7 @@ void doors_shut(struct server *s)
 {
 	bool datagrams = false;
 	s->closed = true;
+	door_fault_close(s);
 	loop_timer(s->env->loop, &s->pause, NEVER);
 	for (unsigned i = 0; i < s->doors_n; i++) {
 		struct door *d = &s->doors[i];
@@ -353,6 +361,7 @@ void doors_keep_only(struct server *s, struct door *d, struct stream *top)
 void doors_close(struct server *s)
 {
 	s->closed = true;
+	door_fault_close(s);
 	loop_timer(s->env->loop, &s->pause, NEVER);
 	for (unsigned i = 0; i < s->doors_n; i++)
 		close_door(s, &s->doors[i]);

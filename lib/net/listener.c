@@ -7,6 +7,7 @@
 #include "net/listener.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "net/faults.h"
 #include "net/resolve.h"
 #include "net/sockopt.h"
 
@@ -22,7 +23,6 @@ struct opening {
 	struct listeners *l;
 	const struct env *env;
 	const struct addr *a;
-	int backlog;
 	struct err *e;
 };
 
@@ -145,12 +145,18 @@ static enum course bind_each(const struct opening *o, const struct sa *list, int
 	return o->l->n > 0 ? DONE : FAILED;
 }
 
+/* Not if it is to refuse for a while: then it is listeners_listen's to do. */
+static int listen_one(const struct opening *o, const struct listener *one)
+{
+	bool later = faults_of(o->env, FAULT_REFUSE_FOR, 0) != NULL;
+	return one->dgram || later ? 0 : sys_listen(one->fd, o->l->backlog);
+}
+
 static enum course listen_each(const struct opening *o)
 {
-	int backlog = sockopt_backlog(o->env->conf, o->backlog);
 	for (unsigned i = 0; i < o->l->n; i++) {
 		const struct listener *one = &o->l->v[i];
-		if (one->dgram || sys_listen(one->fd, backlog) == 0)
+		if (listen_one(o, one) == 0)
 			continue;
 		refused(o, &one->local, errno);
 		return o->e->sys == EADDRINUSE && o->a->port == 0 ? CLASH : FAILED;
@@ -191,7 +197,7 @@ static int open_path(const struct opening *o)
 		return -1;
 	if (unixpath_bind(&o->l->file, fd, a, conf->has_mode ? (int)conf->unix_mode : -1, o->e) != 0)
 		return -1;
-	if (dgram || sys_listen(fd, sockopt_backlog(o->env->conf, o->backlog)) == 0)
+	if (listen_one(o, &o->l->v[0]) == 0)
 		return 0;
 	return err_set(o->e, ERR_LISTEN, errno, "listen %s", a->text);
 }
@@ -250,7 +256,7 @@ static int open_inherited(const struct opening *o)
 int listeners_open(struct listeners *l, const struct env *env, const struct addr *a, int backlog, struct err *e)
 {
 	struct err own = { 0 }; /* filled on the way to success, too */
-	const struct opening o = { .l = l, .env = env, .a = a, .backlog = backlog, .e = &own };
+	const struct opening o = { .l = l, .env = env, .a = a, .e = &own };
 	*l = (struct listeners){ .backlog = sockopt_backlog(env->conf, backlog) };
 	if (sockopt_fits(env->conf, a->kind, e) != 0)
 		return -1;
@@ -260,6 +266,17 @@ int listeners_open(struct listeners *l, const struct env *env, const struct addr
 	if (e != NULL)
 		*e = own;
 	return -1;
+}
+
+int listeners_listen(struct listeners *l, struct err *e)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		char text[SA_TEXT];
+		const struct listener *one = &l->v[i];
+		if (!one->dgram && !one->inherited && sys_listen(one->fd, l->backlog) != 0)
+			return err_set(e, ERR_LISTEN, errno, "listen %s", sa_text(&one->local, text));
+	}
+	return 0;
 }
 
 /* The file goes first: nobody shall find a socket there that is dead. */

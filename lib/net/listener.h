@@ -33,8 +33,10 @@ struct listeners {
 
 /* Binds and listens (datagram sockets: binds). Port 0: one number for IPv6 and IPv4. Without IPv6 in the kernel IPv4 alone. A
  * dead Unix socket file is replaced, a live one or another file is refused: liveness is asked with the other socket type
- * (EPROTOTYPE is live, ECONNREFUSED dead), which disturbs nobody. -1 with e (ERR_LISTEN), nothing left behind. */
+ * (EPROTOTYPE is live, ECONNREFUSED dead), which disturbs nobody. -1 with e (ERR_LISTEN), nothing left behind. With --fault
+ * refuse-for stream sockets are bound only, and listeners_listen does the rest later. */
 int listeners_open(struct listeners *l, const struct env *env, const struct addr *a, int backlog, struct err *e);
+int listeners_listen(struct listeners *l, struct err *e); /* -1 with e (ERR_LISTEN) */
 void listeners_close(struct listeners *l); /* also removes our socket file, if it is still ours; may be called twice */
 
 #endif

@@ -14,6 +14,7 @@ struct pending {
 	struct waiter waiter;
 	struct timer deadline;
 	struct task end;
+	bool held;	/* not before the clock says so */
 	struct why why; /* ERR_OK: it passed */
 	struct pending *next, *prev;
 };
@@ -72,7 +73,7 @@ static void go_on(void *arg)
 {
 	static const struct why well = { .cls = ERR_OK };
 	struct pending *p = arg;
-	if (p->end.queued)
+	if (p->end.queued || p->held)
 		return;
 	int rc = stream_setup(p->s);
 	if (rc == 0)
@@ -88,6 +89,16 @@ static void too_late(void *arg)
 	end_soon(arg, &too_slow);
 }
 
+static void begin(void *arg)
+{
+	struct pending *p = arg;
+	struct loop *loop = p->all->env->loop;
+	p->held = false;
+	p->deadline.fn = too_late;
+	loop_timer(loop, &p->deadline, loop_now(loop) + PENDING_MS);
+	go_on(p);
+}
+
 static void wait_for(struct pendings *all, struct stream *s, const struct newcomer *who)
 {
 	struct pending *p = mem_new(sizeof *p);
@@ -100,20 +111,21 @@ static void wait_for(struct pendings *all, struct stream *s, const struct newcom
 	p->who = *who;
 	p->s = s;
 	p->end = (struct task){ .fn = end, .arg = p };
-	p->deadline = (struct timer){ .fn = too_late, .arg = p };
+	p->held = who->hold_ms > 0;
+	p->deadline = (struct timer){ .fn = p->held ? begin : too_late, .arg = p };
 	p->prev = all->last;
 	*(all->last != NULL ? &all->last->next : &all->first) = p;
 	all->last = p;
 	all->count++;
 	waiter_open(&p->waiter, all->env->loop, s, go_on, p);
-	loop_timer(all->env->loop, &p->deadline, loop_now(all->env->loop) + PENDING_MS);
-	if (waiter_arm(&p->waiter, true, false) != 0)
+	loop_timer(all->env->loop, &p->deadline, loop_now(all->env->loop) + (p->held ? who->hold_ms : PENDING_MS));
+	if (!p->held && waiter_arm(&p->waiter, true, false) != 0)
 		end_soon(p, &no_memory);
 }
 
 void pending_start(struct pendings *all, struct stream *s, const struct newcomer *who)
 {
-	int rc = stream_setup(s);
+	int rc = who->hold_ms > 0 ? ST_AGAIN : stream_setup(s);
 	if (rc == 0) {
 		all->ops->passed(all->arg, s, who);
 		return;

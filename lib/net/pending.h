@@ -14,6 +14,7 @@ struct newcomer { /* who was admitted, and where */
 	uint32_t id;
 	struct door *door;
 	struct sa peer, local;
+	int64_t hold_ms; /* its setup begins so much later */
 };
 
 struct pending_ops {

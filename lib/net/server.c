@@ -70,7 +70,7 @@ const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(stru
 /* From pending to session */
 
 /* Its place is free for another. */
-static void left(struct server *s, const struct sa *peer)
+void server_left(struct server *s, const struct sa *peer)
 {
 	admit_leave(s->admit, peer);
 	doors_resume(s);
@@ -84,7 +84,7 @@ void server_lost(struct server *s, const struct newcomer *who, const struct err 
 	snprintf(words, sizeof words, ": %s", e->what);
 	event(s->env->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", reason),
 		EV_TEXT("error", e->what), EV_TEXT("words", words));
-	left(s, &who->peer);
+	server_left(s, &who->peer);
 }
 
 static void setup_failed(void *arg, const struct newcomer *who, const struct why *why)
@@ -114,7 +114,7 @@ static void setup_passed(void *arg, struct stream *top, const struct newcomer *w
 	if (session_open(s->hub, top, who->id, false, &who->peer, &who->local, &e) != 0) {
 		if (s->opts.one || s->conf->strict)
 			env_fail(s->env, &e);
-		left(s, &who->peer); /* the session has said it */
+		server_left(s, &who->peer); /* the session has said it */
 		return;
 	}
 	if (++s->opened == s->conf->count)

@@ -1,5 +1,5 @@
-/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how), server_end.c (why it ends) and
- * server_run.c (a command that ends it) share. Nobody else includes this. */
+/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how), door_fault.c (what is wrong
+ * with them), server_end.c (why it ends) and server_run.c (a command that ends it) share. Nobody else includes this. */
 #ifndef NET_SERVER_PARTS_H
 #define NET_SERVER_PARTS_H
 
@@ -19,6 +19,15 @@ struct door { /* one listening socket */
 	struct udp *udp;    /* of a datagram socket */
 };
 
+enum { DOOR_OWN = 64 };
+struct door_fault { /* what --fault does to the listening sockets */
+	bool deaf;  /* nobody is accepted just now, ... */
+	bool never; /* ... or at all */
+	struct timer listen;
+	unsigned own_n;
+	int own[DOOR_OWN]; /* connections of our own, which fill the queue */
+};
+
 struct server {
 	const struct env *env;
 	const struct server_conf *conf;
@@ -31,6 +40,7 @@ struct server {
 	struct listeners listeners;
 	struct door doors[LISTENER_MOST];
 	unsigned doors_n;
+	struct door_fault fault;
 	struct pendings pending;
 	uint32_t last_id;
 	int64_t opened;
@@ -51,6 +61,7 @@ struct server {
 extern const struct pending_ops server_pending;
 /* An admitted one that did not become a session: says so, and gives its place back. */
 void server_lost(struct server *s, const struct newcomer *who, const struct err *e);
+void server_left(struct server *s, const struct sa *peer); /* gives it back and says nothing */
 
 /* doors.c */
 int doors_open(struct server *s, struct err *e);
@@ -61,6 +72,12 @@ bool doors_last_call(struct server *s);
 void doors_shut(struct server *s); /* for good; datagram sockets stay for the peers they have */
 void doors_keep_only(struct server *s, struct door *d, struct stream *top); /* shut, all but one peer of d */
 void doors_close(struct server *s);
+
+/* door_fault.c */
+int door_fault_open(struct server *s, struct err *e); /* the sockets are bound; -1: one cannot be made so (ERR_LISTEN) */
+void door_fault_close(struct server *s);
+bool door_fault_resets(const struct server *s, int takes_fd, const struct newcomer *who); /* false: fd is still the caller's */
+int64_t door_fault_holds_ms(const struct server *s, const struct newcomer *who);	  /* before its setup */
 
 /* server_end.c */
 int server_watch_ends(struct server *s, struct err *e); /* signals and --lifetime */

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "io/fault.h"
 #include "net/meter.h"
 #include "net/stack.h"
 
@@ -61,6 +62,7 @@ static const char *const end_names[] = {
 	[END_KICK] = "kick",
 	[END_SIGNAL] = "signal",
 	[END_CHILD] = "child",
+	[END_FAULT] = "fault",
 	[END_ERROR] = "error",
 };
 
@@ -198,13 +200,14 @@ static void sweep_with(struct session *s, bool may_linger)
 	}
 	unlink_session(s);
 	s->stream->tally = NULL;
-	if (ends_well(s) && !s->peer_done && may_linger) {
-		linger_take(env->linger, s->stream, loop_now(env->loop) + LINGER_MS);
-	} else {
-		if (ends_well(s))
-			stream_shut(s->stream); /* to a layer with a goodbye of its own a close without it is a cut */
+	int64_t patience_ms = fault_patience_ms(s->stream);
+	bool well = ends_well(s), lingers = well && !s->peer_done && may_linger;
+	if (well && !lingers) /* to a layer with a goodbye of its own a close without it is a cut */
+		lingers = stream_shut(s->stream) == ST_AGAIN && patience_ms > 0 && may_linger;
+	if (lingers)
+		linger_take(env->linger, s->stream, loop_now(env->loop) + LINGER_MS + patience_ms);
+	else
 		stream_close(s->stream, (enum close_how)s->how);
-	}
 	s->stream = NULL;
 	if (hub->gone != NULL)
 		hub->gone(hub->gone_arg, s);
@@ -344,8 +347,13 @@ void session_end(struct session *s, enum session_end by, enum close_how how, con
 	s->ended = true;
 	s->by = (uint8_t)by;
 	s->how = (uint8_t)how;
-	if (why != NULL)
+	if (why != NULL) {
+		enum close_how cut = how;
 		s->why = *why;
+		if (fault_made(why, &cut))
+			s->by = END_FAULT;
+		s->how = (uint8_t)cut;
+	}
 	s->hub->all.count--;
 	loop_timer(s->hub->env->loop, &s->clock, NEVER);
 	loop_later(s->hub->env->loop, &s->sweep);

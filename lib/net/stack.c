@@ -5,6 +5,7 @@
 #include "io/filter.h"
 #include "io/frame.h"
 #include "net/session.h"
+#include "net/faults.h"
 #include "net/taps.h"
 #include "net/tls.h"
 
@@ -54,6 +55,7 @@ static int push_frame(struct stream **top, const struct link *link, void *shared
 }
 
 static const struct layer layers[] = {
+	{ PLACE_FAULT, "fault", &fault_opts, faults_start, faults_push, faults_stop },
 	{ PLACE_TLS, "tls", &tls_opts, tls_start, tls_push, tls_stop },
 	{ PLACE_TAP, "capture", &tap_opts, capture_start, capture_layer, capture_stop },
 	{ PLACE_TAP, "transcript", &tap_opts, transcript_start, transcript_layer, transcript_stop },

@@ -32,6 +32,7 @@ struct stack { /* what the layers of one run share; zeroed before first use */
 	enum role role;
 	const struct addr *addr; /* whom we dial, or where we listen */
 	unsigned needs;		 /* of the service (net/session.h) */
+	bool faults;		 /* a script has faults: every connection can have some (net/faults.h) */
 	void *shared[STACK_ROWS];
 };
 

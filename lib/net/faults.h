@@ -1,0 +1,33 @@
+/* Faults as options of a run (io/fault.h does them): --fault for connections and for listening sockets, and --seed, which repeats
+ * them. */
+#ifndef NET_FAULTS_H
+#define NET_FAULTS_H
+
+#include "io/fault_spec.h"
+#include "net/stack.h"
+
+enum { FAULTS_MOST = 24 };
+
+extern const struct opt_group fault_opts; /* --fault, --seed */
+struct fault_conf {
+	unsigned n;
+	struct fault_spec spec[FAULTS_MOST];
+	int64_t seed;
+};
+
+/* The row: a fault where it cannot be is ERR_USAGE. The layer is pushed where a fault of the run concerns the connection, and
+ * everywhere if the stack's `faults` says that a script has some. */
+int faults_start(const struct env *env, void **shared, struct err *e);
+int faults_push(struct stream **top, const struct link *link, void *shared, struct err *e);
+void faults_stop(const struct env *env, void *takes);
+
+uint32_t faults_seed(const struct conf *conf); /* of the run: that of --seed, or one that is drawn */
+/* A failure of a run with faults says how to repeat it. */
+void faults_name_seed(const struct env *env, struct err *e);
+
+/* The latest of this kind that concerns the connection, or with conn 0 the listener; NULL: none. */
+const struct fault_spec *faults_of(const struct env *env, enum fault_kind kind, uint32_t conn);
+/* Tells of one that belongs to no direction. */
+void faults_tell(const struct env *env, const struct fault_spec *spec, uint32_t conn);
+
+#endif
