@@ -182,7 +182,10 @@ cli: all
 check-asan: asan
 	$(quiet)$(MAKE) check variant=asan suffix=-asan
 
-.PHONY: unit-programs
+check-copy: # nothing left to splice and sendfile
+	$(quiet)SOCKCTL_TEST_FLAGS=--no-splice $(MAKE) cli
+
+.PHONY: unit-programs check-copy
 unit-programs: $(unit_bin)
 
 floors:

@@ -86,6 +86,8 @@ static int env_open(struct env *env, const struct mode *mode, struct err *e)
 	if (env->loop == NULL)
 		return -1;
 	env->pool = pool_open(mode->block_bytes, 2 * fds); /* both ways of each connection */
+	if (env->pool != NULL && ((const struct loop_conf *)conf_get(env->conf, &loop_opts))->no_splice)
+		pool_copy_only(env->pool);
 	env->linger = linger_open(env->loop);
 	return env->pool != NULL && env->linger != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "start");
 }

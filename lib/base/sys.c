@@ -2,9 +2,9 @@
  *
  * Built with -DSYS_SEAM the program reads SOCKCTL_SEAM once (sys_seam_open), a list of faults separated by commas:
  *
- *   short[=N]       reads and writes of streams move at most N bytes (1)
- *   eintr           half of all reads, writes and waits fail with EINTR
- *   again           half of all reads and writes of a socket or pipe fail with EAGAIN
+ *   short[=N]       reads, writes and splices of streams move at most N bytes (1)
+ *   eintr           half of all reads, writes, splices and waits fail with EINTR
+ *   again           half of all reads, writes and splices of a socket or pipe fail with EAGAIN
  *   CALL:K:ERRNO    the K-th call of that kind fails: accept:1:EMFILE; K+ means that one and all after it
  *
  * Which half is drawn from a generator with a fixed seed: the same in every run, and not in step with a loop that makes two calls
@@ -65,6 +65,19 @@ int sys_pipe(int fd[2])
 	sys_close(fd[0]); /* one of them is closed already, which harms nobody: there is one thread */
 	sys_close(fd[1]);
 	return -1;
+#endif
+}
+
+void sys_pipe_grow(int fd, int bytes)
+{
+#ifdef F_SETPIPE_SZ
+	int keep = errno;
+	if (fcntl(fd, F_GETPIPE_SZ) < bytes)
+		fcntl(fd, F_SETPIPE_SZ, bytes); /* EPERM: beyond what an ordinary user gets, which is no loss */
+	errno = keep;
+#else
+	(void)fd;
+	(void)bytes;
 #endif
 }
 
@@ -166,6 +179,11 @@ bool sys_allowed(enum sys_call call)
 	return sys_allowed_on(call, -1);
 }
 
+bool sys_allowed_most(enum sys_call call, int fd, size_t *n)
+{
+	return ask(call, fd, n) == 0;
+}
+
 int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2])
 {
 	size_t most = SIZE_MAX;
@@ -202,7 +220,7 @@ static struct {
 } seam;
 
 static const char *const call_names[SYS_CALLS] = { "memory", "socket", "bind", "listen", "accept", "connect", "shutdown",
-	"setsockopt", "read", "write", "wait", "pipe", "fork", "open" };
+	"setsockopt", "read", "write", "splice", "wait", "pipe", "fork", "open" };
 
 #define ERROR(name)                                                                                                              \
 	{                                                                                                                        \
@@ -220,7 +238,7 @@ static const struct {
 
 static bool moves(enum sys_call call)
 {
-	return call == SYS_READ || call == SYS_WRITE;
+	return call == SYS_READ || call == SYS_WRITE || call == SYS_SPLICE;
 }
 
 static bool may_block(int fd)

@@ -29,20 +29,26 @@ enum sys_call {
 	SYS_CONNECT,
 	SYS_SHUTDOWN,
 	SYS_SETSOCKOPT,
-	SYS_READ,  /* readv, recvmsg, recvmmsg */
-	SYS_WRITE, /* writev, sendmsg, sendmmsg */
-	SYS_WAIT,  /* select, epoll_wait, poll */
+	SYS_READ,   /* readv, recvmsg, recvmmsg */
+	SYS_WRITE,  /* writev, sendmsg, sendmmsg */
+	SYS_SPLICE, /* splice, sendfile */
+	SYS_WAIT,   /* select, epoll_wait, poll */
 	SYS_PIPE,
 	SYS_FORK,
 	SYS_OPEN,
 	SYS_CALLS
 };
 
+#ifdef __linux__
+#include <sys/sendfile.h>
+#endif
+
 #ifdef SYS_SEAM
 /* Before each call: 0 lets it go on, an errno fails it with that; *most_bytes may be lowered (to 1 at the least). */
 extern int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
 bool sys_allowed(enum sys_call call); /* sets errno */
 bool sys_allowed_on(enum sys_call call, int fd);
+bool sys_allowed_most(enum sys_call call, int fd, size_t *n); /* may lower n, to 1 at the least */
 int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2]); /* elements in out; -1: errno */
 /* Installs the gate that spec describes (sys.c), none for NULL and "". -1 with e: not understood. */
 int sys_seam_open(const char *spec, struct err *e);
@@ -57,6 +63,11 @@ static inline bool sys_allowed_on(enum sys_call call, int fd)
 	(void)call;
 	(void)fd;
 	return true;
+}
+static inline bool sys_allowed_most(enum sys_call call, int fd, size_t *n)
+{
+	(void)n;
+	return sys_allowed_on(call, fd);
 }
 #endif
 
@@ -147,10 +158,25 @@ enum { SYS_BATCH = 1 };
 int sys_recvmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags); /* worth asking for SYS_BATCH at the most */
 int sys_sendmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags);
 
+#ifdef __linux__
+/* Never waits for a pipe. A socket must be nonblocking by itself: of it the flags of this call say nothing. */
+static inline ssize_t sys_splice(int from, int to, size_t n)
+{
+	return sys_allowed_most(SYS_SPLICE, from, &n) ? splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK) : -1;
+}
+
+/* Moves the offset of the file, as reading does. */
+static inline ssize_t sys_sendfile(int to, int from, size_t n)
+{
+	return sys_allowed_most(SYS_SPLICE, to, &n) ? sendfile(to, from, NULL, n) : -1;
+}
+#endif
+
 /* Nonblocking and close-on-exec from birth where the system can, at once after it elsewhere. */
 int sys_socket(int family, int type, int protocol);
 int sys_accept(int fd, struct sockaddr *sa, socklen_t *len);
 int sys_pipe(int fd[2]);
+void sys_pipe_grow(int fd, int bytes);			/* room for so many, where the system lets us; never less than there is */
 int sys_open(const char *path, int flags, mode_t mode); /* adds O_CLOEXEC and O_NOCTTY */
 
 uint32_t sys_random(void); /* for seeds, not for secrets */

@@ -77,7 +77,7 @@ static size_t line_bytes(const struct flow *f, const struct iovec v[2], int n)
 }
 
 /* Bytes written (an empty datagram counts as one), or 0: wait_to or state says why. */
-static size_t give_out(struct flow *f)
+size_t copy_give_out(struct flow *f)
 {
 	struct iovec v[2] = { { NULL, 0 } };
 	int n = ring_rpeek(&f->ring, v);
@@ -107,7 +107,7 @@ static size_t give_out(struct flow *f)
 static size_t copy_step(struct flow *f, size_t budget)
 {
 	size_t in = take_in(f, budget);
-	size_t out = give_out(f);
+	size_t out = copy_give_out(f);
 	return in > out ? in : out;
 }
 

@@ -9,6 +9,9 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#endif
 
 #if defined(__linux__) && !defined(SIOCOUTQ)
 #define SIOCOUTQ TIOCOUTQ /* <linux/sockios.h> says the same, and a musl toolchain may not have it */
@@ -22,7 +25,10 @@ struct fdstream {
 	struct stream s;
 	const struct fdpair_words *words; /* NULL: a connected socket */
 	bool rsock, wsock, shut;
+	uint8_t pass[2]; /* enum pass: may bytes be taken past us, given past us? */
 };
+
+enum pass { PASS_UNASKED, PASS_YES, PASS_NO };
 
 static struct fdstream *fd_self(struct stream *s)
 {
@@ -68,6 +74,39 @@ static bool in_background(const struct stream *s)
 	return front > 0 && front != getpgrp();
 }
 
+static int read_failed(struct stream *s, int sys)
+{
+	bool background = sys == EIO && in_background(s);
+	if (!would_block(sys) && !background)
+		return fail_read(s, sys);
+	s->rd = (struct need){ .in = !background, .wake = background };
+	return ST_AGAIN;
+}
+
+static int write_failed(struct stream *s, int sys)
+{
+	if (!would_block(sys))
+		return fail_write(s, sys);
+	s->wr = (struct need){ .out = true };
+	return ST_AGAIN;
+}
+
+int fdstream_failed(struct stream *top, bool write, int sys)
+{
+	struct stream *bottom = top;
+	while (bottom->below != NULL)
+		bottom = bottom->below;
+	int rc = write ? write_failed(bottom, sys) : read_failed(bottom, sys);
+	for (struct stream *s = top; s != bottom; s = s->below) {
+		s->why = bottom->why;
+		if (write)
+			s->wr = bottom->wr;
+		else
+			s->rd = bottom->rd;
+	}
+	return rc;
+}
+
 static ssize_t fd_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct fdstream *f = fd_self(s);
@@ -83,17 +122,8 @@ static ssize_t fd_readv(struct stream *s, const struct iovec *v, int n)
 			return got;
 		if (got == 0)
 			return whole ? ST_EMPTY : 0;
-		if (errno == EINTR)
-			continue;
-		if (would_block(errno)) {
-			s->rd = (struct need){ .in = true };
-			return ST_AGAIN;
-		}
-		if (errno == EIO && in_background(s)) {
-			s->rd = (struct need){ .wake = true };
-			return ST_AGAIN;
-		}
-		return fail_read(s, errno);
+		if (errno != EINTR)
+			return read_failed(s, errno);
 	}
 }
 
@@ -106,12 +136,8 @@ static ssize_t fd_writev(struct stream *s, const struct iovec *v, int n)
 				       : sys_writev(s->wfd, v, n);
 		if (put >= 0)
 			return put;
-		if (errno == EINTR)
-			continue;
-		if (!would_block(errno))
-			return fail_write(s, errno);
-		s->wr = (struct need){ .out = true };
-		return ST_AGAIN;
+		if (errno != EINTR)
+			return write_failed(s, errno);
 	}
 }
 
@@ -162,12 +188,48 @@ static void fd_close(struct stream *s, enum close_how how)
 	mem_free(s);
 }
 
+static bool is_null_device(const struct stat *st)
+{
+#ifdef __linux__
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+#else
+	(void)st;
+	return false;
+#endif
+}
+
+/* A pipe that is spliced does not block, whatever its flags; of a socket the flags decide, and those of one that came as stdin or
+ * stdout are not ours alone. A terminal and other devices have ways of their own; what was opened the wrong way
+ * round is left to reading and writing, which say so. */
+static bool may_pass(const struct fdstream *f, int fd, bool write)
+{
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fstat(fd, &st) != 0 || (flags & O_ACCMODE) == (write ? O_RDONLY : O_WRONLY))
+		return false;
+	if (S_ISSOCK(st.st_mode))
+		return f->words == NULL && (flags & O_NONBLOCK) && !(f->s.caps & ST_DGRAM);
+	return S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || (write && is_null_device(&st));
+}
+
+static int fd_rawfd(struct stream *s, bool write)
+{
+	struct fdstream *f = fd_self(s);
+	int fd = write ? s->wfd : s->rfd;
+	if (fd < 0)
+		return -1;
+	if (f->pass[write] == PASS_UNASKED)
+		f->pass[write] = may_pass(f, fd, write) ? PASS_YES : PASS_NO;
+	return f->pass[write] == PASS_YES ? fd : -1;
+}
+
 static const struct stream_ops fd_ops = {
 	.name = "fd",
 	.readv = fd_readv,
 	.writev = fd_writev,
 	.shut = fd_shut,
 	.close = fd_close,
+	.rawfd = fd_rawfd,
 };
 
 struct stream *fdstream_socket(int fd, bool dgram)

@@ -19,6 +19,10 @@ struct fdpair_words {			  /* static texts */
  * that close (a full NFS) is a failure of shut. */
 struct stream *fdstream_pair(int takes_rfd, int takes_wfd, const struct fdpair_words *words);
 
+/* For whoever used stream_rawfd(top, write): what the errno of that call means. ST_AGAIN or ST_FAIL, with need or why at `top`,
+ * in the same words as if it had read or written. */
+int fdstream_failed(struct stream *top, bool write, int sys);
+
 /* Of the socket at the bottom: bytes accepted by the kernel and not yet acknowledged by the peer (0 when it cannot tell),
  * and SO_ERROR. Both are 0 for anything that has not ST_SOCK. */
 int fdstream_unsent(const struct stream *s);

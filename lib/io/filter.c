@@ -137,6 +137,12 @@ static int filter_shut(struct stream *s)
 	return pass_down(s, stream_shut);
 }
 
+/* What is read was never ours to change. */
+static int filter_rawfd(struct stream *s, bool write)
+{
+	return write ? -1 : stream_rawfd(s->below, false);
+}
+
 static void filter_close(struct stream *s, enum close_how how)
 {
 	struct filter *f = self(s);
@@ -157,6 +163,7 @@ int filter_push(struct stream **top, const char *name, filter_fn *convert)
 		.flush = filter_flush,
 		.shut = filter_shut,
 		.close = filter_close,
+		.rawfd = filter_rawfd,
 	};
 	f->convert = convert;
 	stream_push(&f->s, &f->ops, *top);

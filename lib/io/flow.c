@@ -1,9 +1,10 @@
 /* What a flow is, whoever moves its bytes: the choice of the mover, the turns, and how a way comes to its end. What a failure of
  * either end means for the other direction is the pump's to say, not ours. */
 #include "io/flow.h"
+#include "io/splice.h"
 
 /* The first that fits is taken. */
-static const struct mover *const movers[] = { &mover_copy };
+static const struct mover *const movers[] = { &mover_sendfile, &mover_splice, &mover_relay, &mover_copy };
 
 bool flow_from_dgram(const struct flow *f)
 {
@@ -17,7 +18,7 @@ bool flow_to_dgram(const struct flow *f)
 
 void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct stream *to)
 {
-	*f = (struct flow){ .from = from, .to = to, .pool = pool };
+	*f = (struct flow){ .from = from, .to = to, .pool = pool, .pipe = { -1, -1 } };
 }
 
 void flow_close(struct flow *f)

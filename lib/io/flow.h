@@ -39,6 +39,7 @@ struct flow {
 	struct stream *from, *to;
 	const struct mover *mover; /* NULL: not yet chosen */
 	void *mover_mem;	   /* its own */
+	int pipe[2];		   /* of the pool, while the mover holds bytes in it; -1 */
 	struct pool *pool;
 	struct ring ring;
 	uint64_t held;		 /* what the mover has taken in and not given out, beside the ring */
@@ -80,5 +81,6 @@ bool flow_from_dgram(const struct flow *f);
 bool flow_to_dgram(const struct flow *f); /* what is dropped has no bounds to keep */
 
 extern const struct mover mover_copy; /* anything, through the ring (copy.c) */
+size_t copy_give_out(struct flow *f); /* its second half: what of the ring the sink takes */
 
 #endif

@@ -50,6 +50,13 @@ static const struct opt loop_rows[] = {
 		.help = "how to wait for descriptors",
 		.man = "How to wait for descriptors. auto is select, and epoll where more than 256 descriptors are possible "
 		       "and the system has it. A run that select cannot hold is refused at start." },
+	{ .name = "no-splice",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct loop_conf, no_splice),
+		.help = "move all bytes by reading and writing",
+		.man = "Moves all bytes by reading and writing. Without it, bytes that nobody here has to look at go from one "
+		       "descriptor to the other inside the kernel (splice, sendfile), where the system can. A file that is "
+		       "changed while it is being sent may then arrive with the change." },
 	{ 0 },
 };
 const struct opt_group loop_opts = { .title = "Running", .size = sizeof(struct loop_conf), .rows = loop_rows };

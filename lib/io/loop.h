@@ -57,9 +57,10 @@ extern const struct loop_backend loop_select;
 extern const struct loop_backend loop_epoll;
 #endif
 
-extern const struct opt_group loop_opts; /* --loop */
+extern const struct opt_group loop_opts; /* how the machine does it: --loop, --no-splice */
 struct loop_conf {
 	int backend; /* 0 auto, 1 select, 2 epoll */
+	bool no_splice;
 };
 
 /* The backend for a run that may hold `fds` descriptors: what --loop says, else select up to 256 and epoll beyond where

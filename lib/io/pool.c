@@ -1,14 +1,18 @@
-/* Blocks for rings. Returned blocks are chained through their own first bytes; at most KEPT wait there for the next
- * borrower, the rest go back to the system at once, so a burst does not stay in memory. */
+/* Blocks for rings, and pipes for what goes by unseen. Returned blocks are chained through their own first bytes; at most KEPT
+ * wait there for the next borrower, the rest go back to the system at once, so a burst does not stay in memory. The same with
+ * pipes: one in which bytes are left is closed, for the next borrower must find it empty. */
 #include "io/pool.h"
 #include "base/mem.h"
+#include "base/sys.h"
+
+enum { KEPT = 16, PIPES_KEPT = 4 };
 
 struct pool {
 	size_t block_bytes, most, lent, kept;
 	void *free;
+	int pipes_lent, pipes_kept, pipe[PIPES_KEPT][2];
+	bool copy_only;
 };
-
-enum { KEPT = 16 };
 
 struct pool *pool_open(size_t block_bytes, size_t most_blocks)
 {
@@ -28,6 +32,10 @@ void pool_close(struct pool *p)
 		void *b = p->free;
 		p->free = *(void **)b;
 		mem_free(b);
+	}
+	while (p->pipes_kept-- > 0) {
+		sys_close(p->pipe[p->pipes_kept][0]);
+		sys_close(p->pipe[p->pipes_kept][1]);
 	}
 	mem_free(p);
 }
@@ -64,4 +72,52 @@ void pool_give(struct pool *p, void *b)
 	*(void **)b = p->free;
 	p->free = b;
 	p->kept++;
+}
+
+size_t pool_pipe_bytes(const struct pool *p)
+{
+	return p->block_bytes * POOL_PIPE_BLOCKS;
+}
+
+int pool_pipe_take(struct pool *p, int fd[2])
+{
+	if (p->pipes_lent >= POOL_PIPES_MOST)
+		return -1;
+	if (p->pipes_kept > 0) {
+		p->pipes_kept--;
+		fd[0] = p->pipe[p->pipes_kept][0];
+		fd[1] = p->pipe[p->pipes_kept][1];
+	} else if (sys_pipe(fd) == 0) {
+		sys_pipe_grow(fd[0], (int)pool_pipe_bytes(p));
+	} else {
+		fd[0] = fd[1] = -1;
+		return -1;
+	}
+	p->pipes_lent++;
+	return 0;
+}
+
+void pool_pipe_give(struct pool *p, int fd[2], bool empty)
+{
+	if (fd[0] < 0)
+		return;
+	p->pipes_lent--;
+	if (empty && p->pipes_kept < PIPES_KEPT) {
+		p->pipe[p->pipes_kept][0] = fd[0];
+		p->pipe[p->pipes_kept++][1] = fd[1];
+	} else {
+		sys_close(fd[0]);
+		sys_close(fd[1]);
+	}
+	fd[0] = fd[1] = -1;
+}
+
+void pool_copy_only(struct pool *p)
+{
+	p->copy_only = true;
+}
+
+bool pool_copies_only(const struct pool *p)
+{
+	return p->copy_only;
 }

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+enum { PIPE_BYTES = 1024 * 1024 };
+
 static struct {
 	bool ready;
 	bool own;      /* opened again: the description is ours alone */
@@ -129,6 +131,8 @@ int stdfd_ready(int fd, struct err *e)
 	bool blocks = S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode);
 	if (blocks && !(flags & O_NONBLOCK) && stdfd_reopen(fd, flags) != 0 && stdfd_borrow(fd, flags, e) != 0)
 		return -1;
+	if (S_ISFIFO(st.st_mode))
+		sys_pipe_grow(fd, PIPE_BYTES);
 	of[fd].ready = true;
 	return 0;
 }

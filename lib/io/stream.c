@@ -24,29 +24,54 @@ static void tell_end(struct tally *t, bool *ended, bool in)
 		t->ended(t, in);
 }
 
+static void count_in(struct tally *t, size_t n)
+{
+	t->in += n;
+	t->used_ms = loop_now(t->loop);
+	if (t->reads++ == 0)
+		t->first_us = loop_now_us(t->loop);
+}
+
+static void count_out(struct tally *t, size_t n)
+{
+	t->out += n;
+	t->used_ms = loop_now(t->loop);
+}
+
 ssize_t stream_readv(struct stream *s, const struct iovec *v, int n)
 {
 	ssize_t got = s->ops->readv(s, v, n);
 	struct tally *t = s->tally;
-	if (t != NULL && (got > 0 || got == ST_EMPTY)) {
-		t->in += got > 0 ? (uint64_t)got : 0;
-		t->used_ms = loop_now(t->loop);
-		if (t->reads++ == 0)
-			t->first_us = loop_now_us(t->loop);
-	} else if (t != NULL && got == 0) {
+	if (t != NULL && (got > 0 || got == ST_EMPTY))
+		count_in(t, got > 0 ? (size_t)got : 0);
+	else if (t != NULL && got == 0)
 		tell_end(t, &t->in_ended, true);
-	}
 	return got;
 }
 
 ssize_t stream_writev(struct stream *s, const struct iovec *v, int n)
 {
 	ssize_t put = s->ops->writev(s, v, n);
-	if (s->tally != NULL && put >= 0) {
-		s->tally->out += (uint64_t)put;
-		s->tally->used_ms = loop_now(s->tally->loop);
-	}
+	if (s->tally != NULL && put >= 0)
+		count_out(s->tally, (size_t)put);
 	return put;
+}
+
+void stream_passed_in(struct stream *s, size_t n)
+{
+	if (s->tally != NULL)
+		count_in(s->tally, n);
+}
+
+void stream_passed_out(struct stream *s, size_t n)
+{
+	if (s->tally != NULL)
+		count_out(s->tally, n);
+}
+
+int stream_rawfd(struct stream *s, bool write)
+{
+	return s->ops->rawfd == NULL ? -1 : s->ops->rawfd(s, write);
 }
 
 ssize_t stream_read(struct stream *s, void *buf, size_t len)

@@ -66,6 +66,9 @@ struct stream_ops {
 	int (*shut)(struct stream *s);			 /* 0, AGAIN (wr), FAIL; NULL: flush, then shut below */
 	int (*verdict)(struct stream *s, struct err *e); /* was all that came as expected? Asked once; NULL: no opinion */
 	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
+	/* The descriptor whose bytes may be taken from (or given to) directly, unseen by this layer, and without ever blocking;
+	 * -1 or NULL: none, here or below somebody must see them. The answer may change: ask before each use. */
+	int (*rawfd)(struct stream *s, bool write);
 };
 
 /* The calls. readv and writev count on the tally. */
@@ -74,6 +77,10 @@ ssize_t stream_readv(struct stream *s, const struct iovec *v, int n);
 ssize_t stream_writev(struct stream *s, const struct iovec *v, int n);
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
 ssize_t stream_write(struct stream *s, const void *buf, size_t len);
+int stream_rawfd(struct stream *s, bool write);
+/* What was moved past readv or writev, by way of rawfd, counts all the same. The end is for readv to find. */
+void stream_passed_in(struct stream *s, size_t n);
+void stream_passed_out(struct stream *s, size_t n);
 int stream_flush(struct stream *s);
 /* The writer has no more to say, though the half-close may come much later or never: flush, and what a layer keeps back for
  * more to come (an unfinished line) goes, too. */

@@ -1,6 +1,7 @@
 """What every test has at hand: `sockctl` starts the program and looks after it, `place` says where, `pair` joins it to a peer.
 
-SOCKCTL names the program (default: the one at the top of the tree), SOCKCTL_SEAM_BIN the build with the fault seam. A server
+SOCKCTL names the program (default: the one at the top of the tree), SOCKCTL_SEAM_BIN the build with the fault seam, and
+SOCKCTL_TEST_FLAGS options that every run of a mode gets (see make check-copy). A server
 is always asked for port 0 and waited for through --ready-fd. After each test everything that was started must end by itself
 when asked to, and no child, descriptor, thread or socket file may be left.
 """
@@ -25,6 +26,7 @@ from proc import SANITIZER, Proc  # noqa: E402
 
 BINARY = os.path.abspath(os.environ.get("SOCKCTL") or TOP / "sockctl")
 MANY = ("serve", "echo", "chat")
+FLAGS = os.environ.get("SOCKCTL_TEST_FLAGS", "").split()
 
 
 def pytest_configure(config):
@@ -51,7 +53,8 @@ class Runner:
         self.procs = []
 
     def start(self, mode, *words, **how):
-        return self.program([self.binary, mode, *self.loop, *words], **how)
+        flags = FLAGS if mode in MANY + ("connect", "listen") else []
+        return self.program([self.binary, mode, *flags, *self.loop, *words], **how)
 
     def program(self, argv, **how):
         """Any program, looked after like our own."""

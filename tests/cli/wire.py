@@ -139,7 +139,7 @@ def closed_without_a_byte(sock):
 def fill(fd, data=None):
     """Writes until nobody takes any more for a while; returns what was taken. A slow taker makes the test weaker, never
     wrong."""
-    data = memoryview(payload(32 << 20, seed=7) if data is None else data)
+    data = memoryview(payload(64 << 20, seed=7) if data is None else data)
     number = fd if isinstance(fd, int) else fd.fileno()
     was = os.get_blocking(number)
     os.set_blocking(number, False)
