@@ -8,6 +8,7 @@
 #include "net/faults.h"
 #include "net/leash.h"
 #include "net/probe.h"
+#include "net/proxy.h"
 #include "net/retry.h"
 #include "net/session.h"
 #include "net/sockopt.h"
@@ -18,9 +19,9 @@
 
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
-static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &retry_opts, &probe_opts, &stdio_opts, &source_opts,
-	&exec_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts,
-	&leash_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &retry_opts, &probe_opts, &stdio_opts,
+	&source_opts, &exec_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts,
+	&clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;

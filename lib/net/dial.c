@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "io/fdstream.h"
 #include "io/waiter.h"
+#include "net/proxy.h"
 #include "net/race.h"
 #include "net/resolve.h"
 #include "net/sockopt.h"
@@ -35,6 +36,8 @@ struct dialer {
 	struct task begin, end;
 	int64_t until_ms;
 	struct sa peer, local;
+	const struct proxy *proxy; /* NULL: none; else it is connected to, and asked for addr */
+	struct sa target;	   /* what addr's name means, where the proxy does not find that out */
 	struct err err;
 };
 
@@ -173,7 +176,7 @@ static int clothe(struct dialer *d, int fd, enum addr_kind kind)
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
 	if (kind == ADDR_UDP && d->conn > 0 && udp_dial_push(&d->stream, d->env) < 0)
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
-	const struct link link = { d->env, ROLE_DIAL, d->conn, &d->peer, &d->local };
+	const struct link link = { d->env, ROLE_DIAL, d->conn, &d->peer, &d->local, &d->target };
 	return d->conn > 0 ? stack_build(&d->stream, &link, &d->err) : 0;
 }
 
@@ -201,6 +204,12 @@ static void raced(void *arg, int gives_fd, const struct err *e)
 	finish(d);
 }
 
+/* Whom we connect to. */
+static const struct addr *first_stop(const struct dialer *d)
+{
+	return d->proxy != NULL ? &d->proxy->addr : &d->addr;
+}
+
 static void resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct dialer *d = arg;
@@ -208,8 +217,26 @@ static void resolved(void *arg, const struct sa *list, size_t n, const struct er
 	if (n == 0)
 		d->err = *e;
 	else
-		d->race = race_start(d->env, &d->addr, list, n, raced, d, &d->err);
+		d->race = race_start(d->env, first_stop(d), list, n, raced, d, &d->err);
 	if (d->race == NULL)
+		finish(d);
+}
+
+/* The target's own address, for a proxy that wants a number: IPv4 first, which every proxy can carry. */
+static void target_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
+{
+	struct dialer *d = arg;
+	size_t i = 0;
+	d->resolve = NULL;
+	if (n == 0)
+		d->err = *e;
+	while (i < n && list[i].family != AF_INET)
+		i++;
+	if (n > 0) {
+		d->target = list[i < n ? i : 0];
+		d->resolve = resolve_start(d->env, first_stop(d), resolved, d, &d->err);
+	}
+	if (d->resolve == NULL)
 		finish(d);
 }
 
@@ -247,7 +274,10 @@ static int set_out(struct dialer *d, struct err *e)
 		d->race = race_start(d->env, &d->addr, NULL, 0, raced, d, e);
 		return d->race != NULL ? 0 : -1;
 	}
-	d->resolve = resolve_start(d->env, &d->addr, resolved, d, e);
+	struct sa number;
+	bool ask_here = d->proxy != NULL && !proxy_resolves(d->proxy) && !sa_parse(&number, d->addr.host, 0);
+	d->resolve = ask_here ? resolve_start(d->env, &d->addr, target_resolved, d, e)
+			      : resolve_start(d->env, first_stop(d), resolved, d, e);
 	return d->resolve != NULL ? 0 : -1;
 }
 
@@ -262,6 +292,7 @@ struct dialer *dial(const struct env *env, const struct addr *a, uint32_t conn, 
 	d->env = env;
 	d->addr = *a;
 	d->conn = conn;
+	d->proxy = conn > 0 ? proxy_of(env) : NULL;
 	d->done = done;
 	d->arg = arg;
 	d->clock = (struct timer){ .fn = late, .arg = d };

@@ -6,6 +6,7 @@
 #include "io/frame.h"
 #include "net/session.h"
 #include "net/faults.h"
+#include "net/proxy.h"
 #include "net/taps.h"
 #include "net/tls.h"
 
@@ -56,6 +57,7 @@ static int push_frame(struct stream **top, const struct link *link, void *shared
 
 static const struct layer layers[] = {
 	{ PLACE_FAULT, "fault", &fault_opts, faults_start, faults_push, faults_stop },
+	{ PLACE_PROXY, "proxy", &proxy_opts, proxy_start, proxy_push, proxy_stop },
 	{ PLACE_TLS, "tls", &tls_opts, tls_start, tls_push, tls_stop },
 	{ PLACE_TAP, "capture", &tap_opts, capture_start, capture_layer, capture_stop },
 	{ PLACE_TAP, "transcript", &tap_opts, transcript_start, transcript_layer, transcript_stop },

@@ -14,6 +14,7 @@ struct link { /* a connection as its layers see it while they push themselves */
 	enum role role;
 	uint32_t conn;
 	const struct sa *peer, *local;
+	const struct sa *target; /* of a proxy, where its name was resolved here; NULL: it was not */
 };
 
 struct layer {
