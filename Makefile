@@ -99,7 +99,7 @@ endif
 else ifeq ($(TLS),yes)
 $(error TLS=yes: $(CC) finds no headers of OpenSSL 3 (libssl-dev))
 else
-not_built := $(filter-out lib/net/tls_none.c,$(wildcard lib/net/tls_*.c))
+not_built := $(filter-out lib/net/tls_none.c,$(wildcard lib/net/tls_*.c)) $(wildcard tests/unit/test_tls*.c)
 endif
 
 compile := $(CC) $(own_cpp) $(CPPFLAGS) $(own_flags) $(CFLAGS)
@@ -108,13 +108,13 @@ link := $(CC) $(own_flags) $(CFLAGS) $(own_ld) $(LDFLAGS)
 # --- files -----------------------------------------------------------------------------------------------------------
 
 lib_c := $(sort $(filter-out $(not_built),$(wildcard lib/*/*.c modes/*.c)))
-unit_c := $(sort $(wildcard tests/unit/test_*.c))
-help_c := $(filter-out $(unit_c),$(sort $(wildcard tests/unit/*.c)))
+unit_c := $(sort $(filter-out $(not_built),$(wildcard tests/unit/test_*.c)))
+help_c := $(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c)))
 lib_o := $(lib_c:%.c=$(build)/%.o)
 main_o := $(build)/sockctl.o
 help_o := $(help_c:%.c=$(build)/%.o)
 unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
-all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c)) $(unit_c) $(help_c)
+all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c))
 all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ static int env_open(struct env *env, const struct mode *mode, struct err *e)
 	env->loop = backend == NULL ? NULL : loop_open(backend, e);
 	if (env->loop == NULL)
 		return -1;
-	env->pool = pool_open(mode->block_bytes, 2 * fds); /* both ways of each connection */
+	env->pool = pool_open(mode->block_bytes, 3 * fds); /* of each connection both ways, and what TLS has to send */
 	if (env->pool != NULL && ((const struct loop_conf *)conf_get(env->conf, &loop_opts))->no_splice)
 		pool_copy_only(env->pool);
 	env->linger = linger_open(env->loop);

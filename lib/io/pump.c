@@ -145,6 +145,16 @@ static bool ended(struct pump *p)
 	return up_over(p) && (down_over(p) || p->up.last);
 }
 
+/* A layer may hold what the flow had got rid of: 0 no more, AGAIN, FAIL. */
+static int unflushed(struct pump *p)
+{
+	if (!p->up.wait_to || p->why.cls != ERR_OK || far_dgram(p))
+		return 0;
+	int rc = stream_flush(p->far.s);
+	p->up.wait_to = rc == ST_AGAIN;
+	return rc;
+}
+
 /* Both ways are over: the kernel still holds what the peer has not acknowledged. True when that is settled. */
 static bool settled(struct pump *p)
 {
@@ -156,6 +166,7 @@ static bool settled(struct pump *p)
 		p->step_ms = 1;
 	}
 	const struct stream *far = stream_bottom(p->far.s);
+	int held = unflushed(p);
 	int unsent = fdstream_unsent(far); /* asked before SO_ERROR: a reset empties the queue first and is told then */
 	if ((lost.sys = fdstream_error(far)) != 0) {
 		fail(p, &lost);
@@ -165,7 +176,9 @@ static bool settled(struct pump *p)
 		fail(p, &unacknowledged);
 		return true;
 	}
-	if (p->why.cls != ERR_OK || p->up.out == 0 || unsent == 0)
+	if (held == ST_FAIL)
+		fail(p, &p->far.s->why);
+	if (p->why.cls != ERR_OK || p->up.out == 0 || (unsent == 0 && held == 0))
 		return true;
 	if (p->opts.settle_ms != NEVER && now_ms >= p->settle_ms + p->opts.settle_ms) {
 		fail(p, &unacknowledged);

@@ -6,9 +6,10 @@
 #include "base/sys.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { READ_AHEAD_BYTES = 64 * 1024, SECURITY_LEVEL = 2 /* RSA from 2048 bits, no SHA-1 */ };
+enum { READ_AHEAD_BYTES = 64 * 1024, SECURITY_LEVEL = 2 /* RSA from 2048 bits, no SHA-1 */, KEYLOG_LINE = 512 };
 
 /* --- the private extension: both ends say that they go on reading after the other's end --- */
 
@@ -59,15 +60,32 @@ static int alpn_choose(
 
 /* --- key log --- */
 
+static int write_all(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		struct iovec v = { (void *)(uintptr_t)bytes, n };
+		ssize_t put = sys_writev(fd, &v, 1);
+		if (put < 0 && errno != EINTR)
+			return -1;
+		bytes += put > 0 ? put : 0;
+		n -= put > 0 ? (size_t)put : 0;
+	}
+	return 0;
+}
+
+/* In one piece, where the system takes it so: others may append to the file, too. */
 static void keylog_line(const SSL *ssl, const char *line)
 {
 	const struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	struct iovec v[2] = { { (void *)(uintptr_t)line, strlen(line) }, { (void *)(uintptr_t) "\n", 1 } };
-	if (sys_writev(t->keylog_fd, v, 2) != (ssize_t)(v[0].iov_len + 1)) {
-		struct err e;
-		err_set(&e, ERR_LOCAL, errno, "write %.200s", t->conf->keylog);
-		env_fail(t->env, &e);
-	}
+	char text[KEYLOG_LINE], shown[256];
+	int n = snprintf(text, sizeof text, "%s\n", line);
+	if (n < (int)sizeof text && write_all(t->keylog_fd, text, (size_t)n) == 0)
+		return;
+	struct err e;
+	int sys = errno;
+	text_show(shown, sizeof shown, t->conf->keylog, strlen(t->conf->keylog));
+	err_set(&e, ERR_LOCAL, sys, "write %s", shown);
+	env_fail(t->env, &e);
 }
 
 static int keylog_open(struct tls *t, struct err *e)

@@ -65,10 +65,13 @@ struct tls_stream {
 	char *words;	       /* of its failure */
 	unsigned char *out;    /* a block of the pool while records wait; NULL: none do */
 	uint32_t out_at, out_len;
+	uint32_t taken, given; /* of late: bytes from below, and payload that they were */
 	int64_t born_us;
 	unsigned char sniffed[TLS_SNIFF];
 	uint8_t sniffed_n;
-	bool starved;	 /* the pool had no block */
+	bool wastes;	 /* much of what it sends is no payload */
+	bool rests;	 /* so the next turn goes on */
+	bool gone;	 /* writing to below failed: what is written goes nowhere */
 	bool ready;	 /* the handshake is done */
 	bool half;	 /* the peer goes on reading after its end */
 	bool said_bye;	 /* close_notify is sent, or could not be */
@@ -85,11 +88,13 @@ struct tls_stream {
 int tls_stream_push(struct stream **top, const struct link *link, struct tls *t, struct err *e);
 
 /* tls_bio.c: between OpenSSL and the stream below */
-BIO_METHOD *tls_bio(void);			       /* NULL: no memory */
-size_t tls_room(const struct tls_stream *t);	       /* bytes that records may still take */
+BIO_METHOD *tls_bio(void); /* NULL: no memory */
+/* Before each call that may write. 0: there is a block, with room for so many bytes where a block has that; AGAIN with *need;
+ * FAIL: below->why, and reading is still possible. */
+int tls_make_room(struct tls_stream *t, size_t bytes, struct need *need);
 int tls_push_out(struct tls_stream *t);		       /* 0: nothing waits; AGAIN: below->wr says for what; FAIL: below->why */
-struct need tls_need_room(struct tls_stream *t);       /* for a call that OpenSSL ended with WANT_WRITE */
 int tls_again_rd(struct tls_stream *t, int ssl_error); /* WANT_READ or WANT_WRITE: AGAIN with s.rd set */
+int tls_again_wr(struct tls_stream *t, int ssl_error); /* the same with s.wr */
 
 /* tls_setup.c: the handshake */
 int tls_setup(struct stream *s);

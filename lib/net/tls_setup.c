@@ -123,6 +123,8 @@ int tls_setup(struct stream *s)
 	if (t->born_us == 0)
 		t->born_us = loop_now_us(t->tls->env->loop);
 	while (!t->ready) {
+		if (tls_make_room(t, 0, &s->rd) == ST_AGAIN)
+			return ST_AGAIN;
 		ERR_clear_error();
 		int rc = SSL_do_handshake(t->ssl);
 		if (rc == 1) {
@@ -133,7 +135,7 @@ int tls_setup(struct stream *s)
 		rc = SSL_get_error(t->ssl, rc);
 		if (rc != SSL_ERROR_WANT_READ && rc != SSL_ERROR_WANT_WRITE)
 			return judge_failure(t);
-		if (rc == SSL_ERROR_WANT_READ || t->starved || tls_push_out(t) != 0)
+		if (rc == SSL_ERROR_WANT_READ || tls_push_out(t) == ST_AGAIN)
 			return tls_again_rd(t, rc);
 	}
 	if (tls_push_out(t) == ST_AGAIN) {

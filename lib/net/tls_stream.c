@@ -1,6 +1,7 @@
 /* The layer: an SSL over the stream below.
  *
- * A record is only begun where it will fit whole (tls_bio.c), so OpenSSL never holds half of one, and what was accepted is exact.
+ * A record of payload is only begun where it will fit whole (tls_make_room), so OpenSSL never holds half of one, and what was
+ * accepted is exact.
  * Reading gathers records until the caller's room is full. Between turns an idle connection holds no block.
  *
  * Ends: close_notify is TLS's half-close; sending it leaves reading as it was. An end of the connection without it has been cut
@@ -18,7 +19,8 @@
 enum {
 	RECORD_BYTES = 16 * 1024,
 	RECORD_EXTRA = 512, /* head, nonce, padding and MAC of any cipher, and room for an alert */
-	ALERT_MS = 2000
+	ALERT_MS = 2000,
+	ALERTS_MOST = LINGER_MOST / 2 /* whoever floods us with nonsense leaves room for those who end well */
 };
 
 static struct tls_stream *self(struct stream *s)
@@ -57,6 +59,13 @@ static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
 	struct tls_stream *t = self(s);
 	ssize_t sum = 0;
 	int error = 0;
+	if (t->rests) {
+		t->rests = false;
+		s->rd = (struct need){ .timed = true }; /* next turn */
+		return ST_AGAIN;
+	}
+	if (tls_make_room(t, 0, &s->rd) == ST_AGAIN)
+		return ST_AGAIN;
 	for (int i = 0; i < n && error == 0 && !t->ended && !t->broken; i++) {
 		for (size_t at = 0, got = 0; at < v[i].iov_len; at += got, sum += (ssize_t)got) {
 			uint32_t waits = t->out_len;
@@ -69,13 +78,16 @@ static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
 							       reset */
 				break;
 			}
+			t->given += (uint32_t)got;
 		}
 	}
 	t->heard |= sum > 0;
 	bool waits = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
-	int rc = error == 0 ? 0 : waits ? tls_again_rd(t, error) : read_failed(t, error);
+	int rc = waits ? tls_again_rd(t, error) : error != 0 ? read_failed(t, error) : 0;
+	tls_push_out(t);
 	if (sum > 0)
-		return sum; /* an end or a failure is kept for the next call */
+		return sum; /* an end, a failure or a rest is kept for the next call */
+	t->rests = false;
 	return t->broken ? ST_FAIL : rc;
 }
 
@@ -111,7 +123,7 @@ static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)
 	size_t len, put = 0, sum = 0;
 	int error = 0, rc = 0;
 	while (error == 0 && (len = next_record(v, n, sum, whole, &bytes)) > 0) {
-		if (tls_room(t) < len + RECORD_EXTRA && (rc = tls_push_out(t)) != 0)
+		if ((rc = tls_make_room(t, len + RECORD_EXTRA, &s->wr)) != 0)
 			break;
 		ERR_clear_error();
 		int ok = SSL_write_ex(t->ssl, bytes, len, &put);
@@ -120,16 +132,15 @@ static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)
 		else
 			error = SSL_get_error(t->ssl, ok);
 	}
-	if (rc == 0)
-		rc = tls_push_out(t);
-	if (rc == ST_FAIL)
+	if (tls_push_out(t) == ST_FAIL)
 		return stream_fail_below(s);
 	if (sum > 0)
 		return (ssize_t)sum;
-	if (error != 0 && error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ)
-		return broke(t, ERR_LOST, 0, "TLS has ended towards");
-	s->wr = error == SSL_ERROR_WANT_WRITE ? tls_need_room(t) : error == SSL_ERROR_WANT_READ ? s->below->rd : s->below->wr;
-	return len == 0 ? 0 : ST_AGAIN;
+	if (rc == ST_AGAIN)
+		return ST_AGAIN;
+	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
+		return tls_again_wr(t, error);
+	return error == 0 ? 0 : broke(t, ERR_LOST, 0, "TLS has ended towards");
 }
 
 static int tls_flush(struct stream *s)
@@ -146,18 +157,18 @@ static int tls_shut(struct stream *s)
 {
 	struct tls_stream *t = self(s);
 	bool last = ((t->ended && !t->half) || t->broken) && !t->said_bye;
-	int rc = last || tls_room(t) < RECORD_EXTRA ? tls_push_out(t) : 0;
-	if (rc == 0 && last) {
+	int rc = tls_make_room(t, RECORD_EXTRA, &s->wr);
+	if (rc == ST_AGAIN)
+		return ST_AGAIN;
+	if (rc == 0 && last && (rc = tls_push_out(t)) == 0) {
 		t->bye_due = true;
 		return 0;
 	}
 	if (rc == 0 && t->ready && !t->said_bye) {
 		ERR_clear_error();
 		int got = SSL_shutdown(t->ssl);
-		if (got < 0 && SSL_get_error(t->ssl, got) == SSL_ERROR_WANT_WRITE) {
-			s->wr = tls_need_room(t);
-			return ST_AGAIN;
-		}
+		if (got < 0 && SSL_get_error(t->ssl, got) == SSL_ERROR_WANT_WRITE)
+			return tls_again_wr(t, SSL_ERROR_WANT_WRITE);
 		ERR_clear_error();
 		t->said_bye = true;
 	}
@@ -175,12 +186,14 @@ static void tls_close(struct stream *s, enum close_how how)
 	struct tls_stream *t = self(s);
 	const struct env *env = t->tls->env;
 	struct stream *below = s->below;
-	if (how == CLOSE_PLAIN && t->bye_due && !t->broken) {
+	struct need none;
+	if (how == CLOSE_PLAIN && t->bye_due && !t->broken && tls_make_room(t, RECORD_EXTRA, &none) == 0) {
 		SSL_shutdown(t->ssl);
 		tls_push_out(t);
 		ERR_clear_error();
 	}
-	if (how == CLOSE_PLAIN && t->refused && t->tls->role == ROLE_ACCEPT && !t->below_eof && !t->below_fail && t->out == NULL)
+	bool alert = t->refused && t->tls->role == ROLE_ACCEPT && !t->below_eof && !t->below_fail && !t->gone && t->out == NULL;
+	if (how == CLOSE_PLAIN && alert && linger_count(env->linger) < ALERTS_MOST)
 		linger_take(env->linger, below, loop_now(env->loop) + ALERT_MS);
 	else
 		stream_close(below, how);

@@ -94,6 +94,10 @@ struct tls_failure tls_handshake_words(char out[TLS_WORDS])
 	}
 	char why[TLS_WORDS - 32];
 	const char *text = ERR_reason_error_string(ERR_peek_error());
+	if (ERR_peek_error() == 0) { /* it is no failure to OpenSSL: the peer's goodbye */
+		snprintf(out, TLS_WORDS, "%s", alerts[0].handshake);
+		return f;
+	}
 	snprintf(why, sizeof why, "%s", text != NULL ? text : "for no reason that OpenSSL knows");
 	snprintf(out, TLS_WORDS, "the handshake failed: %s", why);
 	ERR_clear_error();

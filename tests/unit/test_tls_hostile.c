@@ -1,0 +1,349 @@
+/* Peers of TLS that mean no good, or whose bytes do not arrive as they were sent: they end with a reason or are bounded, and
+ * nobody is taken for somebody else. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "net/tls_parts.h"
+#include "tlspair.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 64 * 1024, BLOCKS = 8, TURN_MOST = 192 * 1024, SIGNATURE_VARIES = 8 };
+
+static int (*key_update)(SSL *, int);
+static void (*set_shutdown)(SSL *, int);
+static int (*renegotiate)(SSL *);
+
+static int find(void **state)
+{
+	struct err e = { 0 };
+	(void)state;
+	if (tls_lib_open(&e) != 0)
+		return -1;
+	void *lib = dlopen("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+	void *found[] = { dlsym(lib, "SSL_key_update"), dlsym(lib, "SSL_set_shutdown"), dlsym(lib, "SSL_renegotiate") };
+	memcpy(&key_update, &found[0], sizeof found[0]);
+	memcpy(&set_shutdown, &found[1], sizeof found[1]);
+	memcpy(&renegotiate, &found[2], sizeof found[2]);
+	return key_update != NULL && set_shutdown != NULL && renegotiate != NULL ? 0 : -1;
+}
+
+static void open_pair(struct tlspair *p)
+{
+	tlspair_open(p, BLOCK, BLOCKS);
+	tlspair_start(p);
+	assert_true(tlspair_shake(p));
+}
+
+static struct tls_stream *layer(struct tlsparty *x)
+{
+	return (struct tls_stream *)x->top;
+}
+
+static void renew(struct tlspair *p, int kind, unsigned times)
+{
+	struct tls_stream *t = layer(&p->client);
+	while (times-- > 0) {
+		assert_int_equal(tls_make_room(t, 64, &t->s.wr), 0);
+		assert_int_equal(key_update(t->ssl, kind), 1);
+		assert_int_equal(SSL_do_handshake(t->ssl), 1);
+	}
+	assert_int_equal(tls_push_out(t), 0);
+}
+
+static bool now(const struct tlspair *p, const struct need *need)
+{
+	return need->timed && need->at_ms <= loop_now(p->loop) && !need->in && !need->out;
+}
+
+/* floods: each call is bounded, and another turn is asked for */
+
+static void new_keys_without_end(void **state)
+{
+	struct tlspair p;
+	char got[64];
+	unsigned turns = 0;
+	(void)state;
+	open_pair(&p);
+	renew(&p, SSL_KEY_UPDATE_NOT_REQUESTED, 20000);
+	assert_int_equal(stream_write(p.client.top, "hello", 5), 5);
+	for (;;) {
+		uint64_t before = p.joint.b.taken;
+		ssize_t n = stream_read(p.server.top, got, sizeof got);
+		assert_true(p.joint.b.taken - before <= TURN_MOST);
+		if (n == 5)
+			break;
+		assert_int_equal(n, ST_AGAIN);
+		assert_true(now(&p, &p.server.top->rd));
+		turns++;
+	}
+	assert_true(turns > 40);
+	assert_memory_equal(got, "hello", 5);
+	assert_int_equal(stream_read(p.server.top, got, sizeof got), ST_AGAIN);
+	assert_true(p.server.top->rd.wake && !p.server.top->rd.timed);
+	tlspair_close(&p);
+}
+
+static size_t read_all(struct tlspair *p, char *buf, size_t cap, unsigned *turns)
+{
+	size_t sum = 0;
+	for (uint64_t before = p->joint.b.taken;;) {
+		ssize_t n = stream_read(p->server.top, buf, cap);
+		assert_true(p->joint.b.taken - before <= TURN_MOST);
+		if (n == ST_AGAIN && !now(p, &p->server.top->rd))
+			return sum;
+		assert_true(n > 0 || n == ST_AGAIN);
+		*turns += n == ST_AGAIN;
+		before = n == ST_AGAIN ? p->joint.b.taken : before;
+		sum += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static void records_of_one_byte(void **state)
+{
+	static char buf[BLOCK];
+	struct tlspair p;
+	unsigned turns = 0;
+	(void)state;
+	open_pair(&p);
+	for (unsigned i = 0; i < 50000; i++)
+		assert_int_equal(stream_write(p.client.top, "x", 1), 1);
+	assert_int_equal(read_all(&p, buf, sizeof buf, &turns), 50000);
+	assert_true(turns > 50);
+	tlspair_close(&p);
+}
+
+/* Nobody who just sends much is told to wait. */
+static void records_of_any_use(void **state)
+{
+	static char buf[BLOCK];
+	static const size_t sizes[] = { 64, 1000, 16384 };
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		struct tlspair p;
+		unsigned calls = 0;
+		open_pair(&p);
+		for (size_t sent = 0; sent < 4000000; sent += sizes[i])
+			assert_int_equal(stream_write(p.client.top, buf, sizes[i]), sizes[i]);
+		for (ssize_t n = 1; n > 0; calls += n > 0)
+			n = stream_read(p.server.top, buf, sizeof buf);
+		assert_false(p.server.top->rd.timed);
+		assert_in_range(calls, 4000000 / BLOCK, 4000000 / BLOCK + 2);
+		tlspair_close(&p);
+	}
+}
+
+/* answers that nobody reads */
+
+static void asked_for_new_keys_and_not_listened_to(void **state)
+{
+	struct tlspair p;
+	char got[64];
+	ssize_t n = ST_AGAIN;
+	(void)state;
+	open_pair(&p);
+	p.joint.b.window = 1000;
+	renew(&p, SSL_KEY_UPDATE_REQUESTED, 5000);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(stream_read(p.server.top, got, sizeof got), ST_AGAIN);
+	assert_true(p.server.top->rd.wake && !p.server.top->rd.timed); /* until some of it leaves */
+	assert_true(p.joint.b.in_n > 0);
+	p.joint.b.no_write = true; /* ... or cannot any more: what the peer sent is read to its end */
+	stream_close(p.client.top, CLOSE_PLAIN);
+	p.client.top = NULL;
+	for (unsigned i = 0; i < 1000 && n == ST_AGAIN; i++)
+		n = stream_read(p.server.top, got, sizeof got);
+	assert_int_equal(n, ST_FAIL);
+	assert_string_equal(p.server.top->why.text, "TLS stream cut off (no close_notify) from");
+	assert_int_equal(stream_flush(p.server.top), ST_FAIL);
+	tlspair_close(&p);
+}
+
+static void asked_for_new_keys_after_our_goodbye(void **state)
+{
+	struct tlspair p;
+	char got[64];
+	ssize_t n = ST_AGAIN;
+	(void)state;
+	open_pair(&p);
+	assert_int_equal(stream_shut(p.server.top), 0);
+	renew(&p, SSL_KEY_UPDATE_REQUESTED, 5000);
+	assert_int_equal(stream_write(p.client.top, "hello", 5), 5);
+	for (unsigned i = 0; i < 1000 && n == ST_AGAIN; i++)
+		n = stream_read(p.server.top, got, sizeof got);
+	assert_int_equal(n, 5);
+	tlspair_close(&p);
+}
+
+/* ends that are none */
+
+static void what_follows_a_goodbye_is_nothing(void **state)
+{
+	struct tlspair p;
+	char got[64];
+	(void)state;
+	open_pair(&p);
+	struct tls_stream *t = layer(&p.client);
+	size_t put = 0;
+	assert_int_equal(tls_make_room(t, 1000, &t->s.wr), 0);
+	assert_int_equal(SSL_write_ex(t->ssl, "ab", 2, &put), 1);
+	assert_int_equal(SSL_shutdown(t->ssl), 0);
+	set_shutdown(t->ssl, 0);
+	assert_int_equal(SSL_write_ex(t->ssl, "cd", 2, &put), 1);
+	assert_int_equal(tls_push_out(t), 0);
+	assert_int_equal(stream_read(p.server.top, got, sizeof got), 2);
+	assert_memory_equal(got, "ab", 2);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(stream_read(p.server.top, got, sizeof got), 0);
+	assert_int_equal(stream_write(p.server.top, "ok", 2), 2);
+	assert_int_equal(stream_shut(p.server.top), 0);
+	tlspair_close(&p);
+}
+
+static void no_second_handshake(void **state)
+{
+	struct tlspair p;
+	char got[64];
+	(void)state;
+	tlspair_open(&p, BLOCK, BLOCKS);
+	tlspair_start(&p);
+	struct tls_stream *t = layer(&p.client);
+	assert_int_equal(SSL_ctrl(t->ssl, SSL_CTRL_SET_MAX_PROTO_VERSION, TLS1_2_VERSION, NULL), 1);
+	assert_int_equal(SSL_ctrl(t->ssl, SSL_CTRL_GET_MAX_PROTO_VERSION, 0, NULL), TLS1_2_VERSION);
+	assert_true(tlspair_shake(&p));
+	assert_string_equal(SSL_get_version(t->ssl), "TLSv1.2");
+	assert_int_equal(tls_make_room(t, 1000, &t->s.wr), 0);
+	if (renegotiate(t->ssl) == 1) { /* SSL_OP_NO_RENEGOTIATION is the client's, too */
+		SSL_do_handshake(t->ssl);
+		tls_push_out(t);
+	}
+	assert_int_equal(stream_read(p.server.top, got, sizeof got), ST_AGAIN);
+	assert_int_equal(stream_write(p.server.top, "ok", 2), 2);
+	assert_int_equal(stream_read(p.client.top, got, sizeof got), 2);
+	tlspair_close(&p);
+}
+
+/* bytes that do not arrive as they were sent */
+
+static bool all_well(struct tlspair *p)
+{
+	char got[64];
+	return stream_write(p->client.top, "question", 8) == 8 && stream_read(p->server.top, got, sizeof got) == 8 &&
+	       memcmp(got, "question", 8) == 0 && stream_write(p->server.top, "answer", 6) == 6 &&
+	       stream_read(p->client.top, got, sizeof got) == 6 && memcmp(got, "answer", 6) == 0;
+}
+
+static int shake_as_far_as_it_goes(struct tlspair *p)
+{
+	int a = ST_AGAIN, b = ST_AGAIN;
+	for (int i = 0; i < 6; i++) {
+		a = a == ST_AGAIN ? stream_setup(p->client.top) : a;
+		b = b == ST_AGAIN ? stream_setup(p->server.top) : b;
+	}
+	if (a == 0 && b == 0)
+		return 0;
+	struct stream *tops[] = { p->client.top, p->server.top };
+	int rcs[] = { a, b };
+	p->joint.a.eof = p->joint.b.eof = true;
+	for (int i = 0; i < 2; i++) {
+		if (rcs[i] == ST_AGAIN)
+			assert_int_equal(stream_setup(tops[i]), ST_FAIL);
+		if (rcs[i] == 0)
+			continue;
+		assert_int_equal(tops[i]->why.cls, ERR_TLS);
+		assert_true(strlen(tops[i]->why.text) > 10);
+	}
+	return ST_FAIL;
+}
+
+static uint64_t flight_bytes(bool of_client)
+{
+	struct tlspair p;
+	open_pair(&p);
+	uint64_t n = of_client ? p.joint.a.given : p.joint.b.given - SIGNATURE_VARIES;
+	tlspair_close(&p);
+	return n;
+}
+
+/* A bit here and there, all of them with TLS_LONG in the environment: nobody who verifies is told that all went well, unless it
+ * did, and the client's first words are not read by anybody else. */
+static void a_bit_of_the_handshake_flips(void **state)
+{
+	uint64_t step = getenv("TLS_LONG") != NULL ? 1 : 37;
+	(void)state;
+	for (int of_client = 0; of_client < 2; of_client++)
+		for (uint64_t bit = 1, bits = 8 * flight_bytes(of_client); bit <= bits; bit += step) {
+			struct tlspair p;
+			tlspair_open(&p, BLOCK, BLOCKS);
+			(of_client ? &p.joint.a : &p.joint.b)->flip_at = bit;
+			tlspair_start(&p);
+			if (shake_as_far_as_it_goes(&p) == 0)
+				assert_true(all_well(&p));
+			tlspair_close(&p);
+		}
+}
+
+static void the_handshake_is_cut(void **state)
+{
+	uint64_t step = getenv("TLS_LONG") != NULL ? 1 : 11;
+	(void)state;
+	for (int of_client = 0; of_client < 2; of_client++)
+		for (uint64_t at = 1, n = flight_bytes(of_client); at <= n; at += step) {
+			struct tlspair p;
+			tlspair_open(&p, BLOCK, BLOCKS);
+			(of_client ? &p.joint.a : &p.joint.b)->cut_at = at;
+			tlspair_start(&p);
+			assert_int_equal(shake_as_far_as_it_goes(&p), ST_FAIL);
+			tlspair_close(&p);
+		}
+}
+
+static void a_bit_of_the_payload_flips(void **state)
+{
+	(void)state;
+	for (uint64_t bit = 0; bit < 8 * 3 * 122; bit += 7) {
+		struct tlspair p;
+		char got[1000];
+		size_t sum = 0;
+		ssize_t n;
+		open_pair(&p);
+		p.joint.a.flip_at = 8 * p.joint.a.given + bit + 1;
+		unsigned char says[300];
+		for (size_t i = 0; i < sizeof says; i++)
+			says[i] = double_pattern(i);
+		for (size_t i = 0; i < sizeof says; i += 100)
+			assert_int_equal(stream_write(p.client.top, says + i, 100), 100);
+		stream_shut(p.client.top);
+		while ((n = stream_read(p.server.top, got + sum, sizeof got - sum)) > 0)
+			sum += (size_t)n;
+		assert_int_equal(n, ST_FAIL);
+		assert_int_equal(sum, bit / 8 / 122 * 100);
+		for (size_t i = 0; i < sum; i++)
+			assert_int_equal((unsigned char)got[i], double_pattern(i));
+		assert_true(p.server.top->why.cls == ERR_LOST || (sum == 0 && p.server.top->why.cls == ERR_TLS));
+		tlspair_close(&p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_keys_without_end),
+		cmocka_unit_test(records_of_one_byte),
+		cmocka_unit_test(records_of_any_use),
+		cmocka_unit_test(asked_for_new_keys_and_not_listened_to),
+		cmocka_unit_test(asked_for_new_keys_after_our_goodbye),
+		cmocka_unit_test(what_follows_a_goodbye_is_nothing),
+		cmocka_unit_test(no_second_handshake),
+		cmocka_unit_test(a_bit_of_the_handshake_flips),
+		cmocka_unit_test(the_handshake_is_cut),
+		cmocka_unit_test(a_bit_of_the_payload_flips),
+	};
+	return cmocka_run_group_tests(tests, find, NULL);
+}
