@@ -1,0 +1,168 @@
+/* What came in a conversation, and the frames in it.
+ *
+ * The buffer grows with bytes that have come, never with what a peer promises. Over datagrams there is one of them at a time, and
+ * it is the frame, save for a terminator at its end. */
+#include "services/talk_engine.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { FIRST_BYTES = 1024 };
+
+static int make_room(struct talk_engine *e, size_t n)
+{
+	if (e->in_at > 0 && e->in_len > 0)
+		memmove(e->in, e->in + e->in_at, e->in_len);
+	e->in_at = 0;
+	if (n <= e->in_cap - e->in_len)
+		return 0;
+	size_t cap = e->in_cap == 0 ? FIRST_BYTES : e->in_cap;
+	while (cap - e->in_len < n)
+		cap *= 2;
+	unsigned char *in = mem_grow(e->in, cap + 1);
+	if (in == NULL)
+		return -1;
+	e->in = in;
+	e->in_cap = cap;
+	return 0;
+}
+
+void talk_engine_bytes(struct talk_engine *e, const void *bytes, size_t n, int64_t now_ms)
+{
+	bool ignored = e->step != NULL && e->step->verb == TALK_IGNORE;
+	e->idle_ms = now_ms;
+	e->asked = false;
+	if (ignored || e->over) {
+		e->in_off += n;
+		return;
+	}
+	e->whole = e->dgram;
+	if (n > e->in_cap - e->in_at - e->in_len && make_room(e, n) != 0) {
+		e->no_memory = true;
+		return;
+	}
+	if (n > 0)
+		memcpy(e->in + e->in_at + e->in_len, bytes, n);
+	e->in_len += n;
+}
+
+void talk_engine_eof(struct talk_engine *e)
+{
+	e->eof = true;
+}
+
+void talk_input_drop(struct talk_engine *e, size_t n)
+{
+	e->in_len -= n;
+	e->in_at = e->in_len == 0 ? 0 : e->in_at + n;
+	e->in_off += n;
+	e->seen = 0;
+	e->whole = false;
+}
+
+static const unsigned char *here(const struct talk_engine *e)
+{
+	return e->in != NULL ? e->in + e->in_at : (const unsigned char *)"";
+}
+
+/* A length that is too large may be told from its first byte or from all of them, and what is said of it must not depend on that.
+ */
+static bool length_is_cut(const struct talk_engine *e)
+{
+	unsigned char head[FRAMER_EDGE], tail[FRAMER_EDGE];
+	size_t head_n = 0, tail_n;
+	if (e->section->framer.kind < FRAME_U8)
+		return false;
+	framer_dress(&e->section->framer, 0, head, &head_n, tail, &tail_n);
+	return e->in_len < head_n;
+}
+
+static enum talk_take datagram(struct talk_engine *e, struct talk_bytes *frame, size_t *used)
+{
+	const struct framer *f = &e->section->framer;
+	size_t seen = 0, at = 0, n = 0;
+	*frame = (struct talk_bytes){ here(e), e->in_len };
+	*used = e->in_len;
+	if (framer_rest_is_frame(f) && framer_cut_on(f, frame->p, frame->n, &seen, &at, &n) == (ssize_t)frame->n)
+		frame->n = n;
+	return e->whole ? TAKE_FRAME : e->eof ? TAKE_END : TAKE_MORE;
+}
+
+static enum talk_take rest(struct talk_engine *e, struct talk_bytes *frame, size_t *used)
+{
+	if (!e->eof)
+		return TAKE_MORE;
+	if (e->in_len == 0)
+		return TAKE_END;
+	if (!framer_rest_is_frame(&e->section->framer))
+		return TAKE_CUT;
+	*frame = (struct talk_bytes){ here(e), e->in_len };
+	*used = e->in_len;
+	return TAKE_FRAME;
+}
+
+enum talk_take talk_input_frame(struct talk_engine *e, struct talk_bytes *frame, size_t *used)
+{
+	const struct framer *f = &e->section->framer;
+	size_t at = 0, n = 0;
+	if (e->dgram)
+		return datagram(e, frame, used);
+	if (e->in_len == 0)
+		return rest(e, frame, used);
+	ssize_t got = framer_cut_on(f, here(e), e->in_len, &e->seen, &at, &n);
+	if (got == FRAMER_BAD)
+		return !e->eof && length_is_cut(e) ? TAKE_MORE : TAKE_BAD;
+	if (got == FRAMER_PARTIAL)
+		return rest(e, frame, used);
+	*frame = (struct talk_bytes){ here(e) + at, n };
+	*used = (size_t)got;
+	if (f->kind == FRAME_LINE)
+		e->crlf = *used - n == 2;
+	return TAKE_FRAME;
+}
+
+/* What cannot be part of it any more is not kept. */
+enum talk_take talk_input_search(struct talk_engine *e, const struct talk_pattern *p, struct talk_bytes *found, size_t *used)
+{
+	ptrdiff_t at = talk_search(p, here(e), e->in_len);
+	if (at >= 0) {
+		*found = (struct talk_bytes){ here(e) + at, p->text.n };
+		*used = (size_t)at + p->text.n;
+		return TAKE_FRAME;
+	}
+	if (e->in_len >= p->text.n)
+		talk_input_drop(e, e->in_len - p->text.n + 1);
+	return e->eof ? TAKE_END : TAKE_MORE;
+}
+
+/* A regular expression wants a NUL behind the frame: there is always one byte more. */
+bool talk_input_match(struct talk_engine *e, const struct talk_pattern *p, const struct talk_bytes *frame)
+{
+	if (e->in == NULL)
+		return talk_match(p, frame->p, frame->n, e->group);
+	unsigned char *end = e->in + (frame->p - e->in) + frame->n, was = *end;
+	*end = '\0';
+	bool is = talk_match(p, frame->p, frame->n, e->group);
+	*end = was;
+	return is;
+}
+
+int talk_input_keep(struct talk_engine *e, const struct talk_bytes *frame)
+{
+	if (!e->section->groups)
+		return 0;
+	if (frame->n > e->kept_cap) {
+		unsigned char *kept = mem_grow(e->kept, frame->n);
+		if (kept == NULL)
+			return -1;
+		e->kept = kept;
+		e->kept_cap = frame->n;
+	}
+	if (frame->n > 0)
+		memcpy(e->kept, frame->p, frame->n);
+	for (size_t i = 0; i < TALK_GROUPS; i++)
+		if (e->group[i].n > 0)
+			e->group[i].p = e->kept + (e->group[i].p - frame->p);
+	return 0;
+}
