@@ -20,8 +20,8 @@
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &retry_opts, &probe_opts, &stdio_opts,
-	&source_opts, &exec_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts,
-	&clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
+	&source_opts, &exec_opts, &talk_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts,
+	&fault_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;

@@ -20,8 +20,8 @@
 #include "services/service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &tls_opts, &tls_server_opts,
-	&ready_opts, &run_opts, &leash_opts, &admit_opts, &stdio_opts, &source_opts, &exec_opts, &text_opts, &frame_opts,
-	&expect_opts, &tap_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+	&ready_opts, &run_opts, &leash_opts, &admit_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &text_opts,
+	&frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
 enum { AT_THE_DOOR = 16 }; /* setups may run in parallel; the first to pass is the one client */
 

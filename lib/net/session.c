@@ -3,9 +3,7 @@
  * A session lives from session_open to its sweep: open, ended (session_end was called; nobody finds it any more, but its memory
  * and its stream are still there for whoever is on the stack), swept. Ending marks and puts the sweep off; only the sweep and
  * hub_close free. Its clocks are lazy: a byte that moves only writes tally.used_ms, and the one timer looks at it when it is due
- * and sets itself again.
- *
- * In a list of sessions each stays until it is swept, so that whoever walks the list may end any of them. */
+ * and sets itself again. In a list of sessions each stays until it is swept, so that whoever walks it may end any of them. */
 #include "net/session.h"
 
 #include "base/mem.h"
@@ -63,6 +61,7 @@ static const char *const end_names[] = {
 	[END_SIGNAL] = "signal",
 	[END_CHILD] = "child",
 	[END_FAULT] = "fault",
+	[END_SCRIPT] = "script",
 	[END_ERROR] = "error",
 };
 

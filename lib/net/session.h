@@ -23,6 +23,7 @@ enum session_end { /* "closed by" in words */
 	END_SIGNAL,
 	END_CHILD,
 	END_FAULT, /* whatever the service says, when that is what it met */
+	END_SCRIPT,
 	END_ERROR
 };
 

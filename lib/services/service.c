@@ -1,7 +1,7 @@
 /* Which service: the rows that an option can ask for, and the mode's own otherwise. */
 #include "services/service.h"
 
-static const struct service *const rows[] = { &service_file, &service_discard, &service_zero, &service_exec };
+static const struct service *const rows[] = { &service_file, &service_discard, &service_zero, &service_exec, &service_talk };
 
 const struct service *service_pick(const struct env *env, const struct service *own, struct err *e)
 {

@@ -12,6 +12,7 @@ extern const struct service service_file;    /* --file PATH */
 extern const struct service service_discard; /* --discard */
 extern const struct service service_zero;    /* --zero */
 extern const struct service service_exec;    /* -e CMD, -- PROG ARG... */
+extern const struct service service_talk;    /* --talk LINE|@FILE */
 
 /* The one service that an option asks for, else the mode's own. NULL with e (ERR_USAGE) when two are asked for. */
 const struct service *service_pick(const struct env *env, const struct service *own, struct err *e);
@@ -26,6 +27,7 @@ struct stdio_conf {
 
 extern const struct opt_group source_opts;  /* services/source.c: --file --discard --zero */
 extern const struct opt_group exec_opts;    /* services/exec.c: -e --exec-socket */
+extern const struct opt_group talk_opts;    /* services/talk.c: --talk --swap */
 extern const struct opt_group console_opts; /* services/console.c: --label --commands */
 extern const struct opt_group room_opts;    /* services/room.c: --slow --slow-after --max-line */
 extern const struct opt_group chat_opts;    /* services/chat.c: --wire */

@@ -20,7 +20,7 @@ for _name, _keys in re.findall(r'^EVENT\(\w+, "(\w+)", \w+, "([^"]*)"', (TOP / "
     ROWS.setdefault(_name, _keys.split())
 COMMON = ["v", "ev", "seq", "ts", "us", "conn"]
 TEXTS = {"version", "mode", "args", "host", "addr", "error", "proto", "family", "url", "peer", "reason", "local", "role", "dir",
-         "b64", "by", "how", "signal", "what", "nick", "was", "text", "class", "why", "want", "got", "pin"}
+         "b64", "rule", "by", "how", "signal", "what", "nick", "was", "text", "class", "why", "want", "got", "pin"}
 BYTES = bytes(range(256))
 
 

@@ -1,0 +1,342 @@
+/* --talk: our end of each connection says and expects what a script tells it to. The engine (talk_engine.h) knows the
+ * conversation; here are its stream, its clock, and whoever hears how it went.
+ *
+ * The engine's time passes only when nothing is left to be read: bytes that were there before a deadline are in time, however
+ * busy this host is, and however they were cut. (Not for ever: a peer that never stops does not stop the clock.) What the script
+ * sends is flushed before anything is waited for.
+ */
+#include "services/service.h"
+#include "services/talk_run.h"
+
+#include "io/fault.h"
+#include "io/frame.h"
+#include "net/addr.h"
+#include "net/stack.h"
+
+#include <errno.h>
+
+enum {
+	TURN_ACTS = 64,
+	READ_BYTES = 16 * 1024,
+	SEND_BYTES = 64 * 1024,
+	LATE_READS = 256,
+};
+
+struct talk_conf {
+	struct opt_list script;
+	bool swap;
+};
+
+static const struct opt rows[] = {
+	{ .name = "talk",
+		.kind = OPT_LIST,
+		.off = offsetof(struct talk_conf, script),
+		.arg = "LINE|@FILE",
+		.help = "hold the conversation of a script",
+		.man = "Says and expects what a script tells: LINE is a line of it, @FILE a file with lines; given again, all of "
+		       "them together are the script. See CONVERSATIONS. Whatever else happens than the script allows closes that "
+		       "connection, and the exit status is 8, also of a server of many." },
+	{ .name = "swap",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct talk_conf, swap),
+		.help = "play the other side of the script",
+		.man = "Sends what the script of --talk expects and expects what it sends. That can be done with plain steps and "
+		       "plain data, not with rules or patterns." },
+	{ 0 },
+};
+
+static int check(void *block, struct err *e)
+{
+	const struct talk_conf *conf = block;
+	if (conf->swap && conf->script.n == 0)
+		return err_set(e, ERR_USAGE, 0, "--swap: there is no --talk whose sides could be exchanged");
+	return 0;
+}
+
+const struct opt_group talk_opts = { .title = "Conversations", .size = sizeof(struct talk_conf), .rows = rows, .check = check };
+
+static const struct talk_conf *conf_of(const struct conf *conf)
+{
+	return conf_get(conf, &talk_opts);
+}
+
+static bool talk_wanted(const struct env *env)
+{
+	return conf_of(env->conf)->script.n > 0;
+}
+
+struct loop *talk_loop(const struct talk *t)
+{
+	return t->session->hub->env->loop;
+}
+
+static bool is_dgram(const struct talk *t)
+{
+	return t->session->stream->caps & ST_DGRAM;
+}
+
+unsigned char *talk_scratch(const struct talk *t)
+{
+	return ((struct talks *)t->session->hub->mem)->scratch;
+}
+
+/* --- what is to be done --- */
+
+/* Everything that was sent has left the layers. */
+enum turn talk_flush(struct talk *t)
+{
+	int rc = t->unflushed ? stream_flush(t->session->stream) : 0;
+	if (rc == ST_FAIL)
+		return talk_broke(t);
+	t->unflushed = rc == ST_AGAIN;
+	return rc == 0 ? TURN_ON : TURN_WAIT_WR;
+}
+
+static enum turn send_some(struct talk *t)
+{
+	unsigned char *piece = talk_scratch(t);
+	size_t n = talk_engine_copy(&t->engine, piece, is_dgram(t) ? TALK_SCRATCH : SEND_BYTES);
+	ssize_t put = stream_write(t->session->stream, piece, n);
+	if (put == ST_AGAIN)
+		return TURN_WAIT_WR;
+	if (put < 0)
+		return talk_broke(t);
+	t->unflushed = true;
+	talk_engine_sent(&t->engine, (size_t)put);
+	return TURN_ON;
+}
+
+static enum turn read_some(struct talk *t)
+{
+	struct stream *s = t->session->stream;
+	unsigned char *piece = talk_scratch(t);
+	ssize_t got = stream_read(s, piece, is_dgram(t) ? TALK_SCRATCH : READ_BYTES);
+	if (got == ST_AGAIN)
+		return TURN_WAIT_RD;
+	if (got == ST_FAIL)
+		return talk_broke(t);
+	if (got == 0) {
+		t->eof = true;
+		talk_engine_eof(&t->engine);
+	} else {
+		talk_engine_bytes(&t->engine, piece, got > 0 ? (size_t)got : 0, t->now_ms);
+	}
+	return TURN_ON;
+}
+
+enum turn talk_shut(struct talk *t)
+{
+	int rc = stream_shut(t->session->stream);
+	if (rc == ST_FAIL)
+		return talk_broke(t);
+	t->unflushed = false;
+	t->shut = rc == 0;
+	return rc == 0 ? TURN_ON : TURN_WAIT_WR;
+}
+
+/* Time stops short of the deadline while something is there to be read. */
+static enum turn listen_until(struct talk *t, int64_t at_ms)
+{
+	int64_t now_ms = loop_now(talk_loop(t)), most_ms = t->late == 0 && at_ms > t->now_ms ? at_ms - 1 : t->now_ms;
+	bool late = now_ms > most_ms;
+	t->now_ms = late ? most_ms : now_ms;
+	enum turn turn = late && ++t->late > LATE_READS ? TURN_WAIT_RD : read_some(t);
+	if (turn != TURN_WAIT_RD)
+		return turn;
+	t->late = 0;
+	t->now_ms = now_ms;
+	return late ? TURN_ON : TURN_WAIT_RD;
+}
+
+static enum turn wait_for(struct talk *t, const struct talk_act *a)
+{
+	const struct session *s = t->session;
+	enum turn turn = a->input ? listen_until(t, a->at_ms) : TURN_WAIT;
+	t->listens = a->input;
+	if (turn != TURN_WAIT_RD && turn != TURN_WAIT)
+		return turn;
+	if (s->drained && talk_engine_waits(&t->engine))
+		return talk_over(t, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+	loop_timer(talk_loop(t), &t->clock, a->at_ms);
+	return turn;
+}
+
+/* Who hangs notices only that nobody is there any more. */
+static enum turn hang(struct talk *t)
+{
+	const struct session *s = t->session;
+	if (t->waiter.hup)
+		return talk_over(t, END_PEER, CLOSE_PLAIN, NULL);
+	if (s->drained)
+		return talk_over(t, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+	return TURN_WAIT;
+}
+
+static enum turn failed(struct talk *t, const struct talk_act *a)
+{
+	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "keep what came from" };
+	if (a->why == WHY_MEMORY)
+		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_memory);
+	talk_tell_failure(t, a);
+	const struct why why = t->session->why;
+	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
+}
+
+static enum turn done(struct talk *t)
+{
+	talk_engine_done(&t->engine);
+	return TURN_ON;
+}
+
+/* What was sent before it has left, so that offsets count from here. */
+static enum turn misbehave(struct talk *t, const struct talk_act *a)
+{
+	static const char text[] = "misbehave towards";
+	enum turn turn = talk_flush(t);
+	if (turn != TURN_ON)
+		return turn;
+	if (fault_apply(t->session->stream, a->step->fault) == 0)
+		return done(t);
+	const struct why why = { ERR_LOCAL, errno, text };
+	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
+}
+
+static enum turn perform(struct talk *t, const struct talk_act *a)
+{
+	enum turn turn = TURN_ON;
+	t->listens = false;
+	switch (a->what) {
+	case DO_SEND:
+		return send_some(t);
+	case DO_MATCH:
+		talk_tell_match(t, a);
+		return done(t);
+	case DO_UNMATCHED:
+		talk_tell_unmatched(t, a);
+		return done(t);
+	case DO_LOG:
+		talk_tell_log(t);
+		return done(t);
+	case DO_SHUT:
+		turn = talk_shut(t);
+		return turn == TURN_ON ? done(t) : turn;
+	case DO_FAULT:
+		return misbehave(t, a);
+	case DO_HANG:
+		turn = talk_flush(t);
+		return turn == TURN_ON ? hang(t) : turn;
+	case DO_CLOSE:
+		return talk_end_close(t);
+	case DO_RST:
+		return talk_end_reset(t);
+	case DO_FAIL:
+		if (t->unflushed)
+			stream_flush(t->session->stream);
+		return failed(t, a);
+	case DO_WAIT:
+		return wait_for(t, a);
+	default:
+		return done(t);
+	}
+}
+
+static void arm(struct talk *t, enum turn turn)
+{
+	bool rd = turn == TURN_WAIT_RD || turn == TURN_WAIT_BOTH, wr = turn == TURN_WAIT_WR || turn == TURN_WAIT_BOTH;
+	if (waiter_arm(&t->waiter, rd, wr || t->unflushed) == 0)
+		return;
+	const struct why cannot = { ERR_LOCAL, errno, "wait for data from" };
+	talk_over(t, END_ERROR, CLOSE_PLAIN, &cannot);
+}
+
+static void talk_turn(void *arg)
+{
+	struct talk *t = arg;
+	struct loop *loop = talk_loop(t);
+	enum turn turn = TURN_ON;
+	if (t->session->ended)
+		return;
+	loop_timer(loop, &t->clock, NEVER);
+	if (!t->listens)
+		t->now_ms = loop_now(loop);
+	for (int i = 0; i < TURN_ACTS && turn == TURN_ON; i++)
+		turn = perform(t, talk_engine_next(&t->engine, t->now_ms));
+	if ((turn == TURN_WAIT_RD || turn == TURN_WAIT) && talk_flush(t) == TURN_OVER)
+		return;
+	if (turn == TURN_ON)
+		loop_later(loop, &t->turn);
+	else if (turn != TURN_OVER)
+		arm(t, turn);
+}
+
+/* --- the service --- */
+
+static int talk_start(struct hub *hub, struct err *e)
+{
+	const struct talk_conf *conf = conf_of(hub->env->conf);
+	const struct frame_conf *frame = conf_get(hub->env->conf, &frame_opts);
+	bool framed = conf_given(hub->env->conf, &frame_opts, "frame");
+	const struct talk_options options = {
+		.framer = framed ? frame->framer : framer_line, .dgram = addr_dgram(hub->env->stack->addr), .swap = conf->swap
+	};
+	struct talks *talks = hub->mem;
+	talks->script = talk_parse(conf->script.v, conf->script.n, &options, e);
+	if (talks->script == NULL)
+		return -1;
+	hub->env->stack->faults |= talk_has(talks->script, TALK_FAULT);
+	return 0;
+}
+
+static int talk_open(struct session *s, struct err *e)
+{
+	const struct talks *talks = s->hub->mem;
+	struct talk *t = s->mem;
+	struct loop *loop = s->hub->env->loop;
+	t->session = s;
+	t->now_ms = loop_now(loop);
+	t->turn = (struct task){ .fn = talk_turn, .arg = t };
+	t->clock = (struct timer){ .fn = talk_turn, .arg = t };
+	if (talk_engine_open(&t->engine, talk_section(talks->script, s->id), is_dgram(t), loop_now(loop)) != 0)
+		return err_set(e, ERR_LOCAL, ENOMEM, "begin a conversation");
+	waiter_open(&t->waiter, loop, s->stream, talk_turn, t);
+	loop_later(loop, &t->turn);
+	return 0;
+}
+
+/* Whoever waits for the next frame has come to an end as good as any. Others may finish what they have begun. */
+static void talk_drain(struct session *s)
+{
+	struct talk *t = s->mem;
+	loop_later(s->hub->env->loop, &t->turn);
+}
+
+static void talk_close(struct session *s)
+{
+	struct talk *t = s->mem;
+	bool by_peer = s->by == END_PEER || (s->by == END_ERROR && s->why.cls != ERR_LOCAL), by_fault = s->by == END_FAULT;
+	const struct talk_act *fail = by_fault ? NULL : talk_engine_end(&t->engine, !by_peer);
+	if (fail != NULL)
+		talk_tell_failure(t, fail);
+	loop_forget(s->hub->env->loop, &t->turn);
+	loop_timer(s->hub->env->loop, &t->clock, NEVER);
+	waiter_close(&t->waiter);
+	talk_engine_close(&t->engine);
+}
+
+static void talk_stop(struct hub *hub)
+{
+	talk_free(((struct talks *)hub->mem)->script);
+}
+
+const struct service service_talk = {
+	.name = "talk",
+	.needs = OWN_FRAMES,
+	.hub_bytes = sizeof(struct talks),
+	.session_bytes = sizeof(struct talk),
+	.wanted = talk_wanted,
+	.start = talk_start,
+	.open = talk_open,
+	.drain = talk_drain,
+	.close = talk_close,
+	.stop = talk_stop,
+};

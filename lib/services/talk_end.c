@@ -1,0 +1,86 @@
+/* How a conversation ends.
+ *
+ * The good end: what was said goes out, then the half-close; what still comes is read and dropped until the peer's kernel has
+ * acknowledged everything, and then the session lingers as any other. */
+#include "services/talk_run.h"
+
+#include "io/fault.h"
+#include "io/fdstream.h"
+#include "net/server.h"
+
+enum {
+	STEP_MOST_MS = 50,
+	RST_MS = 1000, /* what was said before a reset has so long to arrive */
+};
+
+enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why)
+{
+	t->session->peer_done = t->eof && t->shut;
+	session_end(t->session, by, how, why);
+	return TURN_OVER;
+}
+
+enum turn talk_broke(struct talk *t)
+{
+	const struct why why = t->session->stream->why;
+	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
+}
+
+/* The script's end: has what was said arrived? Asked again and again. */
+static bool arrived(struct talk *t)
+{
+	int64_t now_ms = loop_now(talk_loop(t)), step_ms = t->step_ms * 2;
+	t->end_ms = t->end_ms == 0 ? now_ms : t->end_ms;
+	if (t->session->tally.out == 0 || fdstream_unsent(stream_bottom(t->session->stream)) == 0)
+		return true;
+	t->step_ms = step_ms == 0 ? 1 : step_ms < STEP_MOST_MS ? step_ms : STEP_MOST_MS;
+	loop_timer(talk_loop(t), &t->clock, now_ms + t->step_ms);
+	return false;
+}
+
+/* Reads on, for a peer that would not take our last bytes before we have taken all of its own. */
+static enum turn drop_some(struct talk *t)
+{
+	ssize_t got = t->eof ? ST_AGAIN : stream_read(t->session->stream, talk_scratch(t), TALK_SCRATCH);
+	if (got == ST_FAIL)
+		return talk_broke(t);
+	t->eof |= got == 0;
+	return got == ST_AGAIN ? (t->eof ? TURN_WAIT : TURN_WAIT_RD) : TURN_ON;
+}
+
+enum turn talk_end_close(struct talk *t)
+{
+	struct why lost = { ERR_LOST, 0, "send to" };
+	const struct session *s = t->session;
+	const struct server_conf *server = conf_get(s->hub->env->conf, &server_opts);
+	enum turn turn = t->shut ? TURN_ON : talk_shut(t);
+	if (turn == TURN_WAIT_WR) {
+		turn = drop_some(t);
+		return turn == TURN_WAIT_RD ? TURN_WAIT_BOTH : turn == TURN_WAIT ? TURN_WAIT_WR : turn;
+	}
+	if (turn != TURN_ON)
+		return turn;
+	if ((lost.sys = fdstream_error(stream_bottom(s->stream))) != 0)
+		return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
+	if (arrived(t))
+		return talk_over(t, END_SCRIPT, CLOSE_PLAIN, NULL);
+	if (s->dialed || loop_now(talk_loop(t)) < t->end_ms + server->drain_ms)
+		return drop_some(t);
+	lost.text = "not everything was acknowledged by";
+	return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
+}
+
+/* What was said before it is to arrive, too, if the peer takes it soon. */
+enum turn talk_end_reset(struct talk *t)
+{
+	int64_t most_ms = RST_MS + fault_patience_ms(t->session->stream);
+	bool waits = !arrived(t);
+	enum turn turn = talk_flush(t);
+	if (turn == TURN_OVER)
+		return turn;
+	if ((!waits && turn == TURN_ON) || loop_now(talk_loop(t)) >= t->end_ms + most_ms)
+		return talk_over(t, END_SCRIPT, CLOSE_RST, NULL);
+	if (!waits)
+		loop_timer(talk_loop(t), &t->clock, t->end_ms + most_ms);
+	return turn == TURN_ON ? TURN_WAIT : turn;
+}

@@ -1,0 +1,51 @@
+/* A conversation of a connection while it is held (talk.c), told of (talk_tell.c) and brought to its end (talk_end.c). */
+#ifndef SERVICES_TALK_RUN_H
+#define SERVICES_TALK_RUN_H
+
+#include "io/waiter.h"
+#include "net/session.h"
+#include "services/talk_engine.h"
+
+enum { TALK_SCRATCH = TALK_DATAGRAM_MOST };
+
+struct talks { /* of a run */
+	struct talk_script *script;
+	unsigned char scratch[TALK_SCRATCH];
+};
+
+struct talk {
+	struct session *session;
+	struct talk_engine engine;
+	struct waiter waiter;
+	struct task turn;
+	struct timer clock;
+	bool unflushed; /* the layers may hold what was sent */
+	bool shut, eof;
+	bool listens;	/* the engine waits for input */
+	int64_t now_ms; /* the engine's time */
+	unsigned late;	/* reads in which it stood still */
+	int64_t end_ms; /* since when we wait for the peer to have got everything; 0: we do not */
+	int64_t step_ms;
+};
+
+enum turn { TURN_ON, TURN_WAIT, TURN_WAIT_RD, TURN_WAIT_WR, TURN_WAIT_BOTH, TURN_OVER };
+
+struct loop *talk_loop(const struct talk *t);
+unsigned char *talk_scratch(const struct talk *t);
+
+enum turn talk_flush(struct talk *t); /* TURN_ON: everything that was sent has left the layers */
+enum turn talk_shut(struct talk *t);  /* TURN_ON: it has, and our end, too */
+
+/* talk_end.c */
+enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why);
+enum turn talk_broke(struct talk *t); /* for the reason that the stream gives */
+enum turn talk_end_close(struct talk *t);
+enum turn talk_end_reset(struct talk *t);
+
+/* talk_tell.c */
+void talk_tell_match(const struct talk *t, const struct talk_act *a);
+void talk_tell_unmatched(const struct talk *t, const struct talk_act *a);
+void talk_tell_log(const struct talk *t);
+void talk_tell_failure(struct talk *t, const struct talk_act *a); /* the session's why becomes that, too */
+
+#endif
