@@ -114,8 +114,10 @@ lib_o := $(lib_c:%.c=$(build)/%.o)
 main_o := $(build)/sockctl.o
 help_o := $(help_c:%.c=$(build)/%.o)
 unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
-all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c))
-all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h))
+bench_c := $(sort $(wildcard tests/bench/*.c))
+bench_bin := $(patsubst tests/bench/%.c,build/bench/%,$(filter-out tests/bench/load.c $(if $(have_tls),,%/handshake.c),$(bench_c)))
+all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c)) $(bench_c)
+all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/bench/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------
 
@@ -193,6 +195,23 @@ floors:
 
 format:
 	$(quiet)$(CLANG_FORMAT) --dry-run -Werror $(all_c) $(all_h)
+
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+# make bench BENCH='--quick': the words of BENCH go to tests/bench/bench.py; --help lists them.
+BENCH :=
+bench_link = $(CC) -D_GNU_SOURCE -std=c11 $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(bench_libs)
+build/bench/handshake: bench_libs := -lssl -lcrypto
+
+.PHONY: bench bench-programs
+bench: all bench-programs
+	$(quiet)SOCKCTL='$(CURDIR)/$(program)' python3 tests/bench/bench.py $(BENCH)
+bench-programs: $(bench_bin)
+
+build/bench/%: tests/bench/%.c tests/bench/load.c tests/bench/load.h
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(quiet)$(bench_link)
 
 # --- manual, completions, installing -----------------------------------------------------------------------------------
 
