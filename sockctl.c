@@ -22,7 +22,7 @@
 static const struct mode *const modes[] = { MODES(MODE_ROW) };
 #undef MODE_ROW
 
-enum { MODE_COUNT = sizeof modes / sizeof modes[0], GROUPS_MOST = 31, ARGS_MOST = 4096 };
+enum { MODE_COUNT = sizeof modes / sizeof modes[0], GROUPS_MOST = 47, ARGS_MOST = 4096 };
 
 /* The modes as the command line sees them: each also has the options of the reports, of which no mode knows. */
 struct menu {
@@ -80,7 +80,7 @@ static int wait_for_closes(const struct env *env, struct err *e)
 
 static int env_open(struct env *env, const struct mode *mode, struct err *e)
 {
-	size_t fds = mode->descriptors(env->conf);
+	size_t fds = mode->descriptors(env);
 	const struct loop_backend *backend = loop_pick(conf_get(env->conf, &loop_opts), fds, e);
 	env->loop = backend == NULL ? NULL : loop_open(backend, e);
 	if (env->loop == NULL)

@@ -36,9 +36,9 @@ static uint32_t most(const struct conf *conf)
 	return vbnet(conf) && !conf_given(conf, &limit_opts, "max") ? VBNET_MAX : 0;
 }
 
-static size_t descriptors(const struct conf *conf)
+static size_t descriptors(const struct env *env)
 {
-	return server_descriptors(conf, most(conf));
+	return server_descriptors(env->conf, most(env->conf), &service_chat);
 }
 
 static int run(const struct env *env, struct err *e)

@@ -20,8 +20,8 @@
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &retry_opts, &probe_opts, &stdio_opts,
-	&source_opts, &exec_opts, &talk_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts,
-	&fault_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
+	&source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts,
+	&tap_opts, &fault_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;
@@ -133,7 +133,7 @@ static int converse(struct client *c, struct err *e)
 {
 	const struct service *service = service_pick(c->env, &service_stdio, e);
 	bool held = service != NULL && put_on_leash(c, service->needs, e) == 0;
-	held = held && stack_start(c->env, ROLE_DIAL, &c->addr, service->needs, e) == 0;
+	held = held && stack_start(c->env, ROLE_DIAL, &c->addr, service, e) == 0;
 	c->hub = held ? hub_open(c->env, service, e) : NULL;
 	if (c->hub == NULL)
 		return -1;
@@ -187,9 +187,9 @@ static int run(const struct env *env, struct err *e)
 	return rc;
 }
 
-static size_t descriptors(const struct conf *conf)
+static size_t descriptors(const struct env *env)
 {
-	(void)conf;
+	(void)env;
 	return DESCRIPTORS;
 }
 

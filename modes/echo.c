@@ -22,9 +22,9 @@ static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &t
 	&leash_opts, &limit_opts, &admit_opts, &server_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts,
 	&udp_opts, &sockopt_opts, &loop_opts, NULL };
 
-static size_t descriptors(const struct conf *conf)
+static size_t descriptors(const struct env *env)
 {
-	return server_descriptors(conf, 0);
+	return server_descriptors(env->conf, 0, &service_echo);
 }
 
 static int run(const struct env *env, struct err *e)

@@ -6,6 +6,7 @@
 #include "io/loop.h"
 #include "net/addr.h"
 #include "net/admit.h"
+#include "net/dial.h"
 #include "net/faults.h"
 #include "net/leash.h"
 #include "net/listener.h"
@@ -20,14 +21,15 @@
 #include "services/service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &tls_opts, &tls_server_opts,
-	&ready_opts, &run_opts, &leash_opts, &admit_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &text_opts,
-	&frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+	&tls_client_opts, &dial_opts, &ready_opts, &run_opts, &leash_opts, &admit_opts, &stdio_opts, &source_opts, &exec_opts,
+	&talk_opts, &forward_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts, &udp_opts,
+	&sockopt_opts, &loop_opts, NULL };
 
 enum { AT_THE_DOOR = 16 }; /* setups may run in parallel; the first to pass is the one client */
 
-static size_t descriptors(const struct conf *conf)
+static size_t descriptors(const struct env *env)
 {
-	return server_descriptors(conf, AT_THE_DOOR);
+	return server_descriptors(env->conf, AT_THE_DOOR, service_pick(env, &service_stdio, NULL));
 }
 
 static int run(const struct env *env, struct err *e)

@@ -7,7 +7,7 @@
 
 struct mode {
 	struct command cmd;
-	size_t (*descriptors)(const struct conf *conf);	  /* that a run may hold at once */
+	size_t (*descriptors)(const struct env *env);	  /* that a run may hold at once */
 	size_t block_bytes;				  /* of the pool */
 	int (*run)(const struct env *env, struct err *e); /* 0, or -1 with e; failures met on the way are in env->outcome */
 };

@@ -6,6 +6,7 @@
 #include "io/loop.h"
 #include "net/addr.h"
 #include "net/admit.h"
+#include "net/dial.h"
 #include "net/faults.h"
 #include "net/leash.h"
 #include "net/listener.h"
@@ -19,13 +20,14 @@
 #include "net/udp.h"
 #include "services/service.h"
 
-static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts, &run_opts,
-	&leash_opts, &limit_opts, &admit_opts, &server_opts, &console_opts, &room_opts, &source_opts, &exec_opts, &talk_opts,
-	&text_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &tls_client_opts,
+	&dial_opts, &ready_opts, &run_opts, &leash_opts, &limit_opts, &admit_opts, &server_opts, &console_opts, &room_opts,
+	&source_opts, &exec_opts, &talk_opts, &forward_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts,
+	&clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
-static size_t descriptors(const struct conf *conf)
+static size_t descriptors(const struct env *env)
 {
-	return server_descriptors(conf, 0);
+	return server_descriptors(env->conf, 0, service_pick(env, &service_console, NULL));
 }
 
 static int run(const struct env *env, struct err *e)

@@ -17,6 +17,10 @@
  *   datagrams: enough replies               end
  *   datagrams: any failure                  write what has come, end
  *
+ * Between two peers (opts.peers) the rules for far hold for near as well: what was sent to it is settled, its hang-up is looked
+ * at, and when reading from it fails, what came before is written and that is the end. The other peer is not half-closed then: an
+ * answer that was cut off must not look whole.
+ *
  * The first failure is what `done` is told. Interest is computed anew every turn from what stopped the flows; no direction
  * waits for the other, and a turn moves a bounded number of bytes. */
 #include "io/pump.h"
@@ -31,18 +35,21 @@ static bool far_dgram(const struct pump *p)
 	return p->far.s->caps & ST_DGRAM;
 }
 
-static void fail(struct pump *p, const struct why *why)
+static void fail(struct pump *p, bool near, const struct why *why)
 {
-	if (p->why.cls == ERR_OK)
-		p->why = *why;
+	if (p->why.cls != ERR_OK)
+		return;
+	p->why = *why;
+	p->why_near = near;
 }
 
+/* Of a flow that failed at both ends the source's failure is kept. */
 static void note_failures(struct pump *p)
 {
 	if (p->up.failed_to || p->up.failed_from)
-		fail(p, &p->up.why);
+		fail(p, p->up.failed_from, &p->up.why);
 	if (p->down.failed_to || p->down.failed_from)
-		fail(p, &p->down.why);
+		fail(p, !p->down.failed_from, &p->down.why);
 }
 
 static void let_go(struct pump *p)
@@ -74,7 +81,7 @@ static bool up_over(const struct pump *p)
 
 static bool down_over(const struct pump *p)
 {
-	bool open_end = p->opts.keep_near || p->down.drop;
+	bool open_end = p->opts.near_half == HALF_NO || p->down.drop;
 	return p->down.state == FLOW_DONE || p->down.state == FLOW_FAIL || (p->down.state == FLOW_HELD && open_end);
 }
 
@@ -83,12 +90,20 @@ static bool up_late(const struct pump *p)
 	return p->opts.half == HALF_LATE || p->opts.no_up || (p->opts.late_if_empty && p->up.in == 0 && !p->up.failed_from);
 }
 
+/* Between peers: the source of this flow has failed. */
+static bool cut_off(const struct pump *p, const struct flow *f)
+{
+	return p->opts.peers && f->failed_from;
+}
+
 static void allow_ends(struct pump *p)
 {
-	bool far_ended = p->down.state != FLOW_OPEN;
+	bool far_ended = p->down.state != FLOW_OPEN, near_ended = p->up.state != FLOW_OPEN;
+	if (cut_off(p, &p->up) || cut_off(p, &p->down))
+		return;
 	if (p->up.state == FLOW_HELD && p->opts.half != HALF_NO && (!up_late(p) || far_ended || far_dgram(p)))
 		flow_let_shut(&p->up);
-	if (p->down.state == FLOW_HELD && !down_over(p))
+	if (p->down.state == FLOW_HELD && !down_over(p) && (p->opts.near_half != HALF_LATE || near_ended))
 		flow_let_shut(&p->down);
 }
 
@@ -110,7 +125,7 @@ static void few_replies(struct pump *p)
 {
 	static const struct why few = { ERR_TIMEOUT, 0, "fewer replies than asked for" };
 	if (p->opts.replies > p->down.messages)
-		fail(p, &few);
+		fail(p, false, &few);
 }
 
 static bool datagrams_ended(struct pump *p)
@@ -136,6 +151,8 @@ static bool ended(struct pump *p)
 		return datagrams_ended(p);
 	if (p->down.failed_from && down_over(p))
 		return true;
+	if ((cut_off(p, &p->up) && p->up.state >= FLOW_HELD) || (cut_off(p, &p->down) && p->down.state >= FLOW_HELD))
+		return true;
 	if (quiet_rule(p) && (p->near.s->caps & ST_TTY) && !flow_holds(&p->up))
 		return true;
 	if (quiet_rule(p) && now_ms >= p->moved_ms + QUIET_MS)
@@ -146,42 +163,47 @@ static bool ended(struct pump *p)
 }
 
 /* A layer may hold what the flow had got rid of: 0 no more, AGAIN, FAIL. */
-static int unflushed(struct pump *p)
+static int unflushed(struct pump *p, struct flow *to)
 {
-	if (!p->up.wait_to || p->why.cls != ERR_OK || far_dgram(p))
+	if (!to->wait_to || p->why.cls != ERR_OK || (to->to->caps & ST_DGRAM))
 		return 0;
-	int rc = stream_flush(p->far.s);
-	p->up.wait_to = rc == ST_AGAIN;
+	int rc = stream_flush(to->to);
+	to->wait_to = rc == ST_AGAIN;
 	return rc;
+}
+
+/* Is there something left that this end has not acknowledged, in a layer or in the kernel? That is asked before SO_ERROR: a reset
+ * empties the queue first and is told then. */
+static bool unsent(struct pump *p, bool near)
+{
+	struct why lost = { ERR_LOST, 0, "send to" };
+	struct flow *to = near ? &p->down : &p->up;
+	const struct stream *bottom = stream_bottom(to->to);
+	int held = unflushed(p, to);
+	int queued = fdstream_unsent(bottom);
+	if ((lost.sys = fdstream_error(bottom)) != 0)
+		fail(p, near, &lost);
+	if (held == ST_FAIL)
+		fail(p, near, &to->to->why);
+	return to->out > 0 && (queued > 0 || held != 0);
 }
 
 /* Both ways are over: the kernel still holds what the peer has not acknowledged. True when that is settled. */
 static bool settled(struct pump *p)
 {
 	static const struct why unacknowledged = { ERR_LOST, 0, "not everything was acknowledged by" };
-	struct why lost = { ERR_LOST, 0, "send to" };
 	int64_t now_ms = loop_now(p->loop);
 	if (p->settle_ms == 0) {
 		p->settle_ms = now_ms;
 		p->step_ms = 1;
 	}
-	const struct stream *far = stream_bottom(p->far.s);
-	int held = unflushed(p);
-	int unsent = fdstream_unsent(far); /* asked before SO_ERROR: a reset empties the queue first and is told then */
-	if ((lost.sys = fdstream_error(far)) != 0) {
-		fail(p, &lost);
-		return true;
-	}
-	if (flow_holds(&p->up) && !far_dgram(p)) { /* end_with_far, and the peer did not wait for these */
-		fail(p, &unacknowledged);
-		return true;
-	}
-	if (held == ST_FAIL)
-		fail(p, &p->far.s->why);
-	if (p->why.cls != ERR_OK || p->up.out == 0 || (unsent == 0 && held == 0))
+	bool far = unsent(p, false), near = p->opts.peers && unsent(p, true);
+	if (flow_holds(&p->up) && !far_dgram(p)) /* end_with_far, and the peer did not wait for these */
+		fail(p, false, &unacknowledged);
+	if (p->why.cls != ERR_OK || (!far && !near))
 		return true;
 	if (p->opts.settle_ms != NEVER && now_ms >= p->settle_ms + p->opts.settle_ms) {
-		fail(p, &unacknowledged);
+		fail(p, !far, &unacknowledged);
 		return true;
 	}
 	waiter_rest(&p->near);
@@ -191,22 +213,31 @@ static bool settled(struct pump *p)
 	return false;
 }
 
+/* This end has gone altogether: what still waits for it is lost. */
+static void give_up(struct pump *p, bool near)
+{
+	struct flow *to = near ? &p->down : &p->up;
+	const struct stream *s = near ? p->near.s : p->far.s;
+	if (flow_holds(to) || fdstream_unsent(stream_bottom(s)) > 0) {
+		const struct why cut = { ERR_LOST, EPIPE, "send to" };
+		fail(p, near, &cut);
+	}
+	flow_close(to);
+	to->state = FLOW_DONE;
+}
+
 /* A hang-up is looked at when the flows have tried: what had come before it is read, and what could still be sent is. */
 static bool hung_up(struct pump *p)
 {
 	static const struct why gone = { ERR_PIPE, EPIPE, "write stdout" };
-	if (p->far.hup && p->down.state != FLOW_OPEN && !up_over(p)) {
-		if (flow_holds(&p->up) || fdstream_unsent(stream_bottom(p->far.s)) > 0) {
-			const struct why cut = { ERR_LOST, EPIPE, "send to" };
-			fail(p, &cut);
-		}
-		flow_close(&p->up);
-		p->up.state = FLOW_DONE;
-	}
+	if (p->far.hup && p->down.state != FLOW_OPEN && !up_over(p))
+		give_up(p, false);
+	if (p->opts.peers && p->near.hup && p->up.state != FLOW_OPEN && !down_over(p))
+		give_up(p, true);
 	if (p->near.hup && p->opts.may_leave && !p->down.drop)
 		flow_drop(&p->down);
-	if (p->near.hup && !down_over(p) && !p->opts.drop_down && !p->opts.may_leave) {
-		fail(p, &gone);
+	if (p->near.hup && !down_over(p) && !p->opts.drop_down && !p->opts.may_leave && !p->opts.peers) {
+		fail(p, true, &gone);
 		return true;
 	}
 	return false;
@@ -223,7 +254,7 @@ static void arm(struct pump *p)
 	if (waiter_arm(&p->near, p->up.wait_from, p->down.wait_to) != 0 ||
 		waiter_arm(&p->far, p->down.wait_from, p->up.wait_to) != 0) {
 		const struct why cannot = { ERR_LOCAL, errno, "wait for data" };
-		fail(p, &cannot);
+		fail(p, false, &cannot);
 		finish(p);
 	}
 }

@@ -1,4 +1,4 @@
-/* The pump: two flows between a near stream (ours: stdin/stdout, a file, a child) and a far one (the peer).
+/* The pump: two flows between a near stream (ours: stdin/stdout, a file, a child, or another peer) and a far one (the peer).
  *
  * The table of ends stands at the top of pump.c. The pump borrows both streams; after `done` (called once, from the loop,
  * never from pump_start) or pump_stop they are the owner's again. */
@@ -9,14 +9,15 @@
 #include "io/loop.h"
 #include "io/waiter.h"
 
-enum pump_half { HALF_YES, HALF_NO, HALF_LATE }; /* pass near's EOF on: at once / never / when the peer has finished */
+enum pump_half { HALF_YES, HALF_NO, HALF_LATE }; /* pass an EOF on: at once / never / when the other end has finished, too */
 
 struct pump_opts {
-	uint8_t half;		 /* enum pump_half */
+	uint8_t half;		 /* enum pump_half: near's EOF to far */
+	uint8_t near_half;	 /* enum pump_half: far's EOF to near, which closes its writing side; NO: it is used again */
+	bool peers;		 /* near is a peer, too: what the table says of far holds for it */
 	bool late_if_empty;	 /* near's EOF before its first byte: as HALF_LATE */
 	bool end_with_far;	 /* the peer's end, once written out, ends the pump */
 	bool no_up;		 /* near is never read and nothing is sent; HALF_LATE */
-	bool keep_near;		 /* the peer's EOF does not close near's writing side: it is used again */
 	bool drop_down;		 /* what the peer sends is read and dropped */
 	bool may_leave;		 /* near's reader may leave: the peer is read to its end all the same */
 	bool lines;		 /* near bytes to far datagrams: one per line */
@@ -42,6 +43,7 @@ struct pump {
 	bool cut;	   /* far was half-closed after a write to it had failed */
 	bool over;	   /* done was called, or pump_stop */
 	struct why why;	   /* the first failure */
+	bool why_near;	   /* and whether it is near's */
 	pump_done *done;
 	void *arg;
 };

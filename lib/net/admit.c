@@ -50,7 +50,8 @@ static const struct opt limit_rows[] = {
 		.arg = "N",
 		.max = MAX_CLIENTS,
 		.help = "at most N new clients a second",
-		.man = "At most N new clients a second, all together; what is more is closed at once. 0, the default, is no limit." },
+		.man = "At most N new clients a second, all together; what is more is closed at once. 0, the default, is no limit, "
+		       "save for --forward over UDP, where it is 10: an address can be forged." },
 	{ 0 },
 };
 #undef AT
@@ -240,6 +241,11 @@ void admit_leave(struct admit *a, const struct sa *peer)
 {
 	a->active--;
 	give_place(a, peer);
+}
+
+void admit_rate(struct admit *a, uint32_t a_second)
+{
+	a->rate = a_second;
 }
 
 void admit_drain(struct admit *a)

@@ -27,6 +27,7 @@ void admit_close(struct admit *takes);
  * place. Unix peers are never denied and have no address limit. */
 enum verdict admit_ask(struct admit *a, const struct sa *peer, int64_t now_ms);
 void admit_leave(struct admit *a, const struct sa *peer); /* gives the place back */
+void admit_rate(struct admit *a, uint32_t a_second);	  /* instead of --conn-rate */
 void admit_drain(struct admit *a);			  /* nobody else */
 uint32_t admit_active(const struct admit *a);
 uint32_t admit_max(const struct admit *a);

@@ -21,11 +21,12 @@ static size_t unlimited(void)
 	return (size_t)limit.rlim_max;
 }
 
-size_t server_descriptors(const struct conf *conf, uint32_t max)
+size_t server_descriptors(const struct conf *conf, uint32_t max, const struct service *service)
 {
 	const struct limit_conf *limit = conf_get(conf, &limit_opts);
 	size_t clients = max != 0 ? max : (size_t)limit->max;
-	return clients == 0 ? unlimited() : clients + LINGER_MOST + OWN_DESCRIPTORS;
+	size_t each = 1 + (service != NULL ? service->descriptors : 0);
+	return clients == 0 ? unlimited() : clients * each + LINGER_MOST + OWN_DESCRIPTORS;
 }
 
 int server_limits(size_t fds, struct err *e)

@@ -7,6 +7,7 @@
 #include "net/server_parts.h"
 
 #include "base/mem.h"
+#include "net/dial.h"
 #include "net/sockopt.h"
 #include "net/stack.h"
 
@@ -171,15 +172,24 @@ static void join_hub(struct server *s)
 	s->hub->finish_arg = s;
 }
 
+/* An address can be forged, and what each new one costs us cannot. */
+static void limit_rate(struct server *s, const struct service *service)
+{
+	enum { A_SECOND = 10 };
+	if ((service->needs & COSTLY) && addr_dgram(&s->addr) && !conf_given(s->env->conf, &limit_opts, "conn-rate"))
+		admit_rate(s->admit, A_SECOND);
+}
+
 static int prepare(struct server *s, const struct service *service, struct err *e)
 {
 	const struct env *env = s->env;
 	int backlog = sockopt_backlog(env->conf, s->opts.one ? 1 : SOMAXCONN);
 	if ((s->admit = admit_open(env, s->opts.max, e)) == NULL)
 		return -1;
+	limit_rate(s, service);
 	if ((s->ready = ready_open(env, (service->needs & OWNS_STDOUT) != 0, e)) == NULL)
 		return -1;
-	if (stack_start(env, ROLE_ACCEPT, &s->addr, service->needs, e) != 0 || server_run_prepare(s, service, e) != 0)
+	if (stack_start(env, ROLE_ACCEPT, &s->addr, service, e) != 0 || server_run_prepare(s, service, e) != 0)
 		return -1;
 	if ((s->hub = hub_open(env, service, e)) == NULL)
 		return -1;
@@ -234,6 +244,15 @@ void server_close(struct server *s)
 	mem_free(s);
 }
 
+/* Who dials nobody has no use for how. */
+static int refuse_idle(const struct conf *conf, const struct service *service, struct err *e)
+{
+	for (const struct opt *row = dial_opts.rows; row->name != NULL && service->dials == NULL; row++)
+		if (conf_given(conf, &dial_opts, row->name))
+			return err_set(e, ERR_USAGE, 0, "--%s: nothing is dialed; it goes with --forward", row->name);
+	return 0;
+}
+
 int server_main(const struct env *env, const struct service *service, const struct server_opts *opts, struct err *e)
 {
 	struct addr a;
@@ -245,7 +264,9 @@ int server_main(const struct env *env, const struct service *service, const stru
 	if (env->command != NULL && (service->needs & RUNS_COMMAND) == 0)
 		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" behind --: %s runs no command", env->command[0],
 			service->name);
-	if (server_limits(server_descriptors(env->conf, opts->max), e) != 0)
+	if (refuse_idle(env->conf, service, e) != 0)
+		return -1;
+	if (server_limits(server_descriptors(env->conf, opts->max, service), e) != 0)
 		return -1;
 	struct server *s = server_open(env, &a, service, opts, e);
 	if (s == NULL)

@@ -37,8 +37,9 @@ void server_close(struct server *takes);
 /* The whole of it, for a mode: reads the address from env's words, opens, runs, closes. */
 int server_main(const struct env *env, const struct service *service, const struct server_opts *opts, struct err *e);
 
-/* Descriptors that a server with this conf may hold: clients, connections that linger, and some of its own. */
-size_t server_descriptors(const struct conf *conf, uint32_t max);
+/* Descriptors that a server with this conf may hold: clients with what the service (may be NULL) has for each, connections that
+ * linger, and some of its own. */
+size_t server_descriptors(const struct conf *conf, uint32_t max, const struct service *service);
 /* Raises RLIMIT_NOFILE's soft limit to what a run needs; -1 with e (ERR_USAGE), naming both numbers, when the hard limit is too
  * low. */
 int server_limits(size_t fds, struct err *e);

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINGER_MS = 2000, UDP_IDLE_MS = 60000, WHY_TEXT = 256 };
+enum { LINGER_MS = 2000, UDP_IDLE_MS = 60000, WHY_TEXT = 512 };
 
 /* Ten thousand idle clients are to cost at most 2 KiB each, kernel's share not counted: the service has the rest. */
 _Static_assert(sizeof(struct session) + sizeof(struct stream) <= 440, "a client has grown");

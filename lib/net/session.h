@@ -8,6 +8,7 @@
 
 #include "base/table.h"
 #include "io/stream.h"
+#include "net/addr.h"
 #include "net/env.h"
 #include "net/sa.h"
 
@@ -51,24 +52,27 @@ struct session {
 enum { /* needs of a service */
 	OWNS_STDIN = 1,
 	OWNS_STDOUT = 2,
-	CAP_SNDBUF = 4,	   /* a queue of ours bounds its memory only if the kernel's is bounded too (256 KiB) */
-	GUARD_UDP = 8,	   /* answers whoever asks: never a reflector (udp.h) */
-	NOTICE_FULL = 16,  /* --when-full is notice by default, a plain close otherwise */
-	WHOLE_FRAMES = 32, /* --frame: whole frames exactly as they come, not lines */
-	OWN_FRAMES = 64,   /* --frame is the service's own business: no layer */
-	RUNS_COMMAND = 128 /* takes the words behind "--" */
+	CAP_SNDBUF = 4,	    /* a queue of ours bounds its memory only if the kernel's is bounded too (256 KiB) */
+	GUARD_UDP = 8,	    /* answers whoever asks: never a reflector (udp.h) */
+	NOTICE_FULL = 16,   /* --when-full is notice by default, a plain close otherwise */
+	WHOLE_FRAMES = 32,  /* --frame: whole frames exactly as they come, not lines */
+	OWN_FRAMES = 64,    /* --frame is the service's own business: no layer */
+	RUNS_COMMAND = 128, /* takes the words behind "--" */
+	COSTLY = 256 /* each client costs a connection or a process: at most 10 new UDP peers a second if not asked otherwise */
 };
 
 struct service {
 	const char *name;
 	unsigned needs;
 	size_t hub_bytes, session_bytes;
-	bool (*wanted)(const struct env *env);	       /* asked for by an option; NULL: only as a mode's own service */
-	int (*start)(struct hub *hub, struct err *e);  /* before any socket: open files and stdin. NULL: nothing to do */
-	int (*open)(struct session *s, struct err *e); /* after setup; borrows s->stream; may call session_end at once */
-	void (*drain)(struct session *s);	       /* finish and session_end; NULL: ended at once */
-	void (*close)(struct session *s);	       /* let go of the stream: every waiter, timer, block. NULL: nothing held */
-	void (*stop)(struct hub *hub);		       /* NULL: nothing to do */
+	unsigned descriptors;				      /* of each client, beside its own socket */
+	bool (*wanted)(const struct env *env);		      /* asked for by an option; NULL: only as a mode's own service */
+	const struct addr *(*dials)(const struct conf *conf); /* whom it connects to for each client; NULL: nobody */
+	int (*start)(struct hub *hub, struct err *e);	      /* before any socket: open files and stdin. NULL: nothing to do */
+	int (*open)(struct session *s, struct err *e);	      /* after setup; borrows s->stream; may call session_end at once */
+	void (*drain)(struct session *s);		      /* finish and session_end; NULL: ended at once */
+	void (*close)(struct session *s); /* let go of the stream: every waiter, timer, block. NULL: nothing held */
+	void (*stop)(struct hub *hub);	  /* NULL: nothing to do */
 };
 
 struct sessions {

@@ -1,6 +1,7 @@
 /* The rows of layers, bottom first. Whoever adds one writes its file and its row; dialing and accepting both pass here. */
 #include "net/stack.h"
 
+#include "base/mem.h"
 #include "io/expect.h"
 #include "io/filter.h"
 #include "io/frame.h"
@@ -47,7 +48,8 @@ static int start_frame(const struct env *env, void **shared, struct err *e)
 static int push_frame(struct stream **top, const struct link *link, void *shared, struct err *e)
 {
 	const struct frame_conf *conf = conf_get(link->env->conf, &frame_opts);
-	unsigned needs = link->env->stack != NULL ? link->env->stack->needs : 0;
+	const struct stack *stack = link->env->stack;
+	unsigned needs = stack != NULL && stack->service != NULL ? stack->service->needs : 0;
 	bool whole = needs & WHOLE_FRAMES;
 	(void)shared;
 	if (conf == NULL || !conf->wanted || (needs & OWN_FRAMES) || (whole && ((*top)->caps & ST_DGRAM)))
@@ -69,22 +71,61 @@ static const struct layer layers[] = {
 enum { LAYERS = sizeof layers / sizeof layers[0] };
 _Static_assert(sizeof layers / sizeof layers[0] <= STACK_ROWS, "what layers share has a place for each");
 
-int stack_start(const struct env *env, enum role role, const struct addr *addr, unsigned needs, struct err *e)
+struct stack_far {
+	struct env env;
+	struct stack stack;
+	struct addr addr;
+};
+
+static bool has(const struct stack *stack, size_t i)
 {
-	if (env->stack == NULL)
-		return 0;
-	env->stack->role = role;
-	env->stack->addr = addr;
-	env->stack->needs = needs;
+	return stack->places & 1U << layers[i].place;
+}
+
+static int start(const struct env *env, struct err *e)
+{
 	for (size_t i = 0; i < LAYERS; i++)
-		if (layers[i].start != NULL && layers[i].start(env, &env->stack->shared[i], e) < 0)
+		if (has(env->stack, i) && layers[i].start != NULL && layers[i].start(env, &env->stack->shared[i], e) < 0)
 			return -1;
 	return 0;
 }
 
+int stack_start(const struct env *env, enum role role, const struct addr *addr, const struct service *service, struct err *e)
+{
+	if (env->stack == NULL)
+		return 0;
+	env->stack->role = role;
+	env->stack->places = ~0U;
+	env->stack->addr = addr;
+	env->stack->service = service;
+	return start(env, e);
+}
+
+const struct env *stack_far(const struct env *env, const struct addr *addr, struct err *e)
+{
+	struct stack_far *far = mem_new(sizeof *far);
+	if (far == NULL) {
+		err_set(e, ERR_LOCAL, ENOMEM, "prepare connections to %s", addr->text);
+		return NULL;
+	}
+	far->env = *env;
+	far->env.stack = &far->stack;
+	far->addr = *addr;
+	far->stack = (struct stack){ .role = ROLE_DIAL, .places = 1U << PLACE_TLS, .addr = &far->addr };
+	env->stack->far = far; /* what has started of it is stopped with the rest */
+	return start(&far->env, e) == 0 ? &far->env : NULL;
+}
+
 void stack_stop(const struct env *env)
 {
-	for (size_t i = 0; i < LAYERS && env->stack != NULL; i++) {
+	if (env->stack == NULL)
+		return;
+	if (env->stack->far != NULL) {
+		stack_stop(&env->stack->far->env);
+		mem_free(env->stack->far);
+		env->stack->far = NULL;
+	}
+	for (size_t i = 0; i < LAYERS; i++) {
 		if (env->stack->shared[i] != NULL && layers[i].stop != NULL)
 			layers[i].stop(env, env->stack->shared[i]);
 		env->stack->shared[i] = NULL;
@@ -104,7 +145,7 @@ int stack_build(struct stream **top, const struct link *link, struct err *e)
 {
 	const struct stack *stack = link->env->stack;
 	for (size_t i = 0; i < LAYERS; i++)
-		if (layers[i].push(top, link, stack != NULL ? stack->shared[i] : NULL, e) < 0)
+		if ((stack == NULL || has(stack, i)) && layers[i].push(top, link, stack != NULL ? stack->shared[i] : NULL, e) < 0)
 			return -1;
 	return 0;
 }

@@ -29,18 +29,24 @@ struct layer {
 };
 
 enum { STACK_ROWS = 16 };
+struct service;
 struct stack { /* what the layers of one run share; zeroed before first use */
 	enum role role;
-	const struct addr *addr; /* whom we dial, or where we listen */
-	unsigned needs;		 /* of the service (net/session.h) */
-	bool faults;		 /* a script has faults: every connection can have some (net/faults.h) */
+	unsigned places;	       /* 1 << place for those with layers */
+	const struct addr *addr;       /* whom we dial, or where we listen */
+	const struct service *service; /* what our end is; NULL: of no interest to layers */
+	struct stack_far *far;
+	bool faults; /* a script has faults: every connection can have some (net/faults.h) */
 	void *shared[STACK_ROWS];
 };
 
-/* For a service with these needs. Borrows addr until stack_stop. 0, or -1 with e; what has started is stopped by stack_stop. An
- * env without a stack shares nothing. */
-int stack_start(const struct env *env, enum role role, const struct addr *addr, unsigned needs, struct err *e);
+/* Borrows addr until stack_stop. 0, or -1 with e; what has started is stopped by stack_stop. An env without a stack shares
+ * nothing. */
+int stack_start(const struct env *env, enum role role, const struct addr *addr, const struct service *service, struct err *e);
 void stack_stop(const struct env *env);
+/* For a service that dials addr itself: the env to dial with, of which only TLS is as the user asked for it, because all else is
+ * about its clients. Once a run; lives until stack_stop(env). NULL with e. */
+const struct env *stack_far(const struct env *env, const struct addr *addr, struct err *e);
 /* What the layer with this push shares; NULL: it is not asked for. */
 const void *stack_shared(
 	const struct env *env, int (*push)(struct stream **top, const struct link *link, void *shared, struct err *e));

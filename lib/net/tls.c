@@ -2,6 +2,7 @@
 #include "net/tls.h"
 
 #include "net/addr.h"
+#include "net/session.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -198,14 +199,24 @@ const struct opt_group tls_server_opts = { .title = "TLS server", .size = sizeof
 
 /* --- the row --- */
 
-/* An option of TLS on a connection without it would silently do nothing. */
-static int refuse_idle(const struct env *env, struct err *e)
+/* An option of TLS on a connection without it would silently do nothing. What a service dials counts, too. */
+static int refuse_idle(const struct env *env, const struct service *service, struct err *e)
 {
-	static const struct opt_group *const groups[] = { &tls_opts, &tls_client_opts, &tls_server_opts };
-	for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
-		for (const struct opt *row = groups[g]->rows; row->name != NULL; row++)
-			if (conf_given(env->conf, groups[g], row->name))
-				return err_set(e, ERR_USAGE, 0, "--%s: the connection has no TLS; add --tls", row->name);
+	const struct stack *stack = env->stack;
+	const struct addr *target = service->dials != NULL ? service->dials(env->conf) : NULL;
+	bool dials = stack->role == ROLE_DIAL, far = target != NULL && target->tls;
+	const struct {
+		const struct opt_group *group;
+		bool used;
+	} all[] = { { &tls_opts, stack->addr->tls || far }, { &tls_client_opts, (dials && stack->addr->tls) || far },
+		{ &tls_server_opts, !dials && stack->addr->tls } };
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		for (const struct opt *row = all[i].group->rows; row->name != NULL; row++)
+			if (!all[i].used && conf_given(env->conf, all[i].group, row->name))
+				return err_set(e, ERR_USAGE, 0, "--%s: %s", row->name,
+					dials || all[i].group != &tls_client_opts
+						? "the connection has no TLS; add --tls"
+						: "nothing is dialed with TLS; it goes with --forward tls://");
 	return 0;
 }
 
@@ -214,8 +225,10 @@ int tls_start(const struct env *env, void **shared, struct err *e)
 	const struct addr *a = env->stack->addr;
 	if (a == NULL)
 		return 0;
+	if (env->stack->service != NULL && refuse_idle(env, env->stack->service, e) != 0)
+		return -1;
 	if (!a->tls)
-		return refuse_idle(env, e);
+		return 0;
 	if (addr_dgram(a))
 		return err_set(e, ERR_USAGE, 0, "--tls: TLS needs a stream, and %s has datagrams", a->text);
 	return tls_open(env, shared, e);

@@ -370,7 +370,7 @@ static void exec_stop(struct hub *hub)
 
 const struct service service_exec = {
 	.name = "exec",
-	.needs = RUNS_COMMAND,
+	.needs = RUNS_COMMAND | COSTLY,
 	.hub_bytes = sizeof(struct execs),
 	.session_bytes = sizeof(struct exec),
 	.wanted = exec_wanted,

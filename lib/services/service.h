@@ -13,18 +13,21 @@ extern const struct service service_discard; /* --discard */
 extern const struct service service_zero;    /* --zero */
 extern const struct service service_exec;    /* -e CMD, -- PROG ARG... */
 extern const struct service service_talk;    /* --talk LINE|@FILE */
+extern const struct service service_forward; /* --forward ADDRESS */
 
 /* The one service that an option asks for, else the mode's own. NULL with e (ERR_USAGE) when two are asked for. */
 const struct service *service_pick(const struct env *env, const struct service *own, struct err *e);
 
 extern const struct opt_group stdio_opts; /* services/stdio.c */
+enum { HALF_CLOSE_AUTO, HALF_CLOSE_YES, HALF_CLOSE_NO };
 struct stdio_conf {
 	int end;	/* 0 auto, 1 both, 2 peer */
-	int half_close; /* 0 auto, 1 yes, 2 no */
+	int half_close; /* HALF_CLOSE_AUTO .. NO */
 	bool recv_only, send_only, raw;
 	int64_t datagram_bytes, reply_wait_ms, replies;
 };
 
+extern const struct opt_group forward_opts; /* services/forward.c */
 extern const struct opt_group source_opts;  /* services/source.c: --file --discard --zero */
 extern const struct opt_group exec_opts;    /* services/exec.c: -e --exec-socket */
 extern const struct opt_group talk_opts;    /* services/talk.c: --talk --swap */

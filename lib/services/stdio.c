@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 enum { END_AUTO, END_BOTH, END_PEER_ENDS };
-enum { HALF_CLOSE_AUTO, HALF_CLOSE_YES, HALF_CLOSE_NO };
 
 static const struct opt rows[] = {
 	{ .name = "end",
@@ -161,7 +160,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 		.late_if_empty = !s->dialed && conf->half_close == HALF_CLOSE_AUTO,
 		.end_with_far = conf->end == END_PEER_ENDS || (conf->end == END_AUTO && (tty || redials)),
 		.no_up = conf->recv_only || later,
-		.keep_near = hub->keep_open,
+		.near_half = hub->keep_open ? HALF_NO : HALF_YES,
 		.drop_down = conf->send_only,
 		.lines = tty,
 		.datagram_bytes = (uint32_t)conf->datagram_bytes,

@@ -121,7 +121,7 @@ static void make_history(struct history *h)
 		.late_if_empty = chance(20),
 		.end_with_far = chance(20),
 		.no_up = chance(10),
-		.keep_near = chance(20),
+		.near_half = chance(20) ? HALF_NO : HALF_YES,
 		.drop_down = chance(10),
 		.lines = h->far_dgram && !h->near_dgram && chance(50),
 		.datagram_bytes = 1 + roll(200),
@@ -188,7 +188,7 @@ static void check_ok(const struct history *h, const struct world *w)
 	}
 	check(far->ended, "it ended before the peer did");
 	check(near->ended || h->opts.end_with_far || h->opts.no_up, "it ended before stdin did");
-	check(near->was_shut == !(h->opts.keep_near || h->opts.drop_down), "stdout was not closed as asked for");
+	check(near->was_shut == !(h->opts.near_half == HALF_NO || h->opts.drop_down), "stdout was not closed as asked for");
 	check(!far->was_shut || h->opts.half != HALF_NO, "a half-close that was not wanted");
 	check(far->was_shut || h->opts.half == HALF_NO || h->opts.end_with_far, "no half-close");
 }

@@ -181,7 +181,7 @@ static const struct row rows[] = {
 	{ .name = "stdout stays open for the next one",
 		.near = { .says = ACTS(SAY("x"), END) },
 		.far = { .says = ACTS(SAY("y"), END) },
-		.opts = { .keep_near = true },
+		.opts = { .near_half = HALF_NO },
 		.to_far = "x",
 		.to_near = "y",
 		.far_shut = true },

@@ -1,0 +1,295 @@
+/* Each client is joined to a connection of its own to another address: a port forwarder, a bridge between transports.
+ *
+ * The client is not read before that connection is there, so nothing of it is lost or answered when it cannot be made; then it is
+ * one pump between two peers. The target has no layers but TLS: whatever else was asked for is about the client.
+ *
+ * The pump's far end is the client, or of the two the one with datagrams: it is the far end whose ends the pump knows to guess
+ * where no end can be told. A client of datagrams has nothing more to hear from a target that has ended; a target of datagrams
+ * may answer for --reply-wait after its client has ended. Two of datagrams have no end but the idle timeout. */
+#include "services/service.h"
+
+#include "io/fdstream.h"
+#include "io/pump.h"
+#include "net/dial.h"
+#include "net/server.h"
+#include "net/stack.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct forward_conf {
+	bool wanted;
+	struct addr to;
+};
+
+/* What -4, -u and the like say is about our own address. */
+static int hook(void *block, const char *text, struct err *e)
+{
+	static const struct addr_conf none;
+	struct forward_conf *conf = block;
+	char *word = (char *)(uintptr_t)text;
+	int used = 0;
+	if (addr_parse(&conf->to, &none, 0, 1, &word, &used, e) != 0)
+		return -1;
+	if (conf->to.kind == ADDR_FD)
+		return err_set(e, ERR_USAGE, 0, "%s cannot be connected to", conf->to.text);
+	conf->wanted = true;
+	return 0;
+}
+
+static const struct opt rows[] = {
+	{ .name = "forward",
+		.kind = OPT_HOOK,
+		.arg = "ADDRESS",
+		.hook = hook,
+		.help = "join each connection to one to ADDRESS",
+		.man = "Connects to ADDRESS for each connection and joins the two: bytes, datagrams, half-closes and resets pass in "
+		       "either direction. ADDRESS may be of any transport, also tls://, and says so itself; --tls, -u, -4, -6 and -U "
+		       "are about the address of this end. See FORWARDING." },
+	{ 0 },
+};
+const struct opt_group forward_opts = { .title = "Forwarding", .size = sizeof(struct forward_conf), .rows = rows };
+
+struct forwarding { /* the hub's */
+	const struct env *far;
+	struct addr to;
+};
+
+struct forward { /* a session's */
+	struct pump pump;
+	struct dialer *dialer; /* NULL: done */
+	struct waiter waiter;  /* of the client, while we dial: has it gone? */
+	struct stream *target;
+	struct sa peer; /* the target's address */
+	char words[sizeof((struct err *)0)->what];
+};
+
+static const struct forward_conf *conf_of(const struct conf *conf)
+{
+	return conf_get(conf, &forward_opts);
+}
+
+static bool wanted(const struct env *env)
+{
+	return conf_of(env->conf)->wanted;
+}
+
+static const struct addr *target_of(const struct conf *conf)
+{
+	return conf_of(conf)->wanted ? &conf_of(conf)->to : NULL;
+}
+
+/* --- before anybody comes --- */
+
+static bool same_path(const struct addr *a, const struct addr *b)
+{
+	return a->kind != ADDR_FD && a->kind == b->kind && a->path_len > 0 && a->path_len == b->path_len &&
+	       memcmp(a->path, b->path, a->path_len) == 0;
+}
+
+static bool in_both(const char *host) /* of the two that --local listens on, and which localhost is */
+{
+	return strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0;
+}
+
+static bool same_host(const struct addr *own, const struct addr *to)
+{
+	struct sa us, them;
+	bool numeric = sa_parse(&them, to->host, to->port), wild = numeric && sa_any(&them); /* as a target: this host */
+	bool local = strcmp(to->host, "localhost") == 0 || wild;
+	if (own->any || (sa_parse(&us, own->host, own->port) && sa_any(&us)))
+		return local || (numeric && sa_loopback(&them));
+	if (own->loopback || in_both(own->host))
+		return local || (own->loopback ? in_both(to->host) : strcmp(own->host, to->host) == 0);
+	return strcmp(own->host, to->host) == 0;
+}
+
+/* Each client would come in again as the next one. Only what is plain to see is refused. */
+static bool is_us(const struct addr *own, const struct addr *to)
+{
+	if (addr_local(own) || addr_local(to))
+		return same_path(own, to);
+	return own->kind == to->kind && own->port == to->port && own->port != 0 && same_host(own, to);
+}
+
+static int forward_start(struct hub *hub, struct err *e)
+{
+	const struct env *env = hub->env;
+	const struct addr_conf *own = conf_get(env->conf, &addr_opts);
+	struct forwarding *all = hub->mem;
+	struct sa sa;
+	all->to = conf_of(env->conf)->to;
+	if (own->numeric && !addr_local(&all->to) && !sa_parse(&sa, all->to.host, all->to.port))
+		return err_set(e, ERR_RESOLVE, 0, "--forward %s: not a numeric address, and -n forbids asking", all->to.text);
+	if (env->stack->role == ROLE_ACCEPT && is_us(env->stack->addr, &all->to))
+		return err_set(e, ERR_USAGE, 0, "--forward %s: that is the address that we listen on", all->to.text);
+	all->far = stack_far(env, &all->to, e);
+	return all->far != NULL ? 0 : -1;
+}
+
+/* --- the ends --- */
+
+static bool is_dgram(const struct stream *s)
+{
+	return s->caps & ST_DGRAM;
+}
+
+/* Is the target the far end of the pump? */
+static bool turned(const struct session *s)
+{
+	const struct forward *f = s->mem;
+	return is_dgram(f->target) && !is_dgram(s->stream);
+}
+
+static const char *label(const struct session *s, char out[SA_TEXT])
+{
+	const struct forwarding *all = s->hub->mem;
+	const struct forward *f = s->mem;
+	return f->peer.family == AF_UNIX ? all->to.text : sa_text(&f->peer, out);
+}
+
+/* Failures of the target are told by its name, and reach the client as one: an end would look like a whole answer. */
+static void failed(struct session *s, const struct why *why, bool of_target)
+{
+	struct forward *f = s->mem;
+	struct why named = *why;
+	char text[SA_TEXT];
+	if (of_target) {
+		snprintf(f->words, sizeof f->words, "%s %s", why->text, label(s, text));
+		named.text = f->words;
+	}
+	session_end(s, END_ERROR, CLOSE_RST, &named);
+}
+
+static void pump_over(void *arg, const struct why *why)
+{
+	struct session *s = arg;
+	const struct forward *f = s->mem;
+	const struct flow *from_client = turned(s) ? &f->pump.up : &f->pump.down;
+	if (why->cls != ERR_OK) {
+		failed(s, why, f->pump.why_near != turned(s));
+		return;
+	}
+	s->peer_done = from_client->state != FLOW_OPEN;
+	session_end(s, s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+}
+
+/* --- joining --- */
+
+/* How an end is passed on to this one. Most TLS servers drop their answer when they see ours. */
+static uint8_t half_towards(const struct stream *to, const struct stdio_conf *conf)
+{
+	if (conf->half_close != HALF_CLOSE_AUTO)
+		return conf->half_close == HALF_CLOSE_NO ? HALF_NO : HALF_YES;
+	return to->caps & ST_NOHALF ? HALF_LATE : HALF_YES;
+}
+
+static void join(struct session *s)
+{
+	const struct env *env = s->hub->env;
+	const struct stdio_conf *stdio = conf_get(env->conf, &stdio_opts);
+	const struct server_conf *server = conf_get(env->conf, &server_opts);
+	struct forward *f = s->mem;
+	struct stream *near = turned(s) ? s->stream : f->target, *far = turned(s) ? f->target : s->stream;
+	const struct pump_opts opts = {
+		.peers = true,
+		.half = half_towards(far, stdio),
+		.near_half = half_towards(near, stdio),
+		.datagram_bytes = (uint32_t)stdio->datagram_bytes,
+		.reply_wait_ms = is_dgram(near) ? NEVER
+				 : turned(s)	? stdio->reply_wait_ms
+						: 0,
+		.settle_ms = s->dialed ? NEVER : server->drain_ms,
+	};
+	pump_start(&f->pump, env->loop, env->pool, near, far, &opts, pump_over, s);
+}
+
+static void dial_failed(struct session *s, const struct err *e)
+{
+	struct forward *f = s->mem;
+	const struct forwarding *all = s->hub->mem;
+	const struct why why = { e->cls, 0, f->words }; /* errno's words are among them */
+	snprintf(f->words, sizeof f->words, "%s", e->what);
+	event(s->hub->env->events, EV_DIAL_FAIL, s->id, EV_TEXT("addr", all->to.text),
+		EV_TEXT("error", e->sys != 0 ? strerror(e->sys) : e->what), EV_SOME("errno", e->sys));
+	session_end(s, END_ERROR, CLOSE_RST, &why);
+}
+
+static void dialed(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
+{
+	struct session *s = arg;
+	struct forward *f = s->mem;
+	char client[SA_TEXT], target[SA_TEXT];
+	(void)local;
+	f->dialer = NULL;
+	f->target = gives;
+	f->peer = *peer;
+	waiter_close(&f->waiter);
+	if (s->ended)
+		return;
+	if (gives == NULL) {
+		dial_failed(s, e);
+		return;
+	}
+	event(s->hub->env->events, EV_FORWARD, s->id, EV_TEXT("peer", session_label(s, client)), EV_TEXT("to", label(s, target)));
+	join(s);
+}
+
+/* A client that has reset its connection needs no other one. What one has sent that merely closed is still forwarded. */
+static void looked(void *arg)
+{
+	struct session *s = arg;
+	struct forward *f = s->mem;
+	const struct why gone = { ERR_LOST, fdstream_error(stream_bottom(s->stream)), "receive from" };
+	if (gone.sys != 0)
+		session_end(s, END_ERROR, CLOSE_PLAIN, &gone);
+	else
+		waiter_arm(&f->waiter, false, false);
+}
+
+static int forward_open(struct session *s, struct err *e)
+{
+	struct forward *f = s->mem;
+	const struct forwarding *all = s->hub->mem;
+	f->dialer = dial(all->far, &all->to, s->id, dialed, s, e);
+	if (f->dialer == NULL)
+		return -1;
+	waiter_open(&f->waiter, s->hub->env->loop, s->stream, looked, s);
+	waiter_arm(&f->waiter, false, false); /* best effort */
+	return 0;
+}
+
+/* Two streams come to their end by themselves, or the server's deadline cuts them. Datagrams have none. */
+static void forward_drain(struct session *s)
+{
+	if (is_dgram(s->stream))
+		session_end(s, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+}
+
+static void forward_close(struct session *s)
+{
+	struct forward *f = s->mem;
+	pump_stop(&f->pump);
+	waiter_close(&f->waiter);
+	if (f->dialer != NULL)
+		dial_stop(f->dialer);
+	f->dialer = NULL;
+	if (f->target != NULL && s->why.cls == ERR_OK && s->how == CLOSE_PLAIN)
+		stream_shut(f->target); /* TLS has a goodbye of its own */
+	stream_close(f->target, (enum close_how)s->how);
+	f->target = NULL;
+}
+
+const struct service service_forward = {
+	.name = "forward",
+	.needs = COSTLY,
+	.hub_bytes = sizeof(struct forwarding),
+	.session_bytes = sizeof(struct forward),
+	.descriptors = 1,
+	.wanted = wanted,
+	.dials = target_of,
+	.start = forward_start,
+	.open = forward_open,
+	.drain = forward_drain,
+	.close = forward_close,
+};
