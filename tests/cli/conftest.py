@@ -7,34 +7,49 @@ when asked to, and no child, descriptor, thread or socket file may be left.
 """
 import gc
 import os
-import pathlib
 import resource
 import select
 import shutil
 import signal
 import stat
 import sys
+import zlib
 
 import pytest
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+from program import BINARY, TOP
+
 sys.path.insert(0, str(TOP / "tests" / "tools"))
 
 import wire  # noqa: E402
-from place import DATAGRAMS, STREAMS, Place, make_place  # noqa: E402
+from place import DATAGRAMS, STREAMS, Address, Place, make_place  # noqa: E402
 from proc import SANITIZER, Proc  # noqa: E402
 
-BINARY = os.path.abspath(os.environ.get("SOCKCTL") or TOP / "sockctl")
+LOOPS = ("select", "epoll")
 MANY = ("serve", "echo", "chat")
 FLAGS = os.environ.get("SOCKCTL_TEST_FLAGS", "").split()
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "no_tls(why): a test of all places but the one with TLS, where it makes no sense")
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"{BINARY} is not there: run make first, or name the program in SOCKCTL", returncode=2)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY or hard > 8192:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 8192), hard))
+
+
+def pytest_generate_tests(metafunc):
+    """The places of a test, each under both loops where it asks for them. What TLS does is above the loop: one of them will do."""
+    names = [name for name in ("loop", "place") if name in metafunc.fixturenames]
+    loops = LOOPS if "loop" in names else [""]
+    kinds = [kind for kind in STREAMS if kind != "tls" or not metafunc.definition.get_closest_marker("no_tls")]
+    its_loop = loops[zlib.crc32(metafunc.definition.name.encode()) % len(loops)]
+    both = [(loop, kind) for loop in loops for kind in kinds if kind != "tls" or loop == its_loop]
+    if names == ["loop", "place"]:
+        metafunc.parametrize(names, both, indirect=True)
+    elif names:
+        metafunc.parametrize(names[0], loops if names == ["loop"] else kinds, indirect=True)
 
 
 def pytest_collection_finish():
@@ -54,7 +69,8 @@ class Runner:
 
     def start(self, mode, *words, **how):
         flags = FLAGS if mode in MANY + ("connect", "listen") else []
-        return self.program([self.binary, mode, *flags, *self.loop, *words], **how)
+        beside = [more for word in words if isinstance(word, Address) for more in word.beside(mode, words)]
+        return self.program([self.binary, mode, *flags, *self.loop, *beside, *words], **how)
 
     def program(self, argv, **how):
         """Any program, looked after like our own."""
@@ -148,7 +164,7 @@ def sockctl(request, tmp_path):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.fixture(params=["select", "epoll"])
+@pytest.fixture
 def loop(request):
     """Ask for it (usefixtures) to run a test under both backends of the loop."""
     if request.param == "epoll" and not sys.platform.startswith("linux"):
@@ -156,7 +172,7 @@ def loop(request):
     return request.param
 
 
-@pytest.fixture(params=STREAMS)
+@pytest.fixture
 def place(request, tmp_path):
     return make_place(request.param, tmp_path)
 

@@ -3,9 +3,12 @@ import socket
 
 import pytest
 
-from wire import keep, keep_file
+import certs
+import relay
+from program import has_tls
+from wire import keep, keep_file, read_eof, read_reset
 
-STREAMS = ("tcp4", "tcp6", "unix")
+STREAMS = ("tcp4", "tcp6", "unix", *(["tls"] if has_tls() else []))
 DATAGRAMS = ("udp4", "udp6", "unix-dgram")
 
 
@@ -24,9 +27,20 @@ def make_place(kind, folder):
     return Place(kind, folder)
 
 
+class Address(str):
+    """An address of TLS. What must stand beside it depends on the mode."""
+
+    def beside(self, mode, words):
+        if mode != "connect":
+            return ["--cert", certs.good().pem, "--key", certs.good().key]
+        ends = [] if {"--half-close", "--recv-only", "--probe"} & set(words) else ["--half-close", "yes"]
+        return ["--ca", certs.root().pem, *ends]
+
+
 class Place:
     def __init__(self, kind, folder):
         self.kind = kind
+        self.tls = kind == "tls"
         self.folder = folder
         self.dgram = kind in DATAGRAMS
         self.unix = kind.startswith("unix")
@@ -41,6 +55,8 @@ class Place:
         """The address for sockctl: with port 0 as long as nobody listens."""
         if self.unix:
             return [f"{self.kind}:{self.path}"]
+        if self.tls:
+            return [Address(f"tls://{self.host}:{self.port}")]
         host = f"[{self.host}]" if ":" in self.host else self.host
         return [f"{self.kind[:3]}://{host}:{self.port}"]
 
@@ -63,7 +79,7 @@ class Place:
             keep_file(self.path)
         else:
             self.port = sock.getsockname()[1]
-        return sock
+        return keep(relay.Behind(sock)) if self.tls else sock
 
     def listen(self, backlog=16, rcvbuf=None):
         """Our own server (bound only, for datagrams)."""
@@ -72,8 +88,8 @@ class Place:
             sock.listen(backlog)
         return sock
 
-    def dial(self, rcvbuf=None, source=None):
-        """Our own client of a sockctl server."""
+    def dial(self, rcvbuf=None, source=None, raw=False):
+        """Our own client of a sockctl server. raw: one that speaks no TLS."""
         sock = keep(socket.socket(self.family, self.type))
         if rcvbuf:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
@@ -85,7 +101,18 @@ class Place:
         if source:
             sock.bind((source, 0))
         sock.connect(self._at())
-        return sock
+        return relay.dial(sock) if self.tls and not raw else sock
+
+    def settle(self):
+        """What our sockets were given is in the hands of the program's system."""
+        if self.tls:
+            relay.relay().settle()
+
+    def read_cut(self, sock):
+        """Up to the end of a connection that was not brought to its end: TLS lets the peer know."""
+        if not self.tls:
+            return read_eof(sock)
+        return read_reset(sock)
 
     def deaf(self):
         """A UDP port that is surely taken and surely refuses us: its socket is connected to itself alone."""

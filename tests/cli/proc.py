@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from wire import DEADLINE
+from wire import DEADLINE, until
 
 PIPE = subprocess.PIPE
 NULL = subprocess.DEVNULL
@@ -205,6 +205,28 @@ class Proc:
         assert len(lines) == 1, f"expected exactly one line on stderr: {self}"
         assert lines[0].startswith("sockctl: "), lines[0]
         return lines[0]
+
+    def listens_at(self):
+        """The TCP port that some program has chosen for itself."""
+
+        def ask():
+            inodes = set()
+            for number in os.listdir(f"/proc/{self.pid}/fd"):
+                try:
+                    found = re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{self.pid}/fd/{number}"))
+                except FileNotFoundError:
+                    continue
+                if found:
+                    inodes.add(found[1])
+            for family in ("tcp", "tcp6"):
+                for line in open(f"/proc/{self.pid}/net/{family}").readlines()[1:]:
+                    fields = line.split()
+                    if fields[3] == "0A" and fields[9] in inodes:
+                        return int(fields[1].rpartition(":")[2], 16)
+            assert self.alive(), self
+            return 0
+
+        return until(ask, "a listening socket")
 
     def kill(self):
         """For what a failed test leaves behind: the whole group, which is ours alone."""

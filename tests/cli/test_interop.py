@@ -1,6 +1,4 @@
 """With the programs that people have: each of them at the other end, both ways, to a clean exit on both sides."""
-import os
-import re
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,28 +9,6 @@ import wire
 from place import Place
 
 DATA = wire.payload(3 << 20)
-
-
-def listening_port(proc):
-    """The TCP port that some program has chosen for itself."""
-
-    def ask():
-        inodes = set()
-        for number in os.listdir(f"/proc/{proc.pid}/fd"):
-            try:
-                found = re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{proc.pid}/fd/{number}"))
-            except FileNotFoundError:
-                continue
-            if found:
-                inodes.add(found[1])
-        for line in open(f"/proc/{proc.pid}/net/tcp").readlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                return int(fields[1].rpartition(":")[2], 16)
-        assert proc.alive(), proc
-        return 0
-
-    return wire.until(ask, "a listening socket")
 
 
 # Clients of ours. Each is a command for (host, port).
@@ -73,7 +49,7 @@ def test_their_client(sockctl, tcp, need, peer, mode):
 @pytest.mark.parametrize("peer", SERVERS)
 def test_their_server(sockctl, tcp, need, peer):
     server = sockctl.program([need(peer), *SERVERS[peer]])
-    tcp.port = listening_port(server)
+    tcp.port = server.listens_at()
     client = sockctl.connect(tcp)
     client.send(b"hello")
     assert server.read(5) == b"hello"  # ncat drops what it reads while nobody is connected
@@ -92,7 +68,7 @@ def test_receive_from_nc_l(sockctl, tcp, need, peer):
     """--recv-only: the way to receive from an nc that ends when it sees our EOF."""
     words = {"nc.openbsd": ["-N", "-v", "-l", "127.0.0.1", "0"], "ncat": ["-v", "-l", "127.0.0.1", "0"]}[peer]
     server = sockctl.program([need(peer), *words])
-    tcp.port = listening_port(server)
+    tcp.port = server.listens_at()
     client = sockctl.connect(tcp, "--recv-only")
     server.says(rb"Connection (received )?(from|on)")
     server.feed += DATA

@@ -114,7 +114,7 @@ def test_stdin_is_not_read(sockctl, mode):
 def test_what_it_has_sent_arrives(sockctl, place, tmp_path, size):
     """The client has gone, and so has the command, before we have read all of it."""
     (tmp_path / "data").write_bytes(wire.payload(size))
-    command = f"{CONNECT} $SOCKCTL_ADDR <{tmp_path}/data"
+    command = f"{CONNECT} {'--pin $SOCKCTL_PIN' if place.tls else ''} $SOCKCTL_ADDR <{tmp_path}/data"
     proc = run(sockctl, "listen", command, address=place.words())
     wire.same(proc.ends(0), wire.payload(size))
 

@@ -30,7 +30,11 @@ def served(place, **how):
 # --max and --when-full
 
 
+NO_NOTICE = pytest.mark.no_tls("turned away before the handshake")
+
+
 @LOOPS
+@NO_NOTICE
 @pytest.mark.parametrize("mode", ["serve", "chat"])
 @pytest.mark.parametrize("words", [[], ["--when-full", "notice"]], ids=["default", "notice"])
 def test_full_notice_is_read_although_the_client_writes_first(sockctl, place, mode, words):
@@ -68,6 +72,7 @@ def test_full_queue(sockctl, place):
     assert wire.read(third, 8) == b"patience"
 
 
+@NO_NOTICE
 def test_full_message(sockctl, place):
     proc = sockctl.serve("echo", place, "--max", "1", "-v", "--when-full", "notice", "--full-message", "come back tomorrow")
     place.dial()

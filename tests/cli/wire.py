@@ -17,6 +17,7 @@ DEADLINE = float(os.environ.get("SOCKCTL_TEST_DEADLINE", "20"))
 _open = []
 _tasks = []
 _files = []
+_ends = []
 
 
 def keep(sock):
@@ -26,10 +27,21 @@ def keep(sock):
     return sock
 
 
+def give(sock):
+    """To somebody else who closes it."""
+    _open.remove(sock)
+    return sock
+
+
 def keep_file(path):
     """A socket file that we made ourselves: removed after the test, if it is still the same."""
     at = os.lstat(path)
     _files.append((path, at.st_dev, at.st_ino))
+
+
+def at_end(fn):
+    """Something else to be done after the test."""
+    _ends.append(fn)
 
 
 def close_all():
@@ -41,6 +53,8 @@ def close_all():
         except OSError:
             pass
         sock.close()
+    while _ends:
+        _ends.pop()()
     while _tasks:
         _tasks.pop().thread.join(DEADLINE)
     while _files:
@@ -95,6 +109,28 @@ def read_eof(sock):
     while part := sock.recv(1 << 20):
         got += part
     return bytes(got)
+
+
+def read_any(sock):
+    """Everything up to the end, whichever it is."""
+    got = bytearray()
+    try:
+        while part := sock.recv(1 << 20):
+            got += part
+    except ConnectionError:
+        pass
+    return bytes(got)
+
+
+def read_reset(sock):
+    """Everything up to a reset."""
+    got = bytearray()
+    try:
+        while part := sock.recv(1 << 20):
+            got += part
+    except ConnectionResetError:
+        return bytes(got)
+    raise AssertionError(f"a good end instead of a reset, after {bytes(got[-80:])!r}")
 
 
 def read_until(sock, end=b"\n"):
