@@ -201,7 +201,7 @@ static void sweep_with(struct session *s, bool may_linger)
 	s->stream->tally = NULL;
 	int64_t patience_ms = fault_patience_ms(s->stream);
 	bool well = ends_well(s), lingers = well && !s->peer_done && may_linger;
-	if (well && !lingers) /* to a layer with a goodbye of its own a close without it is a cut */
+	if (well && s->peer_done) /* a layer may have a goodbye of its own; whom a signal cuts off says none */
 		lingers = stream_shut(s->stream) == ST_AGAIN && patience_ms > 0 && may_linger;
 	if (lingers)
 		linger_take(env->linger, s->stream, loop_now(env->loop) + LINGER_MS + patience_ms);

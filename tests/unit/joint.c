@@ -71,7 +71,8 @@ static ssize_t joint_readv(struct stream *s, const struct iovec *v, int n)
 static void arrive(struct joint_end *to, const unsigned char *bytes, size_t n)
 {
 	if (to->in_at + to->in_n + n > to->in_cap) {
-		memmove(to->in, to->in + to->in_at, to->in_n);
+		if (to->in_n > 0)
+			memmove(to->in, to->in + to->in_at, to->in_n);
 		to->in_at = 0;
 	}
 	if (to->in_n + n > to->in_cap) {

@@ -206,6 +206,20 @@ static void what_follows_a_goodbye_is_nothing(void **state)
 	tlspair_close(&p);
 }
 
+/* A server that asks for another ClientHello gets all of it again. */
+static void a_hello_twice(void **state)
+{
+	struct tlspair p;
+	(void)state;
+	tlspair_open(&p, BLOCK, BLOCKS);
+	tlspair_start(&p);
+	assert_int_equal(SSL_ctrl(layer(&p.server)->ssl, SSL_CTRL_SET_GROUPS_LIST, 0, (void *)(uintptr_t) "P-521"), 1);
+	assert_true(tlspair_shake(&p));
+	assert_int_equal(p.client.top->caps & ST_NOHALF, 0);
+	assert_true(layer(&p.client)->half && layer(&p.server)->half);
+	tlspair_close(&p);
+}
+
 static void no_second_handshake(void **state)
 {
 	struct tlspair p;
@@ -340,6 +354,7 @@ int main(void)
 		cmocka_unit_test(asked_for_new_keys_and_not_listened_to),
 		cmocka_unit_test(asked_for_new_keys_after_our_goodbye),
 		cmocka_unit_test(what_follows_a_goodbye_is_nothing),
+		cmocka_unit_test(a_hello_twice),
 		cmocka_unit_test(no_second_handshake),
 		cmocka_unit_test(a_bit_of_the_handshake_flips),
 		cmocka_unit_test(the_handshake_is_cut),
