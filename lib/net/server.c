@@ -92,9 +92,13 @@ static void setup_failed(void *arg, const struct newcomer *who, const struct why
 {
 	struct server *s = arg;
 	struct err e;
+	char text[SA_TEXT];
 	err_set(&e, why->cls, why->sys, "%s", why->text);
-	if (s->conf->strict && !s->closed)
-		env_fail(s->env, &e);
+	if (s->conf->strict && !s->closed) {
+		struct err named = e;
+		err_prefix(&named, "client %u, %s", (unsigned)who->id, sa_text(&who->peer, text));
+		env_fail(s->env, &named);
+	}
 	server_lost(s, who, &e);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "io/linger.h"
 #include "net/tls_parts.h"
 #include "tlspair.h"
 
@@ -181,6 +182,33 @@ static void asked_for_new_keys_after_our_goodbye(void **state)
 	tlspair_close(&p);
 }
 
+/* An alert gets its time to arrive, but not that of those who end well. */
+static void refused_in_a_flood(void **state)
+{
+	struct tlspair p;
+	struct joint others[LINGER_MOST / 2];
+	const unsigned n = sizeof others / sizeof others[0];
+	(void)state;
+	for (unsigned there = n - 1; there <= n; there++) {
+		tlspair_open(&p, BLOCK, BLOCKS);
+		for (unsigned i = 0; i < there; i++) {
+			joint_open(&others[i], p.loop);
+			linger_take(p.linger, &others[i].a.s, NEVER);
+		}
+		tlspair_start(&p);
+		assert_int_equal(stream_write(&p.joint.a.s, "nonsense", 8), 8);
+		assert_int_equal(stream_setup(p.server.top), ST_FAIL);
+		stream_close(p.server.top, CLOSE_PLAIN);
+		p.server.top = NULL;
+		assert_int_equal(linger_count(p.linger), n);
+		assert_int_equal(p.joint.b.closed, there == n);
+		linger_cut(p.linger);
+		for (unsigned i = 0; i < there; i++)
+			joint_close(&others[i]);
+		tlspair_close(&p);
+	}
+}
+
 /* ends that are none */
 
 static void what_follows_a_goodbye_is_nothing(void **state)
@@ -353,6 +381,7 @@ int main(void)
 		cmocka_unit_test(records_of_any_use),
 		cmocka_unit_test(asked_for_new_keys_and_not_listened_to),
 		cmocka_unit_test(asked_for_new_keys_after_our_goodbye),
+		cmocka_unit_test(refused_in_a_flood),
 		cmocka_unit_test(what_follows_a_goodbye_is_nothing),
 		cmocka_unit_test(a_hello_twice),
 		cmocka_unit_test(no_second_handshake),
