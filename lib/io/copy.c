@@ -104,9 +104,20 @@ size_t copy_give_out(struct flow *f)
 	return put > 0 ? (size_t)put : n == 0;
 }
 
+/* Small datagrams would otherwise be written one by one. */
+static size_t take_more(struct flow *f, size_t budget)
+{
+	size_t sum = 0, in = 1;
+	for (int i = 1; i < MSGS_MOST && in > 0; i++)
+		sum += in = take_in(f, budget);
+	return sum;
+}
+
 static size_t copy_step(struct flow *f, size_t budget)
 {
 	size_t in = take_in(f, budget);
+	if (in > 0 && flow_from_dgram(f) && !flow_to_dgram(f))
+		in += take_more(f, budget);
 	size_t out = copy_give_out(f);
 	return in > out ? in : out;
 }

@@ -6,6 +6,7 @@
 #include "io/fdstream.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "io/batch.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,7 +26,8 @@ struct fdstream {
 	struct stream s;
 	const struct fdpair_words *words; /* NULL: a connected socket */
 	bool rsock, wsock, shut;
-	uint8_t pass[2]; /* enum pass: may bytes be taken past us, given past us? */
+	uint8_t pass[2];      /* enum pass: may bytes be taken past us, given past us? */
+	struct batch_cut cut; /* UDP */
 };
 
 enum pass { PASS_UNASKED, PASS_YES, PASS_NO };
@@ -223,6 +225,45 @@ static int fd_rawfd(struct stream *s, bool write)
 	return f->pass[write] == PASS_YES ? fd : -1;
 }
 
+static int udp_recvm(struct stream *s, struct msgs *m)
+{
+	int got;
+	do
+		got = batch_recv(s->rfd, m);
+	while (got < 0 && errno == EINTR);
+	if (got >= 0)
+		return got;
+	if (!would_block(errno))
+		return fail_read(s, errno);
+	s->rd = (struct need){ .in = true };
+	return ST_AGAIN;
+}
+
+static int udp_sendm(struct stream *s, const struct msgs *m)
+{
+	static const struct msghdr connected;
+	int sent;
+	do
+		sent = batch_send(s->wfd, &fd_self(s)->cut, &connected, m);
+	while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return sent;
+	if (!would_block(errno))
+		return fail_write(s, errno);
+	s->wr = (struct need){ .out = true };
+	return ST_AGAIN;
+}
+
+static const struct stream_ops udp_ops = {
+	.name = "fd",
+	.readv = fd_readv,
+	.writev = fd_writev,
+	.recvm = udp_recvm,
+	.sendm = udp_sendm,
+	.shut = fd_shut,
+	.close = fd_close,
+};
+
 static const struct stream_ops fd_ops = {
 	.name = "fd",
 	.readv = fd_readv,
@@ -232,6 +273,13 @@ static const struct stream_ops fd_ops = {
 	.rawfd = fd_rawfd,
 };
 
+static bool is_inet(int fd)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof ss;
+	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 && (ss.ss_family == AF_INET || ss.ss_family == AF_INET6);
+}
+
 struct stream *fdstream_socket(int fd, bool dgram)
 {
 	struct fdstream *f = mem_new(sizeof *f);
@@ -239,7 +287,7 @@ struct stream *fdstream_socket(int fd, bool dgram)
 		sys_close(fd);
 		return NULL;
 	}
-	f->s.ops = &fd_ops;
+	f->s.ops = dgram && is_inet(fd) ? &udp_ops : &fd_ops;
 	f->s.rfd = f->s.wfd = fd;
 	f->s.caps = dgram ? ST_DGRAM : ST_SOCK;
 	f->rsock = f->wsock = true;

@@ -1,10 +1,12 @@
 /* What a flow is, whoever moves its bytes: the choice of the mover, the turns, and how a way comes to its end. What a failure of
  * either end means for the other direction is the pump's to say, not ours. */
 #include "io/flow.h"
+#include "io/batch.h"
 #include "io/splice.h"
 
 /* The first that fits is taken. */
-static const struct mover *const movers[] = { &mover_sendfile, &mover_splice, &mover_relay, &mover_copy };
+static const struct mover *const movers[] = { &mover_sendfile, &mover_splice, &mover_relay, &mover_cut, &mover_gather,
+	&mover_copy };
 
 bool flow_from_dgram(const struct flow *f)
 {

@@ -24,12 +24,13 @@ static void tell_end(struct tally *t, bool *ended, bool in)
 		t->ended(t, in);
 }
 
-static void count_in(struct tally *t, size_t n)
+static void count_in(struct tally *t, size_t n, uint32_t reads)
 {
 	t->in += n;
 	t->used_ms = loop_now(t->loop);
-	if (t->reads++ == 0)
+	if (t->reads == 0)
 		t->first_us = loop_now_us(t->loop);
+	t->reads += reads;
 }
 
 static void count_out(struct tally *t, size_t n)
@@ -43,7 +44,7 @@ ssize_t stream_readv(struct stream *s, const struct iovec *v, int n)
 	ssize_t got = s->ops->readv(s, v, n);
 	struct tally *t = s->tally;
 	if (t != NULL && (got > 0 || got == ST_EMPTY))
-		count_in(t, got > 0 ? (size_t)got : 0);
+		count_in(t, got > 0 ? (size_t)got : 0, 1);
 	else if (t != NULL && got == 0)
 		tell_end(t, &t->in_ended, true);
 	return got;
@@ -60,7 +61,7 @@ ssize_t stream_writev(struct stream *s, const struct iovec *v, int n)
 void stream_passed_in(struct stream *s, size_t n)
 {
 	if (s->tally != NULL)
-		count_in(s->tally, n);
+		count_in(s->tally, n, 1);
 }
 
 void stream_passed_out(struct stream *s, size_t n)
@@ -72,6 +73,30 @@ void stream_passed_out(struct stream *s, size_t n)
 int stream_rawfd(struct stream *s, bool write)
 {
 	return s->ops->rawfd == NULL ? -1 : s->ops->rawfd(s, write);
+}
+
+static size_t sum_of(const struct msgs *m, int n)
+{
+	size_t sum = 0;
+	for (int i = 0; i < n; i++)
+		sum += m->v[i].iov_len;
+	return sum;
+}
+
+int stream_recvm(struct stream *s, struct msgs *m)
+{
+	int got = s->ops->recvm(s, m);
+	if (s->tally != NULL && got > 0)
+		count_in(s->tally, sum_of(m, got), (uint32_t)got);
+	return got;
+}
+
+int stream_sendm(struct stream *s, const struct msgs *m)
+{
+	int sent = s->ops->sendm(s, m);
+	if (s->tally != NULL && sent > 0)
+		count_out(s->tally, sum_of(m, sent));
+	return sent;
 }
 
 ssize_t stream_read(struct stream *s, void *buf, size_t len)

@@ -34,6 +34,12 @@ struct waker { /* lives in a lowest stream without descriptors; a waiter fills i
 	void *arg;
 };
 
+enum { MSGS_MOST = 64 };
+struct msgs { /* datagrams, one an element */
+	unsigned n;
+	struct iovec v[MSGS_MOST];
+};
+
 struct loop;
 struct tally { /* what passed through the top of a stack; its session's */
 	const struct loop *loop;
@@ -61,6 +67,10 @@ struct stream_ops {
 	int (*setup)(struct stream *s);					   /* 0, AGAIN (rd), FAIL; NULL: nothing to do */
 	ssize_t (*readv)(struct stream *s, const struct iovec *v, int n);  /* > 0, 0 EOF, AGAIN (rd), FAIL, EMPTY */
 	ssize_t (*writev)(struct stream *s, const struct iovec *v, int n); /* bytes accepted, AGAIN (wr), FAIL */
+	/* Datagrams only; NULL: one readv, one datagram. m->n places, which hold any datagram, become m->n datagrams, which is
+	 * returned (at least 1), AGAIN (rd), FAIL. / How many were accepted (at least 1), AGAIN (wr), FAIL. */
+	int (*recvm)(struct stream *s, struct msgs *m);
+	int (*sendm)(struct stream *s, const struct msgs *m);
 	int (*flush)(struct stream *s);			 /* 0 nothing held here or below, AGAIN (wr), FAIL; NULL: asks below */
 	int (*last)(struct stream *s);			 /* nothing more will be written: 0, AGAIN (wr), FAIL; NULL: flush */
 	int (*shut)(struct stream *s);			 /* 0, AGAIN (wr), FAIL; NULL: flush, then shut below */
@@ -71,10 +81,12 @@ struct stream_ops {
 	int (*rawfd)(struct stream *s, bool write);
 };
 
-/* The calls. readv and writev count on the tally. */
+/* The calls. Those that move bytes count on the tally. */
 int stream_setup(struct stream *s); /* whole stack, from the bottom up */
 ssize_t stream_readv(struct stream *s, const struct iovec *v, int n);
 ssize_t stream_writev(struct stream *s, const struct iovec *v, int n);
+int stream_recvm(struct stream *s, struct msgs *m); /* only where ops have it; as stream_sendm */
+int stream_sendm(struct stream *s, const struct msgs *m);
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
 ssize_t stream_write(struct stream *s, const void *buf, size_t len);
 int stream_rawfd(struct stream *s, bool write);

@@ -29,6 +29,25 @@ static ssize_t dialed_writev(struct stream *s, const struct iovec *v, int n)
 	return put == ST_FAIL ? stream_fail_below(s) : put;
 }
 
+static int dialed_recvm(struct stream *s, struct msgs *m)
+{
+	int got = stream_recvm(s->below, m);
+	if (got == ST_AGAIN)
+		return stream_again_rd(s, &s->below->rd);
+	if (got < 0)
+		return stream_fail_below(s);
+	udp_loss_stir(&((struct dialed *)s)->loss);
+	return got;
+}
+
+static int dialed_sendm(struct stream *s, const struct msgs *m)
+{
+	int sent = stream_sendm(s->below, m);
+	if (sent == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	return sent < 0 ? stream_fail_below(s) : sent;
+}
+
 static void dialed_close(struct stream *s, enum close_how how)
 {
 	udp_loss_close(&((struct dialed *)s)->loss);
@@ -40,11 +59,15 @@ static const struct stream_ops dialed_ops = {
 	.name = "udp",
 	.readv = dialed_readv,
 	.writev = dialed_writev,
+	.recvm = dialed_recvm,
+	.sendm = dialed_sendm,
 	.close = dialed_close,
 };
 
 int udp_dial_push(struct stream **top, const struct env *env)
 {
+	if ((*top)->ops->recvm == NULL) /* an inherited socket of a kind that we do not know */
+		return 0;
 	struct dialed *d = mem_new(sizeof *d);
 	if (d == NULL)
 		return -1;

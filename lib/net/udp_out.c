@@ -119,6 +119,15 @@ enum udp_held udp_out_hold(struct udp_peer *p, const struct iovec *v, int n, siz
 	return HELD_YES;
 }
 
+bool udp_out_clear(struct udp *u)
+{
+	if (u->out == NULL)
+		return true;
+	if (!u->stuck)
+		send_all(u);
+	return u->out->n == 0;
+}
+
 bool udp_out_stuck(const struct udp_peer *p)
 {
 	return p->held > 0 && p->udp->stuck;

@@ -6,6 +6,7 @@
 
 #include "base/sys.h"
 #include "base/table.h"
+#include "io/batch.h"
 #include "net/udp.h"
 #include "net/udp_loss.h"
 
@@ -108,6 +109,7 @@ struct udp {
 	struct udp_peer *at;	 /* who is being woken, or asked in; NULL when it is gone */
 	struct udp_in *in;
 	struct udp_out *out;
+	struct batch_cut cut;
 	struct udp_loss loss;
 };
 
@@ -122,6 +124,7 @@ struct udp_out *udp_out_new(void);		/* NULL: no memory */
 void udp_out_begin(struct udp *u);		/* what waits is tried; from now on answers are gathered */
 void udp_out_end(struct udp *u);		/* they leave, and later ones leave at once */
 enum udp_held udp_out_hold(struct udp_peer *p, const struct iovec *v, int n, size_t bytes);
+bool udp_out_clear(struct udp *u);	      /* what was gathered leaves; true: nothing is before what is sent now */
 bool udp_out_stuck(const struct udp_peer *p); /* the system has no room for what it has gathered */
 void udp_out_forget(struct udp_peer *p);      /* its answers go all the same */
 void udp_out_free(struct udp *u);	      /* what cannot leave now is lost */

@@ -161,6 +161,26 @@ static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 	return (ssize_t)bytes;
 }
 
+/* As many as the system takes at once; one that it does not is sent once more alone, and judged there. */
+static int peer_sendm(struct stream *s, const struct msgs *m)
+{
+	struct udp_peer *p = self(s);
+	struct udp *u = p->udp;
+	bool alone = u == NULL || u->guard != NULL || u->family == AF_UNIX || p->error != 0 || p->send_error != 0;
+	if (!alone && udp_out_clear(u)) {
+		struct udp_path path;
+		struct udp_control control;
+		struct msghdr way = { 0 };
+		udp_peer_path(p, &path);
+		udp_msg_answer(&way, &path, &control, u->connected);
+		int sent = batch_send(u->fd, &u->cut, &way, m);
+		if (sent > 0)
+			return sent;
+	}
+	ssize_t put = peer_writev(s, m->v, 1);
+	return put < 0 ? (int)put : 1;
+}
+
 /* What is gathered leaves at the end of this turn: it counts as sent, unless the system has no room. */
 static int peer_flush(struct stream *s)
 {
@@ -185,6 +205,7 @@ static const struct stream_ops peer_ops = {
 	.name = "udp",
 	.readv = peer_readv,
 	.writev = peer_writev,
+	.sendm = peer_sendm,
 	.flush = peer_flush,
 	.shut = peer_flush,
 	.close = peer_close,

@@ -386,6 +386,106 @@ static void answers_of_one_who_has_left(void **state)
 }
 #endif
 
+static struct msgs three(void)
+{
+	static char text[] = "aaabbbcc";
+	return (struct msgs){ .n = 3, .v = { { text, 3 }, { text + 3, 3 }, { text + 6, 2 } } };
+}
+
+static void hears_three(int fd)
+{
+	hears(fd, "aaa");
+	hears(fd, "bbb");
+	hears(fd, "cc");
+	hears_nothing(fd);
+}
+
+static void many_to_one_peer(void **state)
+{
+	(void)state;
+	struct msgs m = three();
+	run.mute = true;
+	serve("0.0.0.0", false);
+	client[0] = dial("127.0.0.3"); /* connected: hears nobody else */
+	said(client[0], "x");
+	settle();
+	assert_int_equal(stream_sendm(run.owners[0].s, &m), 3);
+	hears_three(client[0]);
+	sys_close(client[0]);
+}
+
+static void many_from_a_guarded_one(void **state)
+{
+	(void)state;
+	struct msgs m = three();
+	run.mute = true;
+	serve("127.0.0.1", true);
+	client[0] = dial("127.0.0.1");
+	said(client[0], "12345"); /* so much may be answered */
+	settle();
+	assert_int_equal(stream_sendm(run.owners[0].s, &m), 1);
+	hears(client[0], "aaa");
+	m.v[0] = m.v[1];
+	assert_int_equal(stream_sendm(run.owners[0].s, &m), 1);
+	hears_nothing(client[0]);
+	assert_int_equal(run.lost, 1);
+	sys_close(client[0]);
+}
+
+static void say_three(struct owner *o)
+{
+	struct msgs m = three();
+	while (m.n > 0) {
+		int sent = stream_sendm(o->s, &m);
+		assert_in_range(sent, 1, m.n);
+		m.n -= (unsigned)sent;
+		memmove(m.v, m.v + sent, sizeof m.v[0] * m.n);
+	}
+}
+
+/* In a turn they leave with the answers of others, behind what was said before. */
+static void many_in_a_turn(void **state)
+{
+	(void)state;
+	run.mute = true;
+	run.read = say_three;
+	serve("127.0.0.1", false);
+	dial_all();
+	said(client[0], "x");
+	said(client[1], "x");
+	settle();
+	hears_three(client[0]);
+	hears_three(client[1]);
+	hang_up_all();
+}
+
+#ifdef SYS_SEAM
+static void many_and_an_error(void **state)
+{
+	(void)state;
+	struct msgs m = three();
+	run.mute = true;
+	serve("127.0.0.1", false);
+	client[0] = dial("127.0.0.1");
+	said(client[0], "x");
+	settle();
+	struct stream *s = run.owners[0].s;
+	PLAY(SYS_WRITE, { 0, EPERM }, { 0, EPERM }, { 0, 0 });
+	assert_int_equal(stream_sendm(s, &m), 1); /* lost on its way */
+	assert_int_equal(run.lost, 1);
+	assert_int_equal(stream_sendm(s, &m), 3);
+	hears_three(client[0]);
+	PLAY(SYS_WRITE, { 0, EAGAIN });
+	assert_int_equal(stream_sendm(s, &m), ST_AGAIN);
+	assert_true(s->wr.wake);
+	PLAY(SYS_WRITE, { 0, EMSGSIZE });
+	assert_int_equal(stream_sendm(s, &m), ST_FAIL);
+	assert_int_equal(s->why.sys, EMSGSIZE);
+	sys_gate = NULL;
+	sys_close(client[0]);
+}
+#endif
+
 /* The socket's buffer overflows: what the system has dropped is told, and with what we got it is all that was sent. */
 static void what_the_system_drops_is_told(void **state)
 {
@@ -423,6 +523,9 @@ int main(void)
 		TEST(closed_while_woken),
 		TEST(strangers_come_after_those_before_them),
 		TEST(what_the_system_drops_is_told),
+		TEST(many_to_one_peer),
+		TEST(many_from_a_guarded_one),
+		TEST(many_in_a_turn),
 #ifdef SYS_SEAM
 		TEST(one_call_for_all),
 		TEST(only_some_are_taken),
@@ -435,6 +538,7 @@ int main(void)
 		TEST(no_room_at_all),
 		TEST(no_room_to_the_end),
 		TEST(answers_of_one_who_has_left),
+		TEST(many_and_an_error),
 #endif
 	};
 	return cmocka_run_group_tests_name("udp_batch", tests, NULL, NULL);
