@@ -45,36 +45,7 @@ int batch_recv(int fd, struct msgs *m)
 
 #ifdef UDP_SEGMENT
 
-/* Those from `at` on that can leave as one message. */
-static unsigned alike(const struct msgs *m, unsigned at, uint32_t below)
-{
-	size_t size = m->v[at].iov_len, sum = size;
-	unsigned end = at + 1;
-	if (size == 0 || size >= below)
-		return 1;
-	while (end < m->n && m->v[end].iov_len == size && sum + size <= CUT_BYTES) {
-		sum += size;
-		end++;
-	}
-	size_t last = end < m->n ? m->v[end].iov_len : 0;
-	if (last > 0 && last < size && sum + last <= CUT_BYTES)
-		end++;
-	return end - at;
-}
-
-static void say_size(struct msghdr *h, struct control *room, uint16_t size)
-{
-	memset(room, 0, sizeof *room);
-	if (h->msg_controllen > 0)
-		memcpy(room, h->msg_control, h->msg_controllen);
-	struct cmsghdr *c = (struct cmsghdr *)(void *)(room->bytes + h->msg_controllen);
-	c->cmsg_level = IPPROTO_UDP;
-	c->cmsg_type = UDP_SEGMENT;
-	c->cmsg_len = CMSG_LEN(sizeof size);
-	memcpy(CMSG_DATA(c), &size, sizeof size);
-	h->msg_control = room;
-	h->msg_controllen += CMSG_SPACE(sizeof size);
-}
+_Static_assert(CMSG_SPACE(sizeof(uint16_t)) <= BATCH_CONTROL_BYTES, "a size fits");
 
 static uint32_t ask(int fd)
 {
@@ -83,36 +54,19 @@ static uint32_t ask(int fd)
 	return getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, &len) == 0 ? UINT32_MAX : CUT_NONE;
 }
 
-/* The first message was refused: because it was to be cut? */
-static bool learns(struct batch_cut *cut, const struct sending *s, const struct msgs *m, int sys)
+void batch_say(struct msghdr *m, size_t size)
 {
-	if (s->parts[0] == 1)
-		return false;
-	if (sys == EMSGSIZE || sys == EINVAL)
-		cut->below = (uint32_t)m->v[0].iov_len;
-	else if (sys == EIO || sys == ENOPROTOOPT || sys == EOPNOTSUPP)
-		cut->below = CUT_NONE;
-	else
-		return false;
-	return true;
+	const uint16_t bytes = (uint16_t)size;
+	struct cmsghdr *c = (struct cmsghdr *)(void *)((char *)m->msg_control + m->msg_controllen);
+	memset(c, 0, CMSG_SPACE(sizeof bytes));
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof bytes);
+	memcpy(CMSG_DATA(c), &bytes, sizeof bytes);
+	m->msg_controllen += CMSG_SPACE(sizeof bytes);
 }
 
 #else
-
-static unsigned alike(const struct msgs *m, unsigned at, uint32_t below)
-{
-	(void)m;
-	(void)at;
-	(void)below;
-	return 1;
-}
-
-static void say_size(struct msghdr *h, struct control *room, uint16_t size)
-{
-	(void)h;
-	(void)room;
-	(void)size;
-}
 
 static uint32_t ask(int fd)
 {
@@ -120,29 +74,54 @@ static uint32_t ask(int fd)
 	return CUT_NONE;
 }
 
-static bool learns(struct batch_cut *cut, const struct sending *s, const struct msgs *m, int sys)
+void batch_say(struct msghdr *m, size_t size)
 {
-	(void)cut;
-	(void)s;
 	(void)m;
-	(void)sys;
-	return false;
+	(void)size;
 }
 
 #endif
 
-static void prepare(struct sending *s, const struct batch_cut *cut, const struct msghdr *way, const struct msgs *m)
+unsigned batch_alike(int fd, struct batch_cut *cut, const struct iovec *v, unsigned n)
 {
-	bool room = way->msg_controllen + CMSG_SPACE(sizeof(uint16_t)) <= CONTROL_BYTES;
+	size_t size = v[0].iov_len, sum = size;
+	unsigned i = 1;
+	if (cut->below == 0)
+		cut->below = ask(fd);
+	if (size == 0 || size >= cut->below)
+		return 1;
+	for (; i < n && v[i].iov_len == size && sum + size <= CUT_BYTES; i++)
+		sum += size;
+	size_t last = i < n ? v[i].iov_len : 0;
+	return last > 0 && last < size && sum + last <= CUT_BYTES ? i + 1 : i;
+}
+
+bool batch_learns(struct batch_cut *cut, unsigned parts, size_t size, int sys)
+{
+	bool size_is = sys == EMSGSIZE || sys == EINVAL, system_is = sys == EIO || sys == ENOPROTOOPT || sys == EOPNOTSUPP;
+	if (parts == 1 || (!size_is && !system_is))
+		return false;
+	cut->below = size_is ? (uint32_t)size : CUT_NONE;
+	return true;
+}
+
+static void prepare(int fd, struct sending *s, struct batch_cut *cut, const struct msghdr *way, const struct msgs *m)
+{
+	size_t len = way->msg_controllen;
 	s->n = 0;
 	for (unsigned at = 0; at < m->n; at += s->parts[s->n++]) {
 		struct msghdr *h = &s->m[s->n].msg_hdr;
-		s->parts[s->n] = alike(m, at, room ? cut->below : CUT_NONE);
+		s->parts[s->n] = len + BATCH_CONTROL_BYTES > CONTROL_BYTES ? 1 : batch_alike(fd, cut, &m->v[at], m->n - at);
 		*h = *way;
 		h->msg_iov = (struct iovec *)(uintptr_t)&m->v[at];
-		h->msg_iovlen = s->parts[s->n];
-		if (s->parts[s->n] > 1)
-			say_size(h, &s->control[s->n], (uint16_t)m->v[at].iov_len);
+		int pieces = (int)s->parts[s->n]; /* signed: what msg_iovlen is differs among C libraries */
+		h->msg_iovlen = (size_t)pieces;
+		if (s->parts[s->n] == 1)
+			continue;
+		if (len > 0)
+			memcpy(&s->control[s->n], way->msg_control, len);
+		h->msg_control = &s->control[s->n];
+		batch_say(h, m->v[at].iov_len);
 	}
 }
 
@@ -150,12 +129,10 @@ int batch_send(int fd, struct batch_cut *cut, const struct msghdr *way, const st
 {
 	struct sending s;
 	int n, datagrams = 0;
-	if (cut->below == 0)
-		cut->below = ask(fd);
 	do {
-		prepare(&s, cut, way, m);
+		prepare(fd, &s, cut, way, m);
 		n = sys_sendmmsg(fd, s.m, s.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (n < 0 && learns(cut, &s, m, errno));
+	} while (n < 0 && batch_learns(cut, s.parts[0], m->v[0].iov_len, errno));
 	for (int i = 0; i < n; i++)
 		datagrams += (int)s.parts[i];
 	return n < 0 ? -1 : datagrams;

@@ -23,6 +23,14 @@ int batch_recv(int fd, struct msgs *m);
  * the control data of all of them; its bytes are not looked at. */
 int batch_send(int fd, struct batch_cut *cut, const struct msghdr *way, const struct msgs *m);
 
+/* For who puts messages together himself. Datagrams of equal size that may leave as one message: how many of the n at v. */
+unsigned batch_alike(int fd, struct batch_cut *cut, const struct iovec *v, unsigned n);
+/* The message is to be cut to that size. Behind its control data there is room for as much again as this takes. */
+enum { BATCH_CONTROL_BYTES = 32 };
+void batch_say(struct msghdr *m, size_t size);
+/* A message of so many datagrams of that size was refused: because it was to be cut? Then it goes otherwise the next time. */
+bool batch_learns(struct batch_cut *cut, unsigned parts, size_t size, int sys);
+
 extern const struct mover mover_gather; /* datagrams to bytes: batch_move.c */
 extern const struct mover mover_cut;	/* bytes to datagrams, not by line */
 

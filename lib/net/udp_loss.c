@@ -16,7 +16,7 @@ enum { TELL_MS = 1000, BUFFER_BYTES = 4 * 1024 * 1024 };
 
 static bool ask(const struct udp_loss *l, uint32_t *drops)
 {
-#ifdef SO_MEMINFO
+#if defined(__linux__) && defined(SO_MEMINFO)
 	uint32_t all[SK_MEMINFO_VARS] = { 0 };
 	socklen_t len = sizeof all;
 	if (getsockopt(l->fd, SOL_SOCKET, SO_MEMINFO, all, &len) != 0 || len <= SK_MEMINFO_DROPS * sizeof all[0])

@@ -1,5 +1,7 @@
 /* A batch of answers: while a turn's datagrams are handed out, what their owners answer is gathered and leaves in one call.
  *
+ * Equal answers to one peer leave as one that the system cuts, where it can (io/batch.h).
+ *
  * Each answer keeps its own way and its own fate: an error is that of its peer, found again in the peer's next call, or loses
  * that one datagram. Where the system has no room the rest waits here, and nobody overtakes it; when this is full, too, writers
  * wait. Outside of a turn, and on Unix sockets, where one full receiver would hold up all others, answers leave at once. */
@@ -19,15 +21,16 @@ struct answer {
 	struct udp_path path;
 	struct udp_peer *peer; /* NULL: it is gone */
 	struct udp_control control;
-	struct iovec v;
 };
 
 struct udp_out {
 	unsigned first, n; /* those from first to n wait */
 	size_t used;	   /* bytes */
 	bool gathers;
-	struct sys_mmsghdr m[ANSWERS];
 	struct answer answer[ANSWERS];
+	struct iovec v[ANSWERS]; /* their bytes */
+	struct sys_mmsghdr m[ANSWERS];
+	unsigned parts[ANSWERS]; /* answers in each message */
 	unsigned char bytes[BYTES];
 };
 
@@ -64,20 +67,39 @@ static void refused(struct udp *u, int sys, const struct answer **again)
 	left(u);
 }
 
+/* What waits, as messages: how many. */
+static unsigned prepare(struct udp *u)
+{
+	struct udp_out *out = u->out;
+	unsigned n = 0;
+	for (unsigned at = out->first; at < out->n; at += out->parts[n++]) {
+		struct answer *a = &out->answer[at];
+		unsigned same = 1;
+		while (at + same < out->n && a->peer != NULL && out->answer[at + same].peer == a->peer)
+			same++;
+		out->parts[n] = same > 1 ? batch_alike(u->fd, &u->cut, &out->v[at], same) : 1;
+		struct msghdr *m = &out->m[n].msg_hdr;
+		int pieces = (int)out->parts[n]; /* signed: what msg_iovlen is differs among C libraries */
+		*m = (struct msghdr){ .msg_iov = &out->v[at], .msg_iovlen = (size_t)pieces };
+		udp_msg_answer(m, &a->path, &a->control, u->connected);
+		m->msg_control = &a->control;
+		if (out->parts[n] > 1)
+			batch_say(m, out->v[at].iov_len);
+	}
+	return n;
+}
+
 static void send_all(struct udp *u)
 {
 	struct udp_out *out = u->out;
 	const struct answer *again = NULL;
-	for (unsigned i = out->first; i < out->n; i++) {
-		struct answer *a = &out->answer[i];
-		out->m[i].msg_hdr = (struct msghdr){ .msg_iov = &a->v, .msg_iovlen = 1 };
-		udp_msg_answer(&out->m[i].msg_hdr, &a->path, &a->control, u->connected);
-	}
 	while (out->first < out->n) {
-		int n = sys_sendmmsg(u->fd, out->m + out->first, out->n - out->first, MSG_DONTWAIT | MSG_NOSIGNAL);
+		size_t size = out->v[out->first].iov_len;
+		int n = sys_sendmmsg(u->fd, out->m, prepare(u), MSG_DONTWAIT | MSG_NOSIGNAL);
 		for (int i = 0; i < n; i++)
-			left(u);
-		if (n >= 0)
+			for (unsigned k = out->parts[i]; k > 0; k--)
+				left(u);
+		if (n >= 0 || batch_learns(&u->cut, out->parts[0], size, errno))
 			continue;
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			u->stuck = true;
@@ -90,10 +112,10 @@ static void send_all(struct udp *u)
 
 static void put(struct udp_out *out, struct udp_peer *p, const struct iovec *v, int n, size_t bytes)
 {
-	struct answer *a = &out->answer[out->n++];
+	struct answer *a = &out->answer[out->n];
 	udp_peer_path(p, &a->path);
 	a->peer = p;
-	a->v = (struct iovec){ out->bytes + out->used, bytes };
+	out->v[out->n++] = (struct iovec){ out->bytes + out->used, bytes };
 	for (int i = 0; i < n; i++) {
 		if (v[i].iov_len == 0) /* and then it may be nowhere */
 			continue;
