@@ -159,6 +159,8 @@ static int check(const struct client *c, bool probe, struct err *e)
 		return -1;
 	if (c->again->reconnect && probe)
 		return err_set(e, ERR_USAGE, 0, "--probe and --reconnect exclude each other");
+	if (probe && conf_given(c->env->conf, &fault_opts, "fault"))
+		return err_set(e, ERR_USAGE, 0, "--probe and --fault exclude each other");
 	if (c->addr.tls && probe)
 		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports and makes no handshake: it has no use for TLS");
 	if (c->again->reconnect && c->addr.kind == ADDR_FD)

@@ -57,9 +57,28 @@ static void clocked(void *arg)
 	cut_clock(f);
 }
 
+void fault_send_later(struct fault *f)
+{
+	const struct need *need = &f->way[FAULT_OUT].need;
+	loop_timer(f->run->loop, &f->send, need->timed ? need->at_ms : NEVER);
+}
+
+/* What the socket has no room for, or refuses, is for whoever waits for the stream. */
+static void sends(void *arg)
+{
+	struct fault *f = arg;
+	bool dgram = f->s.caps & ST_DGRAM;
+	int rc = dgram ? dgram_send(f) : 0;
+	if (!dgram)
+		bytes_send(f);
+	if (rc != 0 || f->way[FAULT_OUT].need.out || f->way[FAULT_OUT].end == FAULT_BROKE)
+		fault_wake(f);
+}
+
 static void fault_free(struct fault *f)
 {
 	loop_timer(f->run->loop, &f->clock, NEVER);
+	loop_timer(f->run->loop, &f->send, NEVER);
 	loop_forget(f->run->loop, &f->kick);
 	for (int dir = 0; dir < FAULT_WAYS; dir++)
 		hold_clear(&f->way[dir]);
@@ -114,6 +133,7 @@ int fault_push(struct stream **top, const struct fault_run *run, uint32_t conn)
 	f->run = run;
 	f->conn = conn;
 	f->clock = (struct timer){ .fn = clocked, .arg = f };
+	f->send = (struct timer){ .fn = sends, .arg = f };
 	f->kick = (struct task){ .fn = kicked, .arg = f };
 	*top = &f->s;
 	return 0;

@@ -42,7 +42,6 @@ static void send_end(struct fault *f)
 static void send_held(struct fault *f)
 {
 	struct fault_way *w = &f->way[FAULT_OUT];
-	w->need = (struct need){ 0 };
 	while (w->first != NULL && !w->stalled && w->end != FAULT_BROKE && f->cut == 0) {
 		struct fault_piece *p = w->first;
 		int64_t at_us = 0;
@@ -69,12 +68,19 @@ static void send_held(struct fault *f)
 		send_end(f);
 }
 
+void bytes_send(struct fault *f)
+{
+	f->way[FAULT_OUT].need = (struct need){ 0 };
+	if (f->cut == 0)
+		send_held(f);
+	fault_send_later(f);
+}
+
 /* What stands before each call: 0, or what it is to return. */
 static int go_on(struct fault *f)
 {
 	cut_clock(f);
-	if (f->cut == 0)
-		send_held(f);
+	bytes_send(f);
 	if (f->cut_done)
 		return cut_fails(f);
 	if (f->cut == 0)
@@ -113,7 +119,7 @@ ssize_t bytes_writev(struct stream *s, const struct iovec *v, int n)
 	if (hold_add(w, v, n, most, fault_now_us(f)) != 0)
 		return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what is sent to");
 	w->asked_us = 0;
-	send_held(f);
+	bytes_send(f);
 	return w->end == FAULT_BROKE ? write_broke(f) : (ssize_t)most;
 }
 

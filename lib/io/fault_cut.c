@@ -7,7 +7,7 @@
 
 #include "io/fdstream.h"
 
-enum { ACK_MS = 2000, STEP_MOST_MS = 50, MASKS = 255 };
+enum { ACK_MS = 10000, STEP_MOST_MS = 50, MASKS = 255 };
 
 static bool is_cut(const struct fault_rule *r, int dir)
 {

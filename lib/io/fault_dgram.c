@@ -56,8 +56,8 @@ static int come(struct fault *f, int dir, const struct iovec *v, int n, size_t l
 	uint64_t number = ++w->arrived;
 	struct fate fate = decide(f, dir, number, len);
 	int64_t now_us = fault_now_us(f);
-	if (w->latency != NULL && w->latency->done == 0) {
-		w->latency->done = 1;
+	if (w->latency != NULL && (w->latency->done & 1U << dir) == 0) {
+		w->latency->done |= (uint8_t)(1U << dir);
 		fault_tell(f, &w->latency->spec, dir, number, w->latency->spec.a * 1000);
 	}
 	for (unsigned i = 0; i < fate.copies; i++) {
@@ -96,12 +96,10 @@ static void gone(struct fault_way *w, struct fault_piece *p)
 
 /* --- what is sent --- */
 
-/* 0: nothing is held that may go; ST_AGAIN, ST_FAIL. */
 static int send_held(struct fault *f)
 {
 	struct fault_way *w = &f->way[FAULT_OUT];
 	struct fault_piece *p;
-	w->need = (struct need){ 0 };
 	while ((p = next(f, w)) != NULL) {
 		ssize_t put = stream_write(f->s.below, p->bytes, p->len);
 		if (put == ST_AGAIN) {
@@ -115,26 +113,34 @@ static int send_held(struct fault *f)
 	return 0;
 }
 
+int dgram_send(struct fault *f)
+{
+	f->way[FAULT_OUT].need = (struct need){ 0 };
+	int rc = send_held(f);
+	fault_send_later(f);
+	return rc;
+}
+
 ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n)
 {
 	struct fault *f = self(s);
 	struct fault_way *w = &f->way[FAULT_OUT];
 	size_t len = iov_total(v, n);
-	int rc = send_held(f);
+	int rc = dgram_send(f);
 	if (rc == ST_FAIL)
 		return rc;
 	if (w->first != NULL && hold_room(w) < len)
 		return stream_again_wr(s, &w->need);
 	if (come(f, FAULT_OUT, v, n, len) != 0)
 		return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what is sent to");
-	return send_held(f) == ST_FAIL ? ST_FAIL : (ssize_t)len;
+	return dgram_send(f) == ST_FAIL ? ST_FAIL : (ssize_t)len;
 }
 
 int dgram_flush(struct stream *s)
 {
 	struct fault *f = self(s);
 	struct fault_way *w = &f->way[FAULT_OUT];
-	int rc = send_held(f);
+	int rc = dgram_send(f);
 	if (rc == ST_FAIL)
 		return rc;
 	if (w->first != NULL)
@@ -184,7 +190,7 @@ ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n)
 	struct fault *f = self(s);
 	struct fault_way *w = &f->way[FAULT_IN];
 	if (f->way[FAULT_OUT].first != NULL)
-		send_held(f);
+		dgram_send(f);
 	for (int i = 0; i < TURN_DATAGRAMS; i++) {
 		w->need = (struct need){ 0 };
 		struct fault_piece *p = next(f, w);

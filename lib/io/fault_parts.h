@@ -61,7 +61,8 @@ struct fault {
 	bool shut_below; /* our end was passed on */
 	bool leaving;	 /* closed by its owner: it only closes well */
 	struct waker own;
-	struct timer clock;
+	struct timer clock; /* what happens at a time */
+	struct timer send;  /* what is held may go then, whoever waits for the stream or not */
 	struct task kick;
 	struct fault_rule *rules, *slow; /* slow: slow-close, the latest; NULL: none */
 	struct fault_way way[FAULT_WAYS];
@@ -87,7 +88,8 @@ int64_t fault_now_us(const struct fault *f);
 uint64_t fault_draw(const struct fault *f, int dir, enum fault_kind kind, uint64_t index);
 /* off UINT64_MAX: it has no place; dir -1: no direction. */
 void fault_tell(const struct fault *f, const struct fault_spec *spec, int dir, uint64_t off, int64_t value);
-void fault_wake(struct fault *f); /* whoever waits for the stream tries again soon */
+void fault_wake(struct fault *f);	/* whoever waits for the stream tries again soon */
+void fault_send_later(struct fault *f); /* when the need of what is sent says so */
 
 /* fault_shape.c */
 void shape_rule(struct fault *f, struct fault_rule *rule, int dir);
@@ -106,12 +108,14 @@ void cut_clock(struct fault *f); /* what happens at a time; sets the clock for t
 int cut_fails(struct fault *f);	 /* ST_FAIL with the words of the cut */
 
 /* fault_bytes.c */
+void bytes_send(struct fault *f); /* what may go now */
 ssize_t bytes_readv(struct stream *s, const struct iovec *v, int n);
 ssize_t bytes_writev(struct stream *s, const struct iovec *v, int n);
 int bytes_flush(struct stream *s);
 int bytes_shut(struct stream *s);
 
 /* fault_dgram.c */
+int dgram_send(struct fault *f); /* what may go now: 0, ST_AGAIN, ST_FAIL */
 ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n);
 ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n);
 int dgram_flush(struct stream *s);

@@ -27,7 +27,7 @@ static int fill(struct server *s, const struct listener *l, struct err *e)
 	struct door_fault *f = &s->fault;
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
-	if (sys_listen(l->fd, 0) != 0 || getsockname(l->fd, (struct sockaddr *)&ss, &len) != 0)
+	if (sys_listen(l->fd, s->listeners.backlog) != 0 || getsockname(l->fd, (struct sockaddr *)&ss, &len) != 0)
 		return err_set(e, ERR_LISTEN, errno, "--fault backlog-full");
 	struct sa at = l->local;
 	if (sa_any(&at)) {
@@ -49,8 +49,10 @@ static int fill(struct server *s, const struct listener *l, struct err *e)
 
 static int fill_all(struct server *s, struct err *e)
 {
-	bool full = faults_of(s->env, FAULT_BACKLOG_FULL, 0) != NULL;
-	for (unsigned i = 0; i < s->listeners.n && full; i++)
+	if (faults_of(s->env, FAULT_BACKLOG_FULL, 0) == NULL)
+		return 0;
+	s->listeners.backlog = 0;
+	for (unsigned i = 0; i < s->listeners.n; i++)
 		if (fill(s, &s->listeners.v[i], e) != 0)
 			return -1;
 	return 0;
