@@ -21,7 +21,7 @@ for _name, _keys in re.findall(r'^EVENT\(\w+, "(\w+)", \w+, "([^"]*)"', (TOP / "
 COMMON = ["v", "ev", "seq", "ts", "us", "conn"]
 TEXTS = {"version", "mode", "args", "host", "addr", "error", "proto", "family", "url", "peer", "reason", "local", "role", "dir",
          "b64", "rule", "by", "how", "signal", "what", "nick", "was", "text", "class", "why", "want", "got", "pin", "cipher",
-         "alpn", "sni", "verify"}
+         "alpn", "sni", "verify", "kind"}
 BYTES = bytes(range(256))
 
 
@@ -112,6 +112,22 @@ def blocked():
 
 
 # what each kind has
+
+
+def test_faults(sockctl, tcp, log):
+    proc = sockctl.serve("echo", tcp, *log.words, "--seed", "7", "--fault", "corrupt-at=0:in", "--fault", "slow-close=1ms")
+    sock = tcp.dial()
+    sock.sendall(b"x")
+    wire.half_close(sock)
+    value = ord(wire.read_eof(sock)) ^ ord("x")
+    wire.close(sock)
+    proc.signal(signal.SIGTERM)
+    proc.ends(0)
+    events = log.events()
+    assert one(events, "start")["seed"] == 7
+    changed, slow = pick(events, "fault", conn=1)
+    assert (changed["kind"], changed["dir"], changed["off"], changed["value"]) == ("corrupt-at", "in", 0, value)
+    assert (slow["kind"], slow["value"], slow.get("dir")) == ("slow-close", 1000, None)
 
 
 @pytest.mark.usefixtures("loop")

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 import wire
+from faulty import told, words
 from place import Place
 
 SEAM = os.environ.get("SOCKCTL_SEAM_BIN", "")
@@ -58,6 +59,19 @@ def test_between_files(faulty, tcp, tmp_path):
         client = faulty.connect(tcp, stdin=source, stdout=sink)
     client.ends(0)
     wire.same((tmp_path / "out").read_bytes(), wire.payload(SIZE))
+
+
+def test_asked_faults_are_the_same(faulty, tcp, tmp_path):
+    """What --fault does is a matter of the seed, and not of how few bytes a call moves: this digest is of a run without trouble."""
+    log = tmp_path / "events"
+    faults = words(log, "corrupt=1/100", "chunk=1..500", "latency=1ms~1ms", "sink-after=30000:in", seed=42)
+    server = faulty.serve("echo", tcp, *faults)
+    got = faulty.connect(tcp, stdin=wire.payload(SIZE)).ends(0)
+    server.signal(signal.SIGTERM)
+    server.ends(0)
+    assert len(got) == 30_000
+    assert wire.sha(got) == "2584705135fc85d5158ea4b62a20be48bd8dc250b9f3532a42e9f99807862a29"
+    assert len(told(log, "in")) == 303 and len(told(log, "out")) == 302
 
 
 def test_datagrams(faulty, dgram):
