@@ -11,7 +11,10 @@
 
 #include <string.h>
 
-enum { APART = 17 * 64 /* an odd number of cache lines: equal places compete for the same few */ };
+enum {
+	APART = 17 * 64, /* an odd number of cache lines: equal places would compete for the same few */
+	PLACE_PER_BLOCK_BYTES = POOL_BLOCK_CLIENT / MSGS_MOST
+};
 
 struct gathered {
 	struct msgs m;
@@ -111,23 +114,37 @@ static void gather_close(struct flow *f)
 	f->mover_mem = NULL;
 }
 
+static unsigned places(const struct flow *f)
+{
+	size_t n = pool_block_bytes(f->pool) / PLACE_PER_BLOCK_BYTES;
+	return n == 0 ? 1 : n < MSGS_MOST ? (unsigned)n : MSGS_MOST;
+}
+
+static struct gathered *gather_mem(struct flow *f)
+{
+	if (f->mover_mem == NULL)
+		f->mover_mem = mem_raw(sizeof(struct gathered) + places(f) * (BATCH_SLOT_BYTES + APART));
+	return f->mover_mem;
+}
+
 /* Datagrams received; an empty one counts as a byte moved. */
 static size_t gather_take(struct flow *f)
 {
-	struct gathered *g = f->mover_mem;
 	if (f->state != FLOW_OPEN || f->wait_from || f->held > 0)
 		return 0;
-	if (g == NULL && (f->mover_mem = g = mem_raw(sizeof *g + MSGS_MOST * (BATCH_SLOT_BYTES + APART))) == NULL) {
+	struct gathered *g = gather_mem(f);
+	if (g == NULL) {
 		f->wait_pool = true;
 		return 0;
 	}
 	g->at = 0;
-	g->m.n = allowed(f) < MSGS_MOST ? (unsigned)allowed(f) : MSGS_MOST;
+	g->m.n = allowed(f) < places(f) ? (unsigned)allowed(f) : places(f);
 	for (unsigned i = 0; i < g->m.n; i++)
 		g->m.v[i] = (struct iovec){ g->bytes + i * (BATCH_SLOT_BYTES + APART), BATCH_SLOT_BYTES };
 	int got = stream_recvm(f->from, &g->m);
 	if (got < 0) {
-		g->m.n = 0;
+		if (pool_block_bytes(f->pool) < POOL_BLOCK_CLIENT)
+			gather_close(f);
 		return flow_from_said(f, got);
 	}
 	size_t sum = sum_of(g->m.v, g->m.n);

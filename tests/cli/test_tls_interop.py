@@ -189,12 +189,13 @@ def test_stunnel_as_client(sockctl, need, tmp_path, version):
 
 @VERSIONS
 def test_stunnel_as_server(sockctl, tcp, need, tmp_path, version):
+    plain = sockctl.serve("echo", ["127.0.0.1:0"])
     listener = tcp.listen()
     client = sockctl.start("connect", "--ca", ROOT, "--half-close", "yes", "--events", tmp_path / "events",
                            "--tls", "localhost", tcp.port)
     with wire.accept(listener) as sock:
         sock.setblocking(True)
-        stunnel(sockctl, need, tmp_path, sock, cert=CERT, key=KEY, sslVersionMax=version, **{"exec": "/bin/cat"})
+        stunnel(sockctl, need, tmp_path, sock, cert=CERT, key=KEY, sslVersionMax=version, connect=f"127.0.0.1:{plain.port}")
     client.feed += THERE
     wire.same(client.read(len(THERE)), THERE)
     client.finish(0)
