@@ -167,6 +167,7 @@ $(build)/unit/%: $(build)/tests/unit/%.o $(help_o) $(lib_o)
 
 # Unit tests see the seam; the command line is tested on the program as users get it, and on the seam build beside it.
 suffix :=
+ONLY ?= tests/cli
 tested := $(program)
 unit_variant = seam$(suffix)
 seam_program = build/$(unit_variant)/sockctl
@@ -174,7 +175,7 @@ run_check = SOCKCTL='$(CURDIR)/$(tested)' SOCKCTL_SEAM_BIN='$(CURDIR)/$(seam_pro
 
 check: all
 	$(quiet)$(MAKE) variant=$(unit_variant) all unit-programs
-	$(quiet)$(run_check) build/$(unit_variant)/unit tests/cli
+	$(quiet)$(run_check) build/$(unit_variant)/unit $(ONLY)
 unit:
 	$(quiet)$(MAKE) variant=$(unit_variant) unit-programs
 	$(quiet)$(run_check) build/$(unit_variant)/unit

@@ -8,7 +8,8 @@ import relay
 from program import has_tls
 from wire import keep, keep_file, read_eof, read_reset
 
-STREAMS = ("tcp4", "tcp6", "unix", *(["tls"] if has_tls() else []))
+PLAIN = ("tcp4", "tcp6", "unix")
+STREAMS = (*PLAIN, *(["tls"] if has_tls() else []))
 DATAGRAMS = ("udp4", "udp6", "unix-dgram")
 
 

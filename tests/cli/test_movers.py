@@ -165,6 +165,7 @@ def deaf(sockctl):
 
 @seam
 @zero_copy
+@pytest.mark.no_tls("TLS has to see the bytes")
 @pytest.mark.parametrize("words, code", [([], 7), (["--no-splice"], 0)], ids=["kernel", "copied"])
 class TestWhatIsLeftToTheKernel:
     """Who fails has used splice or sendfile."""
