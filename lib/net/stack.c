@@ -8,6 +8,7 @@
 #include "net/session.h"
 #include "net/faults.h"
 #include "net/proxy.h"
+#include "net/tap_files.h"
 #include "net/taps.h"
 #include "net/tls.h"
 
@@ -62,7 +63,8 @@ static const struct layer layers[] = {
 	{ PLACE_PROXY, "proxy", &proxy_opts, proxy_start, proxy_push, proxy_stop },
 	{ PLACE_TLS, "tls", &tls_opts, tls_start, tls_push, tls_stop },
 	{ PLACE_TAP, "capture", &tap_opts, capture_start, capture_layer, capture_stop },
-	{ PLACE_TAP, "transcript", &tap_opts, transcript_start, transcript_layer, transcript_stop },
+	{ PLACE_TAP, "transcript", &tap_opts, transcript_start, transcript_layer, tap_files_stop },
+	{ PLACE_TAP, "record", &tap_opts, record_start, record_layer, tap_files_stop },
 	{ PLACE_TAP, "data", NULL, NULL, data_layer, NULL },
 	{ PLACE_TAP, "expect", &expect_opts, expect_start, expect_layer, expect_stop },
 	{ PLACE_FRAME, "crlf", &text_opts, NULL, push_crlf, NULL },

@@ -1,18 +1,19 @@
-/* From options and addresses to layers (taps.h). What watches and writes lives in io; here is what a run knows: which files,
- * whose connection, and that a file which broke makes the run fail in its end, but stops no traffic. */
+/* From options and addresses to layers (taps.h). What watches and writes lives in io; here is what a run knows: which files, and
+ * whose connection. */
 #include "net/taps.h"
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "io/capture.h"
 #include "io/expect.h"
+#include "io/record.h"
 #include "io/transcript.h"
+#include "net/tap_files.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct opt rows[] = {
 	{ .name = "transcript",
@@ -34,6 +35,15 @@ static const struct opt rows[] = {
 		       "without any privilege. The packets are made up around the payload; addresses and ports are the real "
 		       "ones, and for Unix sockets 127.0.0.1 and 127.0.0.2 upwards. The file is treated as that of "
 		       "--transcript." },
+	{ .name = "record",
+		.kind = OPT_TEXT,
+		.off = offsetof(struct tap_conf, record),
+		.arg = "FILE",
+		.help = "write what passes into FILE, as a script of --talk",
+		.man = "Writes each conversation into FILE as a script that --talk understands: what came from the peer as "
+		       "expect, what was sent to it as send, pauses of more than 50 ms as wait. Played by --talk @FILE it stands "
+		       "in for our end, with --swap for the peer. The second connection of a run and those after it have a "
+		       "section of their own (conn 2), unless %c gives each a file. The file is treated as that of --transcript." },
 	{ 0 },
 };
 const struct opt_group tap_opts = { .title = "Looking at the traffic", .size = sizeof(struct tap_conf), .rows = rows };
@@ -43,107 +53,58 @@ static int no_memory(struct err *e)
 	return err_set(e, ERR_LOCAL, ENOMEM, "look at the traffic");
 }
 
-/* Once for each file: at once, for whoever looks now, and in the end. */
-static void file_broke(void *arg, const struct err *why)
+static void name_peer(const struct link *link, char shown[SA_TEXT])
 {
-	const struct env *env = arg;
-	struct err told = *why;
-	err_set(&told, why->cls, 0, "%s; it is complete up to here", why->what);
-	event(env->events, EV_WARN, 0, EV_TEXT("text", told.what));
-	env_fail(env, why);
+	char peer[SA_TEXT];
+	sa_text(link->peer, peer);
+	text_show(shown, SA_TEXT, peer, strlen(peer));
 }
 
 /* Transcripts */
 
-struct transcripts {
-	const char *file;
-	bool apart; /* a file for each connection */
-	struct transcript one;
-};
-
-/* Files to come are opened when they come; that they can be is asked of their folder. */
-static int check_folder(const char *file, struct err *e)
-{
-	char shown[256];
-	char *path = transcript_path(file, 1), *slash = path == NULL ? NULL : strrchr(path, '/');
-	if (path == NULL)
-		return no_memory(e);
-	if (slash != NULL)
-		slash[1] = '\0';
-	const char *folder = slash != NULL ? path : "./";
-	int sys = access(folder, W_OK | X_OK) == 0 ? 0 : errno;
-	text_show(shown, sizeof shown, folder, strlen(folder));
-	mem_free(path);
-	return sys == 0 ? 0 : err_set(e, ERR_USAGE, sys, "--transcript: folder %s", shown);
-}
-
 int transcript_start(const struct env *env, void **shared, struct err *e)
 {
 	const struct tap_conf *conf = conf_get(env->conf, &tap_opts);
-	if (conf == NULL || conf->transcript == NULL)
-		return 0;
-	struct transcripts *all = mem_new(sizeof *all);
-	char *path = transcript_path(conf->transcript, 0);
-	int rc = all == NULL || path == NULL ? no_memory(e) : 0;
-	if (rc == 0) {
-		*all = (struct transcripts){ .file = conf->transcript, .apart = transcript_apart(conf->transcript) };
-		all->one.file.fd = -1;
-		*shared = all;
-		if (all->apart)
-			rc = check_folder(conf->transcript, e);
-		else if (outfile_open(&all->one.file, path, file_broke, (void *)(uintptr_t)env, e) != 0)
-			rc = err_prefix(e, "--transcript");
-	} else {
-		mem_free(all);
-	}
-	mem_free(path);
-	return rc;
-}
-
-/* NULL: this connection has none; that was told. */
-static struct transcript *open_apart(const struct transcripts *all, const struct link *link)
-{
-	struct err e = { 0 };
-	struct transcript *t = mem_new(sizeof *t);
-	char *path = transcript_path(all->file, link->conn);
-	int rc = t == NULL || path == NULL ? no_memory(&e) : 0;
-	if (rc == 0)
-		rc = outfile_open(&t->file, path, file_broke, (void *)(uintptr_t)link->env, &e);
-	mem_free(path);
-	if (rc == 0)
-		return t;
-	mem_free(t);
-	e.cls = ERR_LOCAL; /* too late for a usage error */
-	err_prefix(&e, "--transcript");
-	event(link->env->events, EV_WARN, link->conn, EV_TEXT("text", e.what));
-	env_fail(link->env, &e);
-	return NULL;
+	return tap_files_start(env, "--transcript", conf->transcript, sizeof(struct transcript), shared, e);
 }
 
 int transcript_layer(struct stream **top, const struct link *link, void *shared, struct err *e)
 {
-	char peer[SA_TEXT], shown[SA_TEXT];
-	struct transcripts *all = shared;
-	struct transcript *t = all == NULL ? NULL : all->apart ? open_apart(all, link) : &all->one;
+	const struct tap_files *files = shared;
+	struct transcript *t = tap_files_for(files, link);
+	char peer[SA_TEXT];
 	if (t == NULL)
 		return 0;
-	sa_text(link->peer, peer);
-	text_show(shown, sizeof shown, peer, strlen(peer));
-	if (transcript_push(top, t, all->apart, link->conn, shown) == 0)
+	name_peer(link, peer);
+	if (transcript_push(top, t, files->apart, link->conn, peer) == 0)
 		return 0;
-	if (all->apart) {
-		outfile_close(&t->file);
-		mem_free(t);
-	}
+	tap_files_unused(files, t);
 	return no_memory(e);
 }
 
-void transcript_stop(const struct env *env, void *takes)
+/* Records */
+
+int record_start(const struct env *env, void **shared, struct err *e)
 {
-	struct transcripts *all = takes;
-	(void)env;
-	outfile_close(&all->one.file);
-	mem_free(all);
+	const struct tap_conf *conf = conf_get(env->conf, &tap_opts);
+	return tap_files_start(env, "--record", conf->record, sizeof(struct record), shared, e);
+}
+
+int record_layer(struct stream **top, const struct link *link, void *shared, struct err *e)
+{
+	const struct tap_files *files = shared;
+	struct record *r = tap_files_for(files, link);
+	char local[SA_TEXT], peer[SA_TEXT], ends[2 * SA_TEXT + 16];
+	bool dialed = link->role == ROLE_DIAL;
+	if (r == NULL)
+		return 0;
+	name_peer(link, peer);
+	sa_text(link->local, local);
+	snprintf(ends, sizeof ends, "%s to %s", dialed ? local : peer, dialed ? peer : local);
+	if (record_push(top, r, files->apart, link->conn, ends, link->env->loop) == 0)
+		return 0;
+	tap_files_unused(files, r);
+	return no_memory(e);
 }
 
 /* Captures */
@@ -156,7 +117,7 @@ int capture_start(const struct env *env, void **shared, struct err *e)
 	struct capture *c = mem_new(sizeof *c);
 	if (c == NULL)
 		return no_memory(e);
-	if (outfile_open(&c->file, conf->pcap, file_broke, (void *)(uintptr_t)env, e) != 0) {
+	if (outfile_open(&c->file, conf->pcap, tap_file_broke, (void *)(uintptr_t)env, e) != 0) {
 		mem_free(c);
 		return err_prefix(e, "--pcap");
 	}

@@ -4,14 +4,16 @@
 
 #include "net/stack.h"
 
-extern const struct opt_group tap_opts; /* --transcript --pcap */
+extern const struct opt_group tap_opts; /* --transcript --pcap --record */
 struct tap_conf {
-	const char *transcript, *pcap;
+	const char *transcript, *pcap, *record;
 };
 
 int transcript_start(const struct env *env, void **shared, struct err *e);
 int transcript_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
-void transcript_stop(const struct env *env, void *takes);
+
+int record_start(const struct env *env, void **shared, struct err *e);
+int record_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
 
 int capture_start(const struct env *env, void **shared, struct err *e);
 int capture_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
