@@ -60,6 +60,14 @@ def is_reset(sock, data=b""):
         return True
 
 
+def turned_away(place, data=b""):
+    """One that dials and says something is reset, perhaps before it has noticed that it was let in."""
+    try:
+        return is_reset(place.dial(), data)
+    except ConnectionError:
+        return True
+
+
 def events_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -181,8 +189,7 @@ def test_refused(sockctl, made):
     target, place = made("tcp4"), made("tcp4")
     target.bind()
     proc = sockctl.serve("listen", place, "--forward", *target.words())
-    sock = place.dial()
-    assert is_reset(sock, b"not read")
+    assert turned_away(place, b"not read")
     proc.ends(4)
     assert proc.complaint() == f"sockctl: connect {target.shown()}: Connection refused"
 
@@ -190,8 +197,7 @@ def test_refused(sockctl, made):
 def test_refused_is_one_clients_failure(sockctl, made, tmp_path):
     target, place = made("unix"), made("tcp4")
     proc = sockctl.serve("serve", place, "--forward", *target.words(), "-v", "--events", tmp_path / "log")
-    sock = place.dial()
-    assert is_reset(sock, b"not read")
+    assert turned_away(place, b"not read")
     listener = target.listen()  # the next one finds it
     other = place.dial()
     there = wire.accept(listener)
@@ -209,7 +215,7 @@ def test_refused_is_one_clients_failure(sockctl, made, tmp_path):
 def test_a_name_that_nobody_has(sockctl, made):
     place = made("tcp4")
     proc = sockctl.serve("listen", place, "--forward", "nobody.invalid:80")
-    assert is_reset(place.dial())
+    assert turned_away(place)
     proc.ends(3)
     assert "resolve nobody.invalid: " in proc.complaint()
 
@@ -237,7 +243,7 @@ def silent(made):
 def test_no_answer(sockctl, made, silent):
     place = made("tcp4")
     proc = sockctl.serve("listen", place, "--connect-timeout", "300ms", "--forward", *silent[0].words())
-    assert is_reset(place.dial())
+    assert turned_away(place)
     proc.ends(5)
     assert proc.complaint() == f"sockctl: connect {silent[0].shown()}: no answer within 300ms"
 
@@ -473,8 +479,7 @@ def test_tls_of_a_stranger(sockctl, made):
     echo, place = made("tcp4"), made("tcp4")
     sockctl.serve("echo", echo, "--tls")
     proc = sockctl.serve("listen", place, "--forward", f"tls://127.0.0.1:{echo.port}")
-    sock = place.dial()
-    assert is_reset(sock, b"secret")
+    assert turned_away(place, b"secret")
     proc.ends(6)
     assert f"connect 127.0.0.1:{echo.port}: " in proc.complaint()
 
