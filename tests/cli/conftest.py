@@ -122,7 +122,8 @@ class Runner:
             try:
                 if proc.code is None and proc.alive():
                     ours = proc.argv[0] == self.binary
-                    proc.signal(signal.SIGCONT)  # where a test that failed had stopped it
+                    if proc.stopped():  # by a test that failed; SIGCONT in vain makes a sanitizer's look for leaks hang
+                        proc.signal(signal.SIGCONT)
                     proc.signal(signal.SIGTERM)
                     proc.wait()
                     # connect and listen may end by themselves, now that their peer is gone

@@ -176,6 +176,11 @@ class Proc:
     def alive(self):
         return self.pidfd is not None and not select.select([self.pidfd], [], [], 0)[0]
 
+    def stopped(self):
+        """By a signal, and not by a tracer."""
+        with open(f"/proc/{self.pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "T"
+
     def wait(self):
         """To the end of the program, reading what it says; stdin stays as it is. Returns the exit code (-n: signal n)."""
         self._until(lambda: self.code is not None and not self.stdout and not self.stderr)

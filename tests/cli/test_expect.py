@@ -145,14 +145,13 @@ def test_a_limit_of_time_before_everything_came(sockctl, tcp, limit):
 
 
 def test_a_signal_before_everything_came(sockctl, tcp):
-    server = sockctl.serve("serve", tcp, "--expect", "right", "--drain", "100ms", stdin=b"")
+    server = sockctl.serve("serve", tcp, "--expect", r"ri\nght", "--drain", "100ms", stdin=b"")
     sock = tcp.dial()
-    sock.sendall(b"ri")
-    assert server.read(0) == b""
-    wire.until(lambda: wire.silent(sock), "nothing comes back")
+    sock.sendall(b"ri\n")
+    assert server.read_until() == b"[1] ri\n"
     server.signal(15)
     server.ends(8)
-    assert "want 5" in server.complaint()
+    assert "ended after 3 bytes, want 6" in server.complaint()
 
 
 def test_no_client_breaks_no_expectation(sockctl, tcp):

@@ -136,10 +136,10 @@ def test_file_that_grows_is_sent_to_its_end(pair, place, tmp_path):
         proc.ends(0)
 
 
-def test_full_disk_after_much(sockctl, place):
+def test_full_disk_after_much(sockctl, place, source):
     with open("/dev/full", "wb") as full:
         server = sockctl.serve("listen", place, "--recv-only", stdout=full)
-    client = sockctl.connect(place, stdin=DATA)
+    client = sockctl.connect(place, stdin=source)  # a file: there is always more to send when the server goes
     server.ends(9)
     assert "No space left" in server.complaint()
     client.ends(7)
