@@ -210,6 +210,16 @@ static void scribe_broke(void *self, const struct why *why)
 	turn(&p);
 }
 
+static void scribe_secured(void *self)
+{
+	struct scribe *s = self;
+	struct page p;
+	begin(&p, s);
+	put(&p, "starttls\n");
+	s->last_ms = loop_now(s->loop);
+	turn(&p);
+}
+
 static void scribe_close(void *self, enum close_how how)
 {
 	struct scribe *s = self;
@@ -244,7 +254,12 @@ static void put_head(struct scribe *s, const char *ends)
 int record_push(struct stream **top, struct record *r, bool takes, uint32_t conn, const char *ends, const struct loop *loop)
 {
 	static const struct tap_ops ops = {
-		.name = "record", .moved = scribe_moved, .ended = scribe_ended, .broke = scribe_broke, .close = scribe_close
+		.name = "record",
+		.moved = scribe_moved,
+		.ended = scribe_ended,
+		.broke = scribe_broke,
+		.secured = scribe_secured,
+		.close = scribe_close,
 	};
 	struct scribe *s = tap_push(top, &ops, sizeof *s);
 	if (s == NULL)

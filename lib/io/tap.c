@@ -86,6 +86,13 @@ static int tap_shut(struct stream *s)
 	return 0;
 }
 
+static void tap_secured(struct stream *s)
+{
+	struct tap *t = tap_of(s);
+	if (t->ops->secured != NULL)
+		t->ops->secured(t->self);
+}
+
 static int tap_verdict(struct stream *s, struct err *e)
 {
 	struct tap *t = tap_of(s);
@@ -106,6 +113,7 @@ static const struct stream_ops tap_stream_ops = {
 	.readv = tap_readv,
 	.writev = tap_writev,
 	.shut = tap_shut,
+	.secured = tap_secured,
 	.verdict = tap_verdict,
 	.close = tap_close,
 };

@@ -13,6 +13,7 @@ struct tap_ops { /* a watcher; each call may be NULL */
 	const struct why *(*moved)(void *self, enum tap_dir dir, const struct iovec *v, size_t len);
 	void (*ended)(void *self, enum tap_dir dir);   /* the peer's end was read; ours was passed on. Once. */
 	void (*broke)(void *self, const struct why *); /* reading or writing failed. Once. */
+	void (*secured)(void *self);		       /* as of stream_ops */
 	int (*verdict)(void *self, struct err *e);     /* as of stream_ops */
 	void (*close)(void *self, enum close_how how); /* frees what it holds, not itself */
 };

@@ -58,6 +58,7 @@ enum { /* needs of a service */
 	WHOLE_FRAMES = 32,  /* --frame: whole frames exactly as they come, not lines */
 	OWN_FRAMES = 64,    /* --frame is the service's own business: no layer */
 	RUNS_COMMAND = 128, /* takes the words behind "--" */
+	LATER_TLS = 512,    /* says in its start, by stack_tls_later, whether its connections get TLS later (starttls) */
 	COSTLY = 256 /* each client costs a connection or a process: at most 10 new UDP peers a second if not asked otherwise */
 };
 

@@ -5,6 +5,7 @@
 #include "io/expect.h"
 #include "io/filter.h"
 #include "io/frame.h"
+#include "io/unread.h"
 #include "net/session.h"
 #include "net/faults.h"
 #include "net/proxy.h"
@@ -13,6 +14,7 @@
 #include "net/tls.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const struct opt text_rows[] = {
 	{ .name = "crlf",
@@ -143,11 +145,71 @@ const void *stack_shared(
 	return NULL;
 }
 
+static bool is_later(const struct stack *stack, size_t i)
+{
+	return stack->tls_later && layers[i].place == PLACE_TLS;
+}
+
 int stack_build(struct stream **top, const struct link *link, struct err *e)
 {
 	const struct stack *stack = link->env->stack;
 	for (size_t i = 0; i < LAYERS; i++)
-		if ((stack == NULL || has(stack, i)) && layers[i].push(top, link, stack != NULL ? stack->shared[i] : NULL, e) < 0)
+		if ((stack == NULL || (has(stack, i) && !is_later(stack, i))) &&
+			layers[i].push(top, link, stack != NULL ? stack->shared[i] : NULL, e) < 0)
 			return -1;
+	return 0;
+}
+
+/* --- TLS in the midst of a connection --- */
+
+static size_t tls_row(void)
+{
+	size_t i = 0;
+	while (layers[i].place != PLACE_TLS)
+		i++;
+	return i;
+}
+
+int stack_tls_later(const struct env *env, bool wanted, struct err *e)
+{
+	if (env->stack == NULL)
+		return 0;
+	env->stack->tls_later = wanted;
+	return tls_later(env, &env->stack->shared[tls_row()], e);
+}
+
+/* Of a socket, or of a layer whose place is below that of TLS. */
+static bool lies_below(const struct stream *s)
+{
+	if (s->below == NULL)
+		return true;
+	for (size_t i = 0; i < LAYERS && layers[i].place < PLACE_TLS; i++)
+		if (strcmp(layers[i].name, s->ops->name) == 0)
+			return true;
+	return false;
+}
+
+int stack_secure(struct stream **top, const struct link *link, const void *unread, size_t n, struct err *e)
+{
+	struct stream **seat = top, *was = *top;
+	struct tally *tally = was->tally;
+	while (!lies_below(*seat))
+		seat = &(*seat)->below;
+	struct stream *below = *seat, *tls = below;
+	size_t row = tls_row();
+	if (n > 0 && unread_push(&tls, unread, n) != 0)
+		return err_set(e, ERR_LOCAL, ENOMEM, "start TLS");
+	struct stream *again = tls;
+	if (layers[row].push(&tls, link, link->env->stack->shared[row], e) != 0) {
+		if (again != below)
+			unread_drop(again);
+		return -1;
+	}
+	*seat = tls;
+	was->tally = NULL;
+	(*top)->tally = tally;
+	for (struct stream *s = *top; s != tls; s = s->below)
+		if (s->ops->secured != NULL)
+			s->ops->secured(s);
 	return 0;
 }

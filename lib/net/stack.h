@@ -36,7 +36,8 @@ struct stack { /* what the layers of one run share; zeroed before first use */
 	const struct addr *addr;       /* whom we dial, or where we listen */
 	const struct service *service; /* what our end is; NULL: of no interest to layers */
 	struct stack_far *far;
-	bool faults; /* a script has faults: every connection can have some (net/faults.h) */
+	bool faults;	/* a script has faults: every connection can have some (net/faults.h) */
+	bool tls_later; /* connections begin without TLS: stack_secure puts it into them */
 	void *shared[STACK_ROWS];
 };
 
@@ -53,6 +54,13 @@ const void *stack_shared(
 
 /* 0, or -1 with e and *top still the caller's. */
 int stack_build(struct stream **top, const struct link *link, struct err *e);
+
+/* TLS in the midst of a connection. For a service with LATER_TLS, before any socket: it will ask for that, or (wanted false) it
+ * will not, and options of TLS are then refused where nothing uses them. 0, or -1 with e. */
+int stack_tls_later(const struct env *env, bool wanted, struct err *e);
+/* Puts TLS below all that looks at payload; *top changes where nothing does. Everything that was written is flushed already; of
+ * what was read, the unread bytes go to TLS. stream_setup makes the handshake. 0, or -1 with e: no memory, all is as it was. */
+int stack_secure(struct stream **top, const struct link *link, const void *unread, size_t n, struct err *e);
 
 extern const struct opt_group text_opts; /* -C */
 struct text_conf {

@@ -204,12 +204,12 @@ static int refuse_idle(const struct env *env, const struct service *service, str
 {
 	const struct stack *stack = env->stack;
 	const struct addr *target = service->dials != NULL ? service->dials(env->conf) : NULL;
-	bool dials = stack->role == ROLE_DIAL, far = target != NULL && target->tls;
+	bool dials = stack->role == ROLE_DIAL, far = target != NULL && target->tls, near = stack->addr->tls || stack->tls_later;
 	const struct {
 		const struct opt_group *group;
 		bool used;
-	} all[] = { { &tls_opts, stack->addr->tls || far }, { &tls_client_opts, (dials && stack->addr->tls) || far },
-		{ &tls_server_opts, !dials && stack->addr->tls } };
+	} all[] = { { &tls_opts, near || far }, { &tls_client_opts, (dials && near) || far },
+		{ &tls_server_opts, !dials && near } };
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		for (const struct opt *row = all[i].group->rows; row->name != NULL; row++)
 			if (!all[i].used && conf_given(env->conf, all[i].group, row->name))
@@ -225,13 +225,24 @@ int tls_start(const struct env *env, void **shared, struct err *e)
 	const struct addr *a = env->stack->addr;
 	if (a == NULL)
 		return 0;
-	if (env->stack->service != NULL && refuse_idle(env, env->stack->service, e) != 0)
+	const struct service *service = env->stack->service;
+	if (service != NULL && !(service->needs & LATER_TLS) && refuse_idle(env, service, e) != 0)
 		return -1;
 	if (!a->tls)
 		return 0;
 	if (addr_dgram(a))
 		return err_set(e, ERR_USAGE, 0, "--tls: TLS needs a stream, and %s has datagrams", a->text);
 	return tls_open(env, shared, e);
+}
+
+int tls_later(const struct env *env, void **shared, struct err *e)
+{
+	const struct stack *stack = env->stack;
+	if (refuse_idle(env, stack->service, e) != 0)
+		return -1;
+	if (stack->tls_later && stack->addr->tls)
+		return err_set(e, ERR_USAGE, 0, "--tls and the script's starttls exclude each other");
+	return stack->tls_later ? tls_open(env, shared, e) : 0;
 }
 
 void tls_tell_pin(const struct env *env)

@@ -37,6 +37,9 @@ struct tls_server_conf {
 int tls_start(const struct env *env, void **shared, struct err *e);
 int tls_push(struct stream **top, const struct link *link, void *shared, struct err *e);
 void tls_stop(const struct env *env, void *takes);
+/* As tls_start, for a service that says itself, in stack->tls_later, whether TLS will come into its connections. */
+int tls_later(const struct env *env, void **shared, struct err *e);
+bool tls_built(void); /* into this program */
 
 /* Of our own certificate: "sha256//BASE64"; NULL: we have none. */
 const char *tls_pin(const struct env *env);

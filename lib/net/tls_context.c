@@ -176,6 +176,11 @@ int tls_open(const struct env *env, void **shared, struct err *e)
 	return tls_lib_open(e) == 0 ? tls_prepare(t, e) : -1;
 }
 
+bool tls_built(void)
+{
+	return true;
+}
+
 int tls_push(struct stream **top, const struct link *link, void *shared, struct err *e)
 {
 	return shared == NULL ? 0 : tls_stream_push(top, link, shared, e);

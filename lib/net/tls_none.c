@@ -35,3 +35,8 @@ const char *tls_own_pin(const void *shared)
 	(void)shared;
 	return NULL;
 }
+
+bool tls_built(void)
+{
+	return false;
+}

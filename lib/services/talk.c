@@ -12,6 +12,7 @@
 #include "io/frame.h"
 #include "net/addr.h"
 #include "net/stack.h"
+#include "net/tls.h"
 
 #include <errno.h>
 
@@ -172,7 +173,9 @@ static enum turn hang(struct talk *t)
 	return TURN_WAIT;
 }
 
-static enum turn failed(struct talk *t, const struct talk_act *a)
+static void talk_turn(void *arg);
+
+enum turn talk_failed(struct talk *t, const struct talk_act *a)
 {
 	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "keep what came from" };
 	if (a->why == WHY_MEMORY)
@@ -222,6 +225,8 @@ static enum turn perform(struct talk *t, const struct talk_act *a)
 		return turn == TURN_ON ? done(t) : turn;
 	case DO_FAULT:
 		return misbehave(t, a);
+	case DO_STARTTLS:
+		return talk_secure(t);
 	case DO_HANG:
 		turn = talk_flush(t);
 		return turn == TURN_ON ? hang(t) : turn;
@@ -232,7 +237,7 @@ static enum turn perform(struct talk *t, const struct talk_act *a)
 	case DO_FAIL:
 		if (t->unflushed)
 			stream_flush(t->session->stream);
-		return failed(t, a);
+		return talk_failed(t, a);
 	case DO_WAIT:
 		return wait_for(t, a);
 	default:
@@ -249,6 +254,12 @@ static void arm(struct talk *t, enum turn turn)
 	talk_over(t, END_ERROR, CLOSE_PLAIN, &cannot);
 }
 
+void talk_rewait(struct talk *t)
+{
+	waiter_close(&t->waiter);
+	waiter_open(&t->waiter, talk_loop(t), t->session->stream, talk_turn, t);
+}
+
 static void talk_turn(void *arg)
 {
 	struct talk *t = arg;
@@ -259,11 +270,11 @@ static void talk_turn(void *arg)
 	loop_timer(loop, &t->clock, NEVER);
 	if (!t->listens)
 		t->now_ms = loop_now(loop);
-	for (int i = 0; i < TURN_ACTS && turn == TURN_ON; i++)
+	for (int i = 0; i < TURN_ACTS && (turn == TURN_ON || turn == TURN_AGAIN); i++)
 		turn = perform(t, talk_engine_next(&t->engine, t->now_ms));
 	if ((turn == TURN_WAIT_RD || turn == TURN_WAIT) && talk_flush(t) == TURN_OVER)
 		return;
-	if (turn == TURN_ON)
+	if (turn == TURN_ON || turn == TURN_AGAIN)
 		loop_later(loop, &t->turn);
 	else if (turn != TURN_OVER)
 		arm(t, turn);
@@ -277,14 +288,17 @@ static int talk_start(struct hub *hub, struct err *e)
 	const struct frame_conf *frame = conf_get(hub->env->conf, &frame_opts);
 	bool framed = conf_given(hub->env->conf, &frame_opts, "frame");
 	const struct talk_options options = {
-		.framer = framed ? frame->framer : framer_line, .dgram = addr_dgram(hub->env->stack->addr), .swap = conf->swap
+		.framer = framed ? frame->framer : framer_line,
+		.dgram = addr_dgram(hub->env->stack->addr),
+		.swap = conf->swap,
+		.tls = tls_built(),
 	};
 	struct talks *talks = hub->mem;
 	talks->script = talk_parse(conf->script.v, conf->script.n, &options, e);
 	if (talks->script == NULL)
 		return -1;
 	hub->env->stack->faults |= talk_has(talks->script, TALK_FAULT);
-	return 0;
+	return stack_tls_later(hub->env, talk_has(talks->script, TALK_STARTTLS), e);
 }
 
 static int talk_open(struct session *s, struct err *e)
@@ -330,7 +344,7 @@ static void talk_stop(struct hub *hub)
 
 const struct service service_talk = {
 	.name = "talk",
-	.needs = OWN_FRAMES,
+	.needs = OWN_FRAMES | LATER_TLS,
 	.hub_bytes = sizeof(struct talks),
 	.session_bytes = sizeof(struct talk),
 	.wanted = talk_wanted,

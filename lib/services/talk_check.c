@@ -30,7 +30,7 @@ struct walk { /* along the steps of one rule, or those on connect */
 	struct err *e;
 	const struct talk_pattern *pattern; /* what $1 to $9 stand for */
 	bool matched;			    /* there is a $0 */
-	const struct talk_step *last, *shut;
+	const struct talk_step *last, *shut, *tls;
 };
 
 static int check_groups(const struct walk *w, const struct talk_step *s)
@@ -108,6 +108,19 @@ static int check_fault(const struct walk *w, const struct talk_step *s)
 		fault_name(s->fault), fault_names(place, names));
 }
 
+/* Of the steps in one place; a second one elsewhere may never be reached. */
+static int check_tls(struct walk *w, const struct talk_step *s)
+{
+	if (!w->options->tls)
+		return talk_refuse(w->e, &s->place, "this sockctl has no TLS");
+	if (w->options->dgram)
+		return talk_refuse(w->e, &s->place, "TLS needs a stream, not datagrams");
+	if (w->tls != NULL)
+		return talk_refuse(w->e, &s->place, "there is a \"starttls\" in line %u already", w->tls->place.line);
+	w->tls = s;
+	return 0;
+}
+
 static int check_steps(struct walk *w, struct talk_section *section, struct talk_step *steps)
 {
 	for (struct talk_step *s = steps; s != NULL; s = s->next) {
@@ -115,8 +128,8 @@ static int check_steps(struct walk *w, struct talk_section *section, struct talk
 			return -1;
 		if (s->pattern != NULL && check_raw(w, s->pattern, &s->place, false) != 0)
 			return -1;
-		if (s->verb == TALK_STARTTLS && !w->options->tls)
-			return talk_refuse(w->e, &s->place, "this sockctl has no TLS");
+		if (s->verb == TALK_STARTTLS && check_tls(w, s) != 0)
+			return -1;
 		if (s->pattern != NULL) {
 			w->pattern = s->pattern;
 			w->matched = true;

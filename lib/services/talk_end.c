@@ -7,6 +7,7 @@
 #include "io/fault.h"
 #include "io/fdstream.h"
 #include "net/server.h"
+#include "net/stack.h"
 
 enum {
 	STEP_MOST_MS = 50,
@@ -41,33 +42,66 @@ static bool arrived(struct talk *t)
 /* Reads on, for a peer that would not take our last bytes before we have taken all of its own. */
 static enum turn drop_some(struct talk *t)
 {
+	const struct stream *s = t->session->stream;
 	ssize_t got = t->eof ? ST_AGAIN : stream_read(t->session->stream, talk_scratch(t), TALK_SCRATCH);
+	if (got == ST_FAIL && s->why.cls == ERR_LOST && s->why.sys == 0) /* TLS, and no goodbye: nobody waits for one here */
+		got = 0;
 	if (got == ST_FAIL)
 		return talk_broke(t);
 	t->eof |= got == 0;
 	return got == ST_AGAIN ? (t->eof ? TURN_WAIT : TURN_WAIT_RD) : TURN_ON;
 }
 
-enum turn talk_end_close(struct talk *t)
+/* TURN_ON: all has arrived. */
+static enum turn until_arrived(struct talk *t)
 {
 	struct why lost = { ERR_LOST, 0, "send to" };
 	const struct session *s = t->session;
 	const struct server_conf *server = conf_get(s->hub->env->conf, &server_opts);
-	enum turn turn = t->shut ? TURN_ON : talk_shut(t);
-	if (turn == TURN_WAIT_WR) {
-		turn = drop_some(t);
-		return turn == TURN_WAIT_RD ? TURN_WAIT_BOTH : turn == TURN_WAIT ? TURN_WAIT_WR : turn;
-	}
-	if (turn != TURN_ON)
-		return turn;
 	if ((lost.sys = fdstream_error(stream_bottom(s->stream))) != 0)
 		return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
 	if (arrived(t))
-		return talk_over(t, END_SCRIPT, CLOSE_PLAIN, NULL);
-	if (s->dialed || loop_now(talk_loop(t)) < t->end_ms + server->drain_ms)
-		return drop_some(t);
+		return TURN_ON;
+	if (s->dialed || loop_now(talk_loop(t)) < t->end_ms + server->drain_ms) {
+		enum turn turn = drop_some(t);
+		return turn == TURN_ON ? TURN_AGAIN : turn;
+	}
 	lost.text = "not everything was acknowledged by";
 	return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
+}
+
+static enum turn or_drop(struct talk *t, enum turn turn)
+{
+	if (turn != TURN_WAIT_WR)
+		return turn;
+	turn = drop_some(t);
+	return turn == TURN_WAIT_RD ? TURN_WAIT_BOTH : turn == TURN_WAIT ? TURN_WAIT_WR : turn == TURN_ON ? TURN_AGAIN : turn;
+}
+
+/* Many peers leave when they have heard the last word, and answer the goodbye of TLS, which comes after it, with a reset. So it
+ * is said when the last word has arrived, and then nothing is lost any more. */
+static enum turn say_goodbye(struct talk *t)
+{
+	enum turn turn = TURN_ON;
+	if (!t->taken && (turn = or_drop(t, talk_flush(t))) == TURN_ON)
+		turn = until_arrived(t);
+	if (turn != TURN_ON)
+		return turn;
+	t->taken = true;
+	int rc = stream_shut(t->session->stream);
+	t->shut = rc == 0;
+	return rc == ST_AGAIN ? or_drop(t, TURN_WAIT_WR) : talk_over(t, END_SCRIPT, CLOSE_PLAIN, NULL);
+}
+
+enum turn talk_end_close(struct talk *t)
+{
+	bool tls = t->engine.secured || t->session->hub->env->stack->addr->tls;
+	if (tls && !t->shut)
+		return say_goodbye(t);
+	enum turn turn = t->shut ? TURN_ON : or_drop(t, talk_shut(t));
+	if (turn == TURN_ON)
+		turn = until_arrived(t);
+	return turn == TURN_ON ? talk_over(t, END_SCRIPT, CLOSE_PLAIN, NULL) : turn;
 }
 
 /* What was said before it is to arrive, too, if the peer takes it soon. */

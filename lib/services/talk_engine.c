@@ -146,6 +146,19 @@ size_t talk_engine_text(const struct talk_engine *e, void *out, size_t cap)
 	return e->step == NULL ? 0 : talk_data_copy(&e->step->data, e->group, 0, out, cap);
 }
 
+/* --- starting TLS --- */
+
+struct talk_bytes talk_engine_unread(const struct talk_engine *e)
+{
+	return (struct talk_bytes){ e->in != NULL ? e->in + e->in_at : NULL, e->in_len };
+}
+
+const struct talk_act *talk_engine_told(struct talk_engine *e, const char *why)
+{
+	e->told = why;
+	return talk_engine_fail(e, WHY_TOLD, e->act.place);
+}
+
 /* --- expecting --- */
 
 bool talk_engine_is_raw(const struct talk_engine *e)
@@ -274,11 +287,9 @@ static void ignore(struct talk_engine *e)
 
 void talk_engine_step(struct talk_engine *e)
 {
-	static const enum talk_do does[TALK_VERBS] = { [TALK_SHUT] = DO_SHUT,
-		[TALK_HANG] = DO_HANG,
-		[TALK_FAULT] = DO_FAULT,
-		[TALK_STARTTLS] = DO_STARTTLS,
-		[TALK_LOG] = DO_LOG };
+	static const enum talk_do does[TALK_VERBS] = {
+		[TALK_SHUT] = DO_SHUT, [TALK_HANG] = DO_HANG, [TALK_FAULT] = DO_FAULT, [TALK_LOG] = DO_LOG
+	};
 	const struct talk_step *s = e->step;
 	if (!e->begun)
 		begin(e);
@@ -304,15 +315,14 @@ void talk_engine_step(struct talk_engine *e)
 	case TALK_IGNORE:
 		ignore(e);
 		break;
+	case TALK_STARTTLS:
+		talk_engine_act(e, DO_STARTTLS, &s->place);
+		if (e->secured)
+			talk_engine_told(e, "there is TLS already");
+		break;
 	case TALK_FAIL:
 		talk_engine_fail(e, WHY_SAID, &s->place);
 		break;
-	case TALK_STARTTLS:
-		if (e->in_len > 0) {
-			talk_engine_fail(e, WHY_AHEAD, &s->place);
-			break;
-		}
-		/* fall through */
 	default:
 		talk_engine_act(e, does[s->verb], &s->place);
 	}

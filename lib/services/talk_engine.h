@@ -30,7 +30,7 @@ enum talk_do {
 	DO_LOG,	      /* talk_engine_text */
 	DO_SHUT,
 	DO_FAULT,    /* step->fault */
-	DO_STARTTLS, /* nothing of what came is left here */
+	DO_STARTTLS, /* talk_engine_unread: what came is TLS already */
 	DO_HANG,     /* keep open, read nothing */
 	DO_CLOSE,
 	DO_RST,
@@ -48,7 +48,7 @@ enum talk_why {
 	WHY_SAID,  /* by the script: talk_engine_text */
 	WHY_SIZE,  /* what is to be sent cannot be a frame */
 	WHY_SHUT,  /* sending after it */
-	WHY_AHEAD, /* bytes are there that belong behind starttls */
+	WHY_TOLD,  /* talk_engine_told: an act could not be done */
 	WHY_ENDED, /* talk_engine_end */
 	WHY_MEMORY /* ours, not the conversation's */
 };
@@ -85,7 +85,7 @@ struct talk_engine {
 	struct talk_bytes group[TALK_GROUPS];
 
 	const struct talk_step *step;
-	bool begun, asked, shut, eof_told, over;
+	bool begun, asked, shut, secured, eof_told, over;
 	int64_t now_ms, until_ms, idle_ms;
 	uint64_t at, size; /* of what is being sent: bytes done, all bytes */
 	unsigned char head[FRAMER_EDGE], tail[FRAMER_EDGE];
@@ -93,7 +93,8 @@ struct talk_engine {
 
 	uint32_t *hits;
 	struct talk_act act;
-	bool busy;     /* act is to be done */
+	bool busy; /* act is to be done */
+	const char *told;
 	size_t spends; /* bytes of in that go with it */
 	const struct talk_rule *enters;
 };
@@ -114,6 +115,11 @@ size_t talk_engine_copy(const struct talk_engine *e, void *out, size_t cap);
 void talk_engine_sent(struct talk_engine *e, size_t n);
 /* The data of DO_LOG and of WHY_SAID. */
 size_t talk_engine_text(const struct talk_engine *e, void *out, size_t cap);
+
+/* DO_STARTTLS: what came and is not used yet; it goes with the act. */
+struct talk_bytes talk_engine_unread(const struct talk_engine *e);
+/* The present act could not be done, for this reason, which is borrowed: DO_FAIL. */
+const struct talk_act *talk_engine_told(struct talk_engine *e, const char *why);
 
 /* The connection has ended by itself, or (by_us) because we wanted no more of it: NULL if the script had no objection, else
  * DO_FAIL. */

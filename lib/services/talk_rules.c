@@ -184,6 +184,12 @@ void talk_engine_done(struct talk_engine *e)
 		return;
 	}
 	e->shut |= what == DO_SHUT;
+	if (what == DO_STARTTLS) { /* TLS has what came ahead, and it has never been here */
+		uint64_t off = e->in_off;
+		talk_input_drop(e, e->in_len);
+		e->in_off = off;
+		e->secured = true;
+	}
 	talk_engine_go_on(e);
 }
 

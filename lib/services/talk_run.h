@@ -21,20 +21,28 @@ struct talk {
 	struct timer clock;
 	bool unflushed; /* the layers may hold what was sent */
 	bool shut, eof;
+	bool taken;	/* TLS: the peer has acknowledged all that the script said, and our goodbye is due */
 	bool listens;	/* the engine waits for input */
 	int64_t now_ms; /* the engine's time */
 	unsigned late;	/* reads in which it stood still */
 	int64_t end_ms; /* since when we wait for the peer to have got everything; 0: we do not */
 	int64_t step_ms;
+	int64_t tls_until_ms; /* the handshake's deadline; 0: there is none */
 };
 
-enum turn { TURN_ON, TURN_WAIT, TURN_WAIT_RD, TURN_WAIT_WR, TURN_WAIT_BOTH, TURN_OVER };
+enum turn { TURN_ON, TURN_AGAIN /* the same act */, TURN_WAIT, TURN_WAIT_RD, TURN_WAIT_WR, TURN_WAIT_BOTH, TURN_OVER };
 
 struct loop *talk_loop(const struct talk *t);
 unsigned char *talk_scratch(const struct talk *t);
 
 enum turn talk_flush(struct talk *t); /* TURN_ON: everything that was sent has left the layers */
 enum turn talk_shut(struct talk *t);  /* TURN_ON: it has, and our end, too */
+
+void talk_rewait(struct talk *t); /* the session has another stream */
+enum turn talk_failed(struct talk *t, const struct talk_act *a);
+
+/* talk_tls.c: one step of it */
+enum turn talk_secure(struct talk *t);
 
 /* talk_end.c */
 enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why);

@@ -126,8 +126,8 @@ const char *talk_engine_words(const struct talk_engine *e, const struct talk_act
 	case WHY_SHUT:
 		say(&w, "nothing can be sent after \"shut\"");
 		break;
-	case WHY_AHEAD:
-		say(&w, "the peer has sent on before \"starttls\"");
+	case WHY_TOLD:
+		say(&w, "%s: %s", talk_verbs[a->step->verb], e->told);
 		break;
 	case WHY_ENDED:
 		ended(&w, a);

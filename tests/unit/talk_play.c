@@ -86,7 +86,14 @@ static void take(struct play *p, struct talk_engine *e)
 	talk_engine_sent(e, n);
 }
 
-static void perform(struct play *p, struct talk_engine *e, const struct talk_act *a)
+/* As if what came for TLS were in it. */
+static void secure(struct play *p, const struct talk_engine *e, struct peer *peer)
+{
+	tell(p, "[starttls]");
+	peer->in -= talk_engine_unread(e).n;
+}
+
+static void perform(struct play *p, struct talk_engine *e, struct peer *peer, const struct talk_act *a)
 {
 	char words[TALK_WORDS];
 	if (a->what == DO_LOG)
@@ -100,7 +107,7 @@ static void perform(struct play *p, struct talk_engine *e, const struct talk_act
 	else if (a->what == DO_FAULT)
 		tell(p, "[fault %s]", fault_name(a->step->fault));
 	else if (a->what == DO_STARTTLS)
-		tell(p, "[starttls]");
+		secure(p, e, peer);
 	talk_engine_done(e);
 }
 
@@ -174,7 +181,7 @@ void play(struct play *p, const char *in, size_t n)
 		if (a->what == DO_SEND)
 			take(p, &e);
 		else
-			perform(p, &e, a);
+			perform(p, &e, &peer, a);
 	}
 	p->trace[p->used] = '\0';
 	talk_engine_close(&e);
