@@ -188,7 +188,10 @@ check-asan: asan
 check-copy: # nothing left to splice and sendfile
 	$(quiet)SOCKCTL_TEST_FLAGS=--no-splice $(MAKE) cli
 
-.PHONY: unit-programs check-copy
+check-long: # TLS at full length
+	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/test_tls_*.py)'
+
+.PHONY: unit-programs check-copy check-long
 unit-programs: $(unit_bin)
 
 floors:

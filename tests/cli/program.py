@@ -16,3 +16,9 @@ def has_tls():
     except (OSError, subprocess.TimeoutExpired):
         return False
     return b"tls" in said.partition(b"features:")[2].split()
+
+
+@functools.lru_cache(maxsize=None)
+def is_sanitized():
+    with open(BINARY, "rb") as file:
+        return b"__asan_init" in file.read()

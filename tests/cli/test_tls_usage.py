@@ -122,6 +122,19 @@ def test_refused_before_anything_is_opened(sockctl, tcp, files, mode, case):
     assert not files["none"].exists() and not (files["folder"] / "target").exists()
 
 
+@pytest.mark.parametrize("mode, option", [(mode, option) for mode, own in (("connect", "--ca"), ("echo", "--client-ca"))
+                                          for option in ("--cert", "--key", "--keylog", own)])
+def test_files_that_we_may_not_read(sockctl, tmp_path, need, mode, option):
+    """Nobody may, not even root, who is made to give up its power over other people's files."""
+    locked = certs.write(tmp_path / "locked", good().both.read_bytes())
+    locked.chmod(0)
+    words = [*(["--cert", good().pem] if option == "--key" else []), option, locked]
+    mine = ["--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    proc = sockctl.program([need("setpriv"), *mine, BINARY, mode, "--tls", *words, "127.0.0.1:0" if mode == "echo" else "127.0.0.1:1"],
+                           stdin=b"payload")
+    tlspeer.says_why(proc, f"{option} {re.escape(str(locked))}: Permission denied", code=2)
+
+
 @pytest.mark.parametrize("words", [["udp://127.0.0.1:9"], ["unix-dgram:s"]], ids=" ".join)
 def test_no_tls_over_datagrams(sockctl, words):
     tlspeer.says_why(sockctl.run("connect", "--tls", *words), "--tls|datagram", code=2)
