@@ -109,6 +109,17 @@ int fdstream_failed(struct stream *top, bool write, int sys)
 	return rc;
 }
 
+/* A stream socket gives less than was asked for only when it has no more. */
+static void note_dry(struct stream *s, const struct iovec *v, int n, size_t got)
+{
+	size_t asked = 0;
+	for (int i = 0; i < n; i++)
+		asked += v[i].iov_len;
+	s->dry = got < asked;
+	if (s->dry)
+		s->rd = (struct need){ .in = true };
+}
+
 static ssize_t fd_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct fdstream *f = fd_self(s);
@@ -120,6 +131,8 @@ static ssize_t fd_readv(struct stream *s, const struct iovec *v, int n)
 		ssize_t got = f->rsock ? sys_recvmsg(s->rfd, &m, MSG_DONTWAIT, whole) : sys_readv(s->rfd, v, n);
 		if (got > 0 && (m.msg_flags & MSG_TRUNC) && whole)
 			return fail_read(s, EMSGSIZE);
+		if (got > 0 && f->rsock && !whole)
+			note_dry(s, v, n, (size_t)got);
 		if (got > 0)
 			return got;
 		if (got == 0)

@@ -51,6 +51,12 @@ void flow_finish(struct flow *f)
 		f->state = FLOW_DRAIN;
 }
 
+void flow_bulk(struct flow *f)
+{
+	f->bulk = true;
+	f->mover = NULL;
+}
+
 void flow_let_shut(struct flow *f)
 {
 	if (f->state == FLOW_HELD)

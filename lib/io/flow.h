@@ -49,6 +49,7 @@ struct flow {
 	uint32_t datagram_bytes; /* bytes to datagrams: the largest cut; 0: FLOW_DATAGRAM_BYTES */
 	uint8_t state;		 /* enum flow_state */
 	bool lines;		 /* bytes to datagrams: one per line */
+	bool bulk;		 /* an echo: there is much (flow_bulk) */
 	bool drop;		 /* read and dropped, nothing is written */
 	bool may_leave;		 /* a sink whose reader has left is no failure: what comes is dropped from then on */
 	bool last;		 /* what can be read now is the last: ST_AGAIN is its end */
@@ -67,6 +68,8 @@ enum flow_run {
 
 void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct stream *to);
 enum flow_run flow_run(struct flow *f, size_t budget_bytes);
+/* Of an echo that holds nothing: much more of it seems to come, which is worth another mover. Until then it is copied. */
+void flow_bulk(struct flow *f);
 void flow_let_shut(struct flow *f); /* HELD to SHUT */
 void flow_finish(struct flow *f);   /* by decree: no more reading; what the ring holds still goes out */
 void flow_close(struct flow *f);    /* gives back what was borrowed; what it held is dropped */

@@ -11,7 +11,13 @@
 
 #include <errno.h>
 
-enum { TURN_BYTES = 256 * 1024, POOL_MS = 20, QUIET_MS = 100, STREAM_BYTES = 128 /* of a socket's stream, fdstream.c */ };
+enum {
+	LOOK_BYTES = 16 * 1024, /* who has more to say is worth a pipe */
+	TURN_BYTES = 256 * 1024,
+	POOL_MS = 20,
+	QUIET_MS = 100,
+	STREAM_BYTES = 128 /* of a socket's stream, fdstream.c */
+};
 
 struct busy {
 	struct flow flow;
@@ -102,7 +108,11 @@ static void echo_turn(void *arg)
 		return;
 	if (f == &own)
 		flow_open(f, s->hub->env->pool, s->stream, s->stream);
-	enum flow_run run = flow_run(f, TURN_BYTES);
+	enum flow_run run = flow_run(f, f->bulk ? TURN_BYTES : LOOK_BYTES);
+	if (run == FLOW_MOVED && !f->bulk && !flow_holds(f)) {
+		flow_bulk(f);
+		run = flow_run(f, TURN_BYTES);
+	}
 	if (echo->busy != NULL && drained(echo->busy, loop)) {
 		flow_finish(f);
 		run = flow_run(f, TURN_BYTES);

@@ -41,7 +41,11 @@ static void test_socket_moves_bytes(void **state)
 	assert_true(s->rd.in && !s->rd.out && !s->rd.timed && !s->rd.wake);
 	assert_int_equal(fcntl(fd[0], F_GETFL) & O_NONBLOCK, 0); /* the description keeps its flags */
 	assert_int_equal(write(fd[1], "abc", 3), 3);
-	assert_int_equal(stream_read(s, buf, sizeof buf), 3);
+	s->rd = (struct need){ 0 };
+	assert_int_equal(stream_read(s, buf, 2), 2);
+	assert_false(s->dry);
+	assert_int_equal(stream_read(s, buf, 2), 1);
+	assert_true(s->dry && s->rd.in); /* what a second read would have said */
 	assert_int_equal(stream_write(s, "de", 2), 2);
 	assert_int_equal(stream_flush(s), 0);
 	assert_int_equal(stream_shut(s), 0);
