@@ -9,6 +9,7 @@
 #include "net/leash.h"
 #include "net/probe.h"
 #include "net/proxy.h"
+#include "net/proxy_out.h"
 #include "net/retry.h"
 #include "net/session.h"
 #include "net/sockopt.h"
@@ -19,9 +20,9 @@
 
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
-static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &retry_opts, &probe_opts, &stdio_opts,
-	&source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts, &expect_opts,
-	&tap_opts, &fault_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &proxy_out_opts, &retry_opts, &probe_opts,
+	&stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts,
+	&expect_opts, &tap_opts, &fault_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;
@@ -161,6 +162,8 @@ static int check(const struct client *c, bool probe, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--probe and --reconnect exclude each other");
 	if (probe && conf_given(c->env->conf, &fault_opts, "fault"))
 		return err_set(e, ERR_USAGE, 0, "--probe and --fault exclude each other");
+	if (probe && (conf_given(c->env->conf, &proxy_opts, "proxy") || conf_given(c->env->conf, &proxy_out_opts, "proxy-out")))
+		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports and makes no handshake: it has no use for proxies");
 	if (c->addr.tls && probe)
 		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports and makes no handshake: it has no use for TLS");
 	if (c->again->reconnect && c->addr.kind == ADDR_FD)

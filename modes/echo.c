@@ -9,6 +9,7 @@
 #include "net/faults.h"
 #include "net/leash.h"
 #include "net/listener.h"
+#include "net/proxy_in.h"
 #include "net/ready.h"
 #include "net/run.h"
 #include "net/server.h"
@@ -19,8 +20,8 @@
 #include "services/service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts, &run_opts,
-	&leash_opts, &limit_opts, &admit_opts, &server_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts,
-	&udp_opts, &sockopt_opts, &loop_opts, NULL };
+	&leash_opts, &limit_opts, &admit_opts, &proxy_in_opts, &server_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts,
+	&clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
 static size_t descriptors(const struct env *env)
 {

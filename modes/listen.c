@@ -10,6 +10,9 @@
 #include "net/faults.h"
 #include "net/leash.h"
 #include "net/listener.h"
+#include "net/proxy.h"
+#include "net/proxy_in.h"
+#include "net/proxy_out.h"
 #include "net/ready.h"
 #include "net/run.h"
 #include "net/server.h"
@@ -21,9 +24,9 @@
 #include "services/service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &tls_opts, &tls_server_opts,
-	&tls_client_opts, &dial_opts, &ready_opts, &run_opts, &leash_opts, &admit_opts, &stdio_opts, &source_opts, &exec_opts,
-	&talk_opts, &forward_opts, &text_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts, &udp_opts,
-	&sockopt_opts, &loop_opts, NULL };
+	&tls_client_opts, &dial_opts, &proxy_opts, &proxy_out_opts, &proxy_in_opts, &ready_opts, &run_opts, &leash_opts,
+	&admit_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &text_opts, &frame_opts, &expect_opts,
+	&tap_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
 enum { AT_THE_DOOR = 16 }; /* setups may run in parallel; the first to pass is the one client */
 

@@ -26,14 +26,6 @@ static struct filter *self(struct stream *s)
 	return (struct filter *)s;
 }
 
-static ssize_t filter_readv(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t got = stream_readv(s->below, v, n);
-	if (got == ST_AGAIN)
-		return stream_again_rd(s, &s->below->rd);
-	return got == ST_FAIL ? stream_fail_below(s) : got;
-}
-
 /* Writes what is held. 0: nothing is left. */
 static int push_down(struct filter *f)
 {
@@ -158,7 +150,7 @@ int filter_push(struct stream **top, const char *name, filter_fn *convert)
 		return -1;
 	f->ops = (struct stream_ops){
 		.name = name,
-		.readv = filter_readv,
+		.readv = stream_pass_readv,
 		.writev = filter_writev,
 		.flush = filter_flush,
 		.shut = filter_shut,

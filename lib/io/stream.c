@@ -205,3 +205,24 @@ int stream_again_wr(struct stream *layer, const struct need *below)
 	layer->wr = *below;
 	return ST_AGAIN;
 }
+
+ssize_t stream_pass_readv(struct stream *layer, const struct iovec *v, int n)
+{
+	ssize_t got = stream_readv(layer->below, v, n);
+	if (got == ST_AGAIN)
+		return stream_again_rd(layer, &layer->below->rd);
+	return got == ST_FAIL ? stream_fail_below(layer) : got;
+}
+
+ssize_t stream_pass_writev(struct stream *layer, const struct iovec *v, int n)
+{
+	ssize_t put = stream_writev(layer->below, v, n);
+	if (put == ST_AGAIN)
+		return stream_again_wr(layer, &layer->below->wr);
+	return put == ST_FAIL ? stream_fail_below(layer) : put;
+}
+
+int stream_pass_rawfd(struct stream *layer, bool write)
+{
+	return stream_rawfd(layer->below, write);
+}

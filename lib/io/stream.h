@@ -113,5 +113,9 @@ int stream_fail(struct stream *s, enum err_class cls, int sys, const char *text)
 /* AGAIN with the need of the call below; both return ST_AGAIN. */
 int stream_again_rd(struct stream *layer, const struct need *below);
 int stream_again_wr(struct stream *layer, const struct need *below);
+/* The ops of a layer that lets bytes pass: as the stream below. */
+ssize_t stream_pass_readv(struct stream *layer, const struct iovec *v, int n);
+ssize_t stream_pass_writev(struct stream *layer, const struct iovec *v, int n);
+int stream_pass_rawfd(struct stream *layer, bool write);
 
 #endif

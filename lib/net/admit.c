@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "net/admit_list.h"
+#include "net/proxy_in.h"
 
 #include <string.h>
 
@@ -26,6 +27,9 @@ struct admit {
 	int64_t rate, tokens, filled_ms;
 	bool filled, draining;
 	bool only_allowed; /* --allow was given, even if its file is empty */
+	struct admit_list proxies;
+	bool announced;		  /* by proxies: --proxy-in */
+	bool any_local, any_unix; /* what --proxy-from says without an address */
 };
 
 #define AT(field) .off = offsetof(struct limit_conf, field)
@@ -86,8 +90,26 @@ const char *verdict_name(enum verdict v)
 		[ADMIT_RATE] = "rate",
 		[ADMIT_DENY] = "deny",
 		[ADMIT_DRAIN] = "drain",
+		[ADMIT_PROXY] = "proxy",
 	};
 	return names[v];
+}
+
+static int read_proxies(struct admit *a, const struct env *env, struct err *e)
+{
+	const struct proxy_in_conf *conf = conf_get(env->conf, &proxy_in_opts);
+	if (conf == NULL)
+		return 0;
+	a->announced = conf->versions != 0;
+	a->any_local = a->any_unix = conf->from.n == 0;
+	for (size_t i = 0; i < conf->from.n; i++) {
+		const struct opt_list one = { .n = 1, .v = conf->from.v + i };
+		if (strcmp(conf->from.v[i], "unix") == 0)
+			a->any_unix = true;
+		else if (admit_list_read(&a->proxies, env, "--proxy-from", &one, e) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 struct admit *admit_open(const struct env *env, uint32_t max, struct err *e)
@@ -105,7 +127,7 @@ struct admit *admit_open(const struct env *env, uint32_t max, struct err *e)
 	a->rate = limit->rate;
 	a->only_allowed = conf->allow.n > 0;
 	if (admit_list_read(&a->deny, env, "--deny", &conf->deny, e) == 0 &&
-		admit_list_read(&a->allow, env, "--allow", &conf->allow, e) == 0)
+		admit_list_read(&a->allow, env, "--allow", &conf->allow, e) == 0 && read_proxies(a, env, e) == 0)
 		return a;
 	admit_close(a);
 	return NULL;
@@ -125,6 +147,7 @@ void admit_close(struct admit *takes)
 	table_free(&takes->holders);
 	admit_list_free(&takes->allow);
 	admit_list_free(&takes->deny);
+	admit_list_free(&takes->proxies);
 	mem_free(takes);
 }
 
@@ -219,9 +242,23 @@ static bool denied(const struct admit *a, const struct sa *peer)
 	return admit_list_has(&a->deny, peer) || (a->only_allowed && !admit_list_has(&a->allow, peer));
 }
 
+static bool trusted(const struct admit *a, const struct sa *peer)
+{
+	if (peer->family == AF_UNIX)
+		return a->any_unix;
+	return (a->any_local && sa_loopback(peer)) || admit_list_has(&a->proxies, peer);
+}
+
+enum verdict admit_announced(const struct admit *a, const struct sa *peer)
+{
+	return denied(a, peer) ? ADMIT_DENY : ADMIT_YES;
+}
+
 enum verdict admit_ask(struct admit *a, const struct sa *peer, int64_t now_ms)
 {
-	if (denied(a, peer))
+	if (a->announced && !trusted(a, peer))
+		return ADMIT_PROXY;
+	if (!a->announced && denied(a, peer))
 		return ADMIT_DENY;
 	if (a->draining)
 		return ADMIT_DRAIN;

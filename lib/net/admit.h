@@ -6,7 +6,7 @@
 #include "net/env.h"
 #include "net/sa.h"
 
-enum verdict { ADMIT_YES, ADMIT_FULL, ADMIT_PER_IP, ADMIT_RATE, ADMIT_DENY, ADMIT_DRAIN };
+enum verdict { ADMIT_YES, ADMIT_FULL, ADMIT_PER_IP, ADMIT_RATE, ADMIT_DENY, ADMIT_DRAIN, ADMIT_PROXY };
 const char *verdict_name(enum verdict v); /* "full", "per_ip", ... as in event `reject` */
 
 extern const struct opt_group admit_opts; /* --allow --deny */
@@ -24,8 +24,11 @@ struct admit;
 struct admit *admit_open(const struct env *env, uint32_t max, struct err *e);
 void admit_close(struct admit *takes);
 /* deny wins over allow; with any allow the rest is denied; then drain, full, per address (one /64 for IPv6), rate. YES takes a
- * place. Unix peers are never denied and have no address limit. */
+ * place. Unix peers are never denied and have no address limit. With --proxy-in it is a proxy that comes: one of --proxy-from, or
+ * it is PROXY; deny and allow are for whom it announces. */
 enum verdict admit_ask(struct admit *a, const struct sa *peer, int64_t now_ms);
+/* Whom a proxy announced, that has its place already: YES or DENY. */
+enum verdict admit_announced(const struct admit *a, const struct sa *peer);
 void admit_leave(struct admit *a, const struct sa *peer); /* gives the place back */
 void admit_rate(struct admit *a, uint32_t a_second);	  /* instead of --conn-rate */
 void admit_drain(struct admit *a);			  /* nobody else */

@@ -38,6 +38,8 @@ struct dialer {
 	struct sa peer, local;
 	const struct proxy *proxy; /* NULL: none; else it is connected to, and asked for addr */
 	struct sa target;	   /* what addr's name means, where the proxy does not find that out */
+	struct behalf client;
+	bool has_client;
 	struct err err;
 };
 
@@ -176,7 +178,8 @@ static int clothe(struct dialer *d, int fd, enum addr_kind kind)
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
 	if (kind == ADDR_UDP && d->conn > 0 && udp_dial_push(&d->stream, d->env) < 0)
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
-	const struct link link = { d->env, ROLE_DIAL, d->conn, &d->peer, &d->local, &d->target };
+	const struct link link = { d->env, ROLE_DIAL, d->conn, &d->peer, &d->local, &d->target,
+		d->has_client ? &d->client : NULL };
 	return d->conn > 0 ? stack_build(&d->stream, &link, &d->err) : 0;
 }
 
@@ -305,6 +308,12 @@ struct dialer *dial(const struct env *env, const struct addr *a, uint32_t conn, 
 	loop_timer(env->loop, &d->clock, NEVER);
 	mem_free(d);
 	return NULL;
+}
+
+void dial_for(struct dialer *d, const struct behalf *client)
+{
+	d->client = *client;
+	d->has_client = true;
 }
 
 void dial_stop(struct dialer *takes)

@@ -6,6 +6,7 @@
 #include "io/stream.h"
 #include "net/addr.h"
 #include "net/env.h"
+#include "net/stack.h"
 
 extern const struct opt_group dial_opts; /* -w, -s */
 struct dial_conf {
@@ -25,6 +26,8 @@ typedef void dial_done(void *arg, struct stream *gives, const struct sa *peer, c
 struct dialer;
 /* done is never called before this returns. NULL with e. A bare stream (no layers) with conn == 0. */
 struct dialer *dial(const struct env *env, const struct addr *a, uint32_t conn, dial_done *done, void *arg, struct err *e);
+/* Right after dial: for whom it is, if not for ourselves. */
+void dial_for(struct dialer *d, const struct behalf *client);
 void dial_stop(struct dialer *takes); /* done is not called. Not after done was called */
 
 /* A span of time as a user writes it, for words: "250ms", "2s", "1.5s". */

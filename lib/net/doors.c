@@ -155,7 +155,7 @@ static void let_in(struct door *d, int fd, struct newcomer *who)
 	struct server *s = d->server;
 	struct err e = { 0 };
 	struct stream *top = NULL;
-	const struct link link = { s->env, ROLE_ACCEPT, who->id, &who->peer, &who->local, NULL };
+	const struct link link = { s->env, ROLE_ACCEPT, who->id, &who->peer, &who->local, NULL, NULL };
 	if (dress(s, fd, (sa_family_t)d->l->local.family, &e) != 0)
 		sys_close(fd);
 	else if ((top = fdstream_socket(fd, false)) == NULL)
@@ -165,7 +165,7 @@ static void let_in(struct door *d, int fd, struct newcomer *who)
 		return;
 	}
 	stream_close(top, CLOSE_PLAIN);
-	server_lost(s, who, &e);
+	server_lost(s, who, NULL, &e);
 }
 
 /* Errors of the one who came, or of its network: the next one may be well. */
@@ -270,14 +270,14 @@ static int new_peer(void *arg, struct stream *top, const struct sa *peer, const 
 		return -1;
 	}
 	struct newcomer who = { .id = ++s->last_id, .door = d, .peer = *peer, .local = *local };
-	const struct link link = { s->env, ROLE_ACCEPT, who.id, &who.peer, &who.local, NULL };
+	const struct link link = { s->env, ROLE_ACCEPT, who.id, &who.peer, &who.local, NULL, NULL };
 	struct err e = { 0 };
 	if (stack_build(&top, &link, &e) == 0) {
 		pending_start(&s->pending, top, &who);
 		return 0;
 	}
 	stream_close(top, CLOSE_PLAIN);
-	server_lost(s, &who, &e);
+	server_lost(s, &who, NULL, &e);
 	return 0;
 }
 

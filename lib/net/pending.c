@@ -19,7 +19,7 @@ struct pending {
 	struct pending *next, *prev;
 };
 
-static const struct why dropped = { .cls = ERR_LOST, .text = "dropped before its setup was done" };
+const struct why pending_dropped = { .cls = ERR_LOST, .text = "dropped before its setup was done" };
 static const struct why too_slow = { .cls = ERR_TIMEOUT, .text = "setup took too long" };
 static const struct why no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .text = "set up" };
 
@@ -45,7 +45,7 @@ static void fail(struct pending *p, const struct why *why)
 	struct newcomer who = p->who;
 	struct why copy = *why; /* it may lie in p */
 	struct stream *s = let_go(p);
-	all->ops->failed(all->arg, &who, &copy);
+	all->ops->failed(all->arg, s, &who, &copy);
 	stream_close(s, CLOSE_PLAIN);
 }
 
@@ -104,7 +104,7 @@ static void wait_for(struct pendings *all, struct stream *s, const struct newcom
 	struct pending *p = mem_new(sizeof *p);
 	if (p == NULL) {
 		stream_close(s, CLOSE_PLAIN);
-		all->ops->failed(all->arg, who, &no_memory);
+		all->ops->failed(all->arg, NULL, who, &no_memory);
 		return;
 	}
 	p->all = all;
@@ -134,7 +134,7 @@ void pending_start(struct pendings *all, struct stream *s, const struct newcomer
 		wait_for(all, s, who);
 		return;
 	}
-	all->ops->failed(all->arg, who, &s->why);
+	all->ops->failed(all->arg, s, who, &s->why);
 	stream_close(s, CLOSE_PLAIN);
 }
 
@@ -142,7 +142,7 @@ bool pending_drop_oldest(struct pendings *all)
 {
 	if (all->first == NULL)
 		return false;
-	fail(all->first, &dropped);
+	fail(all->first, &pending_dropped);
 	return true;
 }
 

@@ -19,7 +19,8 @@ struct newcomer { /* who was admitted, and where */
 
 struct pending_ops {
 	void (*passed)(void *arg, struct stream *gives, const struct newcomer *who);
-	void (*failed)(void *arg, const struct newcomer *who, const struct why *why); /* its stream is closed after that */
+	/* s: closed after that; NULL: it is already */
+	void (*failed)(void *arg, const struct stream *s, const struct newcomer *who, const struct why *why);
 };
 
 struct pending;
@@ -33,6 +34,7 @@ struct pendings {
 
 /* Takes the stream. One of the two callbacks comes, once: before this returns when nothing has to be waited for. */
 void pending_start(struct pendings *all, struct stream *takes, const struct newcomer *who);
+extern const struct why pending_dropped;	/* why it failed whom we dropped ourselves */
 bool pending_drop_oldest(struct pendings *all); /* false: there is none */
 void pendings_close(struct pendings *all);	/* every one fails */
 

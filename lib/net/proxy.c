@@ -258,22 +258,6 @@ static int proxied_setup(struct stream *s)
 	return 0;
 }
 
-static ssize_t proxied_readv(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t got = stream_readv(s->below, v, n);
-	if (got == ST_AGAIN)
-		return stream_again_rd(s, &s->below->rd);
-	return got == ST_FAIL ? stream_fail_below(s) : got;
-}
-
-static ssize_t proxied_writev(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t put = stream_writev(s->below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return put == ST_FAIL ? stream_fail_below(s) : put;
-}
-
 static void proxied_close(struct stream *s, enum close_how how)
 {
 	struct proxied *p = self(s);
@@ -286,8 +270,9 @@ static void proxied_close(struct stream *s, enum close_how how)
 static const struct stream_ops ops = {
 	.name = "proxy",
 	.setup = proxied_setup,
-	.readv = proxied_readv,
-	.writev = proxied_writev,
+	.readv = stream_pass_readv,
+	.writev = stream_pass_writev,
+	.rawfd = stream_pass_rawfd,
 	.close = proxied_close,
 };
 

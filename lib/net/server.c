@@ -8,6 +8,9 @@
 
 #include "base/mem.h"
 #include "net/dial.h"
+#include "net/proxy.h"
+#include "net/proxy_in.h"
+#include "net/proxy_out.h"
 #include "net/sockopt.h"
 #include "net/stack.h"
 
@@ -78,17 +81,18 @@ void server_left(struct server *s, const struct sa *peer)
 	server_look(s);
 }
 
-void server_lost(struct server *s, const struct newcomer *who, const struct err *e)
+void server_lost(struct server *s, const struct newcomer *who, const char *reason, const struct err *e)
 {
 	char text[SA_TEXT], words[sizeof e->what + 2];
-	const char *reason = e->cls == ERR_LOCAL ? "local" : e->cls == ERR_TLS ? "tls" : "setup";
+	if (reason == NULL)
+		reason = e->cls == ERR_LOCAL ? "local" : e->cls == ERR_TLS ? "tls" : "setup";
 	snprintf(words, sizeof words, ": %s", e->what);
 	event(s->env->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", reason),
 		EV_TEXT("error", e->what), EV_TEXT("words", words));
 	server_left(s, &who->peer);
 }
 
-static void setup_failed(void *arg, const struct newcomer *who, const struct why *why)
+static void setup_failed(void *arg, const struct stream *top, const struct newcomer *who, const struct why *why)
 {
 	struct server *s = arg;
 	struct err e;
@@ -99,7 +103,8 @@ static void setup_failed(void *arg, const struct newcomer *who, const struct why
 		err_prefix(&named, "client %u, %s", (unsigned)who->id, sa_text(&who->peer, text));
 		env_fail(s->env, &named);
 	}
-	server_lost(s, who, &e);
+	bool of_header = proxy_in_waits(top) && why->text != pending_dropped.text;
+	server_lost(s, who, of_header ? verdict_name(ADMIT_PROXY) : NULL, &e);
 }
 
 /* listen: the first to pass has won. The door closes before its service says a word, so that whoever comes later is refused. */
@@ -110,16 +115,68 @@ static void first_passed(struct server *s, struct stream *top, struct door *d)
 	pendings_close(&s->pending);
 }
 
-static void setup_passed(void *arg, struct stream *top, const struct newcomer *who)
+/* What a PROXY header said is true from here on: who comes is whom it announced. False: that one may not. */
+static bool announced(const struct server *s, const struct stream *top, struct newcomer *who)
+{
+	const struct proxy_hdr *said = proxy_in_said(top);
+	const struct event_sink *events = s->env->events;
+	char via[SA_TEXT], peer[SA_TEXT], local[SA_TEXT];
+	if (said == NULL)
+		return true;
+	sa_text(&who->peer, via);
+	if (said->told) {
+		who->peer = said->peer;
+		who->local = said->local;
+	}
+	sa_text(&who->peer, peer);
+	event(events, EV_PROXY, who->id, EV_TEXT("via", via), EV_NUM("version", said->version),
+		EV_TEXT("peer", said->told ? peer : NULL), EV_TEXT("local", said->told ? sa_text(&who->local, local) : NULL),
+		EV_TEXT("who", said->told ? peer : "itself"));
+	enum verdict v = admit_announced(s->admit, &who->peer);
+	if (v != ADMIT_YES)
+		event(events, EV_REJECT, who->id, EV_TEXT("peer", peer), EV_TEXT("reason", verdict_name(v)));
+	return v == ADMIT_YES;
+}
+
+/* False: the newcomer is turned away, and it is said. */
+static bool believe(struct server *s, const struct stream *top, struct newcomer *who)
+{
+	static const struct err no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .what = "no memory" };
+	const struct newcomer came = *who;
+	if (!announced(s, top, who)) {
+		server_left(s, &came.peer);
+		return false;
+	}
+	if (proxy_in_said(top) == NULL || via_keep(&s->vias, who->id, &came.peer) == 0)
+		return true;
+	server_lost(s, &came, NULL, &no_memory);
+	return false;
+}
+
+/* Gives back the place of whom we know by that address, or of who announced it. */
+static void give_place(struct server *s, uint32_t id, const struct sa *peer)
+{
+	struct sa via;
+	admit_leave(s->admit, via_take(&s->vias, id, &via) ? &via : peer);
+	doors_resume(s);
+	server_look(s);
+}
+
+static void setup_passed(void *arg, struct stream *top, const struct newcomer *came)
 {
 	struct server *s = arg;
 	struct err e = { 0 };
+	struct newcomer who = *came;
+	if (!believe(s, top, &who)) {
+		stream_close(top, CLOSE_PLAIN);
+		return;
+	}
 	if (s->opts.one)
-		first_passed(s, top, who->door);
-	if (session_open(s->hub, top, who->id, false, &who->peer, &who->local, &e) != 0) {
+		first_passed(s, top, who.door);
+	if (session_open(s->hub, top, who.id, false, &who.peer, &who.local, &e) != 0) {
 		if (s->opts.one || s->conf->strict)
 			env_fail(s->env, &e);
-		server_left(s, &who->peer); /* the session has said it */
+		give_place(s, who.id, &who.peer); /* the session has said it */
 		return;
 	}
 	if (++s->opened == s->conf->count)
@@ -138,8 +195,10 @@ static void session_gone(void *arg, struct session *i)
 		session_words(i, &e);
 		env_fail(s->env, &e);
 	}
-	if (!i->uncounted)
-		admit_leave(s->admit, &i->peer);
+	if (!i->uncounted) {
+		give_place(s, i->id, &i->peer);
+		return;
+	}
 	doors_resume(s);
 	server_look(s);
 }
@@ -220,6 +279,7 @@ struct server *server_open(
 	s->opts = *opts;
 	s->keep_open = opts->one && listening->keep_open;
 	s->addr = *a;
+	table_init(&s->vias, env->seed);
 	s->pending = (struct pendings){ .env = env, .ops = &server_pending, .arg = s };
 	if (prepare(s, service, e) == 0)
 		return s;
@@ -245,15 +305,18 @@ void server_close(struct server *s)
 	server_forget_ends(s);
 	ready_close(s->ready);
 	admit_close(s->admit);
+	via_free(&s->vias);
 	mem_free(s);
 }
 
 /* Who dials nobody has no use for how. */
 static int refuse_idle(const struct conf *conf, const struct service *service, struct err *e)
 {
-	for (const struct opt *row = dial_opts.rows; row->name != NULL && service->dials == NULL; row++)
-		if (conf_given(conf, &dial_opts, row->name))
-			return err_set(e, ERR_USAGE, 0, "--%s: nothing is dialed; it goes with --forward", row->name);
+	static const struct opt_group *const groups[] = { &dial_opts, &proxy_opts, &proxy_out_opts };
+	for (size_t i = 0; i < sizeof groups / sizeof groups[0] && service->dials == NULL; i++)
+		for (const struct opt *row = groups[i]->rows; row->name != NULL; row++)
+			if (conf_given(conf, groups[i], row->name))
+				return err_set(e, ERR_USAGE, 0, "--%s: nothing is dialed; it goes with --forward", row->name);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "net/run.h"
 #include "net/server.h"
 #include "net/udp.h"
+#include "net/via.h"
 
 struct door { /* one listening socket */
 	struct server *server;
@@ -42,6 +43,7 @@ struct server {
 	unsigned doors_n;
 	struct door_fault fault;
 	struct pendings pending;
+	struct table vias; /* net/via.h */
 	uint32_t last_id;
 	int64_t opened;
 
@@ -60,7 +62,7 @@ struct server {
 /* server.c */
 extern const struct pending_ops server_pending;
 /* An admitted one that did not become a session: says so, and gives its place back. */
-void server_lost(struct server *s, const struct newcomer *who, const struct err *e);
+void server_lost(struct server *s, const struct newcomer *who, const char *reason, const struct err *e);
 void server_left(struct server *s, const struct sa *peer); /* gives it back and says nothing */
 
 /* doors.c */

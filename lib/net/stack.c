@@ -9,6 +9,8 @@
 #include "net/session.h"
 #include "net/faults.h"
 #include "net/proxy.h"
+#include "net/proxy_in.h"
+#include "net/proxy_out.h"
 #include "net/tap_files.h"
 #include "net/taps.h"
 #include "net/tls.h"
@@ -63,6 +65,8 @@ static int push_frame(struct stream **top, const struct link *link, void *shared
 static const struct layer layers[] = {
 	{ PLACE_FAULT, "fault", &fault_opts, faults_start, faults_push, faults_stop },
 	{ PLACE_PROXY, "proxy", &proxy_opts, proxy_start, proxy_push, proxy_stop },
+	{ PLACE_PROXY, "proxy-in", &proxy_in_opts, proxy_in_start, proxy_in_push, NULL },
+	{ PLACE_PROXY, "proxy-out", &proxy_out_opts, proxy_out_start, proxy_out_push, NULL },
 	{ PLACE_TLS, "tls", &tls_opts, tls_start, tls_push, tls_stop },
 	{ PLACE_TAP, "capture", &tap_opts, capture_start, capture_layer, capture_stop },
 	{ PLACE_TAP, "transcript", &tap_opts, transcript_start, transcript_layer, tap_files_stop },
@@ -116,6 +120,8 @@ const struct env *stack_far(const struct env *env, const struct addr *addr, stru
 	far->env.stack = &far->stack;
 	far->addr = *addr;
 	far->stack = (struct stack){ .role = ROLE_DIAL, .places = 1U << PLACE_TLS, .addr = &far->addr };
+	if (env->stack->role == ROLE_ACCEPT) /* a client's own connection is the one that goes through them */
+		far->stack.places |= 1U << PLACE_PROXY;
 	env->stack->far = far; /* what has started of it is stopped with the rest */
 	return start(&far->env, e) == 0 ? &far->env : NULL;
 }

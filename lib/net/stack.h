@@ -5,16 +5,23 @@
 #include "io/stream.h"
 #include "net/addr.h"
 #include "net/env.h"
+#include "net/sa.h"
 
 enum role { ROLE_DIAL, ROLE_ACCEPT };
 enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_TAP, PLACE_TELNET, PLACE_FRAME };
+
+struct behalf { /* for whom somebody else is dialed */
+	struct sa peer, local;
+	bool dgram;
+};
 
 struct link { /* a connection as its layers see it while they push themselves */
 	const struct env *env;
 	enum role role;
 	uint32_t conn;
 	const struct sa *peer, *local;
-	const struct sa *target; /* of a proxy, where its name was resolved here; NULL: it was not */
+	const struct sa *target;     /* of a proxy, where its name was resolved here; NULL: it was not */
+	const struct behalf *client; /* NULL: dialed for ourselves, or accepted */
 };
 
 struct layer {
@@ -45,8 +52,8 @@ struct stack { /* what the layers of one run share; zeroed before first use */
  * nothing. */
 int stack_start(const struct env *env, enum role role, const struct addr *addr, const struct service *service, struct err *e);
 void stack_stop(const struct env *env);
-/* For a service that dials addr itself: the env to dial with, of which only TLS is as the user asked for it, because all else is
- * about its clients. Once a run; lives until stack_stop(env). NULL with e. */
+/* For a service that dials addr itself: the env to dial with, of which only TLS and, in servers, proxies are as the user asked
+ * for them, because all else is about its clients. Once a run; lives until stack_stop(env). NULL with e. */
 const struct env *stack_far(const struct env *env, const struct addr *addr, struct err *e);
 /* What the layer with this push shares; NULL: it is not asked for. */
 const void *stack_shared(

@@ -12,21 +12,10 @@ struct dialed {
 
 static ssize_t dialed_readv(struct stream *s, const struct iovec *v, int n)
 {
-	ssize_t got = stream_readv(s->below, v, n);
-	if (got == ST_AGAIN)
-		return stream_again_rd(s, &s->below->rd);
-	if (got == ST_FAIL)
-		return stream_fail_below(s);
-	udp_loss_stir(&((struct dialed *)s)->loss);
+	ssize_t got = stream_pass_readv(s, v, n);
+	if (got != ST_AGAIN && got != ST_FAIL)
+		udp_loss_stir(&((struct dialed *)s)->loss);
 	return got;
-}
-
-static ssize_t dialed_writev(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t put = stream_writev(s->below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return put == ST_FAIL ? stream_fail_below(s) : put;
 }
 
 static int dialed_recvm(struct stream *s, struct msgs *m)
@@ -58,7 +47,7 @@ static void dialed_close(struct stream *s, enum close_how how)
 static const struct stream_ops dialed_ops = {
 	.name = "udp",
 	.readv = dialed_readv,
-	.writev = dialed_writev,
+	.writev = stream_pass_writev,
 	.recvm = dialed_recvm,
 	.sendm = dialed_sendm,
 	.close = dialed_close,

@@ -68,22 +68,6 @@ void unixname_remove(int fd)
 		remove_path(un.sun_path);
 }
 
-static ssize_t pass_readv(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t got = stream_readv(s->below, v, n);
-	if (got == ST_AGAIN)
-		return stream_again_rd(s, &s->below->rd);
-	return got == ST_FAIL ? stream_fail_below(s) : got;
-}
-
-static ssize_t pass_writev(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t put = stream_writev(s->below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return put == ST_FAIL ? stream_fail_below(s) : put;
-}
-
 static void close_named(struct stream *s, enum close_how how)
 {
 	unixname_remove(s->rfd);
@@ -93,8 +77,8 @@ static void close_named(struct stream *s, enum close_how how)
 
 static const struct stream_ops named = {
 	.name = "unixname",
-	.readv = pass_readv,
-	.writev = pass_writev,
+	.readv = stream_pass_readv,
+	.writev = stream_pass_writev,
 	.close = close_named,
 };
 

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 2000, KILLED_BY = 128, NOT_STARTED = 126, NOT_FOUND = 127, NOT_THERE = -1 };
+enum { GRACE_MS = 2000, KILLED_BY = 128, NOT_STARTED = 126, NOT_FOUND = 127 };
 
 static const struct opt rows[] = {
 	{ .name = "exec",
@@ -304,8 +304,8 @@ static int open_pipes(struct session *s, struct err *e)
 static int open_socket(struct session *s, struct err *e)
 {
 	struct exec *x = s->mem;
-	int sock = s->stream->below == NULL ? s->stream->rfd : NOT_THERE;
-	if (sock < 0)
+	int sock = s->stream->below == NULL ? s->stream->rfd : stream_rawfd(s->stream, true);
+	if (sock < 0 || (s->stream->below != NULL && stream_rawfd(s->stream, false) != sock))
 		return err_set(e, ERR_USAGE, 0, "--exec-socket: a layer has to see the bytes");
 	fcntl(sock, F_SETFL, fcntl(sock, F_GETFL) & ~O_NONBLOCK); /* as a program expects it; we ask with MSG_DONTWAIT */
 	const int fd[3] = { sock, sock, stdfd_lend(STDERR_FILENO) };
@@ -373,6 +373,7 @@ const struct service service_exec = {
 	.needs = RUNS_COMMAND | COSTLY,
 	.hub_bytes = sizeof(struct execs),
 	.session_bytes = sizeof(struct exec),
+	.descriptors = 2,
 	.wanted = exec_wanted,
 	.start = exec_start,
 	.open = exec_open,

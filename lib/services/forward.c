@@ -254,6 +254,8 @@ static int forward_open(struct session *s, struct err *e)
 	f->dialer = dial(all->far, &all->to, s->id, dialed, s, e);
 	if (f->dialer == NULL)
 		return -1;
+	if (!s->dialed)
+		dial_for(f->dialer, &(const struct behalf){ s->peer, s->local, is_dgram(s->stream) });
 	waiter_open(&f->waiter, s->hub->env->loop, s->stream, looked, s);
 	waiter_arm(&f->waiter, false, false); /* best effort */
 	return 0;

@@ -57,9 +57,10 @@ static void passed(void *arg, struct stream *gives, const struct newcomer *who)
 		pendings_close(&run.all);
 }
 
-static void failed(void *arg, const struct newcomer *who, const struct why *why)
+static void failed(void *arg, const struct stream *s, const struct newcomer *who, const struct why *why)
 {
 	(void)arg;
+	assert_non_null(s);
 	run.failed[run.n_failed++] = who->id;
 	run.why = *why;
 	loop_stop(run.env.loop);

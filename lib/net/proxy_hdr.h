@@ -1,0 +1,27 @@
+/* The PROXY protocol's header (haproxy's doc/proxy-protocol.txt), which a proxy sends before all else to say for whom it speaks:
+ * a line of text in version 1, bytes in version 2. Pure; what sends it is proxy_out.c, what takes it proxy_in.c. */
+#ifndef NET_PROXY_HDR_H
+#define NET_PROXY_HDR_H
+
+#include "net/sa.h"
+
+#include <stddef.h>
+
+/* A whole header, and the parts of its start that tell how much more belongs to it. */
+enum { PROXY_HDR_MOST = 4096, PROXY_HDR_SENDS = 256 };
+enum { PROXY_V1 = 1, PROXY_V2 = 2 }; /* versions, which can be joined */
+
+struct proxy_hdr {
+	unsigned version;
+	bool told;	       /* addresses are announced; else the proxy speaks for itself, or for nobody whom it can name */
+	bool dgram;	       /* the one it speaks for sends datagrams */
+	struct sa peer, local; /* with told: the client, and where it came to; AF_UNIX carries no path */
+};
+
+/* Of the n bytes that have come: 0, they are a whole header, now in *h; > 0, so many more are needed and surely belong to it;
+ * -1, they are none of the wanted versions, and *why (static) says what is wrong, to be read after "its header". */
+int proxy_hdr_read(const unsigned char *bytes, size_t n, unsigned versions, struct proxy_hdr *h, const char **why);
+/* The header that says h, of h->version. Returns its length. */
+size_t proxy_hdr_write(unsigned char out[PROXY_HDR_SENDS], const struct proxy_hdr *h);
+
+#endif

@@ -1,0 +1,25 @@
+/* Serving behind a proxy (haproxy, a load balancer, another sockctl) that says with a PROXY header whom it brings.
+ *
+ * Who may say so is a question of admission (admit.c), asked before a byte is read; the header itself is taken by a layer at the
+ * bottom, within the one deadline of all setups; then whom it announces is admitted, or not, and is the session's peer. */
+#ifndef NET_PROXY_IN_H
+#define NET_PROXY_IN_H
+
+#include "base/opt.h"
+#include "net/proxy_hdr.h"
+#include "net/stack.h"
+
+extern const struct opt_group proxy_in_opts; /* --proxy-in --proxy-from */
+struct proxy_in_conf {
+	unsigned versions; /* PROXY_V1, PROXY_V2; 0: no header is taken */
+	struct opt_list from;
+};
+
+int proxy_in_start(const struct env *env, void **shared, struct err *e);
+int proxy_in_push(struct stream **top, const struct link *link, void *shared, struct err *e);
+
+/* What the header said; NULL: none was asked for, or it has not come, see proxy_in_waits. Lives as long as the stream. */
+const struct proxy_hdr *proxy_in_said(const struct stream *top);
+bool proxy_in_waits(const struct stream *top); /* it has not come whole, or is none */
+
+#endif
