@@ -11,6 +11,7 @@ struct pool {
 	size_t block_bytes, most, lent, kept;
 	void *free;
 	int pipes_lent, pipes_kept, pipe[PIPES_KEPT][2];
+	int wide_n, wide[POOL_PIPES_WIDE]; /* fd[0] of those that hold POOL_PIPE_BYTES */
 	bool copy_only;
 };
 
@@ -74,9 +75,26 @@ void pool_give(struct pool *p, void *b)
 	p->kept++;
 }
 
-size_t pool_pipe_bytes(const struct pool *p)
+static int wide_at(const struct pool *p, int fd)
 {
-	return p->block_bytes * POOL_PIPE_BLOCKS;
+	int i = 0;
+	while (i < p->wide_n && p->wide[i] != fd)
+		i++;
+	return i;
+}
+
+size_t pool_pipe_bytes(const struct pool *p, const int fd[2])
+{
+	return wide_at(p, fd[0]) < p->wide_n ? POOL_PIPE_BYTES : p->block_bytes * POOL_PIPE_BLOCKS;
+}
+
+static void close_pipe(struct pool *p, const int fd[2])
+{
+	int i = wide_at(p, fd[0]);
+	if (i < p->wide_n)
+		p->wide[i] = p->wide[--p->wide_n];
+	sys_close(fd[0]);
+	sys_close(fd[1]);
 }
 
 int pool_pipe_take(struct pool *p, int fd[2])
@@ -88,7 +106,9 @@ int pool_pipe_take(struct pool *p, int fd[2])
 		fd[0] = p->pipe[p->pipes_kept][0];
 		fd[1] = p->pipe[p->pipes_kept][1];
 	} else if (sys_pipe(fd) == 0) {
-		sys_pipe_grow(fd[0], (int)pool_pipe_bytes(p));
+		if (p->wide_n < POOL_PIPES_WIDE)
+			p->wide[p->wide_n++] = fd[0];
+		sys_pipe_grow(fd[0], (int)pool_pipe_bytes(p, fd));
 	} else {
 		fd[0] = fd[1] = -1;
 		return -1;
@@ -106,8 +126,7 @@ void pool_pipe_give(struct pool *p, int fd[2], bool empty)
 		p->pipe[p->pipes_kept][0] = fd[0];
 		p->pipe[p->pipes_kept++][1] = fd[1];
 	} else {
-		sys_close(fd[0]);
-		sys_close(fd[1]);
+		close_pipe(p, fd);
 	}
 	fd[0] = fd[1] = -1;
 }

@@ -195,7 +195,7 @@ static const struct mover mover_emptying = { .name = "emptying", .step = emptyin
 static size_t relay_in(struct flow *f, int from, size_t budget)
 {
 	enum blame blame;
-	size_t most = pool_pipe_bytes(f->pool);
+	size_t most = pool_pipe_bytes(f->pool, f->pipe);
 	if (f->state != FLOW_OPEN || f->wait_from || f->held >= most)
 		return 0;
 	if (budget > most - f->held)

@@ -70,7 +70,7 @@ def options():
 def program_of(tool):
     """The program behind the name of a tool: "socat -b 262144" is socat. None: it needs none but ours."""
     name = re.split(r"[ ,]", tool)[0]
-    return None if name in ("sockctl", "asyncio") else name
+    return None if name in ("sockctl", "asyncio", "plain") else name
 
 
 def knows(sockctl, mode, option):
@@ -209,7 +209,7 @@ def measured(opts, sockctl):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     folder = work_folder(opts.dir, opts.scale.bytes)
-    cage = Cage({"sockctl": sockctl, "here": HERE, "dir": folder})
+    cage = Cage({"sockctl": sockctl, "here": HERE, "build": BUILD, "dir": folder})
     try:
         certificate(cage)
         return run_all(cage, opts, sockctl)

@@ -107,6 +107,7 @@ UDP_ECHO = {
 
 FORWARD = {
     "sockctl": f"sockctl serve --ready-fd {{ready}} --forward {HOST}:{{target}} {HOST}:0",
+    "plain splice": "{build}/plain target={target} {stdout}",
     "haproxy": "env PORT={port} TARGET={target} haproxy -db -q -f {here}/haproxy.cfg",
     "socat": f"socat -u TCP4-LISTEN:{{port}},bind={HOST},fork TCP4:{HOST}:{{target}}",
     BIG: f"{BIG} -u TCP4-LISTEN:{{port}},bind={HOST},fork TCP4:{HOST}:{{target}}",
@@ -170,7 +171,8 @@ ROWS = [
         goal(rate=3, cpu=0.25)),
     row("udp-receive", "300,000 datagrams a second → pipe", UdpReceive(UDP_RECEIVE, 300000),
         goal("nc.openbsd", loss=0.1), goal(cpu=0.6)),
-    row("forward", "TCP → TCP", Forward(FORWARD), goal("haproxy", rate=0.9), goal(BIG, rate=1.8), needs=("serve", "--forward")),
+    row("forward", "TCP → TCP", Forward(FORWARD), goal("haproxy", rate=0.9), goal(BIG, rate=1.8),
+        goal("plain splice", cpu=1.05), needs=("serve", "--forward")),
     row("start", "start-up", Startup(HELLO), goal("nc.openbsd", instr=1.1)),
     row("refused", "connect to a closed port", Startup(REFUSED), goal("nc.openbsd", instr=1.1)),
 ]
