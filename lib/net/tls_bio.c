@@ -6,12 +6,13 @@
  * end, failure) is kept for the caller, who cannot ask OpenSSL. The first bytes of the peer are kept, too.
  *
  * OpenSSL reads until payload has come, and new keys or records of one byte cost us far more than they cost the peer. Whoever
- * sends much of that gets a little of each turn, so that the others have theirs. */
+ * sends much of that gets a little of each turn, so that the others have theirs, and whoever sends nothing but new keys, refused
+ * handshakes or empty records is no longer read. */
 #include "net/tls_parts.h"
 
 #include <string.h>
 
-enum { POOL_MS = 20, LOOK_BYTES = 64 * 1024, WASTE_BYTES = 8 * 1024 };
+enum { POOL_MS = 20, LOOK_BYTES = 64 * 1024, WASTE_BYTES = 8 * 1024, EMPTY_MOST = 64 * 1024 };
 
 static size_t room(const struct tls_stream *t)
 {
@@ -59,10 +60,14 @@ static int in_read(BIO *bio, char *bytes, size_t cap, size_t *got)
 	t->rests = wastes(t);
 	if (t->wastes && cap > WASTE_BYTES)
 		cap = WASTE_BYTES;
+	t->floods = t->ready && t->empty >= EMPTY_MOST;
+	if (t->floods)
+		return 0;
 	ssize_t n = t->below_eof ? 0 : t->rests ? ST_AGAIN : stream_read(t->s.below, bytes, cap);
 	if (n > 0) {
 		*got = (size_t)n;
 		t->taken += (uint32_t)n;
+		t->empty += t->ready ? (uint32_t)n : 0;
 		sniff(t, bytes, *got);
 		return 1;
 	}

@@ -66,11 +66,13 @@ struct tls_stream {
 	unsigned char *out;    /* a block of the pool while records wait; NULL: none do */
 	uint32_t out_at, out_len;
 	uint32_t taken, given; /* of late: bytes from below, and payload that they were */
+	uint32_t empty;	       /* bytes from below since payload came last */
 	int64_t born_us;
 	unsigned char sniffed[TLS_SNIFF];
 	uint8_t sniffed_n;
 	bool wastes;	 /* much of what it sends is no payload */
 	bool rests;	 /* so the next turn goes on */
+	bool floods;	 /* nothing that it sends is payload */
 	bool gone;	 /* writing to below failed: what is written goes nowhere */
 	bool ready;	 /* the handshake is done */
 	bool half;	 /* the peer goes on reading after its end */

@@ -45,6 +45,8 @@ static int read_failed(struct tls_stream *t, int ssl_error)
 		ERR_clear_error();
 		return 0;
 	}
+	if (t->floods)
+		return broke(t, ERR_LOST, 0, "TLS without any data in it, and no end of that, from");
 	if (t->below_eof)
 		return broke(t, ERR_LOST, 0, "TLS stream cut off (no close_notify) from");
 	if (t->below_fail)
@@ -79,6 +81,7 @@ static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
 				break;
 			}
 			t->given += (uint32_t)got;
+			t->empty = 0;
 		}
 	}
 	t->heard |= sum > 0;

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 import book
+from program import has_tls
 
 FOUND = {"README.md": 10, "docs/tutorial.md": 21, "docs/scale-out.md": 4}
 CASES = [(path, number) for path, count in FOUND.items() for number in range(count)]
@@ -26,6 +27,8 @@ def test_example(path, number, tmp_path):
     (tmp_path / "hello.txt").write_text("hello\n")
     if "haproxy" in code and not shutil.which("haproxy", path="/usr/sbin:/usr/bin"):
         pytest.skip("haproxy is not installed")
+    if "--tls" in code and not has_tls():
+        pytest.skip("built without TLS")
     out, err, _ = book.run(code, tmp_path)
     assert out == expected, err
 
