@@ -181,17 +181,20 @@ unit:
 	$(quiet)$(run_check) build/$(unit_variant)/unit
 cli: all
 	$(quiet)$(MAKE) variant=$(unit_variant) all
-	$(quiet)$(run_check) tests/cli
+	$(quiet)$(run_check) $(ONLY)
 check-asan: asan
 	$(quiet)$(MAKE) check variant=asan suffix=-asan
 
 check-copy: # nothing left to splice and sendfile
 	$(quiet)SOCKCTL_TEST_FLAGS=--no-splice $(MAKE) cli
 
-check-long: # TLS at full length
-	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/test_tls_*.py)'
+check-short: # every byte in a call of its own, and so fewer of them
+	$(quiet)SOCKCTL_SEAM=short=1 SOCKCTL_TEST_LESS=256 SOCKCTL_TEST_DEADLINE=60 $(MAKE) cli variant=seam
 
-.PHONY: unit-programs check-copy check-long
+check-long: # TLS at full length, and transfers that take their time
+	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/test_tls_*.py) tests/cli/test_lossless.py'
+
+.PHONY: unit-programs check-copy check-short check-long
 unit-programs: $(unit_bin)
 
 floors:

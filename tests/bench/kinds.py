@@ -5,7 +5,7 @@
     rate    bytes or operations a second          cpu     CPU seconds of the tool's own processes per byte or operation
     p50 p99 seconds                               memory  bytes per connection
     loss    part of what was offered              instr   instructions of one run, in user space
-    offered how much that was, a second
+    offered how much that was, a second               took    seconds until all clients had been served once
 
 A run in which something was lost, changed or never came raises Trouble: nobody gets a figure for it. Streams are counted, which
 costs nothing (what went into /dev/null is gone, there both ends must say that they ended well); kinds that `checks` do the same
@@ -47,13 +47,15 @@ class Bulk:
     """One stream, one way: feed → sender → receiver → drain. tools: {name: (receiver's words, sender's words)}; None is a load
     generator in that place, so that one end is measured alone.
 
+    unchecked: those whose bytes cannot be compared, which must say themselves that all went well.
+
     feed    pipe (lent pages), head (`head -c N /dev/zero`), file          drain   pipe (to /dev/null by splice), cat, null, file
     """
 
     per, checks = "byte", True
 
-    def __init__(self, tools, feed="pipe", drain="pipe"):
-        self.tools, self.feed, self.drain = tools, feed, drain
+    def __init__(self, tools, feed="pipe", drain="pipe", unchecked=()):
+        self.tools, self.feed, self.drain, self.unchecked = tools, feed, drain, unchecked
 
     def run(self, cage, words, scale, check=False):
         receiver_words, sender_words = words
@@ -176,13 +178,13 @@ class Server:
     def run(self, cage, words, scale):
         words, load = words if isinstance(words, tuple) else (words, self.load)
         server, port = cage.serve(words, udp=self.udp)
-        before_kib = session_memory_kib(server.pid) if self.memory else 0
+        before_kib, start = session_memory_kib(server.pid) if self.memory else 0, time.monotonic()
         clients = cage.load(load, port=port, seconds=scale.seconds)
         if clients.says() != "ready":
             raise Trouble("the clients are not ready")
         if self.memory:
-            number = int(re.search(r"clients=(\d+)", load)[1])
-            return {"memory": (session_memory_kib(server.pid) - before_kib) * 1024 / number}
+            took, number = time.monotonic() - start, int(re.search(r"clients=(\d+)", load)[1])
+            return {"memory": (session_memory_kib(server.pid) - before_kib) * 1024 / number, "took": took}
         before_ns = session_cpu_ns(server.pid)
         clients.go()
         figures = clients.report(LIMIT_S + scale.seconds)

@@ -3,7 +3,7 @@
 GIB = float(1 << 30)
 OURS = "sockctl"
 WORDS = {"rate": "rate", "cpu": "CPU", "p50": "p50", "p99": "p99", "memory": "memory", "loss": "loss", "offered": "offered",
-         "instr": "instructions"}
+         "instr": "instructions", "took": "took"}
 MORE_IS_BETTER = {"rate"}
 
 
@@ -179,6 +179,7 @@ def markdown(results):
     ]
     if results["counter"]:
         lines.append(f"- instructions are those in user space, of one run, counted by {results['counter']}")
+    lines += ["", "![How many times faster and less CPU than the best of the others](ratios.svg)"]
     lines += ["", f"{met} goals met, {len(short)} short.", "", "| workload | figure | sockctl | best peer | | ratio | goal | |",
               "|---|---|---:|---|---:|---:|---:|---|"]
     for result in results["rows"]:

@@ -9,6 +9,7 @@ import pytest
 
 import wire
 from place import Place
+from program import is_sanitized
 
 needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts through /proc")
 LOOPS = pytest.mark.usefixtures("loop")
@@ -32,6 +33,35 @@ def test_1500_clients_at_once(sockctl, place):
     for sock in socks:
         assert wire.read_eof(sock) == b""
     assert proc.alive()
+
+
+@needs_proc
+def test_10000_clients_that_stay(sockctl, tcp):
+    """One round trip each, none lost; and then an idle client costs no more than 2 KiB."""
+    many = 10_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < many + 1000:
+        pytest.skip("the limit of descriptors is too low")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (many + 1000, hard))
+    try:
+        proc = sockctl.serve("echo", tcp, "--max", "0")
+        before = resident_kib(proc)
+        socks = [tcp.dial() for _ in range(many)]
+        for number, sock in enumerate(socks):
+            sock.sendall(b"%5d" % number)
+        for number, sock in enumerate(socks):
+            assert wire.read(sock, 5) == b"%5d" % number
+        if not is_sanitized():
+            assert (resident_kib(proc) - before) / many <= 2
+        assert proc.alive()
+    finally:
+        wire.close_all()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def resident_kib(proc):
+    with open(f"/proc/{proc.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
 
 @LOOPS
