@@ -173,20 +173,19 @@ static int check(const struct client *c, bool probe, struct err *e)
 
 static int run(const struct env *env, struct err *e)
 {
-	const struct probe_conf *probe = conf_get(env->conf, &probe_opts);
+	bool asks = ((const struct probe_conf *)conf_get(env->conf, &probe_opts))->probe != PROBE_NO;
 	const struct clock_conf *clocks = conf_get(env->conf, &clock_opts);
 	struct client c = { .env = env, .again = conf_get(env->conf, &retry_opts) };
 	int used;
-	if (addr_parse(&c.addr, conf_get(env->conf, &addr_opts), probe->probe ? ADDR_RANGES : 0, env->argc, env->argv, &used, e) <
-		0)
+	if (addr_parse(&c.addr, conf_get(env->conf, &addr_opts), asks ? ADDR_RANGES : 0, env->argc, env->argv, &used, e) < 0)
 		return -1;
-	if (check(&c, probe->probe, e) < 0 || env_die_on_signals(env, e) < 0)
+	if (check(&c, asks, e) < 0 || env_die_on_signals(env, e) < 0)
 		return -1;
 	c.pause = (struct timer){ .fn = redial, .arg = &c };
 	c.life = (struct timer){ .fn = lived, .arg = &c };
 	if (clocks->lifetime_ms > 0)
 		loop_timer(env->loop, &c.life, loop_now(env->loop) + clocks->lifetime_ms);
-	int rc = !probe->probe ? converse(&c, e) : put_on_leash(&c, 0, e) == 0 ? probe_run(env, &c.addr, e) : -1;
+	int rc = !asks ? converse(&c, e) : put_on_leash(&c, 0, e) == 0 ? probe_run(env, &c.addr, e) : -1;
 	loop_timer(env->loop, &c.life, NEVER);
 	leash_close(&c.leash);
 	return rc;

@@ -10,6 +10,7 @@
  *   write to near failed: its reader left   end at once
  *   write to near failed otherwise          read far no more; near goes on until its EOF, or until nothing moved for 1 s
  *   read from near failed                   as its EOF, but remembered
+ *   near EOF, and the peer takes too long   end quit_after later, whatever the peer does (where that is wanted)
  *   near is gone (its child has exited)     what can still be read from it goes out, then end
  *   hang-up of far after its EOF            the rest cannot arrive: end, lost if anything was unsent or SO_ERROR says so
  *   hang-up of near's writing side          as a failed write: its reader left
@@ -121,6 +122,16 @@ static int64_t replies_until(const struct pump *p)
 	return p->opts.drop_down ? 0 : p->moved_ms + p->opts.reply_wait_ms;
 }
 
+/* Where near's end is to end it all: when; NEVER: not yet. */
+static int64_t quit_at(struct pump *p)
+{
+	if (!p->opts.quits || p->opts.no_up || p->up.state < FLOW_HELD)
+		return NEVER;
+	if (p->spent_ms == 0)
+		p->spent_ms = loop_now(p->loop);
+	return p->spent_ms + p->opts.quit_ms;
+}
+
 static void few_replies(struct pump *p)
 {
 	static const struct why few = { ERR_TIMEOUT, 0, "fewer replies than asked for" };
@@ -147,6 +158,10 @@ static bool ended(struct pump *p)
 	int64_t now_ms = loop_now(p->loop);
 	if (p->down.failed_to && p->down.why.cls == ERR_PIPE)
 		return true;
+	if (quit_at(p) <= now_ms) {
+		p->quit = true;
+		return true;
+	}
 	if (far_dgram(p))
 		return datagrams_ended(p);
 	if (p->down.failed_from && down_over(p))
@@ -245,7 +260,9 @@ static bool hung_up(struct pump *p)
 
 static void arm(struct pump *p)
 {
-	int64_t at_ms = replies_until(p);
+	int64_t at_ms = replies_until(p), quit_ms = quit_at(p);
+	if (quit_ms < at_ms)
+		at_ms = quit_ms;
 	if (quiet_rule(p) && p->moved_ms + QUIET_MS < at_ms)
 		at_ms = p->moved_ms + QUIET_MS;
 	if ((p->up.wait_pool || p->down.wait_pool) && loop_now(p->loop) + POOL_MS < at_ms)

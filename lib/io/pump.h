@@ -24,7 +24,9 @@ struct pump_opts {
 	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: FLOW_DATAGRAM_BYTES */
 	int64_t reply_wait_ms;	 /* far datagrams: end so long after the last one once near has ended; NEVER: do not */
 	uint64_t replies;	 /* far datagrams: end when so many have come; 0: no such end */
-	int64_t settle_ms;	 /* how long to wait for the peer's acknowledgement at the end; NEVER: as long as it takes */
+	bool quits;		 /* end quit_ms after near's EOF, once what came before it is sent, whatever far does */
+	int64_t quit_ms;
+	int64_t settle_ms; /* how long to wait for the peer's acknowledgement at the end; NEVER: as long as it takes */
 };
 
 typedef void pump_done(void *arg, const struct why *why); /* why->cls == ERR_OK: clean; its text is static */
@@ -37,10 +39,12 @@ struct pump {
 	struct timer clock; /* the nearest of: reply wait, settling, quiet after a failure, memory to be had again */
 	struct task turn;
 	int64_t moved_ms;  /* when a byte last moved */
+	int64_t spent_ms;  /* when near had ended and all of it was sent; 0: not yet (quits only) */
 	int64_t settle_ms; /* since when we settle; 0: not yet */
 	int64_t step_ms;   /* how long until the next question for the send queue */
 	uint64_t seen;	   /* in + out of both flows when last looked at */
 	bool cut;	   /* far was half-closed after a write to it had failed */
+	bool quit;	   /* near's end ended it all (opts.quits): what the peer still says was not wanted */
 	bool over;	   /* done was called, or pump_stop */
 	struct why why;	   /* the first failure */
 	bool why_near;	   /* and whether it is near's */

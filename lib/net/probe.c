@@ -43,8 +43,8 @@ struct probe {
 	bool open, final, over;
 	struct err failed; /* of the highest port that is not open, or of the resolving */
 	uint16_t failed_port;
-	struct err err; /* what ended it all */
-	struct stream *out;
+	struct err err;	    /* what ended it all */
+	struct stream *out; /* NULL: nothing is shown */
 	struct waiter waiter;
 	char line[400];
 	size_t line_len, line_at;
@@ -55,21 +55,24 @@ struct probe {
 static int check(void *block, struct err *e)
 {
 	const struct probe_conf *conf = block;
-	if (!conf->probe && (conf->stable_ms > 0 || conf->data != NULL))
+	if (conf->probe == PROBE_NO && (conf->stable_ms > 0 || conf->data != NULL))
 		return err_set(e, ERR_USAGE, 0, "--%s is for --probe", conf->data != NULL ? "probe-data" : "stable");
 	return 0;
 }
 
 static const struct opt rows[] = {
 	{ .name = "probe",
-		.kind = OPT_FLAG,
+		.kind = OPT_CHOICE,
 		.off = offsetof(struct probe_conf, probe),
+		.arg = "no|show|quiet",
+		.bare = "show",
+		.def = "no",
 		.help = "only ask whether somebody is there; ports may be 20-30,80",
 		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, "
 		       "or gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
 		       "datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to "
 		       "wait for each port: by default 5s, over UDP 1s. The exit status is 0 if at least one port is open, "
-		       "else that of the last failure." },
+		       "else that of the last failure. --probe=quiet leaves it at that." },
 	{ .name = "probe-data",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct probe_conf, data),
@@ -120,6 +123,8 @@ static bool next_line(struct probe *p)
 	if (p->shown == PORTS || p->answers[p->shown] == PROBE_UNASKED)
 		return false;
 	label(p, p->shown, name, sizeof name);
+	event(p->env->events, EV_PROBE, 0, EV_TEXT("addr", name), EV_NUM("port", p->shown),
+		EV_TEXT("answer", answer_words[p->answers[p->shown]]));
 	p->line_at = 0;
 	p->line_len = (size_t)snprintf(p->line, sizeof p->line, "%s %s\n", name, answer_words[p->answers[p->shown]]);
 	p->shown++;
@@ -129,12 +134,16 @@ static bool next_line(struct probe *p)
 static ssize_t show_lines(struct probe *p)
 {
 	while (p->line_at < p->line_len || next_line(p)) {
+		if (p->out == NULL) {
+			p->line_at = p->line_len;
+			continue;
+		}
 		ssize_t n = stream_write(p->out, p->line + p->line_at, p->line_len - p->line_at);
 		if (n < 0)
 			return n;
 		p->line_at += (size_t)n;
 	}
-	return p->final ? stream_shut(p->out) : 0;
+	return p->final && p->out != NULL ? stream_shut(p->out) : 0;
 }
 
 static void show(void *arg)
@@ -149,7 +158,8 @@ static void show(void *arg)
 		err_set(&p->err, ERR_LOCAL, errno, "write stdout");
 	if (got == ST_FAIL)
 		err_set(&p->err, p->out->why.cls, p->out->why.sys, "%s", p->out->why.text);
-	waiter_rest(&p->waiter);
+	if (p->out != NULL)
+		waiter_rest(&p->waiter);
 	if (got < 0 || p->final)
 		stop(p);
 }
@@ -302,6 +312,15 @@ static int want_data(struct probe *p, const char *text, struct err *e)
 	return 0;
 }
 
+static int open_stdout(struct probe *p, struct err *e)
+{
+	p->out = env_claim_stdout(p->env, "the answers", e) == 0 ? stdfd_stream(false, true, e) : NULL;
+	if (p->out == NULL)
+		return -1;
+	waiter_open(&p->waiter, p->env->loop, p->out, show, p);
+	return 0;
+}
+
 static int prepare(struct probe *p, struct err *e)
 {
 	const struct dial_conf *dialing = conf_get(p->env->conf, &dial_opts);
@@ -322,10 +341,9 @@ static int prepare(struct probe *p, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--probe: %s is a connection already", p->addr->text);
 	if (p->conf->data != NULL && want_data(p, p->conf->data, e) < 0)
 		return -1;
-	if (want_ports(p, e) < 0 || (p->out = stdfd_stream(false, true, e)) == NULL)
+	if (want_ports(p, e) < 0)
 		return -1;
-	waiter_open(&p->waiter, p->env->loop, p->out, show, p);
-	return 0;
+	return p->conf->probe == PROBE_QUIET ? 0 : open_stdout(p, e);
 }
 
 static void clean_up(struct probe *p)
@@ -336,7 +354,8 @@ static void clean_up(struct probe *p)
 	for (size_t i = 0; i < PORTS; i++)
 		if (p->ports[i] != NULL)
 			probe_port_stop(p->ports[i]);
-	waiter_close(&p->waiter);
+	if (p->out != NULL)
+		waiter_close(&p->waiter);
 	stream_close(p->out, CLOSE_PLAIN);
 	mem_free(p->data);
 	mem_free(p);
@@ -356,8 +375,6 @@ static int verdict(const struct probe *p, struct err *e)
 
 int probe_run(const struct env *env, const struct addr *a, struct err *e)
 {
-	if (env_claim_stdout(env, "the answers", e) != 0)
-		return -1;
 	struct probe *p = mem_new(sizeof *p);
 	if (p == NULL)
 		return err_set(e, ERR_LOCAL, ENOMEM, "probe %s", a->text);

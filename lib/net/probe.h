@@ -5,9 +5,10 @@
 
 #include "net/dial.h"
 
+enum { PROBE_NO, PROBE_SHOW, PROBE_QUIET };
 extern const struct opt_group probe_opts; /* --probe --probe-data --stable */
 struct probe_conf {
-	bool probe;
+	int probe; /* PROBE_NO .. PROBE_QUIET */
 	const char *data;
 	int64_t stable_ms;
 };

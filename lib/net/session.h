@@ -35,7 +35,7 @@ struct session {
 	uint8_t how;	/* enum close_how */
 	bool uncounted; /* its place was given away already (UDP eviction) */
 	bool drained;	/* the service was asked to finish */
-	bool peer_done; /* the service saw the peer's EOF and sent all: no linger needed */
+	bool peer_done; /* the service saw the peer's EOF, or wants no more of it, and sent all: no linger needed */
 	struct hub *hub;
 	struct stream *stream; /* top of the stack */
 	struct sa peer, local;

@@ -37,6 +37,12 @@ enum {
 #ifndef SO_BINDTODEVICE
 #define SO_BINDTODEVICE SOCKOPT_NONE
 #endif
+#ifndef IP_MINTTL
+#define IP_MINTTL SOCKOPT_NONE
+#endif
+#ifndef IPV6_MINHOPCOUNT
+#define IPV6_MINHOPCOUNT SOCKOPT_NONE
+#endif
 #ifndef SO_REUSEPORT
 #define SO_REUSEPORT SOCKOPT_NONE
 #endif
@@ -305,6 +311,8 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 		"notice a dead peer: after IDLE seconds of silence ask every INTVL seconds, CNT times (60,10,6)") \
 	X("ttl", "=N", TCP | UDP, BIND | OPEN, PER_FAMILY(IP_TTL, IPV6_UNICAST_HOPS), 1, 255, parse_int, NULL, \
 		"hops that a packet may take") \
+	X("minttl", "=N", TCP | UDP, BIND | OPEN, PER_FAMILY(IP_MINTTL, IPV6_MINHOPCOUNT), 1, 255, parse_int, NULL, \
+		"drop packets that have come further: with fewer hops left") \
 	X("tos", "=N|NAME", TCP | UDP, BIND | OPEN, PER_FAMILY(IP_TOS, IPV6_TCLASS), 0, 255, parse_tos, NULL, \
 		"the type-of-service byte: a number, lowdelay, throughput, reliability, mincost, or a name as for dscp") \
 	X("dscp", "=N|NAME", TCP | UDP, BIND | OPEN, PER_FAMILY(IP_TOS, IPV6_TCLASS), 0, 63, parse_tos, NULL, \
@@ -327,6 +335,8 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 		"0: closing resets the connection; more: closing may wait so long, and everything else with it") \
 	X("user-timeout", "=T", TCP, CONNECT | OPEN, AT(IPPROTO_TCP, TCP_USER_TIMEOUT), 0, INT_MAX, parse_ms, NULL, \
 		"give up when sent data stays unacknowledged for T (Linux)") \
+	X("debug", "[=on|off]", TCP | UDP, BIND | OPEN, AT(SOL_SOCKET, SO_DEBUG), 0, 1, parse_switch, NULL, \
+		"the kernel's own debugging (privileged)") \
 	X("fastopen", "[=N]", TCP, CONNECT | LISTEN, OWN, 1, 65535, parse_int, apply_fastopen, \
 		"data in the first packet (Linux); a server lets N such connections wait") \
 	X("mss", "=N", TCP, CONNECT | LISTEN, AT(IPPROTO_TCP, TCP_MAXSEG), 1, 65535, parse_int, NULL, \

@@ -50,7 +50,9 @@ static const struct opt rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct console_conf, raw),
 		.help = "give a terminal the bytes as they are",
-		.man = "Gives standard output the clients' bytes as they are, even if it is a terminal." },
+		.man = "Gives standard output the clients' bytes as they are, even if it is a terminal. With --label none that "
+		       "holds for lines, too: bytes are written as they come, whole lines or not, and a datagram without a "
+		       "newline gets none." },
 	{ 0 },
 };
 const struct opt_group console_opts = { .title = "Console", .size = sizeof(struct console_conf), .rows = rows };
@@ -80,6 +82,12 @@ static void note(const struct console *c, uint32_t conn, const char *text)
 
 /* Clients to stdout */
 
+/* Nothing shall be changed: what comes need not be lines. */
+static bool bare(const struct console_conf *conf)
+{
+	return conf->raw && conf->label == LABEL_NONE;
+}
+
 static size_t label(const struct console *c, const struct session *s, char out[SA_TEXT + 4])
 {
 	char addr[SA_TEXT];
@@ -105,7 +113,7 @@ static void console_said(struct member *m, const char *bytes, size_t n, bool cut
 	}
 	unsigned char *to = msg->bytes;
 	while (n > 0) {
-		const char *lf = memchr(bytes, '\n', n);
+		const char *lf = bare(c->conf) ? bytes + n - 1 : memchr(bytes, '\n', n);
 		size_t len = (size_t)(lf - bytes) + 1; /* the room speaks whole lines only */
 		memcpy(to, head, head_len);
 		memcpy(to + head_len, bytes, len);
@@ -135,6 +143,9 @@ static void console_left(struct member *m)
 
 static const struct room_ops room_ops = {
 	.said = console_said, .finished = console_finished, .left = console_left, .aside = true
+};
+static const struct room_ops bare_ops = {
+	.said = console_said, .finished = console_finished, .left = console_left, .aside = true, .raw = true
 };
 
 /* stdin to clients */
@@ -259,7 +270,8 @@ static int console_start(struct hub *hub, struct err *e)
 	c->commands = c->conf->commands || tty;
 	c->silent = c->conf->recv_only;
 	const struct desk_opts opts = { .reads = !c->conf->recv_only, .writes = true, .lines = c->commands, .raw = c->conf->raw };
-	if (room_open(&c->room, hub, &room_ops, tty ? SLOW_SKIP : SLOW_WAIT, e) != 0)
+	const struct room_ops *ops = bare(c->conf) ? &bare_ops : &room_ops;
+	if (room_open(&c->room, hub, ops, tty ? SLOW_SKIP : SLOW_WAIT, e) != 0)
 		return -1;
 	c->room.ready = console_ready;
 	c->room.arg = c;

@@ -23,8 +23,8 @@ enum { HALF_CLOSE_AUTO, HALF_CLOSE_YES, HALF_CLOSE_NO };
 struct stdio_conf {
 	int end;	/* 0 auto, 1 both, 2 peer */
 	int half_close; /* HALF_CLOSE_AUTO .. NO */
-	bool recv_only, send_only, raw;
-	int64_t datagram_bytes, reply_wait_ms, replies;
+	bool recv_only, send_only, raw, keep_stdin;
+	int64_t datagram_bytes, reply_wait_ms, replies, quit_ms, pace_ms;
 };
 
 extern const struct opt_group forward_opts; /* services/forward.c */

@@ -2,10 +2,12 @@
  *
  * One pump per connection does the work; this file turns options and what stdin and stdout are into pump_opts. Both are opened
  * before any socket and belong to the run, so that `listen -k` and a client that dials again can use them for the next
- * connection. stdin goes to the first client of `listen -k` only: what it would send to a later one nobody can know. */
+ * connection. stdin goes to the first client of `listen -k` only: what it would send to a later one nobody can know, unless
+ * --keep-stdin says that it is a conversation with each. */
 #include "services/service.h"
 
 #include "io/filter.h"
+#include "io/pace.h"
 #include "io/pump.h"
 #include "io/stdfd.h"
 #include "net/server.h"
@@ -37,11 +39,30 @@ static const struct opt rows[] = {
 		       "their answer when they see our end; not so with --send-only, nor where the peer is sockctl, which says "
 		       "in the handshake that it understands. A server whose stdin was empty from the start waits until the peer has "
 		       "finished, because some clients stop sending when they see our end. no never half-closes." },
+	{ .name = "quit-after",
+		.kind = OPT_MS,
+		.off = offsetof(struct stdio_conf, quit_ms),
+		.arg = "TIME",
+		.help = "end TIME after stdin has ended",
+		.man = "Ends the connection TIME after standard input has ended and was sent, even if the peer has not finished. "
+		       "That is no failure: what comes later was not wanted." },
+	{ .name = "pace",
+		.kind = OPT_MS,
+		.off = offsetof(struct stdio_conf, pace_ms),
+		.arg = "TIME",
+		.help = "wait TIME after each line of stdin",
+		.man = "Sends standard input line by line and waits for TIME after each." },
 	{ .name = "recv-only",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, recv_only),
 		.help = "never read stdin, send nothing",
 		.man = "Never reads stdin, sends nothing, and does not half-close before the peer has finished." },
+	{ .name = "keep-stdin",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct stdio_conf, keep_stdin),
+		.help = "listen -k: what stdin still has is for the next client",
+		.man = "With listen --keep-open, the next client gets what standard input still has. Without it only the first "
+		       "client gets any." },
 	{ .name = "send-only",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, send_only),
@@ -87,6 +108,8 @@ static int check(void *block, struct err *e)
 	const struct stdio_conf *conf = block;
 	if (conf->recv_only && conf->send_only)
 		return err_set(e, ERR_USAGE, 0, "--recv-only and --send-only exclude each other");
+	if (conf->recv_only && conf->pace_ms > 0)
+		return err_set(e, ERR_USAGE, 0, "--recv-only and --pace exclude each other");
 	return 0;
 }
 
@@ -120,6 +143,14 @@ static void continued(void *arg, int signo)
 		pump_kick(pump_of(std->busy));
 }
 
+static int near_layers(const struct hub *hub, struct stdio *std, const struct stdio_conf *conf)
+{
+	bool clean = !conf->send_only && !conf->raw && isatty(STDOUT_FILENO);
+	if (clean && filter_push(&std->near, "clean", clean_convert) != 0)
+		return -1;
+	return conf->pace_ms > 0 ? pace_push(&std->near, hub->env->loop, conf->pace_ms) : 0;
+}
+
 static int stdio_start(struct hub *hub, struct err *e)
 {
 	struct stdio *std = hub->mem;
@@ -127,10 +158,8 @@ static int stdio_start(struct hub *hub, struct err *e)
 	std->near = stdfd_stream(!conf->recv_only, !conf->send_only, e);
 	if (std->near == NULL)
 		return -1;
-	bool clean = !conf->send_only && !conf->raw && isatty(STDOUT_FILENO);
-	int rc = clean && filter_push(&std->near, "clean", clean_convert) != 0
-			 ? err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout")
-			 : loop_signal(hub->env->loop, SIGCONT, continued, hub, e);
+	int rc = near_layers(hub, std, conf) != 0 ? err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout")
+						  : loop_signal(hub->env->loop, SIGCONT, continued, hub, e);
 	if (rc != 0)
 		stream_close(std->near, CLOSE_PLAIN);
 	return rc;
@@ -153,7 +182,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 	const struct stdio *std = hub->mem;
 	const struct stdio_conf *conf = conf_of(hub);
 	const struct server_conf *server = conf_get(hub->env->conf, &server_opts);
-	bool tty = std->near->caps & ST_TTY, later = !s->dialed && std->used;
+	bool tty = std->near->caps & ST_TTY, later = !s->dialed && std->used && !conf->keep_stdin;
 	bool no_half = s->stream->caps & ST_NOHALF, redials = s->dialed && hub->keep_open;
 	return (struct pump_opts){
 		.half = no_half && conf->half_close == HALF_CLOSE_AUTO ? half_unasked(conf) : half[conf->half_close],
@@ -163,6 +192,8 @@ static struct pump_opts pump_opts_for(const struct session *s)
 		.near_half = hub->keep_open ? HALF_NO : HALF_YES,
 		.drop_down = conf->send_only,
 		.lines = tty,
+		.quits = conf_given(hub->env->conf, &stdio_opts, "quit-after"),
+		.quit_ms = conf->quit_ms,
 		.datagram_bytes = (uint32_t)conf->datagram_bytes,
 		.reply_wait_ms = hub->server	   ? NEVER
 				 : conf->send_only ? 0
@@ -176,11 +207,12 @@ static struct pump_opts pump_opts_for(const struct session *s)
 static void pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
-	s->peer_done = pump_of(s)->down.state != FLOW_OPEN && why->cls == ERR_OK;
+	bool peer_ended = pump_of(s)->down.state != FLOW_OPEN;
+	s->peer_done = (peer_ended || pump_of(s)->quit) && why->cls == ERR_OK;
 	if (why->cls != ERR_OK)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
 	else
-		session_end(s, s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+		session_end(s, peer_ended ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
 	if (s->dialed && s->hub->keep_open && pump_of(s)->up.eof && s->hub->finish != NULL)
 		s->hub->finish(s->hub->finish_arg); /* stdin has ended: another connection would have nothing to say */
 	if (s->hub->keep_open && (why->cls == ERR_PIPE || why->cls == ERR_LOCAL)) {
