@@ -240,18 +240,23 @@ build/completion/%: sockctl
 	$(call say,GEN,$@)
 	$(quiet)./sockctl completion $* >$@
 
+# NC_LINK=1 also puts a link there, by whose name sockctl understands the options of nc; NC_LINK=NAME gives it another one.
+NC_LINK ?=
+nc_name := $(if $(filter-out 0 no,$(NC_LINK)),$(if $(filter 1 yes,$(NC_LINK)),nc,$(NC_LINK)))
+
 installed = $(BINDIR)/sockctl $(MANDIR)/man1/sockctl.1 $(BASHCOMPDIR)/sockctl $(ZSHCOMPDIR)/_sockctl $(FISHCOMPDIR)/sockctl.fish
 
 install: sockctl build/completion/bash build/completion/zsh build/completion/fish
 	$(quiet)$(INSTALL) -d $(foreach file,$(installed),'$(DESTDIR)$(dir $(file))')
 	$(quiet)$(INSTALL) -m 0755 sockctl '$(DESTDIR)$(BINDIR)/sockctl'
+	$(if $(nc_name),$(quiet)ln -sf sockctl '$(DESTDIR)$(BINDIR)/$(nc_name)')
 	$(quiet)$(INSTALL) -m 0644 man/sockctl.1 '$(DESTDIR)$(MANDIR)/man1/sockctl.1'
 	$(quiet)$(INSTALL) -m 0644 build/completion/bash '$(DESTDIR)$(BASHCOMPDIR)/sockctl'
 	$(quiet)$(INSTALL) -m 0644 build/completion/zsh '$(DESTDIR)$(ZSHCOMPDIR)/_sockctl'
 	$(quiet)$(INSTALL) -m 0644 build/completion/fish '$(DESTDIR)$(FISHCOMPDIR)/sockctl.fish'
 
 uninstall:
-	$(quiet)rm -f $(foreach file,$(installed),'$(DESTDIR)$(file)')
+	$(quiet)rm -f $(foreach file,$(installed) $(if $(nc_name),$(BINDIR)/$(nc_name)),'$(DESTDIR)$(file)')
 
 dist:
 	$(quiet)git archive --prefix=sockctl-$(VERSION)/ HEAD | gzip -9n >sockctl-$(VERSION).tar.gz

@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "cli/args.h"
 #include "cli/help.h"
+#include "cli/nc.h"
 #include "cli/out.h"
 #include "cli/parse.h"
 #include "io/stdfd.h"
@@ -119,35 +120,37 @@ static void tell_start(const struct env *env, const char *mode, int argc, char *
 		EV_TEXT("args", args), EV_NUM("seed", env->seed));
 }
 
-static int exit_code(const struct outcome *outcome)
+static int exit_code(const struct outcome *outcome, const struct voice *voice)
 {
 	if (outcome->signo != 0)
 		return 128 + outcome->signo;
-	return outcome->first.cls != ERR_OK ? (int)outcome->first.cls : outcome->child_status;
+	int code = outcome->first.cls != ERR_OK ? (int)outcome->first.cls : outcome->child_status;
+	return voice != NULL && code > voice->worst ? voice->worst : code;
 }
 
 /* A command of --run has perhaps said why it failed, or it could not even be found. */
-static void tell_end(struct out *out, const struct outcome *outcome)
+static void tell_end(struct out *out, const struct outcome *outcome, const struct voice *voice)
 {
 	char words[64];
 	const char *cls = err_class_name(outcome->first.cls), *error = NULL;
 	if (outcome->signo != 0) {
 		cls = "signal";
 	} else if (outcome->first.cls != ERR_OK) {
-		error = outcome->first.what;
+		error = outcome->first.what[0] != '\0' ? outcome->first.what : NULL;
 	} else if (outcome->child_status != 0) {
 		cls = "child";
 		error = words;
 		snprintf(words, sizeof words, "the command ended with status %d", outcome->child_status);
 	}
-	out_end(out, exit_code(outcome), cls, error);
+	out_end(out, exit_code(outcome, voice), cls, error);
 }
 
-static int run_mode(const struct parsed *parsed, const struct menu *menu, int argc, char **argv, struct outcome *outcome)
+static int run_mode(const struct parsed *parsed, const struct menu *menu, int argc, char **argv, const struct voice *voice,
+	struct outcome *outcome)
 {
 	const struct mode *mode = modes[parsed->command - menu->command];
 	const struct progress_conf *progress = conf_get(parsed->conf, &progress_opts);
-	struct out *out = out_open(conf_get(parsed->conf, &report_opts), progress, &outcome->first);
+	struct out *out = out_open(conf_get(parsed->conf, &report_opts), progress, voice, &outcome->first);
 	if (out == NULL)
 		return -1;
 	struct stack stack = { 0 };
@@ -180,12 +183,14 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 	out_watch(out, NULL);
 	env_close(&env);
 	faults_name_seed(&env, &outcome->first);
-	tell_end(out, outcome);
+	if (voice != NULL)
+		voice->judge(voice->arg, &outcome->first);
+	tell_end(out, outcome, voice);
 	out_close(out);
 	return 0;
 }
 
-static int start(int argc, char **argv, struct outcome *outcome)
+static int start(int argc, char **argv, const struct voice *voice, struct outcome *outcome)
 {
 	static struct menu menu;
 	struct parsed parsed = { 0 };
@@ -199,10 +204,20 @@ static int start(int argc, char **argv, struct outcome *outcome)
 		return -1;
 	if (parsed.what != PARSE_RUN)
 		return print(&parsed, &menu, e);
-	int rc = run_mode(&parsed, &menu, argc - 2, argv + 2, outcome);
+	int rc = run_mode(&parsed, &menu, argc - 2, argv + 2, voice, outcome);
 	conf_free(parsed.conf);
 	mem_free(parsed.argv);
 	return rc;
+}
+
+/* A line of nc is one of ours in other words. */
+static int start_nc(struct nc *nc, int argc, char **argv, struct outcome *outcome)
+{
+	if (nc_read(nc, argc, argv, &outcome->first) != 0)
+		return -1;
+	if (!nc->help)
+		return start(nc->argc, nc->argv, &nc->voice, outcome);
+	return nc_help(stdout) == 0 ? 0 : err_set(&outcome->first, ERR_LOCAL, errno, "write stdout");
 }
 
 /* As if nobody had caught the signal: who waits for us sees what happened. */
@@ -220,12 +235,15 @@ static int die_of(int signo)
 int main(int argc, char **argv)
 {
 	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU };
+	static struct nc nc;
+	const struct voice *voice = nc_called(argv[0]) ? &nc.voice : NULL;
 	struct outcome outcome = { 0 };
 	stdfd_guard();
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
 		signal(ignored[i], SIG_IGN);
-	if (start(argc, argv, &outcome) != 0)
-		out_error(NULL, outcome.first.what);
+	int rc = voice != NULL ? start_nc(&nc, argc, argv, &outcome) : start(argc, argv, NULL, &outcome);
+	if (rc != 0)
+		out_cry(voice, outcome.first.what);
 	stdfd_restore();
-	return outcome.signo != 0 ? die_of(outcome.signo) : exit_code(&outcome);
+	return outcome.signo != 0 ? die_of(outcome.signo) : exit_code(&outcome, voice);
 }

@@ -21,14 +21,22 @@ static int port_of(const char *text, const char *proto)
 	return num_int(number, 0, UINT16_MAX, &port, NULL) == 0 ? (int)port : -1;
 }
 
-/* One line: "name port/proto alias... # comment". */
+static const char blanks[] = " \t\r\n";
+
+/* The beginning of a line, "name port/proto"; *rest: "alias... # comment", without the comment. -1: no such line. */
+static int entry(char *line, const char *proto, const char **name, char **rest)
+{
+	line[strcspn(line, "#")] = '\0';
+	*name = strtok_r(line, blanks, rest);
+	const char *place = *name == NULL ? NULL : strtok_r(NULL, blanks, rest);
+	return place == NULL ? -1 : port_of(place, proto);
+}
+
 static int port_in(char *line, const char *name, const char *proto)
 {
-	static const char blanks[] = " \t\r\n";
 	char *rest = NULL;
-	line[strcspn(line, "#")] = '\0';
-	const char *first = strtok_r(line, blanks, &rest), *place = first == NULL ? NULL : strtok_r(NULL, blanks, &rest);
-	int port = place == NULL ? -1 : port_of(place, proto);
+	const char *first;
+	int port = entry(line, proto, &first, &rest);
 	for (const char *word = first; port >= 0 && word != NULL; word = strtok_r(NULL, blanks, &rest))
 		if (strcmp(word, name) == 0)
 			return port;
@@ -46,4 +54,19 @@ int port_of_name(const char *name, const char *proto)
 		port = port_in(line, name, proto);
 	fclose(file);
 	return port;
+}
+
+bool name_of_port(uint16_t port, const char *proto, char *out, size_t cap)
+{
+	char line[LINE_BYTES], *rest = NULL;
+	const char *name = NULL;
+	bool found = false;
+	FILE *file = fopen("/etc/services", "re");
+	while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
+		found = entry(line, proto, &name, &rest) == (int)port;
+	if (found)
+		snprintf(out, cap, "%s", name);
+	if (file != NULL)
+		fclose(file);
+	return found;
 }

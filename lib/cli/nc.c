@@ -1,216 +1,400 @@
-/* Habits from nc, ncat and socat (nc.h), as tables: their word, ours.
+/* The drop-in for nc (nc.h): how its command line becomes one of sockctl.
  *
- * A whole line of nc is translated, so that the answer can be pasted: -l and -z choose the mode, letters that mean the same here
- * are kept, the others become our words or, where sockctl does by itself what they ask for, nothing. A letter that the table
- * does not have makes the line somebody else's. */
+ * The letters are collected first, because what most of them mean depends on others: -p is a server's own port or a client's
+ * source, -w bounds connecting and silence, -q asks for -N. Then one of three lines is built:
+ *
+ *   nc -l      listen    ends with its peer; -k takes the next one, which gets what stdin still has
+ *   nc -lku    serve     datagrams of everybody to stdout, nothing is answered
+ *   nc -z      connect --probe=quiet
+ *   nc         connect   the end of stdin is not told to the peer, unless -N or -q say so
+ *
+ * The letters are rows of nc_letters.c; what nc says and how it ends is nc_voice.c's. */
 #include "cli/nc.h"
+
+#include "base/num.h"
 #include "base/text.h"
 
-#include <stdio.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-struct letter {
-	char ch;
-	bool value;	    /* takes one in nc */
-	const char *ours;   /* NULL: nothing is needed */
-	const char *advice; /* behind a mode, for letters that no mode has */
-};
-
-static const struct letter letters[] = {
-	{ 'l', false, NULL, "the mode says it: use \"sockctl listen\" or \"sockctl serve\"" },
-	{ 'k', false, "-k", NULL },
-	{ 'p', true, NULL, "the port is a word of its own: sockctl listen 7000" },
-	{ 'z', false, "--probe", "use \"sockctl connect --probe\"" },
-	{ 'u', false, "-u", NULL },
-	{ 'v', false, "-v", NULL },
-	{ 'n', false, "-n", NULL },
-	{ '4', false, "-4", NULL },
-	{ '6', false, "-6", NULL },
-	{ 'U', false, "-U", NULL },
-	{ 'C', false, "-C", NULL },
-	{ 'd', false, "--recv-only", "use --recv-only" },
-	{ 'N', false, NULL, "the end of stdin is passed on by itself (--half-close)" },
-	{ 'q', true, NULL, "the end of stdin is passed on by itself (--half-close, --idle-timeout)" },
-	{ 'w', true, "-w", NULL },
-	{ 'i', true, "-i", NULL },
-	{ 's', true, "-s", NULL },
-	{ 'm', true, "--max", "use --max" },
-	{ 0 },
-};
-
-static const struct {
-	const char *theirs, *advice;
-} words[] = {
-	{ "--listen", "the mode says it: use \"sockctl listen\" or \"sockctl serve\"" },
-	{ "--broker", "use \"sockctl chat --wire raw\"" },
-	{ "--chat", "use \"sockctl chat\"" },
-	{ "--max-conns", "use --max" },
-	{ "--nodns", "use --numeric" },
-	{ "--source-port", "use --source" },
-	{ "--no-shutdown", "use --half-close no" },
-	{ NULL, NULL },
-};
-
-static const struct {
-	const char *prefix, *ours, *forking;
-} socat[] = {
-	{ "TCP-LISTEN:", "listen", "serve" },
-	{ "TCP4-LISTEN:", "listen -4", "serve -4" },
-	{ "TCP6-LISTEN:", "listen -6", "serve -6" },
-	{ "UDP-LISTEN:", "listen -u", "serve -u" },
-	{ "UDP-RECVFROM:", "listen -u", "serve -u" },
-	{ "UNIX-LISTEN:", "listen -U", "serve -U" },
-	{ "TCP-CONNECT:", "connect", "connect" },
-	{ "TCP:", "connect", "connect" },
-	{ "TCP4:", "connect -4", "connect -4" },
-	{ "TCP6:", "connect -6", "connect -6" },
-	{ "UDP:", "connect -u", "connect -u" },
-	{ "UDP-CONNECT:", "connect -u", "connect -u" },
-	{ "UNIX-CONNECT:", "connect -U", "connect -U" },
-	{ NULL, NULL, NULL },
-};
-
-struct answer {
-	char text[256];
-	size_t len;
-};
-
-static void join(struct answer *a, const char *word, size_t n, const char *between)
-{
-	char shown[sizeof a->text];
-	text_show(shown, sizeof shown, word, n);
-	int len = snprintf(a->text + a->len, sizeof a->text - a->len, "%s%s", between, shown);
-	size_t room = sizeof a->text - a->len - 1;
-	a->len += len < 0 ? 0 : (size_t)len < room ? (size_t)len : room;
-}
-
-static void add_text(struct answer *a, const char *word)
-{
-	join(a, word, strlen(word), " ");
-}
-
-static int refuse(const char *typed, const char *whose, const char *advice, struct err *e)
-{
-	char shown[96];
-	text_show(shown, sizeof shown, typed, strlen(typed));
-	return err_set(e, ERR_USAGE, 0, "%s is %s word: %s", shown, whose, advice);
-}
-
-static int refuse_line(
-	const char *typed, const char *whose, const char *mode, const struct answer *rest, const char *more, struct err *e)
-{
-	char advice[360];
-	snprintf(advice, sizeof advice, "use \"sockctl %s%s\"%s", mode, rest->text, more);
-	return refuse(typed, whose, advice, e);
-}
-
-static const struct letter *letter_of(char ch)
-{
-	const struct letter *row = letters;
-	while (row->ch != 0 && row->ch != ch)
-		row++;
-	return row->ch == 0 ? NULL : row;
-}
+enum { WORDS_MOST = 512, PORT_SOCKS = 1080, PORT_HTTP = 3128, EVERYBODY = 10000 };
 
 struct line {
-	struct answer options, words;
-	const char *port; /* of -p, which is a server's own or a client's source port */
-	bool listens, keeps;
+	struct nc *nc;
+	const char *value[128]; /* of each letter that was given, "" for those without; NULL: not given */
+	const char *words[WORDS_MOST];
+	int words_n;
+	struct err *e;
 };
 
+bool nc_called(const char *argv0)
+{
+	const char *slash = argv0 == NULL ? NULL : strrchr(argv0, '/');
+	const char *name = slash != NULL ? slash + 1 : argv0;
+	return name != NULL && (strcmp(name, "nc") == 0 || strcmp(name, "netcat") == 0 || strcmp(name, "nc.sockctl") == 0);
+}
+
+/* --- reading --- */
+
+static int refuse(const struct line *line, const char *what, const char *why)
+{
+	char shown[128];
+	text_show(shown, sizeof shown, what, strlen(what));
+	return err_set(line->e, ERR_USAGE, 0, "%s %s", shown, why);
+}
+
 /* One word of letters, "-lvnp"; *at is moved on to a value that stands apart. */
-static int translate(struct line *line, int argc, char *const *argv, int *at)
+static int read_letters(struct line *line, int argc, char **argv, int *at)
 {
 	for (const char *p = argv[*at] + 1; *p != '\0'; p++) {
-		const struct letter *row = letter_of(*p);
+		char typed[3] = { '-', *p, '\0' };
+		const struct nc_letter *row = nc_letter(*p);
 		if (row == NULL)
-			return -1;
-		line->listens = line->listens || *p == 'l';
-		line->keeps = line->keeps || *p == 'k';
-		if (row->ours != NULL)
-			add_text(&line->options, row->ours);
-		if (!row->value)
+			return refuse(line, typed, "is no option of nc; -h lists them");
+		if (row->help == NULL)
+			return err_set(line->e, ERR_USAGE, 0, "-%c: %s", *p, row->instead);
+		line->value[(unsigned char)*p] = "";
+		if (row->arg == NULL)
 			continue;
 		const char *value = p[1] != '\0' ? p + 1 : *at + 1 < argc ? argv[++*at] : NULL;
 		if (value == NULL)
-			return -1;
-		if (*p == 'p')
-			line->port = value;
-		else if (row->ours != NULL)
-			add_text(&line->options, value);
+			return err_set(line->e, ERR_USAGE, 0, "-%c needs a value: %s", *p, row->arg);
+		line->value[(unsigned char)*p] = value;
 		return 0;
 	}
 	return 0;
 }
 
-static int nc_letters(int argc, char *const *argv, struct err *e)
+static int read_all(struct line *line, int argc, char **argv)
 {
-	struct line line = { .port = NULL };
-	for (int i = 0; i < argc; i++) {
-		bool option = argv[i][0] == '-' && argv[i][1] != '\0';
-		if (!option)
-			add_text(&line.words, argv[i]);
-		else if (argv[i][1] == '-' || translate(&line, argc, argv, &i) != 0)
-			return 0;
+	bool options = true;
+	for (int i = 1; i < argc; i++) {
+		if (options && strcmp(argv[i], "--") == 0) {
+			options = false;
+		} else if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
+			if (read_letters(line, argc, argv, &i) != 0)
+				return -1;
+		} else if (line->words_n == WORDS_MOST) {
+			return err_set(line->e, ERR_USAGE, 0, "too many words");
+		} else {
+			line->words[line->words_n++] = argv[i];
+		}
 	}
-	if (line.port != NULL && !line.listens)
-		add_text(&line.options, "-s :");
-	if (line.port != NULL)
-		join(&line.options, line.port, strlen(line.port), line.listens ? " " : "");
-	join(&line.options, line.words.text, line.words.len, "");
-	const char *more = line.keeps ? ", or \"sockctl serve\" for many at once" : "";
-	return refuse_line(argv[0], "nc's", line.listens ? "listen" : "connect", &line.options, more, e);
-}
-
-static bool is_number(const char *text)
-{
-	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
-static int nc_word(const char *typed, struct err *e)
-{
-	for (size_t i = 0; words[i].theirs != NULL; i++)
-		if (strcmp(words[i].theirs, typed) == 0)
-			return refuse(typed, "ncat's", words[i].advice, e);
 	return 0;
 }
 
-int nc_line(int argc, char *const *argv, struct err *e)
+static const char *given(const struct line *line, char ch)
 {
-	for (int i = 0; i < argc; i++)
-		if (nc_address(argv[i], e) != 0 || nc_word(argv[i], e) != 0)
-			return -1;
-	if (argv[0][0] == '-' && argv[0][1] != '\0')
-		return nc_letters(argc, argv, e);
-	if (argc != 2 || !is_number(argv[1]))
-		return 0;
-	char host[128];
-	text_show(host, sizeof host, argv[0], strlen(argv[0]));
-	return err_set(e, ERR_USAGE, 0, "no mode before %s: use \"sockctl connect %s %s\"", host, host, argv[1]);
+	return line->value[(unsigned char)ch];
 }
 
-int nc_address(const char *word, struct err *e)
+static bool has(const struct line *line, char ch)
 {
-	for (size_t i = 0; socat[i].prefix != NULL; i++) {
-		size_t n = strlen(socat[i].prefix);
-		if (strncasecmp(word, socat[i].prefix, n) != 0 || word[n] == '/')
+	return given(line, ch) != NULL;
+}
+
+static int read_number(const struct line *line, char ch, long long min, int64_t *out)
+{
+	*out = min;
+	return !has(line, ch) || num_int(given(line, ch), min, INT_MAX, out, line->e) == 0 ? 0 : err_prefix(line->e, "-%c", ch);
+}
+
+/* --- what goes together --- */
+
+static int check_pairs(const struct line *line)
+{
+	static const char pairs[][2] = { { 'l', 'z' }, { 'l', 'x' }, { 'u', 'x' }, { 'U', 'x' }, { 's', 'x' }, { '4', '6' } };
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+		if (has(line, pairs[i][0]) && has(line, pairs[i][1]))
+			return err_set(line->e, ERR_USAGE, 0, "-%c and -%c exclude each other", pairs[i][0], pairs[i][1]);
+	if (has(line, 'k') && !has(line, 'l'))
+		return err_set(line->e, ERR_USAGE, 0, "-k is for -l");
+	if (has(line, 'X') && !has(line, 'x'))
+		return err_set(line->e, ERR_USAGE, 0, "-X is for -x");
+	if (has(line, 'W') && !has(line, 'u'))
+		return err_set(line->e, ERR_USAGE, 0, "-W is for -u: a stream has no packets");
+	if (has(line, 'U') && (has(line, 's') || has(line, 'p')))
+		return err_set(line->e, ERR_USAGE, 0, "-%c is not supported with -U", has(line, 's') ? 's' : 'p');
+	if (has(line, 'P') && getenv("SOCKCTL_PROXY_AUTH") == NULL)
+		return err_set(line->e, ERR_USAGE, 0, "-P asks for no password: set SOCKCTL_PROXY_AUTH=user:password");
+	return 0;
+}
+
+/* --- writing --- */
+
+static void add(struct nc *nc, const char *word)
+{
+	if (nc->argc < NC_WORDS)
+		nc->argv[nc->argc++] = (char *)(uintptr_t)word; /* main's words are char *, and nobody writes into them */
+}
+
+static void add_pair(struct nc *nc, const char *option, const char *value)
+{
+	add(nc, option);
+	add(nc, value);
+}
+
+static const char *no_room(const struct line *line)
+{
+	err_set(line->e, ERR_USAGE, 0, "too many ports, or a word that is too long");
+	return NULL;
+}
+
+/* A word that is none of main's. NULL with e: there is no room. */
+static const char *word(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static const char *word(struct line *line, const char *fmt, ...)
+{
+	struct nc *nc = line->nc;
+	char *at = nc->text + nc->used;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(at, NC_TEXT - nc->used, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n + 1 > NC_TEXT - nc->used)
+		return no_room(line);
+	nc->used += (size_t)n + 1;
+	return at;
+}
+
+static const char *tos(const char *name)
+{
+	static const char *const theirs[][2] = { { "critical", "0xa0" }, { "inetcontrol", "0xc0" }, { "netcontrol", "0xe0" },
+		{ "lowcost", "mincost" } };
+	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+		if (strcmp(name, theirs[i][0]) == 0)
+			return theirs[i][1];
+	return name;
+}
+
+static int add_sockopts(struct line *line)
+{
+	for (const struct nc_letter *row = nc_letters; row->ch != 0; row++) {
+		const char *value = given(line, row->ch);
+		if (row->sockopt == NULL || value == NULL || (row->ch == 'b' && !has(line, 'u')))
 			continue;
-		struct answer rest = { 0 };
-		const char *options = word + n + strcspn(word + n, ",");
-		join(&rest, word + n, (size_t)(options - word) - n, " ");
-		const char *mode = strstr(options, ",fork") != NULL ? socat[i].forking : socat[i].ours;
-		return refuse_line(word, "socat's", mode, &rest, "", e);
+		value = row->ch == 'T' ? tos(value) : value;
+		const char *pair = word(line, "%s%s%s", row->sockopt, row->arg != NULL ? "=" : "", value);
+		if (pair == NULL)
+			return -1;
+		add_pair(line->nc, "-o", pair);
 	}
 	return 0;
 }
 
-int nc_option(const struct command *mode, const char *typed, struct err *e)
+/* -4 -6 -C -n -U -u: the same here. */
+static void add_same(struct line *line)
 {
-	if (strcmp(typed, "-p") == 0 && strcmp(mode->name, "connect") == 0)
-		return refuse(typed, "nc's", "use --source", e);
-	const struct letter *row = typed[1] == '-' ? NULL : letter_of(typed[1]);
-	if (row != NULL && row->advice != NULL)
-		return refuse(typed, "nc's", row->advice, e);
-	return nc_word(typed, e);
+	static const char same[] = "46CnUu";
+	for (const char *p = same; *p != '\0'; p++)
+		if (has(line, *p))
+			add(line->nc, nc_letter(*p)->ours);
+}
+
+/* How stdin is read, and what its end does. */
+static int add_stdin(struct line *line)
+{
+	int64_t quit = -1, pace = 0, number = 0;
+	if (read_number(line, 'q', INT_MIN, &quit) != 0 || read_number(line, 'i', 0, &pace) != 0 ||
+		read_number(line, 'W', 1, &number) != 0)
+		return -1;
+	bool quits = has(line, 'q') && quit >= 0;
+	add_pair(line->nc, "--half-close", has(line, 'N') || quits ? "yes" : "no");
+	const char *after = quits ? word(line, "%llds", (long long)quit) : "";
+	const char *pause = pace > 0 ? word(line, "%llds", (long long)pace) : "";
+	if (after == NULL || pause == NULL)
+		return -1;
+	if (quits)
+		add_pair(line->nc, "--quit-after", after);
+	if (pace > 0 && !has(line, 'd'))
+		add_pair(line->nc, "--pace", pause);
+	if (has(line, 'W'))
+		add_pair(line->nc, "--replies", given(line, 'W'));
+	if (has(line, 'd'))
+		add(line->nc, "--recv-only");
+	return 0;
+}
+
+/* -w 0 is for datagrams: send and be off. */
+static const char *silence(const struct line *line)
+{
+	return strcmp(given(line, 'w'), "0") == 0 ? "1ms" : given(line, 'w');
+}
+
+static int missing_port(const struct line *line)
+{
+	return err_set(line->e, ERR_USAGE, 0, has(line, 'U') ? "the path of the socket is missing" : "the port is missing");
+}
+
+static int add_listen_words(struct line *line)
+{
+	struct nc *nc = line->nc;
+	const char *port = has(line, 'p') && line->words_n == 0 ? given(line, 'p') : NULL;
+	if (line->words_n > 0 && (has(line, 'p') || has(line, 's')))
+		return err_set(
+			line->e, ERR_USAGE, 0, "with -l, -%c and words are two ways to say the same", has(line, 'p') ? 'p' : 's');
+	if (line->words_n == 0 && port == NULL)
+		return missing_port(line);
+	if (line->words_n > (has(line, 'U') ? 1 : 2))
+		return refuse(line, line->words[line->words_n - 1], "is one word too many");
+	nc->host = has(line, 's') ? given(line, 's') : line->words_n == 2 || has(line, 'U') ? line->words[0] : NULL;
+	if (nc->host == NULL && !has(line, '6') && !has(line, '4'))
+		add(nc, "-4"); /* as nc does; ours alone would take IPv6 as well */
+	add(nc, "--");
+	if (nc->host != NULL)
+		add(nc, nc->host);
+	if (!has(line, 'U'))
+		add(nc, port != NULL ? port : line->words[line->words_n - 1]);
+	return 0;
+}
+
+static int build_listen(struct line *line)
+{
+	struct nc *nc = line->nc;
+	if (has(line, 'k') && has(line, 'u')) {
+		const char *most = word(line, "%d", EVERYBODY);
+		add(nc, "serve");
+		add_pair(nc, "--label", "none");
+		add(nc, "--raw");
+		add(nc, "--recv-only");
+		add_pair(nc, "--max", most);
+	} else {
+		add(nc, "listen");
+		add_pair(nc, "--end", "peer");
+		if (has(line, 'k')) {
+			add(nc, "--keep-open");
+			add(nc, "--keep-stdin");
+		}
+		if (add_stdin(line) != 0)
+			return -1;
+	}
+	if (has(line, 'w') || has(line, 'u'))
+		add_pair(nc, "--idle-timeout", has(line, 'w') ? silence(line) : "0");
+	add_same(line);
+	return add_sockopts(line) == 0 ? add_listen_words(line) : -1;
+}
+
+static int add_proxy(struct line *line)
+{
+	static const char *const protocols[][2] = { { "4", "socks4" }, { "5", "socks5h" }, { "connect", "http" } };
+	const char *want = has(line, 'X') ? given(line, 'X') : "5", *at = given(line, 'x'), *scheme = NULL;
+	for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
+		if (strcmp(want, protocols[i][0]) == 0)
+			scheme = protocols[i][1];
+	if (scheme == NULL)
+		return refuse(line, want, "is no protocol for -X: expected 4, 5 or connect");
+	const char *close = strrchr(at, ']'), *colon = strchr(close != NULL ? close : at, ':');
+	int port = strcmp(scheme, "http") == 0 ? PORT_HTTP : PORT_SOCKS;
+	const char *url = colon != NULL ? word(line, "%s://%s", scheme, at) : word(line, "%s://%s:%d", scheme, at, port);
+	if (url == NULL)
+		return -1;
+	add_pair(line->nc, "--proxy", url);
+	return 0;
+}
+
+static int add_source(struct line *line)
+{
+	const char *addr = has(line, 's') ? given(line, 's') : "", *port = given(line, 'p');
+	const char *six = strchr(addr, ':') != NULL ? "[" : "";
+	const char *source = port == NULL ? addr : word(line, "%s%s%s:%s", six, addr, *six != '\0' ? "]" : "", port);
+	if (source == NULL)
+		return -1;
+	add_pair(line->nc, "-s", source);
+	return 0;
+}
+
+/* A range may stand the wrong way round. */
+static const char *port_word(struct line *line, const char *text)
+{
+	char *end;
+	long first = strtol(text, &end, 10), last = *end == '-' ? strtol(end + 1, &end, 10) : first;
+	return *end == '\0' && last < first ? word(line, "%ld-%ld", last, first) : text;
+}
+
+/* Several words, or ranges, as one: "22,80-90". */
+static const char *all_ports(struct line *line)
+{
+	char all[NC_TEXT] = "";
+	size_t n = 0;
+	for (int i = 1; i < line->words_n; i++) {
+		const char *one = port_word(line, line->words[i]);
+		if (one == NULL)
+			return NULL;
+		int put = snprintf(all + n, sizeof all - n, "%s%s", i > 1 ? "," : "", one);
+		n = put < 0 || (size_t)put >= sizeof all - n ? sizeof all : n + (size_t)put;
+		if (n == sizeof all)
+			break;
+	}
+	return n == sizeof all ? no_room(line) : word(line, "%s", all);
+}
+
+static int add_connect_words(struct line *line)
+{
+	struct nc *nc = line->nc;
+	if (line->words_n < (has(line, 'U') ? 1 : 2))
+		return missing_port(line);
+	nc->host = line->words[0];
+	if (has(line, 'U') && line->words_n > 1)
+		return refuse(line, line->words[1], "is one word too many");
+	if (!has(line, 'z') && line->words_n > 2)
+		return err_set(line->e, ERR_USAGE, 0, "several ports are for -z");
+	const char *ports = has(line, 'U') ? NULL : has(line, 'z') ? all_ports(line) : line->words[1];
+	if (ports == NULL && !has(line, 'U'))
+		return -1;
+	add(nc, "--");
+	add(nc, nc->host);
+	if (ports != NULL)
+		add(nc, ports);
+	return 0;
+}
+
+static int build_connect(struct line *line)
+{
+	struct nc *nc = line->nc;
+	add(nc, "connect");
+	if (has(line, 'z')) {
+		add(nc, "--probe=quiet");
+		if (has(line, 'u'))
+			add_pair(nc, "--probe-data", "X");
+	} else if (add_stdin(line) != 0) {
+		return -1;
+	}
+	if (has(line, 'w')) {
+		add_pair(nc, "-w", silence(line));
+		if (!has(line, 'z'))
+			add_pair(nc, "-i", silence(line));
+	}
+	if (has(line, 'u') && !has(line, 'z'))
+		add_pair(nc, "--reply-wait", "10000h"); /* until somebody ends it */
+	if ((has(line, 's') || has(line, 'p')) && add_source(line) != 0)
+		return -1;
+	if (has(line, 'x') && add_proxy(line) != 0)
+		return -1;
+	add_same(line);
+	return add_sockopts(line) == 0 ? add_connect_words(line) : -1;
+}
+
+int nc_read(struct nc *nc, int argc, char **argv, struct err *e)
+{
+	struct line line = { .nc = nc, .e = e };
+	int64_t ignored;
+	*nc = (struct nc){ .voice = nc_voice };
+	nc->voice.arg = nc;
+	add(nc, argv[0]);
+	if (read_all(&line, argc, argv) != 0)
+		return -1;
+	nc->help = has(&line, 'h');
+	if (nc->help)
+		return 0;
+	if (check_pairs(&line) != 0 || read_number(&line, 'w', 0, &ignored) != 0)
+		return -1;
+	nc->listens = has(&line, 'l');
+	nc->scans = has(&line, 'z');
+	nc->udp = has(&line, 'u');
+	nc->local = has(&line, 'U');
+	nc->verbose = has(&line, 'v');
+	nc->numeric = has(&line, 'n');
+	nc->proxied = has(&line, 'x');
+	return nc->listens ? build_listen(&line) : build_connect(&line);
 }

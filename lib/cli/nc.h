@@ -1,14 +1,48 @@
-/* What users of nc, ncat and socat type, answered with the right words. Each of these returns 0 when it knows nothing about the
- * words, and -1 with e (ERR_USAGE) when it does. */
+/* Called by the name of nc: its options mean what they mean in Debian's netcat-openbsd, in the modes of sockctl. */
 #ifndef CLI_NC_H
 #define CLI_NC_H
 
-#include "base/opt.h"
+#include "base/err.h"
+#include "cli/voice.h"
 
-/* A line without a mode: "-lvnp 7000", "example.org 80", "TCP-LISTEN:7000,fork -". argv without the program's name. */
-int nc_line(int argc, char *const *argv, struct err *e);
-/* One option that no mode has ("-z", "--broker"), or a word in socat's manner, behind the mode. */
-int nc_option(const struct command *mode, const char *typed, struct err *e);
-int nc_address(const char *word, struct err *e);
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct nc_letter {
+	char ch;
+	const char *arg;     /* NULL: it takes no value */
+	const char *ours;    /* the option of ours that does the same; NULL: another word, or nothing, is needed */
+	const char *sockopt; /* ... or the socket option */
+	const char *advice;  /* to who types it behind a mode of ours that has no such letter; NULL: nothing to say */
+	const char *help;    /* NULL: the drop-in does not have it, and says */
+	const char *instead; /* this */
+};
+extern const struct nc_letter nc_letters[]; /* ends with a ch of 0 (cli/nc_letters.c) */
+const struct nc_letter *nc_letter(char ch); /* NULL: nc has no such option */
+
+enum { NC_WORDS = 64, NC_TEXT = 4096 };
+
+struct nc {
+	char *argv[NC_WORDS + 1]; /* the same as a command line of sockctl; borrows from main's argv and from text */
+	int argc;
+	bool help; /* -h: instead of a run */
+
+	/* What it will have to say things about. */
+	bool listens, scans, udp, local, verbose, numeric, proxied;
+	const char *host; /* as typed, or the path; NULL: any */
+	bool connected;	  /* somebody was reached; from then on nc calls every end a good one */
+	bool complained;
+	struct voice voice;
+	char text[NC_TEXT]; /* words that were made */
+	size_t used;
+};
+
+bool nc_called(const char *argv0);
+/* Reads nc's command line, main's argv. -1 with e (ERR_USAGE): one sentence. Opens nothing. nc must stay where it is. */
+int nc_read(struct nc *nc, int argc, char **argv, struct err *e);
+int nc_help(FILE *to); /* -1: errno */
+
+extern const struct voice nc_voice; /* its arg is a struct nc (cli/nc_voice.c) */
 
 #endif

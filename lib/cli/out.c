@@ -19,7 +19,6 @@
 #include <time.h>
 
 enum { LINE_MOST = 2048, CLOSE_WAIT_MS = 200 };
-enum { DATA_NONE, DATA_LENGTH, DATA_BYTES };
 
 struct events { /* one stream of them; sink NULL: nobody asked */
 	struct sink *sink;
@@ -29,8 +28,9 @@ struct events { /* one stream of them; sink NULL: nobody asked */
 struct out {
 	struct event_sink sink;
 	const struct report_conf *conf;
-	enum ev_level level; /* of the words */
-	struct sink *words;  /* NULL: --json has stderr */
+	const struct voice *voice; /* NULL: our own */
+	enum ev_level level;	   /* of the words */
+	struct sink *words;	   /* NULL: --json has stderr */
 	struct events json, file, json_progress;
 	enum progress_how progress;
 	bool drawn; /* a bar stands at the end of what was written */
@@ -41,83 +41,14 @@ struct out {
 	int64_t conns, rejected, fails, in, out;
 };
 
-static int count(void *block, const char *text, struct err *e)
-{
-	(void)text;
-	(void)e;
-	((struct report_conf *)block)->verbose++;
-	return 0;
-}
-
-static int check(void *block, struct err *e)
-{
-	const struct report_conf *conf = block;
-	if (conf->json && conf->quiet)
-		return err_set(e, ERR_USAGE, 0, "--json and --quiet exclude each other");
-	if (conf->json && conf->hexdump)
-		return err_set(e, ERR_USAGE, 0, "--json and --hexdump exclude each other: both are for stderr");
-	if (conf->data != DATA_NONE && !conf->json && conf->events == NULL)
-		return err_set(e, ERR_USAGE, 0, "--events-data is for --events or --json");
-	return 0;
-}
-
-static const struct opt report_rows[] = {
-	{ .name = "verbose",
-		.ch = 'v',
-		.kind = OPT_HOOK,
-		.hook = count,
-		.help = "say what happens; -vv: every step",
-		.man = "Say on standard error what happens: where a server listens, who comes and goes, what is tried again. Given "
-		       "twice, every step." },
-	{ .name = "quiet",
-		.ch = 'q',
-		.kind = OPT_FLAG,
-		.off = offsetof(struct report_conf, quiet),
-		.help = "say nothing but the error that ends the run",
-		.man = "Say nothing on standard error but the one line that names a failure of the run." },
-	{ .name = "hexdump",
-		.ch = 'x',
-		.kind = OPT_FLAG,
-		.off = offsetof(struct report_conf, hexdump),
-		.help = "show what passes on stderr, in hexadecimal",
-		.man = "Shows what passes in either direction on standard error as it happens, in the form of --transcript, on a "
-		       "terminal in colour (unless NO_COLOR is set). What a slow reader of standard error misses is counted." },
-	{ .name = "json",
-		.kind = OPT_FLAG,
-		.off = offsetof(struct report_conf, json),
-		.help = "events as JSON on stderr instead of words",
-		.man = "Write every event to standard error as one line of JSON, instead of words for people. The failure that ends "
-		       "the run stands in the last one. See EVENTS." },
-	{ .name = "events",
-		.kind = OPT_TEXT,
-		.off = offsetof(struct report_conf, events),
-		.arg = "FILE|fd:N|-",
-		.help = "write events as JSON to FILE, descriptor N or stdout",
-		.man = "Write every event as one line of JSON to FILE, which is made (mode 0600) or emptied, to the open descriptor "
-		       "N, or with - to standard output, which is refused where payload goes there. What is said on standard error "
-		       "stays the same. See EVENTS." },
-	{ .name = "events-data",
-		.kind = OPT_CHOICE,
-		.off = offsetof(struct report_conf, data),
-		.arg = "none|len|b64",
-		.def = "none",
-		.help = "events about payload: its length, or its bytes too",
-		.man = "Whether there are events about payload: len tells how many bytes went which way, b64 also gives the bytes, in "
-		       "base64." },
-	{ 0 },
-};
-const struct opt_group report_opts = {
-	.title = "Reports", .size = sizeof(struct report_conf), .rows = report_rows, .check = check
-};
-
 /* Words */
 
-/* "sockctl: WORDS\n", harmless on a terminal. */
-static size_t form(char line[LINE_MOST], const char *words, size_t n)
+/* "sockctl: WORDS\n", harmless on a terminal; as_is: without the name. */
+static size_t form(char line[LINE_MOST], const struct voice *voice, bool as_is, const char *words, size_t n)
 {
-	static const char name[] = "sockctl: ";
-	size_t used = sizeof name - 1;
-	memcpy(line, name, used);
+	size_t used = 0;
+	if (!as_is)
+		used = (size_t)snprintf(line, LINE_MOST, "%s: ", voice == NULL ? "sockctl" : voice->name);
 	used += text_show(line + used, LINE_MOST - used - 1, words, n);
 	line[used++] = '\n';
 	return used;
@@ -139,7 +70,7 @@ static void say_missed(struct out *out)
 	unsigned long missed = sink_missed(out->words);
 	int len = snprintf(lost, sizeof lost, "%lu lines of this report lost", missed);
 	if (missed > 0)
-		put_words(out, line, form(line, lost, (size_t)len));
+		put_words(out, line, form(line, out->voice, false, lost, (size_t)len));
 }
 
 /* last: room is kept for it. */
@@ -149,14 +80,27 @@ static void say(struct out *out, const char *words, size_t n, bool last)
 	if (!last && !sink_takes(out->words))
 		return;
 	say_missed(out);
-	put_words(out, line, form(line, words, n));
+	put_words(out, line, form(line, out->voice, false, words, n));
+}
+
+/* In the voice of another program: lines of its own. */
+static void say_as(struct out *out, const struct event *ev)
+{
+	char words[LINE_MOST], line[LINE_MOST];
+	size_t n = out->voice->words(out->voice->arg, words, sizeof words, ev);
+	for (size_t at = 0, len; at < n && n < sizeof words && sink_takes(out->words); at += len + 1) {
+		len = strcspn(words + at, "\n");
+		put_words(out, line, form(line, out->voice, true, words + at, len));
+	}
 }
 
 static void say_event(struct out *out, const struct event *ev)
 {
 	char words[LINE_MOST];
 	const struct ev_row *row = &ev_rows[ev->kind];
-	if (!out->conf->quiet && row->level <= out->level && row->sentence[0] != '\0')
+	if (out->voice != NULL)
+		say_as(out, ev);
+	else if (!out->conf->quiet && row->level <= out->level && row->sentence[0] != '\0')
 		say(out, words, report_text(words, sizeof words, ev), false);
 }
 
@@ -330,9 +274,10 @@ static bool wants_colour(void)
 	return isatty(STDERR_FILENO) && (no == NULL || *no == '\0') && term != NULL && strcmp(term, "dumb") != 0;
 }
 
-struct out *out_open(const struct report_conf *conf, const struct progress_conf *progress, struct err *e)
+struct out *out_open(
+	const struct report_conf *conf, const struct progress_conf *progress, const struct voice *voice, struct err *e)
 {
-	bool machine = conf->json || conf->events != NULL;
+	bool machine = conf->json || conf->events != NULL || voice != NULL;
 	struct out *out = mem_new(sizeof *out);
 	struct sink *err = NULL;
 	if (out == NULL)
@@ -345,6 +290,7 @@ struct out *out_open(const struct report_conf *conf, const struct progress_conf 
 	}
 	*(conf->json ? &out->json.sink : &out->words) = err;
 	out->conf = conf;
+	out->voice = voice;
 	out->progress = progress_how(progress);
 	if (out->progress == PROGRESS_JSON && !conf->quiet)
 		out->json_progress.sink = out->words;
@@ -371,11 +317,12 @@ void out_watch(struct out *out, struct loop *loop)
 			sink_watch(all[i], loop);
 }
 
-static void write_directly(const char *words, size_t n)
+void out_cry(const struct voice *voice, const char *words)
 {
-	char line[LINE_MOST];
+	char line[LINE_MOST], shown[LINE_MOST];
+	size_t n = secret_hide(shown, sizeof shown, words, strlen(words));
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
-	if (poll(&p, 1, CLOSE_WAIT_MS) > 0 && write(STDERR_FILENO, line, form(line, words, n)) < 0)
+	if (poll(&p, 1, CLOSE_WAIT_MS) > 0 && write(STDERR_FILENO, line, form(line, voice, false, shown, n)) < 0)
 		return; /* nobody can be told */
 }
 
@@ -383,9 +330,7 @@ void out_error(struct out *out, const char *words)
 {
 	char shown[LINE_MOST];
 	size_t n = secret_hide(shown, sizeof shown, words, strlen(words));
-	if (out == NULL)
-		write_directly(shown, n);
-	else if (out->words != NULL)
+	if (out->words != NULL)
 		say(out, shown, n, true);
 }
 

@@ -7,25 +7,30 @@
 #include "base/event.h"
 #include "base/opt.h"
 #include "cli/progress.h"
+#include "cli/voice.h"
 #include "io/loop.h"
 
 extern const struct opt_group report_opts; /* -v, -q, -x, --json, --events, --events-data */
+enum { DATA_NONE, DATA_LENGTH, DATA_BYTES };
 struct report_conf {
 	int64_t verbose; /* how often -v was given */
 	bool quiet, hexdump, json;
 	const char *events; /* FILE, fd:N or -; NULL: none */
-	int data;	    /* --events-data: 0 none, 1 length, 2 bytes, too */
+	int data;	    /* --events-data: DATA_NONE .. BYTES */
 };
 
 struct out;
-/* NULL with e: no memory, or --events cannot be written. */
-struct out *out_open(const struct report_conf *conf, const struct progress_conf *progress, struct err *e);
+/* voice: as whom; NULL: as sockctl. NULL with e: no memory, or --events cannot be written. */
+struct out *out_open(
+	const struct report_conf *conf, const struct progress_conf *progress, const struct voice *borrows, struct err *e);
 const struct event_sink *out_sink(struct out *out);
 /* From now on the loop tells when a reader that was slow reads again; NULL before the loop is closed. */
 void out_watch(struct out *out, struct loop *loop);
 
-/* "sockctl: WORDS", always shown. out may be NULL (before out_open): written directly. */
+/* "sockctl: WORDS", always shown. */
 void out_error(struct out *out, const char *words);
+/* The same where there is no report, written directly. */
+void out_cry(const struct voice *voice, const char *words);
 /* The last words: how the run ended, as the last event, and where it failed (error is not NULL) as out_error. */
 void out_end(struct out *out, int code, const char *cls, const char *error);
 void out_close(struct out *takes); /* waits at most 200 ms for blocked readers */
