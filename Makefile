@@ -261,5 +261,12 @@ uninstall:
 dist:
 	$(quiet)git archive --prefix=sockctl-$(VERSION)/ HEAD | gzip -9n >sockctl-$(VERSION).tar.gz
 
+# The whole way of a package, from the archive to a clean Debian (root, a few minutes), and of the archive by itself.
+.PHONY: check-deb check-dist
+check-deb:
+	$(quiet)tests/tools/check-deb
+check-dist:
+	$(quiet)tests/tools/check-dist
+
 clean:
 	$(quiet)rm -rf build sockctl sockctl-static sockctl-*.tar.gz

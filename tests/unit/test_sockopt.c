@@ -63,8 +63,8 @@ static void mistakes_are_named(void **state)
 	static const struct {
 		const char *text, *says;
 	} rows[] = {
-		{ "", "expected one of nodelay, keepalive, ttl, tos, dscp, sndbuf, rcvbuf, device, mark, reuseport, broadcast, "
-		      "multicast, linger, user-timeout, fastopen, mss, v6only, backlog" },
+		{ "", "expected one of nodelay, keepalive, ttl, minttl, tos, dscp, sndbuf, rcvbuf, device, mark, reuseport, broadcast, "
+		      "multicast, linger, user-timeout, debug, fastopen, mss, v6only, backlog" },
 		{ "nodelya", "got \"nodelya\", expected one of nodelay" },
 		{ "no\x1b", "got \"no\\x1b\"" },
 		{ "=1", "got \"\"" },
