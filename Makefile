@@ -52,6 +52,14 @@ ifneq ($(findstring seam,$(variant)),)
 own_cpp += -DSYS_SEAM
 own_flags += -g
 endif
+ifneq ($(findstring fuzz,$(variant)),)
+own_flags += -fsanitize=fuzzer-no-link
+fuzz_driver := -fsanitize=fuzzer
+endif
+ifneq ($(findstring cover,$(variant)),)
+own_flags += -fprofile-instr-generate -fcoverage-mapping
+own_ld += -fprofile-instr-generate
+endif
 ifneq ($(findstring asan,$(variant)),)
 own_flags += -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover
 own_ld += -fsanitize=address,undefined
@@ -62,8 +70,16 @@ ifneq ($(shell uname -s),Darwin)
 own_ld += -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 endif
 endif
+# A static program has no loader to move it about: with musl's rcrt1.o it does so itself. musl-gcc does not know how to say that.
+musl_crt := $(if $(findstring musl-gcc,$(CC)),$(wildcard /usr/lib/$(shell uname -m)-linux-musl/rcrt1.o))
 ifeq ($(variant),static)
 own_ld += -static
+ifneq ($(musl_crt),)
+crt_of = $(shell $(CC) -print-file-name=$(1))
+own_flags += -fPIE
+own_ld += -nostartfiles -Wl,-pie,--no-dynamic-linker $(musl_crt) $(dir $(musl_crt))crti.o $(call crt_of,crtbeginS.o)
+crt_end := $(call crt_of,crtendS.o) $(dir $(musl_crt))crtn.o
+endif
 else
 own_flags += -fPIE
 own_ld += -pie
@@ -109,15 +125,20 @@ link := $(CC) $(own_flags) $(CFLAGS) $(own_ld) $(LDFLAGS)
 
 lib_c := $(sort $(filter-out $(not_built),$(wildcard lib/*/*.c modes/*.c)))
 unit_c := $(sort $(filter-out $(not_built),$(wildcard tests/unit/test_*.c)))
-help_c := $(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c)))
+help_c := $(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))) tests/sim/loop_sim.c
+sim_c := $(filter-out $(help_c),$(sort $(wildcard tests/sim/*.c)))
 lib_o := $(lib_c:%.c=$(build)/%.o)
 main_o := $(build)/sockctl.o
 help_o := $(help_c:%.c=$(build)/%.o)
+sim_bin := $(build)/sim/sim
+sim_o := $(sim_c:%.c=$(build)/%.o)
+fuzz_c := $(sort $(filter-out $(if $(have_tls),,%/fuzz_tls.c),$(wildcard tests/fuzz/*.c)))
+fuzz_o := $(fuzz_c:%.c=$(build)/%.o)
 unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
 bench_c := $(sort $(wildcard tests/bench/*.c))
 bench_bin := $(patsubst tests/bench/%.c,build/bench/%,$(filter-out tests/bench/load.c $(if $(have_tls),,%/handshake.c),$(bench_c)))
-all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c)) $(bench_c)
-all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/bench/*.h))
+all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c tests/sim/*.c tests/fuzz/*.c)) $(bench_c)
+all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/sim/*.h tests/fuzz/*.h tests/bench/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------
 
@@ -138,7 +159,7 @@ seam:
 
 $(program): $(main_o) $(lib_o)
 	$(call say,LINK,$@)
-	$(quiet)$(link) -o $@ $^ $(LDLIBS) $(own_libs)
+	$(quiet)$(link) -o $@ $^ $(LDLIBS) $(own_libs) $(crt_end)
 
 # Other flags or another compiler make other objects: the file changes only when the command does.
 $(build)/command: FORCE | $(kernel)
@@ -161,7 +182,17 @@ $(build)/unit/%: $(build)/tests/unit/%.o $(help_o) $(lib_o)
 	$(call say,LINK,$@)
 	$(quiet)$(link) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
 
--include $(patsubst %.o,%.d,$(main_o) $(lib_o) $(help_o) $(unit_c:%.c=$(build)/%.d))
+$(sim_bin): $(sim_o) $(help_o) $(lib_o)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(quiet)$(link) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
+
+$(build)/fuzz/fuzz: $(fuzz_o) $(filter-out %/sim.o,$(sim_o)) $(help_o) $(lib_o)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(quiet)$(link) $(fuzz_driver) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
+
+-include $(patsubst %.o,%.d,$(main_o) $(lib_o) $(help_o) $(sim_o) $(fuzz_o) $(unit_c:%.c=$(build)/%.d))
 
 # --- proving ---------------------------------------------------------------------------------------------------------
 
@@ -173,9 +204,11 @@ unit_variant = seam$(suffix)
 seam_program = build/$(unit_variant)/sockctl
 run_check = SOCKCTL='$(CURDIR)/$(tested)' SOCKCTL_SEAM_BIN='$(CURDIR)/$(seam_program)' PYTEST='$(PYTEST)' tests/tools/check
 
+sim_program = build/$(unit_variant)/sim/sim
+
 check: all
-	$(quiet)$(MAKE) variant=$(unit_variant) all unit-programs
-	$(quiet)$(run_check) build/$(unit_variant)/unit $(ONLY)
+	$(quiet)$(MAKE) variant=$(unit_variant) all unit-programs $(sim_program)
+	$(quiet)$(run_check) build/$(unit_variant)/unit $(sim_program) $(ONLY)
 unit:
 	$(quiet)$(MAKE) variant=$(unit_variant) unit-programs
 	$(quiet)$(run_check) build/$(unit_variant)/unit
@@ -184,6 +217,21 @@ cli: all
 	$(quiet)$(run_check) $(ONLY)
 check-asan: asan
 	$(quiet)$(MAKE) check variant=asan suffix=-asan
+
+# A million histories, drawn from seeds, under the sanitizers: make simulate SEED=1 N=1000000 KIND=chat
+SEED ?= 1
+N ?= 1000000
+.PHONY: simulate
+simulate:
+	$(quiet)$(MAKE) variant=seam-asan build/seam-asan/sim/sim
+	$(quiet)build/seam-asan/sim/sim -s $(SEED) -n $(N) $(if $(KIND),-k $(KIND))
+
+# Every fuzzer for TIME seconds, after what its corpus holds; FUZZ="talk json" chooses. TIME=0 only replays the corpus.
+TIME ?= 10
+.PHONY: fuzz
+fuzz:
+	$(quiet)$(MAKE) variant=fuzz-asan CC=clang CFLAGS=-O1 build/fuzz-asan/fuzz/fuzz
+	$(quiet)tests/tools/fuzz build/fuzz-asan/fuzz/fuzz $(TIME) $(FUZZ)
 
 check-copy: # nothing left to splice and sendfile
 	$(quiet)SOCKCTL_TEST_FLAGS=--no-splice $(MAKE) cli
@@ -199,6 +247,11 @@ unit-programs: $(unit_bin)
 
 floors:
 	$(quiet)tests/tools/floors
+
+# The programs that users get: what makes a mistake hard to use is in their ELF.
+.PHONY: hardened
+hardened: all static
+	$(quiet)tests/tools/hardened sockctl sockctl-static
 
 format:
 	$(quiet)$(CLANG_FORMAT) --dry-run -Werror $(all_c) $(all_h)

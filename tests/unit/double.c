@@ -30,9 +30,22 @@ static void next(struct script *c)
 	c->stuttered = false;
 }
 
+/* On descriptors: ready for whatever is not held up. */
+static void set_ready(const struct double_stream *d)
+{
+	int64_t now_ms = loop_now(d->loop);
+	bool out = d->wr.blocked_ms <= now_ms && d->fl.blocked_ms <= now_ms && d->sh.blocked_ms <= now_ms;
+	if (d->s.rfd >= 0)
+		sim_ready(d->s.rfd, LOOP_IN, d->rd.blocked_ms <= now_ms);
+	if (d->s.wfd >= 0)
+		sim_ready(d->s.wfd, LOOP_OUT, out);
+}
+
 /* When the nearest of the calls that wait may be tried again. */
 static void set_alarm(struct double_stream *d)
 {
+	if (d->polled)
+		set_ready(d);
 	const struct script *all[] = { &d->rd, &d->wr, &d->fl, &d->sh };
 	int64_t at_ms = NEVER;
 	for (size_t i = 0; i < 4; i++)
@@ -45,7 +58,7 @@ static void alarmed(void *arg)
 {
 	struct double_stream *d = arg;
 	set_alarm(d);
-	if (d->waker.fn != NULL)
+	if (!d->polled && d->waker.fn != NULL)
 		d->waker.fn(d->waker.arg); /* last: d's owner may be done with it */
 }
 
@@ -54,7 +67,9 @@ static int block(struct double_stream *d, struct script *c, struct need *need, i
 	if (ms != 0)
 		c->blocked_ms = ms == NEVER ? NEVER : loop_now(d->loop) + ms;
 	*need = (struct need){ .wake = true, .in = need == &d->s.rd && d->s.rfd >= 0 };
-	if (d->timed && c->blocked_ms != NEVER)
+	if (d->polled)
+		*need = (struct need){ .in = need == &d->s.rd, .out = need != &d->s.rd };
+	if (d->timed && !d->polled && c->blocked_ms != NEVER)
 		*need = (struct need){ .timed = true, .at_ms = c->blocked_ms };
 	else
 		set_alarm(d);
@@ -130,6 +145,8 @@ static ssize_t say(struct double_stream *d, const struct iovec *v, int n)
 static ssize_t double_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct double_stream *d = self(s);
+	if (d->ended && d->owned) /* a close that takes its time looks again */
+		return d->failed ? stream_fail(s, ERR_LOST, ECONNRESET, "double read") : 0;
 	if (d->ended)
 		misuse(d, "read after its end");
 	if (iov_bytes(v, n) == 0)
@@ -206,6 +223,8 @@ static int double_flush(struct stream *s)
 static int double_shut(struct stream *s)
 {
 	struct double_stream *d = self(s);
+	if (d->was_shut && d->owned) /* a session's end asks once more, whoever shut it before */
+		return 0;
 	if (d->was_shut)
 		misuse(d, "shut twice");
 	int rc = prelude(d, &d->sh, &s->wr, "double shut");
@@ -218,9 +237,12 @@ static int double_shut(struct stream *s)
 
 static void double_closed(struct stream *s, enum close_how how)
 {
-	self(s)->closed = true;
-	self(s)->how = how;
-	misuse(self(s), "closed by who borrowed it");
+	struct double_stream *d = self(s);
+	if (d->closed || !d->owned)
+		misuse(d, d->closed ? "closed twice" : "closed by who borrowed it");
+	d->closed = true;
+	d->how = how;
+	loop_timer(d->loop, &d->wake, NEVER);
 }
 
 static const struct stream_ops double_ops = {
@@ -242,94 +264,19 @@ void double_open(struct double_stream *d, struct loop *loop, unsigned caps, cons
 	d->fl.at = d->sh.at = nothing;
 }
 
+void double_poll(struct double_stream *d, int rfd, int wfd)
+{
+	d->polled = true;
+	d->s.rfd = rfd;
+	d->s.wfd = wfd;
+	set_ready(d);
+}
+
 void double_close(struct double_stream *d)
 {
 	loop_timer(d->loop, &d->wake, NEVER);
 	free(d->got);
 	d->got = NULL;
-}
-
-/* The backend */
-
-enum { SIM_FDS = 64, SIM_MOST_WAITS = 10000000 };
-
-static struct sim {
-	int64_t now_ms;
-	unsigned waits;
-	unsigned want[SIM_FDS];
-	bool hang_up[SIM_FDS];
-} sim;
-
-static void *sim_open(struct err *e)
-{
-	(void)e;
-	sim = (struct sim){ .now_ms = SIM_START_MS };
-	return &sim;
-}
-
-static int sim_set(void *state, int fd, unsigned want, struct err *e)
-{
-	(void)state;
-	if (fd >= SIM_FDS)
-		return err_set(e, ERR_LOCAL, EMFILE, "watch descriptor %d", fd);
-	sim.want[fd] = want;
-	return 0;
-}
-
-static int sim_wait(void *state, struct loop *loop, int64_t until_ms, struct err *e)
-{
-	(void)state;
-	bool reported = false;
-	for (int fd = 0; fd < SIM_FDS; fd++)
-		if (sim.hang_up[fd] && sim.want[fd] != 0) {
-			sim.hang_up[fd] = false;
-			loop_ready(loop, fd, LOOP_HUP);
-			reported = true;
-		}
-	if (++sim.waits > SIM_MOST_WAITS)
-		return err_set(e, ERR_BUG, 0, "the loop spins");
-	if (reported)
-		return 0;
-	if (until_ms == NEVER)
-		return err_set(e, ERR_BUG, 0, "waiting for ever");
-	if (until_ms > sim.now_ms)
-		sim.now_ms = until_ms;
-	return 0;
-}
-
-static int64_t sim_now(void *state)
-{
-	(void)state;
-	return sim.now_ms;
-}
-
-static void sim_close(void *state)
-{
-	(void)state;
-}
-
-const struct loop_backend loop_sim = {
-	.name = "sim",
-	.open = sim_open,
-	.set = sim_set,
-	.wait = sim_wait,
-	.now = sim_now,
-	.close = sim_close,
-};
-
-void sim_hang_up(int fd)
-{
-	sim.hang_up[fd] = true;
-}
-
-unsigned sim_watched(int fd)
-{
-	return sim.want[fd];
-}
-
-unsigned sim_waits(void)
-{
-	return sim.waits;
 }
 
 bool loop_is_idle(struct loop *loop)

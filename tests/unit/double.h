@@ -1,4 +1,4 @@
-/* Stand-ins for what a pump meets: a stream that plays a script, and a loop backend whose clock jumps.
+/* A stand-in for what a pump meets: a stream that plays a script, under a loop whose clock jumps (tests/sim/loop_sim.h).
  *
  * A script is an array of acts that ends with {0}; each kind of call (read, write, flush, shut) has its own. AGAIN lasts
  * until the virtual clock says so, however often the call is tried, and then the waker is called; so nothing here
@@ -10,6 +10,7 @@
 #include "io/loop.h"
 #include "io/pool.h"
 #include "io/stream.h"
+#include "tests/sim/loop_sim.h"
 
 enum act_kind {
 	ACT_STOP, /* the script is over: reading is AGAIN for ever, the rest does all that it is asked for */
@@ -77,6 +78,8 @@ struct double_stream {
 	size_t most;	    /* bytes that any call moves at most; 0: no limit */
 	int64_t stutter_ms; /* every call that would get on says AGAIN for so long first; 0: none does */
 	bool timed;	    /* AGAIN asks for a time rather than to be woken */
+	bool polled;	    /* ... for descriptors to be ready: double_poll */
+	bool owned;	    /* may be closed, once */
 	size_t said;	    /* bytes that were read from it */
 	unsigned char *got; /* what was written to it */
 	size_t got_n, got_cap;
@@ -92,15 +95,10 @@ struct double_stream {
 /* For each NULL script an empty one is played. */
 void double_open(struct double_stream *d, struct loop *loop, unsigned caps, const struct act *rd, const struct act *wr);
 void double_close(struct double_stream *d);
+/* From now on it stands on these descriptors of the simulated loop, which may be the same. */
+void double_poll(struct double_stream *d, int rfd, int wfd);
 /* Bytes of SAY_N: that at place `at`. */
 unsigned char double_pattern(size_t at);
-
-/* The backend: waiting takes no time, it only turns the clock. Waiting for ever is an error (ERR_BUG). One at a time. */
-extern const struct loop_backend loop_sim;
-enum { SIM_START_MS = 1000000 };
-void sim_hang_up(int fd); /* the next wait reports a hang-up of fd, if it is watched */
-unsigned sim_watched(int fd);
-unsigned sim_waits(void);
 
 /* Nothing is armed, nothing is put off: a run has nothing left to wait for. */
 bool loop_is_idle(struct loop *loop);

@@ -5,11 +5,17 @@
 
 void world_open(struct world *w, size_t block_bytes, unsigned near_caps, unsigned far_caps)
 {
-	*w = (struct world){ .loop = loop_open(&loop_sim, NULL), .pool = pool_open(block_bytes, WORLD_BLOCKS) };
-	if (w->loop == NULL || w->pool == NULL)
+	world_open_in(w, loop_open(&loop_sim, NULL), pool_open(block_bytes, WORLD_BLOCKS), near_caps, far_caps);
+	w->borrows = false;
+}
+
+void world_open_in(struct world *w, struct loop *loop, struct pool *pool, unsigned near_caps, unsigned far_caps)
+{
+	if (loop == NULL || pool == NULL)
 		abort();
-	double_open(&w->near, w->loop, near_caps, NULL, NULL);
-	double_open(&w->far, w->loop, far_caps, NULL, NULL);
+	*w = (struct world){ .loop = loop, .pool = pool, .borrows = true };
+	double_open(&w->near, loop, near_caps, NULL, NULL);
+	double_open(&w->far, loop, far_caps, NULL, NULL);
 }
 
 static void is_done(void *arg, const struct why *why)
@@ -48,6 +54,8 @@ void world_close(struct world *w)
 	pump_stop(&w->pump);
 	double_close(&w->near);
 	double_close(&w->far);
+	if (w->borrows)
+		return;
 	pool_close(w->pool);
 	loop_close(w->loop);
 }

@@ -17,10 +17,13 @@ struct world {
 	unsigned dones;
 	struct why why;
 	int64_t took_ms;
+	bool borrows; /* loop and pool */
 };
 
 /* Both doubles with empty scripts; the caller fills them in before world_run. */
 void world_open(struct world *w, size_t block_bytes, unsigned near_caps, unsigned far_caps);
+/* The same with a loop, and a pool of WORLD_BLOCKS blocks, that others go on to use. */
+void world_open_in(struct world *w, struct loop *borrows, struct pool *pool, unsigned near_caps, unsigned far_caps);
 /* Pumps until done. NULL, or which promise was broken. */
 const char *world_run(struct world *w, const struct pump_opts *opts);
 void world_close(struct world *w);

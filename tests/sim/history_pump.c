@@ -1,39 +1,26 @@
-/* Tens of thousands of random histories of a pump: scripts of short reads, short writes, waits, ends and failures on all
- * four ends, random options, blocks of random size. Whatever happens: it ends; done comes once; nothing stays armed or
- * lent; what came out is the beginning of what went in; all of it when done says OK; and all that a failing end had
- * said before. A failure prints its seed, and HISTORY_SEED=N runs that one alone. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+/* Histories of a pump: scripts of short reads, short writes, waits, ends and failures on all four ends, random options, blocks of
+ * random size, on descriptors, timers or wakers, sometimes with a layer of faults that only delay. Whatever happens: it ends;
+ * done comes once; nothing stays armed or lent; what came out is the beginning of what went in; all of it when done says OK; and
+ * all that a failing end had said before. */
+#include "tests/sim/sim.h"
 
-#include "world.h"
+#include "io/fault.h"
+#include "tests/unit/world.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { HISTORIES = 30000, ACTS_MOST = 12 };
+enum { ACTS_MOST = 9, WAITS_MOST = 60000 };
 
-static uint64_t seed_now, dice;
+static struct dice *dice;
 
 static unsigned roll(unsigned sides)
 {
-	dice ^= dice << 13;
-	dice ^= dice >> 7;
-	dice ^= dice << 17;
-	return (unsigned)((dice * 0x2545F4914F6CDD1DU) >> 33) % sides;
+	return dice_roll(dice, sides);
 }
 
 static bool chance(unsigned percent)
 {
-	return roll(100) < percent;
-}
-
-static void check(bool holds, const char *what)
-{
-	if (!holds)
-		fail_msg("seed %llu: %s", (unsigned long long)seed_now, what);
+	return dice_chance(dice, percent);
 }
 
 struct part { /* one end of one stream */
@@ -49,6 +36,7 @@ struct history {
 	struct part near_says, near_takes, far_says, far_takes, near_shuts, far_shuts;
 	struct pump_opts opts;
 	bool near_dgram, far_dgram;
+	bool late; /* there is a layer of faults */
 };
 
 static enum err_class some_class(void)
@@ -69,9 +57,9 @@ static void ends_with(struct part *p, size_t n, struct act last)
 	p->cls = last.cls;
 }
 
-static void make_says(struct part *p, bool dgram)
+static void make_says(struct part *p, bool dgram, bool little)
 {
-	size_t n = roll(ACTS_MOST), many = chance(20) ? 3000 : 1 + roll(100);
+	size_t n = roll(ACTS_MOST), many = !little && chance(3) ? 3000 : 1 + roll(60);
 	for (size_t i = 0; i < n; i++) {
 		p->acts[i] = wait_act();
 		if (chance(35))
@@ -110,8 +98,9 @@ static void make_history(struct history *h)
 	*h = (struct history){ 0 };
 	h->far_dgram = chance(30);
 	h->near_dgram = h->far_dgram && chance(30);
-	make_says(&h->near_says, h->near_dgram);
-	make_says(&h->far_says, h->far_dgram);
+	h->late = !h->far_dgram && chance(8);
+	make_says(&h->near_says, h->near_dgram, h->late);
+	make_says(&h->far_says, h->far_dgram, h->late);
 	make_takes(&h->near_takes);
 	make_takes(&h->far_takes);
 	make_shuts(&h->near_shuts);
@@ -142,55 +131,58 @@ static bool ends(const struct history *h)
 	return !h->opts.no_up && (!h->near_dgram || h->near_says.fails);
 }
 
-static void set_stage(struct double_stream *d, const struct part *says, const struct part *takes, const struct part *shuts)
+/* bytes: in all; many of them do not come one by one. */
+static void set_stage(
+	struct double_stream *d, const struct part *says, const struct part *takes, const struct part *shuts, size_t bytes)
 {
 	d->rd.at = says->acts;
 	d->wr.at = takes->acts;
 	d->sh.at = shuts->acts;
-	d->most = chance(30) ? 1 + roll(7) : 0;
-	d->stutter_ms = chance(30) ? 1 : 0;
+	d->most = chance(15) ? 1 + roll(7) + bytes / 128 : 0;
+	d->stutter_ms = chance(20) && bytes < 600;
 	d->timed = chance(50);
 }
 
 /* Is what `to` got the beginning of what `from` said? */
 static void check_prefix(const struct double_stream *from, const struct double_stream *to, bool dropped)
 {
-	check(to->got_n <= from->said, "more came out than went in");
-	check(!dropped || to->got_n == 0, "something was written that was to be dropped");
+	sim_check(to->got_n <= from->said, "more came out than went in");
+	sim_check(!dropped || to->got_n == 0, "something was written that was to be dropped");
 	for (size_t i = 0; i < to->got_n; i++)
-		check(to->got[i] == double_pattern(i), "a byte differs");
+		sim_check(to->got[i] == double_pattern(i), "a byte differs");
 }
 
 /* Datagram to datagram: the lengths are those that were said, in order. */
 static void check_lengths(const struct part *says, const struct double_stream *to)
 {
-	check(to->writes <= says->datagrams, "more datagrams came out than went in");
+	sim_check(to->writes <= says->datagrams, "more datagrams came out than went in");
 	for (unsigned i = 0; i < to->writes; i++)
-		check(to->sizes[i] == says->sizes[i], "a datagram changed its length");
+		sim_check(to->sizes[i] == says->sizes[i], "a datagram changed its length");
 }
 
 static void check_cuts(const struct history *h, const struct double_stream *to)
 {
 	for (unsigned i = 0; i < to->writes && i < DOUBLE_SIZES; i++)
-		check(to->sizes[i] > 0 && to->sizes[i] <= h->opts.datagram_bytes, "a datagram of a wrong length");
+		sim_check(to->sizes[i] > 0 && to->sizes[i] <= h->opts.datagram_bytes, "a datagram of a wrong length");
 }
 
 static void check_ok(const struct history *h, const struct world *w)
 {
 	const struct double_stream *near = &w->near, *far = &w->far;
 	bool enough = h->opts.replies != 0 && w->pump.down.messages >= h->opts.replies;
-	check(!near->failed && !far->failed, "a failure was passed over");
-	check(far->got_n == near->said || (enough && h->far_dgram), "not everything was sent");
-	check(near->got_n == (h->opts.drop_down ? 0 : far->said), "not everything was written");
+	bool unasked = h->late && h->opts.end_with_far; /* a layer's half-close, which nobody waited for */
+	sim_check(!near->failed && (!far->failed || unasked), "a failure was passed over");
+	sim_check(far->got_n == near->said || (enough && h->far_dgram), "not everything was sent");
+	sim_check(near->got_n == (h->opts.drop_down ? 0 : far->said), "not everything was written");
 	if (h->far_dgram) {
-		check(h->opts.replies == 0 || enough, "fewer replies than asked for");
+		sim_check(h->opts.replies == 0 || enough, "fewer replies than asked for");
 		return;
 	}
-	check(far->ended, "it ended before the peer did");
-	check(near->ended || h->opts.end_with_far || h->opts.no_up, "it ended before stdin did");
-	check(near->was_shut == !(h->opts.near_half == HALF_NO || h->opts.drop_down), "stdout was not closed as asked for");
-	check(!far->was_shut || h->opts.half != HALF_NO, "a half-close that was not wanted");
-	check(far->was_shut || h->opts.half == HALF_NO || h->opts.end_with_far, "no half-close");
+	sim_check(far->ended, "it ended before the peer did");
+	sim_check(near->ended || h->opts.end_with_far || h->opts.no_up, "it ended before stdin did");
+	sim_check(near->was_shut == !(h->opts.near_half == HALF_NO || h->opts.drop_down), "stdout was not closed as asked for");
+	sim_check(!far->was_shut || h->opts.half != HALF_NO, "a half-close that was not wanted");
+	sim_check(far->was_shut || h->opts.half == HALF_NO || h->opts.end_with_far, "no half-close");
 }
 
 static void check_failed(const struct history *h, const struct world *w)
@@ -199,29 +191,75 @@ static void check_failed(const struct history *h, const struct world *w)
 	bool known = (w->why.cls == ERR_TIMEOUT && h->opts.replies != 0) || (w->why.cls == ERR_LOST && h->opts.end_with_far);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		known |= all[i]->fails && all[i]->cls == w->why.cls;
-	check(known, "a failure that nobody made");
+	sim_check(known, "a failure that nobody made");
 	bool near_took = !h->near_takes.fails && !h->near_shuts.fails, far_took = !h->far_takes.fails && !h->far_shuts.fails;
 	if (near_took && !h->opts.drop_down)
-		check(w->near.got_n == w->far.said, "what the peer said before the failure was not written");
+		sim_check(w->near.got_n == w->far.said, "what the peer said before the failure was not written");
 	if (far_took && near_took && !h->far_says.fails && !h->far_dgram && !h->opts.end_with_far)
-		check(w->far.got_n == w->near.said, "what stdin said before its failure was not sent");
+		sim_check(w->far.got_n == w->near.said, "what stdin said before its failure was not sent");
 }
 
-static void run_history(uint64_t seed)
+/* Faults that let everything pass, later. */
+static const char *const delays[] = { "latency=30ms", "latency=20ms~15ms:in", "chunk=1..7", "chunk=3:out", "gap=2ms", "rate=64k",
+	"rate=1k:in", "latency=5ms:out" };
+enum { DELAYS = sizeof delays / sizeof delays[0] };
+static struct fault_spec specs[DELAYS];
+static struct fault_run fault_run;
+
+static void pump_open(void)
+{
+	struct err e = { 0 };
+	for (size_t i = 0; i < DELAYS; i++)
+		if (fault_parse(&specs[i], delays[i], &e) != 0)
+			abort();
+	fault_run = (struct fault_run){ .loop = sim_loop(), .linger = sim_lingers() };
+}
+
+static void add_delays(struct world *w)
+{
+	w->far_top = &w->far.s;
+	w->far.owned = true;
+	fault_run.seed = roll(1000);
+	if (fault_push(&w->far_top, &fault_run, 1) != 0)
+		abort();
+	for (unsigned n = 1 + roll(2); n > 0; n--)
+		if (fault_apply(w->far_top, &specs[roll(DELAYS)]) != 0)
+			abort();
+}
+
+static void settle_delays(struct world *w)
+{
+	stream_close(w->far_top, CLOSE_PLAIN);
+	sim_check(loop_is_idle(w->loop), "something stayed armed behind the faults");
+	sim_check(w->far.closed, "the layer of faults did not close what is below it");
+}
+
+static void pump_run(struct dice *d)
 {
 	struct history h;
 	struct world w;
-	seed_now = seed;
-	dice = seed * 0x9E3779B97F4A7C15U + 1;
+	dice = d;
 	do
 		make_history(&h);
 	while (!ends(&h));
-	size_t block = h.near_dgram || h.far_dgram ? (size_t)(1 + roll(2)) * FLOW_DATAGRAM_MOST : 8 + roll(chance(50) ? 8 : 2000);
-	world_open(&w, block, h.near_dgram ? ST_DGRAM : chance(10) ? ST_TTY : 0, h.far_dgram ? ST_DGRAM : 0);
-	set_stage(&w.near, &h.near_says, &h.near_takes, &h.near_shuts);
-	set_stage(&w.far, &h.far_says, &h.far_takes, &h.far_shuts);
+	bool large = h.near_dgram || h.far_dgram;
+	sim_schedule(chance(60) ? d : NULL, WAITS_MOST);
+	world_open_in(&w, sim_loop(), large ? sim_pool_large(roll(2)) : sim_pool(roll(12)),
+		h.near_dgram ? ST_DGRAM
+		: chance(10) ? ST_TTY
+			     : 0,
+		h.far_dgram ? ST_DGRAM : 0);
+	size_t bytes = h.near_says.says + h.far_says.says;
+	set_stage(&w.near, &h.near_says, &h.near_takes, &h.near_shuts, bytes);
+	set_stage(&w.far, &h.far_says, &h.far_takes, &h.far_shuts, bytes);
+	if (chance(50))
+		double_poll(&w.near, 3, chance(50) ? 3 : 4);
+	if (chance(50))
+		double_poll(&w.far, 5, 5);
+	if (h.late)
+		add_delays(&w);
 	const char *broken = world_run(&w, &h.opts);
-	check(broken == NULL, broken);
+	sim_check(broken == NULL, broken);
 	check_prefix(&w.near, &w.far, false);
 	check_prefix(&w.far, &w.near, h.opts.drop_down);
 	if (h.near_dgram) {
@@ -234,24 +272,9 @@ static void run_history(uint64_t seed)
 		check_ok(&h, &w);
 	else
 		check_failed(&h, &w);
+	if (h.late)
+		settle_delays(&w);
 	world_close(&w);
 }
 
-static void test_histories(void **state)
-{
-	(void)state;
-	const char *one = getenv("HISTORY_SEED"), *many = getenv("HISTORIES");
-	if (one != NULL) {
-		run_history(strtoull(one, NULL, 10));
-		return;
-	}
-	uint64_t n = many != NULL ? strtoull(many, NULL, 10) : HISTORIES;
-	for (uint64_t seed = 1; seed <= n; seed++)
-		run_history(seed);
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_histories) };
-	return cmocka_run_group_tests_name("histories", tests, NULL, NULL);
-}
+const struct kind kind_pump = { .name = "pump", .share = 76, .open = pump_open, .run = pump_run };
