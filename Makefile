@@ -57,7 +57,7 @@ own_flags += -fsanitize=fuzzer-no-link
 fuzz_driver := -fsanitize=fuzzer
 endif
 ifneq ($(findstring cover,$(variant)),)
-own_flags += -fprofile-instr-generate -fcoverage-mapping
+own_flags += -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
 own_ld += -fprofile-instr-generate
 endif
 ifneq ($(findstring asan,$(variant)),)
@@ -132,7 +132,7 @@ main_o := $(build)/sockctl.o
 help_o := $(help_c:%.c=$(build)/%.o)
 sim_bin := $(build)/sim/sim
 sim_o := $(sim_c:%.c=$(build)/%.o)
-fuzz_c := $(sort $(filter-out $(if $(have_tls),,%/fuzz_tls.c),$(wildcard tests/fuzz/*.c)))
+fuzz_c := $(sort $(filter-out %/replay.c $(if $(have_tls),,%/fuzz_tls.c),$(wildcard tests/fuzz/*.c)))
 fuzz_o := $(fuzz_c:%.c=$(build)/%.o)
 unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
 bench_c := $(sort $(wildcard tests/bench/*.c))
@@ -187,12 +187,15 @@ $(sim_bin): $(sim_o) $(help_o) $(lib_o)
 	$(call say,LINK,$@)
 	$(quiet)$(link) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
 
-$(build)/fuzz/fuzz: $(fuzz_o) $(filter-out %/sim.o,$(sim_o)) $(help_o) $(lib_o)
+fuzz_all_o := $(fuzz_o) $(filter-out %/sim.o,$(sim_o)) $(filter-out %/way.o,$(help_o)) $(lib_o) # way.c needs the seam
+$(build)/fuzz/fuzz: $(fuzz_all_o)
+$(build)/fuzz/replay: $(build)/tests/fuzz/replay.o $(fuzz_all_o)
+$(build)/fuzz/fuzz $(build)/fuzz/replay:
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(quiet)$(link) $(fuzz_driver) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
+	$(quiet)$(link) $(if $(filter %/fuzz,$@),$(fuzz_driver)) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
 
--include $(patsubst %.o,%.d,$(main_o) $(lib_o) $(help_o) $(sim_o) $(fuzz_o) $(unit_c:%.c=$(build)/%.d))
+-include $(patsubst %.o,%.d,$(main_o) $(lib_o) $(help_o) $(sim_o) $(fuzz_o) $(build)/tests/fuzz/replay.o $(unit_c:%.c=$(build)/%.d))
 
 # --- proving ---------------------------------------------------------------------------------------------------------
 
@@ -232,6 +235,23 @@ TIME ?= 10
 fuzz:
 	$(quiet)$(MAKE) variant=fuzz-asan CC=clang CFLAGS=-O1 build/fuzz-asan/fuzz/fuzz
 	$(quiet)tests/tools/fuzz build/fuzz-asan/fuzz/fuzz $(TIME) $(FUZZ)
+
+# What the tests reach, by file: make coverage ONLY="tests/cli/test_tls_ends.py". The lines themselves: build/coverage/lines.
+.PHONY: coverage
+coverage:
+	$(quiet)$(MAKE) variant=seam-cover CC=clang CFLAGS=-O1 all unit-programs build/seam-cover/sim/sim build/seam-cover/fuzz/replay
+	$(quiet)PYTEST='$(PYTEST)' tests/tools/coverage build/seam-cover $(ONLY)
+
+# Mistakes that can be seen without running it. GCC's analyzer is asked file by file, as it compiles; .clang-tidy says what else.
+CLANG_TIDY ?= clang-tidy
+.PHONY: analyze
+analyze:
+	$(quiet)$(MAKE) variant=analyze CC=gcc WERROR=1 CFLAGS='-O1 -fanalyzer' build/analyze/objects
+	$(quiet)printf '%s\n' -std=c11 -D_GNU_SOURCE '-DSOCKCTL_VERSION="0"' $(if $(have_tls),-DSOCKCTL_TLS) \
+		-I$(CURDIR)/lib -I$(CURDIR) >build/analyze/compile_flags.txt
+	$(quiet)printf '%s\n' sockctl.c $(lib_c) | xargs -P $(shell getconf _NPROCESSORS_ONLN) -n 8 $(CLANG_TIDY) --quiet -p build/analyze
+$(build)/objects: $(main_o) $(lib_o)
+	$(quiet)touch $@
 
 check-copy: # nothing left to splice and sendfile
 	$(quiet)SOCKCTL_TEST_FLAGS=--no-splice $(MAKE) cli

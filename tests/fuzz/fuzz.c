@@ -14,7 +14,7 @@ static const struct fuzz *const fuzzers[] = { &fuzz_address, &fuzz_options, &fuz
 	&fuzz_tls,
 #endif
 	&fuzz_record, &fuzz_fault, &fuzz_pump, &fuzz_sessions, &fuzz_chat, &fuzz_conversation };
-enum { FUZZERS = sizeof fuzzers / sizeof fuzzers[0] };
+enum { FUZZERS = sizeof fuzzers / sizeof fuzzers[0], SHOWN = 4096 };
 
 static const struct fuzz *fuzz;
 
@@ -44,8 +44,10 @@ void sim_check(bool holds, const char *what)
 
 void fuzz_check_shown(const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
-	size_t n = strlen(text);
+	char shown[SHOWN];
+	size_t n = text_show(shown, sizeof shown, text, strlen(text)); /* as whoever prints it does: cli/out.c */
+	const unsigned char *at = (const unsigned char *)shown;
+	fuzz_check(n < sizeof shown && strlen(shown) == n, "a text of a wrong length");
 	while (n > 0) {
 		uint32_t cp = 0;
 		int len = utf8_decode(at, n, &cp);

@@ -19,7 +19,7 @@ extern const struct fuzz fuzz_address, fuzz_options, fuzz_framer, fuzz_line, fuz
 
 /* Ends the process, if it does not hold. */
 void fuzz_check(bool holds, const char *what);
-/* One line that a terminal may be given. */
+/* Once it is printed, one line that a terminal may be given. */
 void fuzz_check_shown(const char *text);
 
 /* The bytes up to the next separator, as a text of at most cap - 1 bytes without NUL in it; *at goes behind the separator. False:

@@ -36,6 +36,7 @@ static void run(const uint8_t *bytes, size_t n)
 	fault_apply(top, &spec);
 	fuzz_check(fault_patience_ms(top) >= 0, "less patience than none");
 	stream_close(top, CLOSE_PLAIN);
+	linger_cut(sim_lingers()); /* it may take its time */
 	fuzz_check(d.closed, "what is below was not closed");
 	double_close(&d);
 	fuzz_check(loop_is_idle(sim_loop()), "something stayed armed");

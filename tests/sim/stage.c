@@ -179,6 +179,7 @@ bool stage_run(struct stage *st, const struct service *service, unsigned most_wa
 	struct dice *d = st->dice;
 	struct err e = { 0 };
 	sim_schedule(dice_chance(d, 60) ? d : NULL, most_waits);
+	st->stack.service = service;
 	st->hub = hub_open(&st->env, service, &e);
 	if (st->hub == NULL)
 		return false;
