@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const struct fuzz *const fuzzers[] = { &fuzz_address, &fuzz_options, &fuzz_framer, &fuzz_line, &fuzz_json, &fuzz_clean,
-	&fuzz_talk, &fuzz_proxy,
+	&fuzz_talk, &fuzz_proxy, &fuzz_header,
 #ifdef SOCKCTL_TLS
 	&fuzz_tls,
 #endif

@@ -1,0 +1,55 @@
+/* The header of the PROXY protocol: the first byte chooses the versions. No more is asked for than belongs to it, it is refused
+ * with a reason, and what was understood of it can be said again and is understood the same. */
+#include "tests/fuzz/fuzz.h"
+
+#include "net/proxy_hdr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* From memory that ends where the bytes do. */
+static int read_exactly(const uint8_t *bytes, size_t n, unsigned versions, struct proxy_hdr *h, const char **why)
+{
+	unsigned char *copy = malloc(n + (n == 0));
+	if (copy == NULL)
+		abort();
+	if (n > 0)
+		memcpy(copy, bytes, n);
+	int more = proxy_hdr_read(copy, n, versions, h, why);
+	free(copy);
+	return more;
+}
+
+static void say_again(const struct proxy_hdr *h)
+{
+	unsigned char out[PROXY_HDR_SENDS];
+	struct proxy_hdr same = { 0 };
+	const char *why = NULL;
+	size_t n = proxy_hdr_write(out, h);
+	fuzz_check(n > 0 && n <= sizeof out, "a header of a wrong length");
+	fuzz_check(read_exactly(out, n, h->version, &same, &why) == 0, "what was understood cannot be said again");
+	fuzz_check(same.version == h->version, "said again it is of another version");
+}
+
+static void run(const uint8_t *bytes, size_t n)
+{
+	struct proxy_hdr h = { 0 };
+	const char *why = NULL;
+	if (n < 1)
+		return;
+	unsigned versions = 1 + bytes[0] % 3;
+	size_t have = 0;
+	int more;
+	while ((more = read_exactly(bytes + 1, have, versions, &h, &why)) > 0) {
+		fuzz_check(have + (size_t)more <= PROXY_HDR_MOST, "a header without end");
+		if (n - 1 - have < (size_t)more)
+			return;
+		have += (size_t)more;
+	}
+	if (more == 0)
+		say_again(&h);
+	else
+		fuzz_check(why != NULL && why[0] != '\0', "refused without a word");
+}
+
+const struct fuzz fuzz_header = { .name = "header", .run = run };
