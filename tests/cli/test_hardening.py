@@ -13,6 +13,7 @@ TOOL = pathlib.Path(__file__).resolve().parent.parent / "tools" / "hardened"
 GOOD = ["-O2", "-fcf-protection", "-fPIE", "-pie", "-fstack-protector-all", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro", "-Wl,-z,now",
         "-Wl,-z,noexecstack"]
 SOURCE = "#include <stdio.h>\n#include <string.h>\nint main(int c, char **v)\n{\n\tchar b[32];\n\tstrcpy(b, v[c - 1]);\n\treturn puts(b);\n}\n"
+SOURCE += "".join(f"int f{i}(int x)\n{{\n\treturn x + {i};\n}}\n" for i in range(20))
 WEAK = [("-no-pie", "pie"), ("-Wl,-z,norelro", "relro"), ("-Wl,-z,lazy", "now"), ("-Wl,-z,execstack", "nx"), ("-Wl,-rpath,/tmp", "rpath"),
         ("-fno-stack-protector", "ssp"), ("-D_FORTIFY_SOURCE=0", "fortify"), ("-fcf-protection=none", "cet")]
 
