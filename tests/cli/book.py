@@ -26,8 +26,9 @@ def examples(path):
 
 
 def namespace():
-    """The words that give a command a network and a file system view of its own; nothing where the system allows none."""
-    words = ["unshare", "--map-root-user", "--net", "--mount", "--"]
+    """The words that give a command a network, a view of the file system and processes of its own, of which nobody is left when
+    it has ended; nothing where the system allows none."""
+    words = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--"]
     if subprocess.run([*words, "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0:
         return words
     return []
@@ -41,7 +42,7 @@ def run(code, folder, **more_env):
     (bin_dir / "hosts").write_text(HOSTS)
     env = dict(os.environ, PATH=f"{bin_dir}:{os.environ['PATH']}:/usr/sbin", HOSTS=str(bin_dir / "hosts"), **more_env)
     words = namespace()
-    with open(bin_dir / "out", "w+") as out, open(bin_dir / "err", "w+") as err:  # files: servers may go on with them
+    with open(bin_dir / "out", "w+b") as out, open(bin_dir / "err", "w+b") as err:  # files: servers may go on with them
         shell = subprocess.Popen([*words, shutil.which("bash"), "-c", (SETUP if words else "") + code], cwd=folder, env=env,
                                  stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
         end = os.pidfd_open(shell.pid)
@@ -54,4 +55,4 @@ def run(code, folder, **more_env):
         shell.wait()
         for file in (out, err):
             file.seek(0)
-        return out.read(), err.read(), shell.returncode
+        return out.read().decode("utf-8", "replace"), err.read().decode("utf-8", "replace"), shell.returncode

@@ -31,7 +31,7 @@ def files(folder):
     (folder / "smtp.talk").write_text('frame crlf\nsend "220 test"\nelse send "250 ok"\n')
     (folder / "allow.txt").write_text("127.0.0.0/8\n::1\n")
     (folder / "deny.txt").write_text("192.0.2.7\n")
-    for name in ("client", "mailer", "inetd-style-server"):
+    for name in ("client", "mailer", "inetd-style-server", "program"):
         (folder / name).write_text("#!/bin/sh\nexec true\n")
         (folder / name).chmod(0o755)
 
