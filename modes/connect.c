@@ -4,6 +4,7 @@
 #include "io/expect.h"
 #include "io/frame.h"
 #include "io/loop.h"
+#include "io/telnet.h"
 #include "net/addr.h"
 #include "net/faults.h"
 #include "net/leash.h"
@@ -21,8 +22,8 @@
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &proxy_out_opts, &retry_opts, &probe_opts,
-	&stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts, &tls_client_opts, &text_opts, &frame_opts,
-	&expect_opts, &tap_opts, &fault_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
+	&stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts, &tls_client_opts, &text_opts, &telnet_opts,
+	&frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
 
 struct client {
 	const struct env *env;

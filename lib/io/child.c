@@ -18,7 +18,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
@@ -94,17 +96,29 @@ static int take_places(const int fd[3])
 	return 0;
 }
 
-static void be_child(child_body *body, void *arg, const int fd[3])
+struct start {
+	child_body *body;
+	void *arg;
+	const int *fd;
+	bool at_tty;
+};
+
+static void be_child(const struct start *start)
 {
-	setpgid(0, 0);
+	if (start->at_tty)
+		setsid();
+	else
+		setpgid(0, 0);
 	for (int signo = 1; signo < NSIG; signo++)
 		signal(signo, SIG_DFL);
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (take_places(fd) < 0)
+	if (take_places(start->fd) < 0)
 		_exit(NOT_STARTED);
-	_exit(body(arg));
+	if (start->at_tty)
+		ioctl(0, TIOCSCTTY, 0);
+	_exit(start->body(start->arg));
 }
 
 /* Asks once; a child is reaped only here. */
@@ -203,8 +217,14 @@ static struct child *enlist(struct loop *loop, child_done *done, void *arg, stru
 	return c;
 }
 
-struct child *child_start(
-	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e)
+/* Of a child at a terminal the group exists only when it has come to lead its session. */
+static void signal_group(const struct child *c, int signo)
+{
+	if (kill(-c->pid, signo) != 0 && errno == ESRCH && !c->reaped)
+		kill(c->pid, signo);
+}
+
+static struct child *begin(struct loop *loop, const struct start *start, child_done *done, void *arg, struct err *e)
 {
 	struct child *c = loop_signal(loop, SIGCHLD, reap, loop, e) == 0 ? enlist(loop, done, arg, e) : NULL;
 	if (c == NULL)
@@ -214,7 +234,7 @@ struct child *child_start(
 	sigprocmask(SIG_SETMASK, &all, &before);
 	c->pid = sys_fork();
 	if (c->pid == 0)
-		be_child(body, body_arg, fd);
+		be_child(start);
 	int failed = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (c->pid < 0) {
@@ -223,15 +243,28 @@ struct child *child_start(
 		mem_free(c);
 		return NULL;
 	}
-	setpgid(c->pid, c->pid);
+	if (!start->at_tty)
+		setpgid(c->pid, c->pid);
 	return c;
+}
+
+struct child *child_start(
+	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e)
+{
+	return begin(loop, &(const struct start){ body, body_arg, fd, false }, done, arg, e);
+}
+
+struct child *child_start_at_tty(
+	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e)
+{
+	return begin(loop, &(const struct start){ body, body_arg, fd, true }, done, arg, e);
 }
 
 void child_end(struct child *c)
 {
 	if (c->ending)
 		return;
-	kill(-c->pid, SIGTERM);
+	signal_group(c, SIGTERM);
 	c->ending = true;
 	c->kill_ms = loop_now(c->loop) + GRACE_MS;
 	look_again(c);
@@ -253,7 +286,7 @@ void child_kill(struct child *c)
 {
 	if (c->killed)
 		return;
-	kill(-c->pid, SIGKILL);
+	signal_group(c, SIGKILL);
 	c->ending = c->killed = true;
 	c->kill_ms = loop_now(c->loop);
 	loop_timer(c->loop, &c->clock, c->reaped ? c->kill_ms : NEVER);
@@ -262,7 +295,7 @@ void child_kill(struct child *c)
 void child_forget(struct child *c)
 {
 	loop_timer(c->loop, &c->clock, NEVER);
-	kill(-c->pid, SIGKILL);
+	signal_group(c, SIGKILL);
 	c->done = NULL;
 	if (!c->reaped)
 		return;

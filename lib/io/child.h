@@ -17,6 +17,9 @@ typedef void child_done(void *arg, int status); /* as of waitpid */
  * this returns. */
 struct child *child_start(
 	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e);
+/* The same, where fd are a terminal (pty.h): the child leads a session of its own, whose terminal that is. */
+struct child *child_start_at_tty(
+	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e);
 void child_end(struct child *c);    /* TERM now, KILL in 2 s; done comes when nobody of its group is left */
 void child_kill(struct child *c);   /* KILL now; done still comes */
 void child_forget(struct child *c); /* KILL, reap in the background, done never comes */

@@ -6,6 +6,7 @@
 #include "io/filter.h"
 
 #include "base/mem.h"
+#include "io/hold.h"
 
 #include <errno.h>
 
@@ -16,9 +17,8 @@ struct filter {
 	struct stream_ops ops; /* its own copy, for the name */
 	filter_fn *convert;
 	uint64_t state;
-	unsigned char *hold;
-	size_t at, len; /* what waits in hold */
-	bool ended;	/* the converter has given its last */
+	struct hold hold;
+	bool ended; /* the converter has given its last */
 };
 
 static struct filter *self(struct stream *s)
@@ -26,30 +26,22 @@ static struct filter *self(struct stream *s)
 	return (struct filter *)s;
 }
 
-/* Writes what is held. 0: nothing is left. */
+/* 0: nothing is left. */
 static int push_down(struct filter *f)
 {
-	struct stream *below = f->s.below;
-	while (f->len > 0) {
-		ssize_t put = stream_write(below, f->hold + f->at, f->len);
-		if (put == ST_AGAIN)
-			return stream_again_wr(&f->s, &below->wr);
-		if (put < 0)
-			return stream_fail_below(&f->s);
-		f->at += (size_t)put;
-		f->len -= (size_t)put;
-	}
-	mem_free(f->hold);
-	f->hold = NULL;
-	f->at = 0;
+	int rc = hold_send(&f->hold, &f->s);
+	if (rc != 0)
+		return rc;
+	mem_free(f->hold.bytes);
+	f->hold.bytes = NULL;
 	return 0;
 }
 
 /* Only called with nothing held. */
 static int new_hold(struct filter *f)
 {
-	f->hold = mem_raw(HOLD_BYTES);
-	return f->hold != NULL ? 0 : stream_fail(&f->s, ERR_LOCAL, ENOMEM, "convert what is sent to");
+	f->hold.bytes = mem_raw(HOLD_BYTES);
+	return f->hold.bytes != NULL ? 0 : stream_fail(&f->s, ERR_LOCAL, ENOMEM, "convert what is sent to");
 }
 
 static ssize_t write_bytes(struct filter *f, const struct iovec *v, int n)
@@ -60,7 +52,8 @@ static ssize_t write_bytes(struct filter *f, const struct iovec *v, int n)
 	ssize_t accepted = 0;
 	for (int i = 0; i < n; i++) {
 		size_t used = 0;
-		f->len += f->convert(&f->state, v[i].iov_base, v[i].iov_len, &used, f->hold + f->len, HOLD_BYTES - f->len, false);
+		f->hold.len += f->convert(&f->state, v[i].iov_base, v[i].iov_len, &used, f->hold.bytes + f->hold.len,
+			HOLD_BYTES - f->hold.len, false);
 		accepted += (ssize_t)used;
 		if (used < v[i].iov_len)
 			break;
@@ -121,7 +114,7 @@ static int filter_shut(struct stream *s)
 		size_t used = 0;
 		if ((rc = new_hold(f)) != 0)
 			return rc;
-		f->len = f->convert(&f->state, (const unsigned char *)"", 0, &used, f->hold, HOLD_BYTES, true);
+		f->hold.len = f->convert(&f->state, (const unsigned char *)"", 0, &used, f->hold.bytes, HOLD_BYTES, true);
 		f->ended = true;
 		if ((rc = push_down(f)) != 0)
 			return rc;
@@ -139,7 +132,7 @@ static void filter_close(struct stream *s, enum close_how how)
 {
 	struct filter *f = self(s);
 	stream_close(s->below, how);
-	mem_free(f->hold);
+	mem_free(f->hold.bytes);
 	mem_free(f);
 }
 

@@ -5,6 +5,7 @@
  * addresses that hold one now; an IPv6 client counts as its /64, which is what one customer gets. */
 #include "net/admit.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/table.h"
 #include "net/admit_list.h"
 #include "net/proxy_in.h"
@@ -32,6 +33,19 @@ struct admit {
 	bool any_local, any_unix; /* what --proxy-from says without an address */
 };
 
+/* "20" or "20/s": there is no other unit. */
+static int read_rate(void *block, const char *text, struct err *e)
+{
+	char number[32];
+	struct limit_conf *conf = block;
+	size_t n = strcspn(text, "/");
+	if (n >= sizeof number || (text[n] != '\0' && strcmp(text + n, "/s") != 0))
+		return err_set(e, ERR_USAGE, 0, "expected a number of clients a second, as 20 or 20/s");
+	memcpy(number, text, n);
+	number[n] = '\0';
+	return num_int(number, 0, MAX_CLIENTS, &conf->rate, e);
+}
+
 #define AT(field) .off = offsetof(struct limit_conf, field)
 static const struct opt limit_rows[] = {
 	{ .name = "max",
@@ -49,13 +63,12 @@ static const struct opt limit_rows[] = {
 		.help = "at most N clients at once from one address",
 		.man = "At most N clients at once from one IPv4 address or one IPv6 /64. 0, the default, is no such limit." },
 	{ .name = "conn-rate",
-		.kind = OPT_INT,
-		AT(rate),
-		.arg = "N",
-		.max = MAX_CLIENTS,
+		.kind = OPT_HOOK,
+		.arg = "N[/s]",
+		.hook = read_rate,
 		.help = "at most N new clients a second",
 		.man = "At most N new clients a second, all together; what is more is closed at once. 0, the default, is no limit, "
-		       "save for --forward over UDP, where it is 10: an address can be forged." },
+		       "save for --exec and --forward over UDP, where it is 10: an address can be forged." },
 	{ 0 },
 };
 #undef AT

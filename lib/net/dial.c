@@ -145,6 +145,12 @@ static void late(void *arg)
 	char span[DIAL_SPAN];
 	const struct dial_conf *conf = conf_get(d->env->conf, &dial_opts);
 	bool ours = d->until_ms <= loop_now(d->env->loop);
+	if (!ours && proxy_waits(d->stream)) { /* it has failed, as if it had refused */
+		err_set(&d->err, ERR_CONNECT, 0, "connect %s: proxy %s: it gave no whole answer within %s", d->addr.text,
+			d->proxy->addr.text, dial_span(DIAL_SETUP_MS, span));
+		finish(d);
+		return;
+	}
 	err_set(&d->err, ERR_TIMEOUT, 0, "connect %s: no %s within %s", d->addr.text, d->stream != NULL ? "handshake" : "answer",
 		dial_span(ours ? conf->connect_ms : DIAL_SETUP_MS, span));
 	finish(d);

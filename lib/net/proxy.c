@@ -299,3 +299,10 @@ int proxy_push(struct stream **top, const struct link *link, void *shared, struc
 	*top = &p->s;
 	return 0;
 }
+
+bool proxy_waits(const struct stream *s)
+{
+	while (s != NULL && s->ops != &ops)
+		s = s->below;
+	return s != NULL && ((const struct proxied *)(const void *)s)->talk != NULL;
+}

@@ -27,6 +27,7 @@ int proxy_push(struct stream **top, const struct link *link, void *shared, struc
 void proxy_stop(const struct env *env, void *takes);
 
 const struct proxy *proxy_of(const struct env *env); /* NULL: none was asked for */
+bool proxy_waits(const struct stream *top);	     /* it has not connected us yet */
 bool proxy_resolves(const struct proxy *p);	     /* names are its business */
 
 /* The conversation itself, without I/O. `sends` is to be sent; then exactly `needs` bytes are to be received behind the `has`

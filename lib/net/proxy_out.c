@@ -3,6 +3,7 @@
 #include "net/proxy_out.h"
 
 #include "base/mem.h"
+#include "io/hold.h"
 #include "net/proxy.h"
 #include "net/proxy_hdr.h"
 
@@ -33,22 +34,15 @@ const struct opt_group proxy_out_opts = { .title = "Proxies", .size = sizeof(str
 
 struct header_out {
 	struct stream s;
-	size_t at, n; /* what is sent, of what is to be sent */
+	struct hold out;
 	unsigned char bytes[PROXY_HDR_SENDS];
 };
 
 static int header_out_setup(struct stream *s)
 {
 	struct header_out *h = (struct header_out *)s;
-	while (h->at < h->n) {
-		ssize_t put = stream_write(s->below, h->bytes + h->at, h->n - h->at);
-		if (put == ST_AGAIN)
-			return stream_again_rd(s, &s->below->wr);
-		if (put < 0)
-			return stream_fail_below(s);
-		h->at += (size_t)put;
-	}
-	return 0;
+	int rc = hold_send(&h->out, s);
+	return rc == ST_AGAIN ? stream_again_rd(s, &s->wr) : rc;
 }
 
 static void header_out_close(struct stream *s, enum close_how how)
@@ -108,7 +102,7 @@ int proxy_out_push(struct stream **top, const struct link *link, void *shared, s
 		return err_set(e, ERR_LOCAL, ENOMEM, "send a PROXY header");
 	struct proxy_hdr h = { .version = conf->version };
 	announce(&h, link);
-	out->n = proxy_hdr_write(out->bytes, &h);
+	out->out = (struct hold){ .bytes = out->bytes, .len = proxy_hdr_write(out->bytes, &h) };
 	stream_push(&out->s, &ops, *top);
 	*top = &out->s;
 	return 0;

@@ -5,6 +5,7 @@
 #include "io/expect.h"
 #include "io/filter.h"
 #include "io/frame.h"
+#include "io/telnet.h"
 #include "io/unread.h"
 #include "net/session.h"
 #include "net/faults.h"
@@ -36,6 +37,26 @@ static int push_crlf(struct stream **top, const struct link *link, void *shared,
 	if (!conf->crlf || filter_push(top, "crlf", crlf_convert) == 0)
 		return 0;
 	return err_set(e, ERR_LOCAL, ENOMEM, "convert line ends");
+}
+
+static int start_telnet(const struct env *env, void **shared, struct err *e)
+{
+	const struct telnet_conf *conf = conf_get(env->conf, &telnet_opts);
+	const struct addr *a = env->stack->addr;
+	if (conf == NULL || !conf->wanted || env->stack->role != ROLE_DIAL)
+		return 0;
+	if (addr_dgram(a))
+		return err_set(e, ERR_USAGE, 0, "--telnet: telnet needs a stream, and %s has datagrams", a->text);
+	*shared = (void *)(uintptr_t)conf;
+	return 0;
+}
+
+static int push_telnet(struct stream **top, const struct link *link, void *shared, struct err *e)
+{
+	(void)link;
+	if (shared == NULL || ((*top)->caps & ST_DGRAM) || telnet_push(top) == 0)
+		return 0;
+	return err_set(e, ERR_LOCAL, ENOMEM, "speak telnet");
 }
 
 /* Both would change line ends. */
@@ -73,6 +94,7 @@ static const struct layer layers[] = {
 	{ PLACE_TAP, "record", &tap_opts, record_start, record_layer, tap_files_stop },
 	{ PLACE_TAP, "data", NULL, NULL, data_layer, NULL },
 	{ PLACE_TAP, "expect", &expect_opts, expect_start, expect_layer, expect_stop },
+	{ PLACE_TELNET, "telnet", &telnet_opts, start_telnet, push_telnet, NULL },
 	{ PLACE_FRAME, "crlf", &text_opts, NULL, push_crlf, NULL },
 	{ PLACE_FRAME, "frame", &frame_opts, start_frame, push_frame, NULL },
 };

@@ -5,12 +5,11 @@
  * no failure: the client is read on and what it sends is dropped. When both ways are over the child may take its time to exit for
  * GRACE_MS; one whose client has gone before, or is cut, gets TERM and two seconds later KILL, with all of its process group.
  *
- * With --exec-socket the child gets the connection itself, and nothing is copied. */
+ * How it is wired to us is exec_wire.c's. With --exec-socket the child gets the connection itself, and nothing is copied. */
 #include "services/exec_parts.h"
 
 #include "base/sys.h"
 #include "io/child.h"
-#include "io/fdstream.h"
 #include "io/pump.h"
 #include "io/stdfd.h"
 #include "net/admit.h"
@@ -38,6 +37,13 @@ static const struct opt rows[] = {
 		       "client is told its end. A program whose client has gone gets SIGTERM, and two seconds later SIGKILL, "
 		       "with all of its process group. Its environment tells about the connection: see ENVIRONMENT. listen and "
 		       "connect end with its exit status if nothing of their own failed." },
+	{ .name = "pty",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct exec_conf, pty),
+		.help = "run the program on a terminal of its own",
+		.man = "Runs the program of --exec, or of --, on a terminal of its own (24 lines of 80), as interactive programs want it: "
+		       "its standard error goes to the peer, too, what the peer sends is echoed and edited as if it were typed, the "
+		       "peer's end types the end-of-file character, and a peer that leaves hangs up." },
 	{ .name = "exec-socket",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct exec_conf, socket),
@@ -52,6 +58,8 @@ static int check(void *block, struct err *e)
 	const struct exec_conf *conf = block;
 	if (conf->command != NULL && conf->command[0] == '\0')
 		return err_set(e, ERR_USAGE, 0, "--exec: the command is empty");
+	if (conf->pty && conf->socket)
+		return err_set(e, ERR_USAGE, 0, "--pty and --exec-socket exclude each other");
 	return 0;
 }
 const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct exec_conf), .rows = rows, .check = check };
@@ -254,37 +262,15 @@ static void pump_over(void *arg, const struct why *why)
 		loop_timer(s->hub->env->loop, &x->job->grace, loop_now(s->hub->env->loop) + GRACE_MS);
 }
 
-/* Ours are nonblocking, the child's are not. */
-static int make_pipes(int in[2], int out[2])
+static int open_near(struct session *s, struct err *e)
 {
-	if (sys_pipe(in) != 0)
-		return -1;
-	if (sys_pipe(out) != 0) {
-		sys_close(in[0]);
-		sys_close(in[1]);
-		return -1;
-	}
-	fcntl(in[0], F_SETFL, 0);
-	fcntl(out[1], F_SETFL, O_WRONLY);
-	return 0;
-}
-
-static int open_pipes(struct session *s, struct err *e)
-{
-	static const struct fdpair_words words = { "read the program's output for", "write to the program of",
-		"close the pipe to" };
 	const struct env *env = s->hub->env;
 	const struct server_conf *server = conf_get(env->conf, &server_opts);
 	struct exec *x = s->mem;
-	int in[2], out[2];
-	if (make_pipes(in, out) != 0)
-		return err_set(e, ERR_LOCAL, errno, "start a program");
-	const int fd[3] = { in[0], out[1], stdfd_lend(STDERR_FILENO) };
-	x->near = fdstream_pair(out[0], in[1], &words);
-	if (x->near == NULL)
-		err_set(e, ERR_LOCAL, ENOMEM, "start a program");
-	else
-		x->job = start_job(s, fd, e);
+	int fd[3];
+	if ((x->near = exec_wire(conf_of(env), fd, e)) == NULL)
+		return -1;
+	x->job = start_job(s, fd, e);
 	for (int i = 0; i < 3; i++)
 		sys_close(fd[i]);
 	if (x->job == NULL) {
@@ -326,7 +312,7 @@ static int exec_open(struct session *s, struct err *e)
 {
 	if (too_many(s))
 		return err_set(e, ERR_LOCAL, EAGAIN, "programs of earlier clients are still ending");
-	return conf_of(s->hub->env)->socket ? open_socket(s, e) : open_pipes(s, e);
+	return conf_of(s->hub->env)->socket ? open_socket(s, e) : open_near(s, e);
 }
 
 /* The child is told the client's end, and may finish. */

@@ -71,5 +71,5 @@ struct child *exec_child(
 		.argv = conf->command != NULL ? shell : (const char *const *)(uintptr_t)env->command,
 		.set = v.set,
 	};
-	return child_start(env->loop, child_exec, &command, fd, done, arg, e);
+	return (conf->pty ? child_start_at_tty : child_start)(env->loop, child_exec, &command, fd, done, arg, e);
 }

@@ -9,8 +9,12 @@
 
 struct exec_conf {
 	const char *command; /* for sh -c; NULL: none */
-	bool socket;
+	bool socket, pty;
 };
+
+/* exec_wire.c: our end of what becomes the program's standard input and output. fd are its descriptors, the caller's to close
+ * when it has started. NULL with e. */
+struct stream *exec_wire(const struct exec_conf *conf, int fd[3], struct err *e);
 
 /* exec_env.c: the program of --exec or of the words behind "--", with an environment that tells about the connection. NULL with
  * e. */

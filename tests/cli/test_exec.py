@@ -1,14 +1,23 @@
-"""A program per connection: bytes, ends, exit status, environment, and that nobody of it is left."""
+"""A program per connection: bytes, ends, exit status, environment, and that nobody of it is left.
+
+SOCKCTL_LONG: a GiB through cat, and ten thousand short programs.
+"""
+import contextlib
+import hashlib
 import json
 import os
+import resource
 import signal
 import sys
 
 import pytest
 
 import wire
+from place import make_place
+from program import has_tls
 
 pytestmark = pytest.mark.usefixtures("loop")
+LONG = bool(os.environ.get("SOCKCTL_LONG"))
 
 
 def start(sockctl, mode, place, *words, command=(), **how):
@@ -149,7 +158,7 @@ def test_socket_itself(sockctl, tcp):
 def test_many_short_ones(sockctl, tcp, tmp_path):
     """As many events as programs, and the same descriptors as before."""
     log = tmp_path / "log"
-    proc = start(sockctl, "serve", tcp, "--max", "500", "--events", log, command=["true"])
+    proc = start(sockctl, "serve", tcp, "--max", "200", "--events", log, command=["true"])
     before = None
     for _ in range(20):
         socks = [tcp.dial() for _ in range(10)]
@@ -171,6 +180,87 @@ def test_many_short_ones(sockctl, tcp, tmp_path):
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children") as f:
         return f.read().split()
+
+
+def test_much_through_cat(sockctl, tcp):
+    """Piece by piece, so that the length is no question of memory; the half-close comes back behind the last byte."""
+    start(sockctl, "serve", tcp, command=["cat"])
+    piece, pieces = wire.payload(8 << 20), 128 if LONG else 4
+    sock = tcp.dial()
+
+    def send():
+        for _ in range(pieces):
+            sock.sendall(piece)
+        wire.half_close(sock)
+
+    sender = wire.Task(send)
+    want, got, size = hashlib.sha256(), hashlib.sha256(), 0
+    for _ in range(pieces):
+        want.update(piece)
+    while part := sock.recv(1 << 20):
+        got.update(part)
+        size += len(part)
+    sender.result()
+    assert size == pieces * len(piece) and got.digest() == want.digest()
+
+
+def test_thousands_of_short_ones(sockctl, tcp):
+    """Clients that come and go, some of them without waiting: no zombie, no descriptor and no process group is left."""
+    proc = start(sockctl, "serve", tcp, "--max", "64", "--when-full", "queue", "-e", "echo $$")
+    fds, groups, before = lambda: len(os.listdir(f"/proc/{proc.pid}/fd")), [], 0
+    for turn in range(625 if LONG else 20):
+        socks = [tcp.dial() for _ in range(16)]
+        for i, sock in enumerate(socks):
+            if i % 4 == 3:
+                wire.reset(sock)
+                continue
+            groups.append(int(wire.read_eof(sock)))
+            wire.close(sock)
+        if turn == 0:
+            wire.until(lambda: not children(proc.pid), "the first ones are gone")
+            before = fds()
+    wire.until(lambda: not children(proc.pid), "no child is left, not even as a zombie")
+    wire.until(lambda: fds() <= before, "no descriptor is left")
+    for group in groups[-200:]:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, 0)
+            raise AssertionError(f"group {group} is left")
+
+
+def test_a_program_that_cannot_be_started_ends_only_its_client(sockctl, tcp):
+    """There is a descriptor for the client and none for its pipes: one line, and the server goes on until there are."""
+    proc = start(sockctl, "serve", tcp, "-v", command=["cat"])
+    limit = resource.prlimit(proc.pid, resource.RLIMIT_NOFILE)
+    used = {int(n) for n in os.listdir(f"/proc/{proc.pid}/fd")}
+    free = next(n for n in range(1000) if n not in used)
+    resource.prlimit(proc.pid, resource.RLIMIT_NOFILE, (free + 1, limit[1]))
+    sock = tcp.dial()
+    assert wire.closed_without_a_byte(sock)
+    proc.says(rb"\[1\] .* closed by error")
+    resource.prlimit(proc.pid, resource.RLIMIT_NOFILE, limit)
+    sock = tcp.dial()
+    sock.sendall(b"hola")
+    assert wire.read(sock, 4) == b"hola"
+
+
+@pytest.mark.parametrize("words,sent,got", [
+    (["--frame", "u16be"], b"\0\4hola\0\3que", b"\0\4HOLA\0\3QUE"), (["--crlf"], b"a\n", b"A\r\n")])
+def test_layers_lie_in_between(sockctl, tcp, words, sent, got):
+    start(sockctl, "serve", tcp, *words, "-e", "tr a-z A-Z")
+    sock = tcp.dial()
+    sock.sendall(sent)
+    wire.half_close(sock)
+    assert wire.read_eof(sock) == got
+
+
+def test_facts_of_tls(sockctl, tmp_path):
+    if not has_tls():
+        pytest.skip("built without TLS")
+    place = make_place("tls", tmp_path)
+    start(sockctl, "serve", place, "-e", "env")
+    told = dict(line.split("=", 1) for line in wire.read_eof(place.dial()).decode().splitlines() if "=" in line)
+    assert told["PROTO"] == "TCP" and told["TLS_VERSION"].startswith("TLSv1.") and told["TLS_CIPHER"]
+    assert "TLS_PEER_PIN" not in told
 
 
 def test_datagrams_have_a_program_each(sockctl, dgram):

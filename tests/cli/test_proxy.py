@@ -5,6 +5,8 @@ import socket
 
 import pytest
 
+import certs
+import place
 import wire
 
 
@@ -99,6 +101,54 @@ def test_tinyproxy_wants_a_password(sockctl, http, tcp, tmp_path):
     assert proc.code == 0 and proc.read_eof() == b"served\n"
 
 
+@pytest.mark.parametrize("mode", ["listen", "serve"])
+def test_forward_through_microsocks(sockctl, socks, echo, mode):
+    server = sockctl.serve(mode, ["127.0.0.1:0"], "--forward", f"localhost:{echo.port}", "--proxy", f"socks5h://127.0.0.1:{socks()}")
+    data = wire.payload(1 << 20)
+    sock = wire.keep(socket.create_connection(("127.0.0.1", server.port)))
+    sender = wire.sending(sock, data, end=lambda sock: None)  # microsocks knows no half-close
+    wire.same(wire.read(sock, len(data)), data)
+    sender.result()
+
+
+def test_forward_with_tls_through_tinyproxy(sockctl, http, tmp_path):
+    if not place.has_tls():
+        pytest.skip("built without TLS")
+    target = place.make_place("tls", tmp_path)
+    sockctl.serve("echo", target)
+    server = sockctl.serve("serve", ["127.0.0.1:0"], "--forward", f"tls://127.0.0.1:{target.port}", "--ca", certs.root().pem,
+                           "--proxy", f"http://127.0.0.1:{http()}")
+    sock = wire.keep(socket.create_connection(("127.0.0.1", server.port)))
+    sock.sendall(b"hola")
+    assert wire.read(sock, 4) == b"hola"
+
+
+def test_a_proxy_that_refuses_the_target_of_forward(sockctl, tcp):
+    """Its words are in the event; the client is reset, the server lives."""
+    listener = tcp.listen()
+    server = sockctl.serve("serve", ["127.0.0.1:0"], "-v", "--forward", "name.example:80", "--proxy", f"socks4a://127.0.0.1:{tcp.port}")
+    for _ in range(2):
+        client = wire.keep(socket.create_connection(("127.0.0.1", server.port)))
+        sock = wire.accept(listener)
+        wire.read(sock, 9 + len("name.example") + 1)
+        sock.sendall(b"\0\x5b\0\0\0\0\0\0")
+        assert wire.read_reset(client) == b""
+    server.says(rb"\[2\] .*proxy 127.0.0.1:\d+: the request was refused or failed")
+
+
+def test_connect_with_a_proxy_joins_a_target_without_one(sockctl, socks, tcp, tmp_path):
+    """connect --forward: the proxy is on the way to ADDRESS."""
+    listener = tcp.listen()
+    (tmp_path / "answer").write_bytes(b"served\n")
+    served = sockctl.serve("serve", ["127.0.0.1:0"], "--file", tmp_path / "answer")
+    proc = sockctl.start("connect", "--proxy", f"socks5://127.0.0.1:{socks()}", "127.0.0.1", tcp.port, "--forward",
+                         f"127.0.0.1:{served.port}")
+    sock = wire.accept(listener)
+    assert wire.read(sock, 7) == b"served\n"
+    wire.close(sock)
+    proc.wait()
+
+
 # A proxy of ours, byte by byte.
 
 
@@ -170,6 +220,17 @@ def test_silent_proxy(sockctl, tcp):
     assert proc.code == 5 and proc.lines() == ["sockctl: connect name.example:80: no handshake within 300ms"]
 
 
+def test_slow_proxy(sockctl, tcp):
+    """It has ten seconds for all of its answer, however busy it seems to be."""
+    listener = tcp.listen()
+    proc = sockctl.start("connect", "--proxy", f"http://127.0.0.1:{tcp.port}", "name.example", "80")
+    sock = wire.accept(listener)
+    sock.sendall(b"HTTP/1.1 ")
+    assert proc.ends(4) == b""
+    assert proc.lines() == [
+        f"sockctl: connect name.example:80: proxy 127.0.0.1:{tcp.port}: it gave no whole answer within 10s"]
+
+
 def test_no_proxy_there(sockctl, tcp):
     tcp.bind()
     proc = sockctl.run("connect", "--proxy", f"socks5h://127.0.0.1:{tcp.port}", "name.example", "80")
@@ -186,6 +247,7 @@ def test_no_proxy_there(sockctl, tcp):
     (["--proxy", "socks5://h:1", "unix:/x"], "proxies are for TCP"),
     (["--proxy-auth", "/nope", "--proxy", "socks5://h:1", "h", "1"], "--proxy-auth /nope: No such file"),
     (["--proxy-auth", "/dev/null", "h", "1"], "there is no --proxy"),
+    (["--proxy", "socks5://h:1", "--probe", "h", "1"], "--probe asks for open ports"),
 ])
 def test_bad_input(sockctl, words, line):
     proc = sockctl.run("connect", *words)
