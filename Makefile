@@ -273,6 +273,13 @@ hardened: all static
 format:
 	$(quiet)$(CLANG_FORMAT) --dry-run -Werror $(all_c) $(all_h)
 
+# make torture TORTURE='--quick': the words of TORTURE go to tests/torture/torture.py; --help lists them.
+TORTURE :=
+.PHONY: torture
+torture: all
+	$(quiet)$(MAKE) variant=seam all
+	$(quiet)SOCKCTL='$(CURDIR)/$(program)' SOCKCTL_SEAM_BIN='$(CURDIR)/build/seam/sockctl' python3 tests/torture/torture.py $(TORTURE)
+
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 # make bench BENCH='--quick': the words of BENCH go to tests/bench/bench.py; --help lists them.

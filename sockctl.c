@@ -245,5 +245,8 @@ int main(int argc, char **argv)
 	if (rc != 0)
 		out_cry(voice, outcome.first.what);
 	stdfd_restore();
+#ifdef SYS_SEAM
+	sys_seam_close();
+#endif
 	return outcome.signo != 0 ? die_of(outcome.signo) : exit_code(&outcome, voice);
 }

@@ -33,3 +33,10 @@ void mem_free(void *takes)
 {
 	free(takes);
 }
+
+#ifdef SYS_SEAM
+void *mem_crypto(void *takes, size_t bytes)
+{
+	return sys_allowed(SYS_CRYPTO) ? realloc(takes, bytes) : NULL;
+}
+#endif

@@ -6,6 +6,8 @@
  *   eintr           half of all reads, writes, splices and waits fail with EINTR
  *   again           half of all reads, writes and splices of a socket or pipe fail with EAGAIN
  *   CALL:K:ERRNO    the K-th call of that kind fails: accept:1:EMFILE; K+ means that one and all after it
+ *   report=FILE     at its end the run writes there how many calls of each kind it made (one "CALL N" a line), and how many
+ *                   descriptors it has left open that it opened itself ("left N")
  *
  * Which half is drawn from a generator with a fixed seed: the same in every run, and not in step with a loop that makes two calls
  * of a kind by turns, one of which would otherwise always fail. Whoever tries again gets through. */
@@ -83,7 +85,11 @@ void sys_pipe_grow(int fd, int bytes)
 
 int sys_open(const char *path, int flags, mode_t mode)
 {
-	return sys_allowed(SYS_OPEN) ? open(path, flags | O_CLOEXEC | O_NOCTTY, mode) : -1;
+	int fd;
+	do
+		fd = sys_allowed(SYS_OPEN) ? open(path, flags | O_CLOEXEC | O_NOCTTY, mode) : -1;
+	while (fd < 0 && errno == EINTR);
+	return fd;
 }
 
 #ifdef SYS_SEAM
@@ -158,6 +164,8 @@ uint32_t sys_random(void)
 #include <string.h>
 #include <sys/stat.h>
 
+enum { DESCRIPTORS_MOST = 1024 };
+
 int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
 
 static int ask(enum sys_call call, int fd, size_t *most_bytes)
@@ -217,10 +225,13 @@ static struct {
 	struct fault fault[FAULTS_MOST];
 	int64_t calls[SYS_CALLS];
 	uint32_t draw;
+	char report[128];
+	pid_t pid; /* children are other runs */
+	bool open_before[DESCRIPTORS_MOST];
 } seam;
 
-static const char *const call_names[SYS_CALLS] = { "memory", "socket", "bind", "listen", "accept", "connect", "shutdown",
-	"setsockopt", "read", "write", "splice", "wait", "pipe", "fork", "open" };
+static const char *const call_names[SYS_CALLS] = { "memory", "crypto", "socket", "bind", "listen", "accept", "connect",
+	"shutdown", "setsockopt", "read", "write", "splice", "wait", "pipe", "fork", "open" };
 
 #define ERROR(name)                                                                                                              \
 	{                                                                                                                        \
@@ -298,7 +309,9 @@ static int word_read(char *word, struct err *e)
 	int64_t n = 1;
 	if (strncmp(word, "short=", 6) == 0 && num_int(word + 6, 1, INT32_MAX, &n, e) != 0)
 		return -1;
-	if (strncmp(word, "short", 5) == 0 && (word[5] == '\0' || word[5] == '='))
+	if (strncmp(word, "report=", 7) == 0)
+		snprintf(seam.report, sizeof seam.report, "%s", word + 7);
+	else if (strncmp(word, "short", 5) == 0 && (word[5] == '\0' || word[5] == '='))
 		seam.most_bytes = (size_t)n;
 	else if (strcmp(word, "eintr") == 0)
 		seam.eintr = true;
@@ -320,7 +333,26 @@ int sys_seam_open(const char *spec, struct err *e)
 	for (char *word; (word = strsep(&rest, ",")) != NULL;)
 		if (word_read(word, e) != 0)
 			return err_prefix(e, "SOCKCTL_SEAM");
+	for (int fd = 0; fd < DESCRIPTORS_MOST; fd++)
+		seam.open_before[fd] = fcntl(fd, F_GETFD) >= 0;
+	seam.pid = getpid();
 	sys_gate = seam_gate;
 	return 0;
+}
+
+void sys_seam_close(void)
+{
+	int left = 0;
+	if (sys_gate == NULL || seam.report[0] == '\0' || seam.pid != getpid())
+		return;
+	for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MOST; fd++)
+		left += !seam.open_before[fd] && fcntl(fd, F_GETFD) >= 0;
+	FILE *report = fopen(seam.report, "we");
+	if (report == NULL)
+		return;
+	for (int i = 0; i < SYS_CALLS; i++)
+		fprintf(report, "%s %lld\n", call_names[i], (long long)seam.calls[i]);
+	fprintf(report, "left %d\n", left);
+	fclose(report);
 }
 #endif

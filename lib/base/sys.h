@@ -22,6 +22,7 @@
 
 enum sys_call {
 	SYS_MEMORY,
+	SYS_CRYPTO, /* memory of OpenSSL */
 	SYS_SOCKET,
 	SYS_BIND,
 	SYS_LISTEN,
@@ -52,6 +53,7 @@ bool sys_allowed_most(enum sys_call call, int fd, size_t *n); /* may lower n, to
 int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2]); /* elements in out; -1: errno */
 /* Installs the gate that spec describes (sys.c), none for NULL and "". -1 with e: not understood. */
 int sys_seam_open(const char *spec, struct err *e);
+void sys_seam_close(void); /* the end of the run: writes the report that was asked for */
 #else
 static inline bool sys_allowed(enum sys_call call)
 {

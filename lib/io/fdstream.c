@@ -352,6 +352,12 @@ int fdstream_unsent(const struct stream *s)
 	return n;
 }
 
+int fdstream_unread(const struct stream *s)
+{
+	int n = 0;
+	return s->rfd >= 0 && ioctl(s->rfd, FIONREAD, &n) == 0 ? n : 0;
+}
+
 int fdstream_error(const struct stream *s)
 {
 	int sys = 0;

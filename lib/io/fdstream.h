@@ -26,6 +26,7 @@ int fdstream_failed(struct stream *top, bool write, int sys);
 /* Of the socket at the bottom: bytes accepted by the kernel and not yet acknowledged by the peer (0 when it cannot tell),
  * and SO_ERROR. Both are 0 for anything that has not ST_SOCK. */
 int fdstream_unsent(const struct stream *s);
+int fdstream_unread(const struct stream *s); /* bytes that are there to be read, as far as the system tells: else 0 */
 int fdstream_error(const struct stream *s);
 
 #endif

@@ -2,6 +2,7 @@
  * either end means for the other direction is the pump's to say, not ours. */
 #include "io/flow.h"
 #include "io/batch.h"
+#include "io/fdstream.h"
 #include "io/splice.h"
 
 /* The first that fits is taken. */
@@ -65,7 +66,8 @@ void flow_let_shut(struct flow *f)
 
 size_t flow_from_said(struct flow *f, ssize_t rc)
 {
-	if (rc == ST_AGAIN && !f->last) {
+	bool more = f->last && fdstream_unread(stream_bottom(f->from)) > 0; /* it is not the end that it looks like */
+	if (rc == ST_AGAIN && (!f->last || more)) {
 		f->wait_from = true;
 		return 0;
 	}

@@ -61,7 +61,11 @@ static const struct opt loop_rows[] = {
 };
 const struct opt_group loop_opts = { .title = "Running", .size = sizeof(struct loop_conf), .rows = loop_rows };
 
-enum { SELECT_COMFORT = 256, HEAP_LEAST = 64 /* a run that is short of memory still keeps its own deadlines */ };
+enum {
+	SELECT_COMFORT = 256,
+	READY_LEAST = 64,
+	HEAP_LEAST = 64 /* a run that is short of memory still keeps its own deadlines */
+};
 
 const struct loop_backend *loop_pick(const struct loop_conf *conf, size_t fds, struct err *e)
 {
@@ -116,10 +120,14 @@ struct loop *loop_open(const struct loop_backend *backend, struct err *e)
 	loop->tasks_end = &loop->tasks;
 	loop->heap = mem_new(HEAP_LEAST * sizeof *loop->heap);
 	loop->heap_cap = HEAP_LEAST;
-	if (loop->heap == NULL)
+	loop->ready = mem_new(READY_LEAST * sizeof *loop->ready); /* without any of it nobody would ever be called */
+	loop->ready_cap = READY_LEAST;
+	bool all = loop->heap != NULL && loop->ready != NULL;
+	if (!all)
 		err_set(e, ERR_LOCAL, ENOMEM, "start the event loop");
-	loop->state = loop->heap == NULL ? NULL : backend->open(e);
+	loop->state = all ? backend->open(e) : NULL;
 	if (loop->state == NULL) {
+		mem_free(loop->ready);
 		mem_free(loop->heap);
 		mem_free(loop);
 		return NULL;
@@ -229,10 +237,10 @@ int loop_watch(struct loop *loop, struct watch *w, unsigned want)
 void loop_ready(struct loop *loop, int fd, unsigned bits)
 {
 	if (loop->ready_n == loop->ready_cap) {
-		size_t cap = loop->ready_cap == 0 ? 64 : loop->ready_cap * 2;
+		size_t cap = loop->ready_cap * 2;
 		struct ready *more = mem_grow(loop->ready, cap * sizeof *more);
 		if (more == NULL)
-			return; /* level-triggered: it is reported again next turn */
+			return; /* level-triggered: it is reported again next turn, when those before it were served */
 		loop->ready = more;
 		loop->ready_cap = cap;
 	}

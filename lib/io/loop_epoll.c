@@ -117,7 +117,7 @@ static int epoll_wait_for(void *state, struct loop *loop, int64_t until_ms, stru
 	int timeout_ms = until_ms == INT64_MIN ? 0 : wait_ms(loop, until_ms);
 	int n = sys_allowed(SYS_WAIT) ? epoll_wait(l->fd, l->events, EVENTS, timeout_ms) : -1;
 	if (n < 0 && errno != EINTR)
-		return err_set(e, ERR_BUG, errno, "epoll_wait");
+		return err_set(e, errno == ENOMEM ? ERR_LOCAL : ERR_BUG, errno, "epoll_wait");
 	for (int i = 0; i < n; i++) {
 		uint32_t got = l->events[i].events;
 		unsigned bits = (got & EPOLLIN ? LOOP_IN : 0u) | (got & EPOLLOUT ? LOOP_OUT : 0u) |

@@ -90,7 +90,7 @@ static int select_wait(void *state, struct loop *loop, int64_t until_ms, struct 
 	fd_set in = l->in, out = l->out;
 	int n = sys_select(l->top + 1, &in, &out, until_ms == NEVER ? NULL : &tv);
 	if (n < 0 && errno != EINTR)
-		return err_set(e, ERR_BUG, errno, "select");
+		return err_set(e, errno == ENOMEM ? ERR_LOCAL : ERR_BUG, errno, "select");
 	bool quiet = n <= 0;
 	for (int fd = 0; n > 0 && fd <= l->top; fd++) {
 		unsigned bits = (has(&in, fd) ? LOOP_IN : 0u) | (has(&out, fd) ? LOOP_OUT : 0u);

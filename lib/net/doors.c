@@ -14,6 +14,7 @@
 
 enum {
 	TURN_ACCEPTS = 64,
+	FAILURES_MOST = 1000,
 	PAUSE_MS = 1000,
 	NOTICE_MS = 2000,
 	QUEUE_SNDBUF = 256 * 1024 /* loopback alone takes 4 MiB of its own accord */
@@ -164,7 +165,7 @@ static void let_in(struct door *d, int fd, struct newcomer *who)
 		pending_start(&s->pending, top, who);
 		return;
 	}
-	stream_close(top, CLOSE_PLAIN);
+	stream_close(top, CLOSE_RST); /* a plain end would look like an answer of no bytes */
 	server_lost(s, who, NULL, &e);
 }
 
@@ -182,8 +183,9 @@ static bool passes(int sys)
 /* True: go on. Whatever is no passing error of one connection pauses, so that nothing ever spins. */
 static bool accept_failed(struct server *s, int sys)
 {
-	if (passes(sys))
+	if (passes(sys) && ++s->failures < FAILURES_MOST) /* more of them in a row do not pass */
 		return true;
+	s->failures = 0;
 	if (sys != EAGAIN && sys != EWOULDBLOCK) {
 		pause_doors(s, sys);
 		return false;
@@ -211,6 +213,7 @@ static bool accept_one(struct door *d)
 	int fd = sys_accept(d->l->fd, (struct sockaddr *)&ss, &len);
 	if (fd < 0)
 		return accept_failed(s, errno);
+	s->failures = 0;
 	struct newcomer who = { .door = d, .local = d->l->local };
 	sa_from(&who.peer, (struct sockaddr *)&ss, len);
 	if (d->l->local.family == AF_UNIX)

@@ -81,8 +81,12 @@ static int helper(void *arg)
 	for (size_t sent = 0; sent < sizeof reply;) {
 		struct iovec v = { (char *)&reply + sent, sizeof reply - sent };
 		ssize_t n = sys_writev(1, &v, 1);
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && errno == EAGAIN) {
+			struct pollfd room = { .fd = 1, .events = POLLOUT };
+			sys_poll(&room, 1, -1);
+		} else if (n < 0 && errno != EINTR) {
 			return 1;
+		}
 		sent += n > 0 ? (size_t)n : 0;
 	}
 	return 0;

@@ -86,6 +86,11 @@ void server_lost(struct server *s, const struct newcomer *who, const char *reaso
 	char text[SA_TEXT], words[sizeof e->what + 2];
 	if (reason == NULL)
 		reason = e->cls == ERR_LOCAL ? "local" : e->cls == ERR_TLS ? "tls" : "setup";
+	if (s->conf->strict && !s->closed) {
+		struct err named = *e;
+		err_prefix(&named, "client %u, %s", (unsigned)who->id, sa_text(&who->peer, text));
+		env_fail(s->env, &named);
+	}
 	snprintf(words, sizeof words, ": %s", e->what);
 	event(s->env->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", reason),
 		EV_TEXT("error", e->what), EV_TEXT("words", words));
@@ -96,13 +101,7 @@ static void setup_failed(void *arg, const struct stream *top, const struct newco
 {
 	struct server *s = arg;
 	struct err e;
-	char text[SA_TEXT];
 	err_set(&e, why->cls, why->sys, "%s", why->text);
-	if (s->conf->strict && !s->closed) {
-		struct err named = e;
-		err_prefix(&named, "client %u, %s", (unsigned)who->id, sa_text(&who->peer, text));
-		env_fail(s->env, &named);
-	}
 	bool of_header = proxy_in_waits(top) && why->text != pending_dropped.text;
 	server_lost(s, who, of_header ? verdict_name(ADMIT_PROXY) : NULL, &e);
 }

@@ -54,8 +54,9 @@ struct server {
 	bool finishing;	 /* the command has ended: since when, and when we look next who still talks */
 	int64_t finish_ms;
 	struct timer finish;
-	bool paused;	  /* accepting failed for want of something and is tried again in a while */
-	const char *told; /* of what: said once, until it works again; NULL: all is well */
+	unsigned failures; /* to accept, one after the other, each of one client only */
+	bool paused;	   /* accepting failed for want of something and is tried again in a while */
+	const char *told;  /* of what: said once, until it works again; NULL: all is well */
 	struct timer pause, deadline, lifetime;
 };
 

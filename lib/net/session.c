@@ -310,7 +310,7 @@ int session_open(struct hub *hub, struct stream *takes, uint32_t id, bool dialed
 		mem_free(s);
 		event(env->events, EV_REJECT, id, EV_TEXT("peer", sa_text(peer, label)), EV_TEXT("reason", "local"),
 			EV_TEXT("error", "no memory"), EV_TEXT("words", ": no memory"));
-		stream_close(takes, CLOSE_PLAIN);
+		stream_close(takes, CLOSE_RST);
 		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
 	}
 	s->born_us = loop_now_us(env->loop);

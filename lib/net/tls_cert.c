@@ -36,7 +36,9 @@ static int look_at(const char *option, const char *path, struct err *e)
 		return err_set(e, ERR_USAGE, sys, "%s %s", option, shown);
 	char one;
 	struct iovec v = { &one, 1 };
-	ssize_t n = sys_readv(fd, &v, 1);
+	ssize_t n;
+	while ((n = sys_readv(fd, &v, 1)) < 0 && errno == EINTR)
+		;
 	sys = errno;
 	sys_close(fd);
 	if (n < 0)

@@ -27,17 +27,21 @@ static int handshake_failed(struct tls_stream *t, const char *words)
 	return stream_fail(&t->s, ERR_TLS, 0, t->words != NULL ? t->words : "the handshake failed");
 }
 
+static int broke_off(struct tls_stream *t)
+{
+	struct err e;
+	err_set(&e, ERR_TLS, t->s.below->why.sys, "the connection broke during the handshake");
+	return handshake_failed(t, e.what);
+}
+
 static int judge_failure(struct tls_stream *t)
 {
 	char words[TLS_WORDS], shown[4 * TLS_SNIFF + 1];
 	tls_handshake_words(words);
 	if (t->peer->words != NULL)
 		return handshake_failed(t, t->peer->words);
-	if (t->below_fail) {
-		struct err e;
-		err_set(&e, ERR_TLS, t->s.below->why.sys, "the connection broke during the handshake");
-		return handshake_failed(t, e.what);
-	}
+	if (t->below_fail)
+		return broke_off(t);
 	if (!speaks_tls(t)) {
 		text_show(shown, sizeof shown, t->sniffed, t->sniffed_n);
 		snprintf(words, sizeof words, "the peer does not speak TLS: it sent \"%s\"", shown);
@@ -126,6 +130,7 @@ int tls_setup(struct stream *s)
 		if (tls_make_room(t, 0, &s->rd) == ST_AGAIN)
 			return ST_AGAIN;
 		ERR_clear_error();
+		bool gone = t->gone;
 		int rc = SSL_do_handshake(t->ssl);
 		if (rc == 1) {
 			if ((rc = handshake_done(t)) != 0)
@@ -135,12 +140,16 @@ int tls_setup(struct stream *s)
 		rc = SSL_get_error(t->ssl, rc);
 		if (rc != SSL_ERROR_WANT_READ && rc != SSL_ERROR_WANT_WRITE)
 			return judge_failure(t);
-		if (rc == SSL_ERROR_WANT_READ || tls_push_out(t) == ST_AGAIN)
+		int pushed = tls_push_out(t);
+		if (pushed == ST_FAIL && gone) /* and the peer has not said why */
+			return broke_off(t);
+		if (pushed != ST_FAIL && (rc == SSL_ERROR_WANT_READ || pushed == ST_AGAIN))
 			return tls_again_rd(t, rc);
 	}
-	if (tls_push_out(t) == ST_AGAIN) {
+	int pushed = tls_push_out(t);
+	if (pushed == ST_AGAIN) {
 		s->rd = s->below->wr;
 		return ST_AGAIN;
 	}
-	return 0; /* a failure will be met by whoever writes, and what the peer sent can still be read */
+	return pushed == 0 ? 0 : broke_off(t); /* the peer waits for it: it will never have a handshake */
 }

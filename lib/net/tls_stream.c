@@ -20,6 +20,7 @@ enum {
 	RECORD_BYTES = 16 * 1024,
 	RECORD_EXTRA = 512, /* head, nonce, padding and MAC of any cipher, and room for an alert */
 	ALERT_MS = 2000,
+	BYE_TRIES = 100,
 	ALERTS_MOST = LINGER_MOST / 2 /* whoever floods us with nonsense leaves room for those who end well */
 };
 
@@ -181,7 +182,11 @@ static int tls_shut(struct stream *s)
 		rc = stream_shut(s->below);
 	if (rc == ST_AGAIN)
 		return stream_again_wr(s, &s->below->wr);
-	return rc == 0 ? 0 : stream_fail_below(s);
+	if (rc == 0)
+		return 0;
+	stream_fail_below(s);
+	stream_shut(s->below); /* a peer that waits for our end before it ends would wait for ever; it sees that it was cut off */
+	return ST_FAIL;
 }
 
 static void tls_close(struct stream *s, enum close_how how)
@@ -192,7 +197,8 @@ static void tls_close(struct stream *s, enum close_how how)
 	struct need none;
 	if (how == CLOSE_PLAIN && t->bye_due && !t->broken && tls_make_room(t, RECORD_EXTRA, &none) == 0) {
 		SSL_shutdown(t->ssl);
-		tls_push_out(t);
+		for (int i = 0; tls_push_out(t) == ST_AGAIN && i < BYE_TRIES; i++)
+			; /* everything was acknowledged, so there is room: no system means this for long */
 		ERR_clear_error();
 	}
 	bool alert = t->refused && t->tls->role == ROLE_ACCEPT && !t->below_eof && !t->below_fail && !t->gone && t->out == NULL;

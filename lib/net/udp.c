@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { TURN_ERRORS = 64 };
+enum { TURN_ERRORS = 64, REST_MS = 20 };
 
 static int set_rate(void *block, const char *text, struct err *e)
 {
@@ -79,14 +79,30 @@ int udp_enter(struct udp *u, struct udp_peer *p, const struct udp_path *path)
 void udp_watch(struct udp *u)
 {
 	bool out = u->waiting != NULL || u->stuck;
-	loop_watch(u->env->loop, &u->watch, LOOP_IN | (out ? LOOP_OUT : 0u));
+	loop_watch(u->env->loop, &u->watch, (u->rests ? 0u : LOOP_IN) | (out ? LOOP_OUT : 0u));
+}
+
+/* Receiving fails again and again, and the system goes on to say that there is something: trying at once would be a spin. */
+void udp_rest(struct udp *u)
+{
+	u->rests = true;
+	u->failures = 0;
+	loop_timer(u->env->loop, &u->rest, loop_now(u->env->loop) + REST_MS);
+	udp_watch(u);
+}
+
+static void rested(void *arg)
+{
+	struct udp *u = arg;
+	u->rests = false;
+	udp_watch(u);
 }
 
 int udp_wait(struct udp *u, struct udp_peer *p)
 {
 	if (p->waits)
 		return 0;
-	if (loop_watch(u->env->loop, &u->watch, LOOP_IN | LOOP_OUT) != 0)
+	if (loop_watch(u->env->loop, &u->watch, (u->rests ? 0u : LOOP_IN) | LOOP_OUT) != 0)
 		return -1;
 	p->waits = true;
 	p->next = NULL;
@@ -172,6 +188,7 @@ struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const st
 	}
 	*u = (struct udp){ .env = env, .fd = fd, .family = family, .local = *local, .fn = fn, .arg = arg };
 	u->watch = (struct watch){ .fd = fd, .fn = ready, .arg = u };
+	u->rest = (struct timer){ .fn = rested, .arg = u };
 	table_init(&u->peers, env->seed);
 	u->in = udp_in_new(family);
 	u->out = family != AF_UNIX ? udp_out_new() : NULL;
@@ -235,6 +252,7 @@ void udp_close(struct udp *takes)
 	if (takes == NULL)
 		return;
 	udp_out_free(takes);
+	loop_timer(takes->env->loop, &takes->rest, NEVER);
 	loop_watch(takes->env->loop, &takes->watch, 0);
 	table_each(&takes->peers, orphan, takes);
 	table_free(&takes->peers);

@@ -16,6 +16,7 @@
 
 enum {
 	SLOTS = 64,
+	FAILURES_MOST = 64,
 	INET_BYTES = 64 * 1024,
 	UNIX_BYTES = 256 * 1024,
 	APART = 17 * 64 /* an odd number of lines */
@@ -109,6 +110,8 @@ static void stranger(struct udp *u, struct udp_slot *slot, const struct sa *peer
 	struct udp_peer *p = u->no_more ? NULL : udp_peer_new(u, &slot->path);
 	if (p == NULL || udp_enter(u, p, &slot->path) != 0) {
 		mem_free(p);
+		if (!u->no_more)
+			udp_loss_add(&u->loss);
 		return;
 	}
 	link_to(p, slot);
@@ -160,9 +163,14 @@ void udp_in_receive(struct udp *u)
 			return;
 		if (n < 0) {
 			udp_errors(u); /* EINTR, or an error that belongs to a peer */
+			if (++u->failures == FAILURES_MOST) {
+				udp_rest(u);
+				return;
+			}
 			seen++;
 			continue;
 		}
+		u->failures = 0;
 		udp_loss_stir(&u->loss);
 		sort_out(u, (unsigned)n);
 		seen += (unsigned)n;

@@ -104,6 +104,9 @@ struct udp {
 	udp_new_peer *fn;
 	void *arg;
 	bool no_more, connected;
+	bool rests;	   /* nothing is received until the timer has come */
+	unsigned failures; /* to receive, one after the other */
+	struct timer rest;
 	bool stuck;		 /* answers wait, the system has no room for them */
 	struct udp_guard *guard; /* NULL: not guarded */
 	struct udp_peer *at;	 /* who is being woken, or asked in; NULL when it is gone */
@@ -141,6 +144,7 @@ struct udp_peer *udp_find(const struct udp *u, const struct udp_path *path);
 int udp_enter(struct udp *u, struct udp_peer *p, const struct udp_path *path); /* into the table; -1: no memory */
 void udp_errors(struct udp *u); /* marks the peers that ICMP errors belong to; they are woken later */
 void udp_watch(struct udp *u);
+void udp_rest(struct udp *u);			    /* receives nothing for a moment */
 int udp_wait(struct udp *u, struct udp_peer *p);    /* wakes p when the socket has room; -1: errno */
 void udp_unlink(struct udp *u, struct udp_peer *p); /* out of every list */
 

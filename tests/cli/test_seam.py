@@ -9,7 +9,7 @@ import pytest
 
 import wire
 from faulty import told, words
-from place import Place
+from place import Place, make_place
 
 SEAM = os.environ.get("SOCKCTL_SEAM_BIN", "")
 
@@ -143,3 +143,119 @@ def test_a_failing_system_is_told_in_one_line(sockctl, tmp_path, fault):
     else:
         assert 0 < code < 128
         assert len(proc.lines()) == 1
+
+
+# What the fault sweep has found (tests/torture), each at the command line.
+
+
+@pytest.fixture
+def seam(sockctl):
+    """seam(fault): from here on every sockctl is the seam build, under this fault."""
+    start = sockctl.start
+
+    def under(fault):
+        sockctl.binary = os.path.abspath(SEAM)
+        sockctl.start = lambda *words, env=None, **how: start(*words, env={"SOCKCTL_SEAM": fault, **(env or {})}, **how)
+
+    return under
+
+
+@pytest.mark.parametrize("fault", ["short=3,again", "short=1,eintr,again"])
+def test_the_last_words_of_a_program_are_read_whatever_a_read_says(sockctl, pair, tmp_path, seam, fault):
+    """Its pipe says AGAIN although there is more: that is not the end."""
+    seam(fault)
+    place = Place("unix", tmp_path)
+    listener = place.listen()
+    proc = sockctl.start("connect", *place.words(), "--", "/bin/cat")
+    sock = wire.accept(listener)
+    data = wire.payload(5000)
+    sending = wire.sending(sock, data)
+    wire.same(wire.read_eof(sock), data)
+    sending.result()
+    proc.ends(0)
+
+
+def test_accepting_that_never_works_does_not_spin(sockctl, tcp, seam, tmp_path):
+    seam(f"accept:1+:EPERM,report={tmp_path / 'report'}")
+    proc = sockctl.serve("echo", tcp)
+    tcp.dial()
+    proc.says(rb"paused: Operation not permitted")
+    proc.signal(signal.SIGTERM)
+    proc.ends(0)
+    calls = dict(line.split() for line in (tmp_path / "report").read_text().splitlines())
+    assert int(calls["accept"]) <= 2000
+
+
+def test_a_client_that_finds_no_memory_is_told_and_named(sockctl, seam, tmp_path):
+    """Each allocation in its turn: with --strict the run says so, and its peer is cut off and does not see an empty answer."""
+
+    def client(fault, comes=True):
+        """The server, ended, and what its client got: None when it was cut off."""
+        place = Place("tcp4", tmp_path)
+        seam(f"{fault}report={tmp_path / 'report'}")
+        proc = sockctl.serve("echo", place, "--strict")
+        got = b""
+        if comes:
+            try:
+                sock = place.dial()
+                sock.sendall(b"x")
+                wire.half_close(sock)
+                got = wire.read_eof(sock)
+            except OSError:  # a reset, which may come before we have said anything
+                got = None
+        proc.signal(signal.SIGTERM)
+        proc.wait()
+        return proc, got
+
+    def allocations():
+        return int(dict(line.split() for line in (tmp_path / "report").read_text().splitlines())["memory"])
+
+    client("", comes=False)
+    ready = allocations()
+    assert client("")[1] == b"x"
+    named = 0
+    for number in range(ready + 1, allocations() + 1):
+        proc, got = client(f"memory:{number}:ENOMEM,")
+        sockctl.procs.remove(proc)  # its end is judged here
+        if proc.code == 0:
+            assert got == b"x", number
+        else:
+            assert got is None, number
+            assert "memory" in proc.complaint()
+            named += 1
+    assert named
+
+
+@pytest.mark.parametrize("fault", ["again", "short=1,eintr,again"])
+def test_a_lookup_that_is_interrupted(sockctl, tcp, seam, fault):
+    sockctl.serve("echo", tcp)
+    seam(fault)
+    assert sockctl.start("connect", "-4", "localhost", tcp.port, stdin=b"found").ends(0) == b"found"
+
+
+@pytest.mark.parametrize("fault", ["open:3:EINTR", "eintr"])
+def test_certificates_are_read_in_spite_of_signals(sockctl, tmp_path, seam, fault):
+    seam(fault)
+    place = make_place("tls", tmp_path)
+    sockctl.serve("echo", place)
+    sock = place.dial()
+    sock.sendall(b"x")
+    assert wire.read(sock, 1) == b"x"
+
+
+@pytest.mark.parametrize("service", [[], ["--discard"]])
+def test_a_handshake_that_cannot_be_finished_has_failed(sockctl, tmp_path, seam, service):
+    """Also where nobody would write afterwards."""
+    place = make_place("tls", tmp_path)
+    place.listen()
+    seam("write:2+:EPIPE")
+    proc = sockctl.connect(place, *service, stdin=b"")
+    proc.ends(6)
+    assert "during the handshake" in proc.complaint()
+
+
+def test_waiting_without_memory_is_no_bug_of_ours(sockctl, tcp, seam):
+    seam("wait:1+:ENOMEM")
+    proc = sockctl.start("listen", *tcp.words())
+    proc.ends(9)
+    assert "Cannot allocate memory" in proc.complaint()

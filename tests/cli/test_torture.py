@@ -1,0 +1,53 @@
+"""A sample of the fault sweep. All of it: make torture."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+from program import BINARY, TOP, has_tls
+
+SEAM = os.environ.get("SOCKCTL_SEAM_BIN", "")
+RUNS = 100
+
+pytestmark = [pytest.mark.skipif(not os.access(SEAM, os.X_OK), reason="no seam build"),
+              pytest.mark.skipif(not has_tls(), reason="built without TLS"),
+              pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts through /proc")]
+
+
+def sweep(*words):
+    env = {**os.environ, "SOCKCTL": BINARY, "SOCKCTL_SEAM_BIN": SEAM}
+    done = subprocess.run([sys.executable, TOP / "tests" / "torture" / "torture.py", *map(str, words)], env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def total(text):
+    """The table's last row, by its columns."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    last = next(n for n, line in enumerate(lines) if line.startswith("all "))
+    head = next(line for line in lines if line.lstrip().startswith("runs "))
+    return dict(zip(head.split(), map(int, lines[last].split()[1:])))
+
+
+@pytest.mark.timeout(600)
+def test_a_sample_of_faults():
+    code, text = sweep("--runs", RUNS, "--jobs", 2)
+    assert code == 0, text
+    assert total(text)["runs"] == RUNS
+
+
+def test_the_sweep_sees_what_is_wrong(tmp_path):
+    """A program that loses a byte and says nothing."""
+    liar = tmp_path / "liar"
+    liar.write_text(f"#!/bin/sh\ncase $SOCKCTL_SEAM in *short*) shift; echo lost; exit 0;; esac\nexec {SEAM} \"$@\"\n")
+    liar.chmod(0o755)
+    os.environ["SOCKCTL_SEAM_BIN"], before = str(liar), os.environ["SOCKCTL_SEAM_BIN"]
+    try:
+        env = {**os.environ, "SOCKCTL": BINARY}
+        done = subprocess.run([sys.executable, TOP / "tests" / "torture" / "torture.py", "--only", "connect.tcp.stdio.copy", "--fault", "short=1"],
+                              env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    finally:
+        os.environ["SOCKCTL_SEAM_BIN"] = before
+    assert done.returncode == 1
+    assert total(done.stdout.decode())["lost"] == 1
