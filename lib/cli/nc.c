@@ -105,7 +105,8 @@ static int read_number(const struct line *line, char ch, long long min, int64_t 
 
 static int check_pairs(const struct line *line)
 {
-	static const char pairs[][2] = { { 'l', 'z' }, { 'l', 'x' }, { 'u', 'x' }, { 'U', 'x' }, { 's', 'x' }, { '4', '6' } };
+	static const char pairs[][2] = { { 'l', 'z' }, { 'l', 'x' }, { 'l', 't' }, { 'u', 't' }, { 'u', 'x' }, { 'U', 'x' },
+		{ 's', 'x' }, { '4', '6' } };
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
 		if (has(line, pairs[i][0]) && has(line, pairs[i][1]))
 			return err_set(line->e, ERR_USAGE, 0, "-%c and -%c exclude each other", pairs[i][0], pairs[i][1]);
@@ -360,6 +361,8 @@ static int build_connect(struct line *line)
 	} else if (add_stdin(line) != 0) {
 		return -1;
 	}
+	if (has(line, 't') && !has(line, 'z'))
+		add(nc, "--telnet");
 	if (has(line, 'w')) {
 		add_pair(nc, "-w", silence(line));
 		if (!has(line, 'z'))

@@ -165,6 +165,19 @@ def test_clients(nc, tcp, words, stdin, server):
     assert play("ours") == theirs
 
 
+@pytest.mark.parametrize("which", ["theirs", "ours"])
+def test_telnet(nc, tcp, which):
+    """Both refuse; only ours leaves the negotiation out of what it prints."""
+    listener = tcp.listen()
+    proc = nc(which, "-t", "-d", tcp.host, str(tcp.port))
+    sock = wire.accept(listener)
+    sock.sendall(b"\xff\xfd\x18hola\n")
+    assert wire.read(sock, 3) == b"\xff\xfc\x18"
+    wire.close(sock)
+    assert proc.wait() == 0
+    assert proc.read_eof() == (b"hola\n" if which == "ours" else b"\xff\xfd\x18hola\n")
+
+
 REFUSED = ["{host} {port}", "-N {host} {port}", "-z {host} {port}", "-zn {host} {port}", "-v {host} {port}", "-zv {host} {port}",
            "-w 3 -v {host} {port}", "-v localhost {port}", "-zv {host} {port}-{port}"]
 
@@ -237,7 +250,7 @@ def test_wrong_lines(nc, tcp, words):
     assert len(ours.err.splitlines()) == 1 and ours.err.startswith(b"nc: "), ours
 
 
-@pytest.mark.parametrize("letter", "FrStVZec")
+@pytest.mark.parametrize("letter", "FrSVZec")
 def test_what_is_not_supported(nc, tcp, letter):
     tcp.listen()
     proc = nc("ours", f"-v{letter}", "x", tcp.host, tcp.port, stdin=NULL)
