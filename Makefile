@@ -280,6 +280,12 @@ torture: all
 	$(quiet)$(MAKE) variant=seam all
 	$(quiet)SOCKCTL='$(CURDIR)/$(program)' SOCKCTL_SEAM_BIN='$(CURDIR)/build/seam/sockctl' python3 tests/torture/torture.py $(TORTURE)
 
+# TCP and UDP over lines that delay, lose, double, swap and are cut (root): make torture-net SEEDS=1000, or SEED=17 alone.
+SEEDS ?= 1000
+.PHONY: torture-net
+torture-net: all
+	$(quiet)SOCKCTL='$(CURDIR)/$(program)' python3 tests/tools/badline.py $(if $(filter file,$(origin SEED)),--number $(SEEDS),--seed $(SEED))
+
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 # make bench BENCH='--quick': the words of BENCH go to tests/bench/bench.py; --help lists them.

@@ -132,19 +132,18 @@ static int64_t quit_at(struct pump *p)
 	return p->spent_ms + p->opts.quit_ms;
 }
 
-static void few_replies(struct pump *p)
+const struct why *pump_lack(const struct pump *p)
 {
 	static const struct why few = { ERR_TIMEOUT, 0, "fewer replies than asked for" };
-	if (p->opts.replies > p->down.messages)
-		fail(p, false, &few);
+	return p->opts.replies > p->down.messages ? &few : NULL;
 }
 
 static bool datagrams_ended(struct pump *p)
 {
 	bool enough = p->opts.replies != 0 && p->down.messages >= p->opts.replies && down_over(p);
 	bool waited = replies_until(p) <= loop_now(p->loop);
-	if (waited && !enough)
-		few_replies(p);
+	if (waited && !enough && pump_lack(p) != NULL)
+		fail(p, false, pump_lack(p));
 	if (p->why.cls == ERR_OK)
 		return enough || waited;
 	flow_finish(&p->up);

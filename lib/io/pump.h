@@ -59,4 +59,7 @@ void pump_finish_down(struct pump *p);	/* by decree: far is read no more, near i
 void pump_last_of_near(struct pump *p); /* whoever was there is gone: what can be read now is sent, then the pump ends */
 void pump_stop(struct pump *p);		/* gives both streams back; done is not called */
 
+/* What a pump that somebody else ends still waits for: datagrams that were asked for (opts.replies). NULL: nothing. */
+const struct why *pump_lack(const struct pump *p);
+
 #endif

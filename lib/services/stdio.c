@@ -238,7 +238,10 @@ static int stdio_open(struct session *s, struct err *e)
 static void stdio_close(struct session *s)
 {
 	struct stdio *std = s->hub->mem;
+	const struct why *lack = pump_lack(pump_of(s));
 	pump_stop(pump_of(s));
+	if (s->by == END_IDLE && s->why.cls == ERR_OK && lack != NULL) /* a datagram peer may fall silent, but not too early */
+		s->why = *lack;
 	std->busy = NULL;
 }
 

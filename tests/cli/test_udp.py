@@ -111,6 +111,24 @@ def test_too_few_replies(sockctl, dgram):
     assert proc.complaint()
 
 
+def test_silence_is_no_reply(sockctl, dgram):
+    """The idle timeout is a good end of datagrams, but not of a count of them."""
+    server = dgram.listen()
+    proc = sockctl.connect(dgram, "--replies", "2", "-i", "200ms", "--reply-wait", "1h", stdin=b"ask")
+    _, peer = server.recvfrom(100)
+    server.sendto(b"1", peer)
+    assert proc.ends(5) == b"1"
+    assert "fewer replies than asked for" in proc.complaint()
+
+
+def test_listen_counts_until_silence(sockctl, dgram):
+    proc = sockctl.serve("listen", dgram, "--replies", "2", "-i", "200ms", stdin=b"")
+    sock = dgram.dial()
+    sock.send(b"only one")
+    assert proc.ends(5) == b"only one"
+    assert proc.complaint()
+
+
 def test_send_only_does_not_wait(sockctl, dgram):
     server = dgram.listen()
     proc = sockctl.connect(dgram, "--send-only", "--reply-wait", "1h", stdin=b"told you")
