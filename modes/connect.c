@@ -164,9 +164,7 @@ static int check(const struct client *c, bool probe, struct err *e)
 	if (probe && conf_given(c->env->conf, &fault_opts, "fault"))
 		return err_set(e, ERR_USAGE, 0, "--probe and --fault exclude each other");
 	if (probe && (conf_given(c->env->conf, &proxy_opts, "proxy") || conf_given(c->env->conf, &proxy_out_opts, "proxy-out")))
-		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports and makes no handshake: it has no use for proxies");
-	if (c->addr.tls && probe)
-		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports and makes no handshake: it has no use for TLS");
+		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports itself: it has no use for proxies");
 	if (c->again->reconnect && c->addr.kind == ADDR_FD)
 		return err_set(e, ERR_USAGE, 0, "--reconnect: %s cannot be connected again", c->addr.text);
 	return 0;
@@ -194,8 +192,8 @@ static int run(const struct env *env, struct err *e)
 
 static size_t descriptors(const struct env *env)
 {
-	(void)env;
-	return DESCRIPTORS;
+	const struct probe_conf *probe = conf_get(env->conf, &probe_opts);
+	return probe->probe != PROBE_NO ? DESCRIPTORS + LINGER_MOST : DESCRIPTORS; /* with TLS, beside those that say goodbye */
 }
 
 const struct mode mode_connect = {

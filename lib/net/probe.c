@@ -1,8 +1,8 @@
 /* Probing: a round asks every port once, at most 64 sockets at a time, and shows the answers in the order of the ports.
  *
  * With --wait a round in which nothing is open is repeated, from the name on, and only the last one is shown. Answers are a byte
- * a port, and lines are made one at a time when stdout takes them: so a slow reader costs no memory. What is wrong on our side
- * (no descriptors, no source address) ends it all. */
+ * a port, and lines are made one at a time when stdout takes them: so a slow reader costs no memory, but for the words about
+ * handshakes. What is wrong on our side (no descriptors, no source address) ends it all. */
 #include "net/probe.h"
 
 #include "base/mem.h"
@@ -13,6 +13,8 @@
 #include "net/race.h"
 #include "net/resolve.h"
 #include "net/retry.h"
+#include "net/session.h"
+#include "net/stack.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +27,11 @@ static const char *const answer_words[] = {
 	[PROBE_REFUSED] = "refused",
 	[PROBE_SILENT] = "no answer",
 	[PROBE_CLOSED] = "closed",
+	[PROBE_NO_TLS] = "tls",
+	[PROBE_DROPPED] = "tls",
 };
+
+static const struct service prober = { .name = "probe", .needs = NO_PAYLOAD };
 
 struct probe {
 	const struct env *env;
@@ -40,55 +46,18 @@ struct probe {
 	struct sa list[RESOLVE_MOST];
 	uint32_t next, shown; /* ports: to ask, to show */
 	unsigned asking, most;
-	bool open, final, over;
-	struct err failed; /* of the highest port that is not open, or of the resolving */
+	bool open, hope, final, over; /* one is open; with one, another round may help; the last round; the loop stops */
+	struct err failed;	      /* of the highest port that is not open, or of the resolving */
 	uint16_t failed_port;
 	struct err err;	    /* what ended it all */
 	struct stream *out; /* NULL: nothing is shown */
 	struct waiter waiter;
-	char line[400];
+	char line[800];
 	size_t line_len, line_at;
 	struct probe_port *ports[PORTS]; /* those being asked */
+	char *words[PORTS];		 /* why there was no handshake; NULL: none, or shown already */
 	unsigned char answers[PORTS];	 /* enum probe_answer */
 };
-
-static int check(void *block, struct err *e)
-{
-	const struct probe_conf *conf = block;
-	if (conf->probe == PROBE_NO && (conf->stable_ms > 0 || conf->data != NULL))
-		return err_set(e, ERR_USAGE, 0, "--%s is for --probe", conf->data != NULL ? "probe-data" : "stable");
-	return 0;
-}
-
-static const struct opt rows[] = {
-	{ .name = "probe",
-		.kind = OPT_CHOICE,
-		.off = offsetof(struct probe_conf, probe),
-		.arg = "no|show|quiet",
-		.bare = "show",
-		.def = "no",
-		.help = "only ask whether somebody is there; ports may be 20-30,80",
-		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, "
-		       "or gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
-		       "datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to "
-		       "wait for each port: by default 5s, over UDP 1s. The exit status is 0 if at least one port is open, "
-		       "else that of the last failure. --probe=quiet leaves it at that." },
-	{ .name = "probe-data",
-		.kind = OPT_TEXT,
-		.off = offsetof(struct probe_conf, data),
-		.arg = "TEXT",
-		.help = "what to send when probing UDP",
-		.man = "With --probe over UDP: sends TEXT, with C escapes such as \\n and \\x00, instead of an empty datagram." },
-	{ .name = "stable",
-		.kind = OPT_MS,
-		.off = offsetof(struct probe_conf, stable_ms),
-		.arg = "TIME",
-		.help = "a port that closes again within TIME is not open",
-		.man = "With --probe: a connection must stay open for TIME to count. One that the peer ends before is shown "
-		       "as closed: a proxy that accepts, and drops when nobody is behind it." },
-	{ 0 },
-};
-const struct opt_group probe_opts = { .title = "Probing", .size = sizeof(struct probe_conf), .rows = rows, .check = check };
 
 static int64_t now(const struct probe *p)
 {
@@ -114,20 +83,28 @@ static void label(const struct probe *p, uint32_t port, char *out, size_t cap)
 		snprintf(out, cap, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", (unsigned)port);
 }
 
+static void forget_words(struct probe *p, size_t port)
+{
+	mem_free(p->words[port]);
+	p->words[port] = NULL;
+}
+
 /* The next line, if its port has been answered; false: not yet, or all are shown. */
 static bool next_line(struct probe *p)
 {
-	char name[sizeof p->line - 16];
+	char name[360], tail[420];
 	while (p->shown < PORTS && p->answers[p->shown] == PROBE_UNWANTED)
 		p->shown++;
 	if (p->shown == PORTS || p->answers[p->shown] == PROBE_UNASKED)
 		return false;
 	label(p, p->shown, name, sizeof name);
-	event(p->env->events, EV_PROBE, 0, EV_TEXT("addr", name), EV_NUM("port", p->shown),
-		EV_TEXT("answer", answer_words[p->answers[p->shown]]));
+	const char *words = p->words[p->shown], *answer = answer_words[p->answers[p->shown]];
+	snprintf(tail, sizeof tail, "%s%s", words != NULL ? ": " : "", words != NULL ? words : "");
+	event(p->env->events, EV_PROBE, 0, EV_TEXT("addr", name), EV_NUM("port", p->shown), EV_TEXT("answer", answer),
+		EV_TEXT("error", words), EV_TEXT("words", tail));
 	p->line_at = 0;
-	p->line_len = (size_t)snprintf(p->line, sizeof p->line, "%s %s\n", name, answer_words[p->answers[p->shown]]);
-	p->shown++;
+	p->line_len = (size_t)snprintf(p->line, sizeof p->line, "%s %s%s\n", name, answer, tail);
+	forget_words(p, p->shown++);
 	return true;
 }
 
@@ -177,7 +154,7 @@ static void again_later(struct probe *p)
 
 static void round_over(struct probe *p)
 {
-	if (!p->open && now(p) < p->how.until_ms && p->how.until_ms != NEVER && retry_helps(&p->failed)) {
+	if (!p->open && now(p) < p->how.until_ms && p->how.until_ms != NEVER && p->hope) {
 		again_later(p);
 		return;
 	}
@@ -190,7 +167,7 @@ static void round_over(struct probe *p)
 
 static void ask_more(struct probe *p);
 
-static void answered(void *arg, uint16_t port, enum probe_answer how, const struct err *e)
+static void answered(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e)
 {
 	struct probe *p = arg;
 	p->ports[port] = NULL;
@@ -201,7 +178,9 @@ static void answered(void *arg, uint16_t port, enum probe_answer how, const stru
 		return;
 	}
 	p->answers[port] = (unsigned char)how;
+	p->words[port] = words != NULL ? mem_text(words) : NULL;
 	p->open |= how == PROBE_OPEN;
+	p->hope |= how == PROBE_DROPPED || (how != PROBE_OPEN && retry_helps(e));
 	if (how != PROBE_OPEN && port >= p->failed_port) {
 		p->failed = *e;
 		p->failed_port = port;
@@ -241,6 +220,7 @@ static void resolved(void *arg, const struct sa *list, size_t n, const struct er
 	loop_timer(p->env->loop, &p->clock, NEVER);
 	if (n == 0) {
 		p->failed = *e;
+		p->hope = retry_helps(e);
 		round_over(p);
 		return;
 	}
@@ -255,9 +235,12 @@ static void begin_round(struct probe *p)
 	p->next = 0;
 	p->failed = (struct err){ 0 };
 	p->failed_port = 0;
-	for (size_t i = 0; i < PORTS; i++)
+	p->hope = false;
+	for (size_t i = 0; i < PORTS; i++) {
+		forget_words(p, i);
 		if (p->answers[i] != PROBE_UNWANTED)
 			p->answers[i] = PROBE_UNASKED;
+	}
 	if (addr_local(p->addr)) {
 		p->how.n = p->most = 1;
 		ask_more(p);
@@ -281,6 +264,7 @@ static void due(void *arg)
 	resolve_stop(p->resolve);
 	p->resolve = NULL;
 	p->how.n = 0;
+	p->hope = true;
 	err_set(&p->failed, ERR_TIMEOUT, 0, "probe %s: no address within %s", p->addr->text, dial_span(p->resolve_ms, span));
 	round_over(p);
 }
@@ -339,6 +323,8 @@ static int prepare(struct probe *p, struct err *e)
 	};
 	if (p->addr->kind == ADDR_FD)
 		return err_set(e, ERR_USAGE, 0, "--probe: %s is a connection already", p->addr->text);
+	if (stack_start(p->env, ROLE_DIAL, p->addr, &prober, e) < 0)
+		return -1;
 	if (p->conf->data != NULL && want_data(p, p->conf->data, e) < 0)
 		return -1;
 	if (want_ports(p, e) < 0)
@@ -351,9 +337,11 @@ static void clean_up(struct probe *p)
 	loop_timer(p->env->loop, &p->clock, NEVER);
 	if (p->resolve != NULL)
 		resolve_stop(p->resolve);
-	for (size_t i = 0; i < PORTS; i++)
+	for (size_t i = 0; i < PORTS; i++) {
+		forget_words(p, i);
 		if (p->ports[i] != NULL)
 			probe_port_stop(p->ports[i]);
+	}
 	if (p->out != NULL)
 		waiter_close(&p->waiter);
 	stream_close(p->out, CLOSE_PLAIN);

@@ -1,14 +1,24 @@
-/* Asking one port. A stream's connect is the answer already, unless it must stay open for a while; of a datagram socket
- * only a reply or an ICMP refusal says anything, so its addresses are asked one after the other, each for its own time. */
+/* Asking one port. A stream's connect is the answer already, unless TLS has to shake hands or it must stay open for a while; of a
+ * datagram socket only a reply or an ICMP refusal says anything, so its addresses are asked one after the other, each for its own
+ * time.
+ *
+ * With TLS the time for an answer is that of connection and handshake together. What was open ends as TLS should: with a goodbye
+ * that is waited for, because the peer's tickets may still be on their way and a plain close would answer them with a reset. */
 #include "net/probe_port.h"
 
 #include "base/mem.h"
 #include "base/sys.h"
+#include "io/fdstream.h"
+#include "io/waiter.h"
 #include "net/dial.h"
 #include "net/race.h"
 #include "net/resolve.h"
+#include "net/stack.h"
+#include "net/tls.h"
 
-enum { LAST_MS = 250 };
+#include <stdio.h>
+
+enum { LAST_MS = 250, BYE_MS = 1000, WORDS = 400 };
 
 struct probe_port {
 	const struct probe_how *how;
@@ -17,10 +27,15 @@ struct probe_port {
 	void *arg;
 	size_t at; /* UDP: the address that is being asked */
 	struct race *race;
-	struct watch watch; /* fd -1: not connected */
+	struct watch watch;    /* fd -1: not connected, or the stream has it */
+	struct stream *stream; /* TLS, once connected */
+	struct waiter waiter;
 	struct timer clock;
-	struct task end;
+	int64_t span_ms; /* what the clock allows */
+	bool stays;	 /* all is well: it only has to stay so */
+	struct task more, end;
 	enum probe_answer answer;
+	char words[WORDS]; /* of NO_TLS and DROPPED */
 	struct err err;
 };
 
@@ -46,28 +61,36 @@ static void let_go(struct probe_port *p)
 		sys_close(p->watch.fd);
 	}
 	p->watch.fd = -1;
+	waiter_close(&p->waiter);
+	loop_forget(loop, &p->more);
+	if (p->stream != NULL && p->answer == PROBE_OPEN)
+		linger_take(p->how->env->linger, p->stream, now(p) + BYE_MS);
+	else
+		stream_close(p->stream, CLOSE_PLAIN);
+	p->stream = NULL;
 }
 
 static int ask(struct probe_port *p, struct err *e);
 
 static void answer(struct probe_port *p, enum probe_answer how)
 {
+	p->answer = how;
 	let_go(p);
 	bool more = udp(p) && how != PROBE_OPEN && how != PROBE_HOPELESS && p->at + 1 < p->how->n;
 	if (more) {
 		p->at++;
 		if (ask(p, &p->err) == 0)
 			return;
-		how = PROBE_HOPELESS;
+		p->answer = PROBE_HOPELESS;
 	}
-	p->answer = how;
 	loop_later(p->how->env->loop, &p->end);
 }
 
 static void end(void *arg)
 {
 	struct probe_port *p = arg;
-	p->answered(p->arg, p->addr.port, p->answer, &p->err);
+	bool worded = p->answer == PROBE_NO_TLS || p->answer == PROBE_DROPPED;
+	p->answered(p->arg, p->addr.port, p->answer, worded ? p->words : NULL, &p->err);
 	mem_free(p);
 }
 
@@ -86,16 +109,41 @@ static void failed_with(struct probe_port *p, int sys)
 	failed(p, &e);
 }
 
+static void hopeless(struct probe_port *p, int sys)
+{
+	err_set(&p->err, ERR_LOCAL, sys, "probe %s", p->addr.text);
+	answer(p, PROBE_HOPELESS);
+}
+
+/* The words are written. */
+static void unshaken(struct probe_port *p, enum probe_answer how, enum err_class cls)
+{
+	err_set(&p->err, cls, 0, "probe %s: %s", p->addr.text, p->words);
+	answer(p, how);
+}
+
 static void due(void *arg)
 {
 	struct probe_port *p = arg;
 	char span[DIAL_SPAN];
-	if (p->watch.fd >= 0 && !udp(p)) {
-		answer(p, PROBE_OPEN); /* it has stayed */
-		return;
+	dial_span(p->span_ms, span);
+	if (p->stays) {
+		answer(p, PROBE_OPEN);
+	} else if (p->stream != NULL) {
+		snprintf(p->words, sizeof p->words, "no handshake within %s", span);
+		unshaken(p, PROBE_NO_TLS, ERR_TIMEOUT);
+	} else {
+		err_set(&p->err, ERR_TIMEOUT, 0, "probe %s: no answer within %s", p->addr.text, span);
+		answer(p, PROBE_SILENT);
 	}
-	err_set(&p->err, ERR_TIMEOUT, 0, "probe %s: no answer within %s", p->addr.text, dial_span(p->how->limit_ms, span));
-	answer(p, PROBE_SILENT);
+}
+
+/* --- a connection that has to stay --- */
+
+static void closed(struct probe_port *p, int sys)
+{
+	err_set(&p->err, ERR_CONNECT, sys, "probe %s: the peer closed the connection again", p->addr.text);
+	answer(p, PROBE_CLOSED);
 }
 
 static void readable(void *arg, unsigned ready)
@@ -112,11 +160,97 @@ static void readable(void *arg, unsigned ready)
 		failed_with(p, errno);
 	else if (udp(p))
 		answer(p, PROBE_OPEN);
-	else if (n <= 0) {
-		err_set(&p->err, ERR_CONNECT, n < 0 ? errno : 0, "probe %s: the peer closed the connection again", p->addr.text);
-		answer(p, PROBE_CLOSED);
+	else if (n <= 0)
+		closed(p, n < 0 ? errno : 0);
+}
+
+/* What is wrong with our part of a TLS 1.3 handshake the peer says only now. */
+static void gone(struct probe_port *p, const struct why *why)
+{
+	if (why == NULL || why->cls != ERR_TLS) {
+		closed(p, why != NULL ? why->sys : 0);
+		return;
+	}
+	snprintf(p->words, sizeof p->words, "%s the peer", why->text);
+	unshaken(p, PROBE_NO_TLS, ERR_TLS);
+}
+
+/* A bounded number of reads a turn. */
+static void stay(void *arg)
+{
+	struct probe_port *p = arg;
+	char dropped[4096];
+	ssize_t n = ST_AGAIN;
+	for (int i = 0; i < 16 && (n = stream_read(p->stream, dropped, sizeof dropped)) > 0; i++)
+		;
+	if (n == 0 || n == ST_FAIL)
+		gone(p, n == 0 ? NULL : &p->stream->why);
+	else if (waiter_arm(&p->waiter, n == ST_AGAIN, false) < 0)
+		hopeless(p, errno);
+	else if (n > 0)
+		loop_later(p->how->env->loop, &p->more);
+}
+
+static void begin_to_stay(struct probe_port *p)
+{
+	p->stays = true;
+	loop_timer(p->how->env->loop, &p->clock, now(p) + p->how->stable_ms);
+}
+
+/* --- TLS --- */
+
+static void shake(struct probe_port *p)
+{
+	int got = stream_setup(p->stream);
+	if (got == ST_AGAIN && waiter_arm(&p->waiter, true, false) < 0) {
+		hopeless(p, errno);
+	} else if (got == ST_FAIL) {
+		snprintf(p->words, sizeof p->words, "%s", p->stream->why.text);
+		unshaken(p, tls_unheard(p->stream) ? PROBE_DROPPED : PROBE_NO_TLS, p->stream->why.cls);
+	} else if (got == 0 && p->how->stable_ms == 0) {
+		answer(p, PROBE_OPEN);
+	} else if (got == 0) {
+		begin_to_stay(p);
+		stay(p);
 	}
 }
+
+static void go_on(void *arg)
+{
+	struct probe_port *p = arg;
+	if (p->stays)
+		stay(p);
+	else
+		shake(p);
+}
+
+/* The clock of the connection goes on. */
+static void begin_to_shake(struct probe_port *p)
+{
+	const struct env *env = p->how->env;
+	struct sa peer, local;
+	const struct link link = { .env = env, .role = ROLE_DIAL, .peer = &peer, .local = &local };
+	sa_of(&peer, p->watch.fd, true);
+	sa_of(&local, p->watch.fd, false);
+	p->stream = fdstream_socket(p->watch.fd, false);
+	p->watch.fd = -1;
+	if (p->stream == NULL) {
+		hopeless(p, ENOMEM);
+		return;
+	}
+	if (stack_build(&p->stream, &link, &p->err) < 0) {
+		answer(p, PROBE_HOPELESS);
+		return;
+	}
+	if (p->clock.at_ms > now(p) + DIAL_SETUP_MS) {
+		p->span_ms = DIAL_SETUP_MS;
+		loop_timer(env->loop, &p->clock, now(p) + p->span_ms);
+	}
+	waiter_open(&p->waiter, env->loop, p->stream, go_on, p);
+	shake(p);
+}
+
+/* --- asking --- */
 
 static int64_t deadline(const struct probe_port *p)
 {
@@ -124,6 +258,13 @@ static int64_t deadline(const struct probe_port *p)
 	if (last_ms < p->how->until_ms)
 		last_ms = p->how->until_ms;
 	return own_ms < last_ms ? own_ms : last_ms;
+}
+
+static void wait_for_answer(struct probe_port *p)
+{
+	int64_t until_ms = deadline(p);
+	p->span_ms = until_ms - now(p);
+	loop_timer(p->how->env->loop, &p->clock, until_ms);
 }
 
 static void raced(void *arg, int gives_fd, const struct err *e)
@@ -136,6 +277,10 @@ static void raced(void *arg, int gives_fd, const struct err *e)
 		failed(p, e);
 		return;
 	}
+	if (p->addr.tls) {
+		begin_to_shake(p);
+		return;
+	}
 	if (!udp(p) && (how->stable_ms == 0 || addr_dgram(&p->addr))) {
 		answer(p, PROBE_OPEN);
 		return;
@@ -146,11 +291,12 @@ static void raced(void *arg, int gives_fd, const struct err *e)
 		failed_with(p, errno);
 		return;
 	}
-	loop_timer(how->env->loop, &p->clock, udp(p) ? deadline(p) : now(p) + how->stable_ms);
-	if (loop_watch(how->env->loop, &p->watch, LOOP_IN) < 0) {
-		err_set(&p->err, ERR_LOCAL, errno, "probe %s", p->addr.text);
-		answer(p, PROBE_HOPELESS);
-	}
+	if (udp(p))
+		wait_for_answer(p);
+	else
+		begin_to_stay(p);
+	if (loop_watch(how->env->loop, &p->watch, LOOP_IN) < 0)
+		hopeless(p, errno);
 }
 
 static int ask(struct probe_port *p, struct err *e)
@@ -165,7 +311,7 @@ static int ask(struct probe_port *p, struct err *e)
 	p->race = race_start(how->env, &p->addr, list, n, raced, p, e);
 	if (p->race == NULL)
 		return -1;
-	loop_timer(how->env->loop, &p->clock, deadline(p));
+	wait_for_answer(p);
 	return 0;
 }
 
@@ -183,6 +329,7 @@ struct probe_port *probe_port_ask(
 	p->arg = arg;
 	p->watch = (struct watch){ .fd = -1, .fn = readable, .arg = p };
 	p->clock = (struct timer){ .fn = due, .arg = p };
+	p->more = (struct task){ .fn = go_on, .arg = p };
 	p->end = (struct task){ .fn = end, .arg = p };
 	if (ask(p, e) == 0)
 		return p;

@@ -38,7 +38,8 @@ static const struct opt retry_rows[] = {
 		       "all addresses in each round. Reasons to try again are a refusal, an unreachable host, silence, a "
 		       "name server that cannot answer now, and a Unix path that is not there yet. A round that gets no "
 		       "answer is cut after --connect-timeout, or 5 seconds. The exit status is that of the last try. With "
-		       "--probe it waits until at least one port is open." },
+		       "--probe it waits until at least one port is open, and a TLS port that closes without a word is tried again, "
+		       "too." },
 	{ .name = "reconnect",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct retry_conf, reconnect),

@@ -59,6 +59,7 @@ enum { /* needs of a service */
 	OWN_FRAMES = 64,    /* --frame is the service's own business: no layer */
 	RUNS_COMMAND = 128, /* takes the words behind "--" */
 	LATER_TLS = 512,    /* says in its start, by stack_tls_later, whether its connections get TLS later (starttls) */
+	NO_PAYLOAD = 1024,  /* nothing is passed on: of its connections' layers only TLS is built */
 	COSTLY = 256 /* each client costs a connection or a process: at most 10 new UDP peers a second if not asked otherwise */
 };
 

@@ -125,7 +125,7 @@ int stack_start(const struct env *env, enum role role, const struct addr *addr, 
 	if (env->stack == NULL)
 		return 0;
 	env->stack->role = role;
-	env->stack->places = ~0U;
+	env->stack->places = service != NULL && service->needs & NO_PAYLOAD ? 1U << PLACE_TLS : ~0U;
 	env->stack->addr = addr;
 	env->stack->service = service;
 	return start(env, e);

@@ -51,6 +51,8 @@ struct tls_facts { /* of one connection after its handshake */
 	char pin[TLS_PIN_TEXT];	      /* of the peer's key; "" it showed none */
 };
 bool tls_facts(const struct stream *top, struct tls_facts *out); /* false: no TLS is in that stack */
+/* A handshake that failed, because the peer went away before it had said anything: nobody may be behind it yet. */
+bool tls_unheard(const struct stream *top);
 
 /* Inside net/tls*: what tls.c hands on when somebody asked for TLS and nothing contradicts it. */
 int tls_open(const struct env *env, void **shared, struct err *e);

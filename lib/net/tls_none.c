@@ -30,6 +30,12 @@ bool tls_facts(const struct stream *top, struct tls_facts *out)
 	return false;
 }
 
+bool tls_unheard(const struct stream *top)
+{
+	(void)top;
+	return false;
+}
+
 const char *tls_own_pin(const void *shared)
 {
 	(void)shared;

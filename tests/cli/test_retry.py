@@ -89,11 +89,7 @@ def test_reconnect_with_stdin(sockctl, place):
 # --probe
 
 
-NO_PROBE = pytest.mark.no_tls("a probe makes no handshake")
-
-
 @LOOPS
-@NO_PROBE
 def test_probe_open(sockctl, place):
     """Nothing is sent: the server sees a connection and its end."""
     listener = place.listen()
@@ -106,7 +102,6 @@ def test_probe_open(sockctl, place):
 
 
 @LOOPS
-@NO_PROBE
 def test_probe_refused(sockctl, place):
     place.bind()
     proc = sockctl.start("connect", "--probe", *place.words(), stdin=b"")

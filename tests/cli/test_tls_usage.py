@@ -101,7 +101,8 @@ BAD = {
     "keylog-folder": (TWO, ["--tls", "--keylog", "{folder}"], "--keylog {folder}: Is a directory"),
     "keylog-link": (TWO, ["--tls", "--keylog", "{link}"], "--keylog {link}: .*symbolic links"),
     "udp": (TWO, ["--tls", "-u"], "--tls"),
-    "probe": (["connect"], ["--tls", "--probe"], "--probe .*handshake"),
+    "idle-probe": (["connect"], ["--probe", "--pin", PIN], "--pin: the connection has no TLS; add --tls"),
+    "probe-udp": (["connect"], ["--probe", "--tls", "-u"], "--tls"),
     **{f"idle{option}": (modes, [option, *value], f"{option}: the connection has no TLS; add --tls") for modes, option, value in [
         (TWO, "--cert", ["{both}"]), (TWO, "--alpn", ["h2"]), (TWO, "--tls-min", ["1.3"]), (TWO, "--tls-allow-truncation", []),
         (TWO, "--keylog", ["{none}"]), (["connect"], "--ca", ["{root}"]), (["connect"], "--pin", [PIN]),
