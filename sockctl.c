@@ -12,6 +12,7 @@
 #include "cli/out.h"
 #include "cli/parse.h"
 #include "io/stdfd.h"
+#include "net/confine.h"
 #include "net/faults.h"
 #include "net/meter.h"
 #include "net/stack.h"
@@ -36,9 +37,10 @@ static void menu_fill(struct menu *menu)
 {
 	for (size_t i = 0; i < MODE_COUNT; i++) {
 		size_t n = 0;
-		for (const struct opt_group *const *g = modes[i]->cmd.groups; *g != NULL && n + 2 < GROUPS_MOST; g++)
+		for (const struct opt_group *const *g = modes[i]->cmd.groups; *g != NULL && n + 3 < GROUPS_MOST; g++)
 			menu->groups[i][n++] = *g;
 		menu->groups[i][n++] = &report_opts;
+		menu->groups[i][n++] = &confine_opts;
 		menu->groups[i][n] = &progress_opts;
 		menu->command[i] = modes[i]->cmd;
 		menu->command[i].groups = menu->groups[i];
@@ -154,10 +156,12 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 	if (out == NULL)
 		return -1;
 	struct stack stack = { 0 };
+	struct confine confine = { 0 };
 	struct env env = { .conf = parsed->conf,
 		.events = out_sink(out),
 		.outcome = outcome,
 		.stack = &stack,
+		.confine = &confine,
 		.seed = faults_seed(parsed->conf),
 		.argc = parsed->argc,
 		.argv = parsed->argv };
@@ -182,6 +186,7 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 	meter_close(env.meter);
 	out_watch(out, NULL);
 	env_close(&env);
+	confine_close(&env);
 	faults_name_seed(&env, &outcome->first);
 	if (voice != NULL)
 		voice->judge(voice->arg, &outcome->first);

@@ -6,6 +6,7 @@
 #include "io/loop.h"
 #include "io/telnet.h"
 #include "net/addr.h"
+#include "net/confine.h"
 #include "net/faults.h"
 #include "net/leash.h"
 #include "net/probe.h"
@@ -56,9 +57,16 @@ static void dialed(void *arg, struct stream *gives, const struct sa *peer, const
 	struct client *c = arg;
 	struct err why = { 0 };
 	c->retry = NULL;
-	if (gives == NULL)
+	if (gives == NULL) {
 		fail(c, e);
-	else if (session_open(c->hub, gives, ++c->id, true, peer, local, &why) < 0)
+		return;
+	}
+	if (confine_drop(c->env, &why) < 0 || confine_seal(c->env, &why) < 0) {
+		stream_close(gives, CLOSE_PLAIN);
+		fail(c, &why);
+		return;
+	}
+	if (session_open(c->hub, gives, ++c->id, true, peer, local, &why) < 0)
 		fail(c, &why);
 }
 
@@ -139,6 +147,12 @@ static int converse(struct client *c, struct err *e)
 	c->hub = held ? hub_open(c->env, service, e) : NULL;
 	if (c->hub == NULL)
 		return -1;
+	confine_dials(c->env, c->again->reconnect ? &c->addr : NULL);
+	confine_dials(c->env, service->dials != NULL ? service->dials(c->env->conf) : NULL);
+	if (confine_prepare(c->env, 0, e) != 0) {
+		hub_close(c->hub);
+		return -1;
+	}
 	c->hub->one = true;
 	c->hub->keep_open = c->again->reconnect;
 	c->hub->gone = gone;
@@ -153,6 +167,13 @@ static int converse(struct client *c, struct err *e)
 		retry_stop(c->retry);
 	hub_close(c->hub);
 	return rc;
+}
+
+static int ask(struct client *c, struct err *e)
+{
+	confine_dials(c->env, &c->addr);
+	bool confined = confine_prepare(c->env, 0, e) == 0 && confine_drop(c->env, e) == 0 && confine_seal(c->env, e) == 0;
+	return confined ? probe_run(c->env, &c->addr, e) : -1;
 }
 
 static int check(const struct client *c, bool probe, struct err *e)
@@ -184,7 +205,7 @@ static int run(const struct env *env, struct err *e)
 	c.life = (struct timer){ .fn = lived, .arg = &c };
 	if (clocks->lifetime_ms > 0)
 		loop_timer(env->loop, &c.life, loop_now(env->loop) + clocks->lifetime_ms);
-	int rc = !asks ? converse(&c, e) : put_on_leash(&c, 0, e) == 0 ? probe_run(env, &c.addr, e) : -1;
+	int rc = !asks ? converse(&c, e) : put_on_leash(&c, 0, e) == 0 ? ask(&c, e) : -1;
 	loop_timer(env->loop, &c.life, NEVER);
 	leash_close(&c.leash);
 	return rc;

@@ -260,6 +260,18 @@ int conf_check(struct conf *conf, struct err *e)
 	return 0;
 }
 
+void conf_needs(const struct conf *conf, void (*fn)(void *arg, unsigned needs, const char *text), void *arg)
+{
+	for (const struct opt_group *const *g = conf->running->groups; *g != NULL; g++) {
+		const struct slot *slot = slot_of(conf, *g);
+		for (const struct opt *row = (*g)->rows; row->name != NULL; row++) {
+			const char *const *text = (const void *)((const char *)slot->block + row->off);
+			if (row->needs != 0 && slot->given[row - (*g)->rows])
+				fn(arg, row->needs, row->kind == OPT_TEXT ? *text : NULL);
+		}
+	}
+}
+
 const void *conf_get(const struct conf *conf, const struct opt_group *group)
 {
 	const struct slot *slot = slot_of(conf, group);

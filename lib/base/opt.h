@@ -31,6 +31,21 @@ struct opt_list {
 	const char **v; /* the array belongs to conf, the texts to argv */
 };
 
+/* What a run still needs once everything is open: the sandbox (io/sandbox.h) leaves the union of these and nothing else. */
+enum {
+	NEEDS_READ = 1,	    /* opens files below the folder of its value for reading */
+	NEEDS_WRITE = 2,    /* makes files in the folder of its value, where that has a %c: one for each connection */
+	NEEDS_UNLINK = 4,   /* removes a file of ours at its end */
+	NEEDS_DIAL = 8,	    /* makes connections */
+	NEEDS_NAMES = 16,   /* asks for addresses of names */
+	NEEDS_EXEC = 32,    /* starts programs */
+	NEEDS_CHILD = 64,   /* looks after one that was started before */
+	NEEDS_ACCEPT = 128, /* takes connections */
+	NEEDS_LISTEN = 256, /* has a bound socket listen later */
+	NEEDS_PEER = 512,   /* connects a datagram socket of ours with one peer */
+	NEEDS_ANSWER = 1024 /* sends datagrams to Unix sockets that have asked */
+};
+
 struct opt {
 	const char *name; /* long name without "--"; NULL ends the rows */
 	char ch;	  /* letter, or 0 */
@@ -43,6 +58,7 @@ struct opt {
 	const char *def;    /* default, as one would type it; NULL: zero */
 	long long min, max; /* OPT_INT, OPT_SIZE, OPT_MS; both 0: any that is not negative */
 	int (*hook)(void *block, const char *text, struct err *e); /* OPT_HOOK: 0, or -1 with e filled in */
+	unsigned needs;						   /* NEEDS_ of a run with this option */
 };
 
 struct opt_group {
@@ -81,6 +97,9 @@ int conf_set_as(struct conf *conf, const struct opt_group *group, const struct o
 
 /* Runs the check of each of the running command's groups. */
 int conf_check(struct conf *conf, struct err *e);
+
+/* Calls fn for each option that was given and needs something; text: the value of an OPT_TEXT, NULL for others. */
+void conf_needs(const struct conf *conf, void (*fn)(void *arg, unsigned needs, const char *text), void *arg);
 
 /* Borrowed; never NULL for a group that some command lists. */
 const void *conf_get(const struct conf *conf, const struct opt_group *group);

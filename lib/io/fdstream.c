@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "io/batch.h"
+#include "io/stdfd.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,7 +170,7 @@ static int shut_pair(struct stream *s)
 	int rc = close(fd);
 	int sys = errno;
 	if (fd <= 2)
-		sys_open("/dev/null", O_RDONLY, 0);
+		stdfd_fill(fd);
 	return rc == 0 || sys == EINTR ? 0 : stream_fail(s, ERR_LOCAL, sys, fd_self(s)->words->close);
 }
 

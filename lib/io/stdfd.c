@@ -29,6 +29,22 @@ void stdfd_guard(void)
 			return; /* no /dev/null, as in a bare chroot: the first use will say EBADF */
 }
 
+static int null_fd = -1;
+
+void stdfd_keep_null(void)
+{
+	if (null_fd < 0)
+		null_fd = sys_open("/dev/null", O_RDONLY, 0);
+}
+
+void stdfd_fill(int fd)
+{
+	if (null_fd >= 0)
+		fcntl(null_fd, F_DUPFD_CLOEXEC, fd);
+	else
+		sys_open("/dev/null", O_RDONLY, 0);
+}
+
 void stdfd_restore(void)
 {
 	for (int fd = 0; fd < 3; fd++)

@@ -304,6 +304,8 @@ int doors_open(struct server *s, struct err *e)
 		d->udp = udp_open(s->env, l->fd, (sa_family_t)l->local.family, &l->local, guard, new_peer, d, e);
 		if (d->udp == NULL)
 			return -1;
+		if (s->opts.one && !s->keep_open && !l->inherited)
+			udp_will_be_only(d->udp);
 	}
 	return 0;
 }

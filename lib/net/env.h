@@ -14,8 +14,9 @@ struct outcome {
 	int child_status; /* of the command of --run: the exit status where nothing of ours failed */
 };
 
-struct stack; /* net/stack.h */
-struct meter; /* net/meter.h */
+struct stack;	/* net/stack.h */
+struct meter;	/* net/meter.h */
+struct confine; /* net/confine.h */
 
 struct env {
 	struct loop *loop;
@@ -24,8 +25,9 @@ struct env {
 	const struct conf *conf;
 	const struct event_sink *events;
 	struct outcome *outcome;
-	struct meter *meter; /* NULL: nobody counts */
-	struct stack *stack; /* what layers share; NULL: nothing */
+	struct meter *meter;	 /* NULL: nobody counts */
+	struct stack *stack;	 /* what layers share; NULL: nothing */
+	struct confine *confine; /* what the run gives up; NULL: nothing */
 	uint32_t seed;
 	int argc; /* the words after the options: the address */
 	char **argv;

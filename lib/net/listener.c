@@ -257,7 +257,7 @@ int listeners_open(struct listeners *l, const struct env *env, const struct addr
 {
 	struct err own = { 0 }; /* filled on the way to success, too */
 	const struct opening o = { .l = l, .env = env, .a = a, .e = &own };
-	*l = (struct listeners){ .backlog = sockopt_backlog(env->conf, backlog) };
+	*l = (struct listeners){ .backlog = sockopt_backlog(env->conf, backlog), .file = OWNFILE_NONE };
 	if (sockopt_fits(env->conf, a->kind, e) != 0)
 		return -1;
 	if ((a->kind == ADDR_FD ? open_inherited(&o) : addr_local(a) ? open_path(&o) : open_inet(&o)) == 0)
@@ -282,7 +282,6 @@ int listeners_listen(struct listeners *l, struct err *e)
 /* The file goes first: nobody shall find a socket there that is dead. */
 void listeners_close(struct listeners *l)
 {
-	unixpath_remove(&l->file);
-	l->file.path[0] = '\0';
+	ownfile_remove(&l->file);
 	close_all(l);
 }

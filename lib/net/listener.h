@@ -25,10 +25,10 @@ struct listener { /* one bound socket; zeroed: none */
 struct listeners {
 	struct listener v[LISTENER_MOST];
 	unsigned n;
-	uint16_t port;	      /* of all; 0 for Unix */
-	int backlog;	      /* of stream listeners */
-	bool chosen;	      /* the port is the system's choice */
-	struct unixpath file; /* our socket file */
+	uint16_t port;	     /* of all; 0 for Unix */
+	int backlog;	     /* of stream listeners */
+	bool chosen;	     /* the port is the system's choice */
+	struct ownfile file; /* our socket file */
 };
 
 /* Binds and listens (datagram sockets: binds). Port 0: one number for IPv6 and IPv4. Without IPv6 in the kernel IPv4 alone. A

@@ -12,6 +12,7 @@ static int check(void *block, struct err *e)
 static const struct opt rows[] = {
 	{ .name = "probe",
 		.kind = OPT_CHOICE,
+		.needs = NEEDS_DIAL,
 		.off = offsetof(struct probe_conf, probe),
 		.arg = "no|show|quiet",
 		.bare = "show",

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "io/ownfile.h"
 #include "net/notify.h"
 #include "net/reach.h"
 #include "net/tls.h"
@@ -25,9 +26,9 @@ enum {
 struct ready {
 	const struct env *env;
 	const struct ready_conf *conf;
-	char *temp;	/* the port file before it has its name; NULL: none, or it has */
-	int temp_fd;	/* -1: none */
-	struct stat st; /* of our port file */
+	char *temp;	     /* the port file before it has its name; NULL: none, or it has */
+	int temp_fd;	     /* -1: none */
+	struct ownfile file; /* the port file */
 	bool placed;
 };
 
@@ -42,6 +43,7 @@ static const struct opt rows[] = {
 		       "exception to stdout being payload." },
 	{ .name = "port-file",
 		.kind = OPT_TEXT,
+		.needs = NEEDS_UNLINK,
 		AT(port_file),
 		.arg = "FILE",
 		.help = "write the port to FILE, whole or not at all",
@@ -96,13 +98,11 @@ static int make_temp(struct ready *r, const char *path, struct err *e)
 		if (r->temp_fd < 0 && errno != EEXIST)
 			break;
 	}
-	if (r->temp_fd >= 0 && fstat(r->temp_fd, &r->st) == 0)
+	if (r->temp_fd >= 0)
 		return 0;
 	int sys = errno;
-	if (r->temp_fd < 0) { /* nothing of ours is there to remove */
-		mem_free(r->temp);
-		r->temp = NULL;
-	}
+	mem_free(r->temp); /* nothing of ours is there to remove */
+	r->temp = NULL;
 	return refuse_file(path, sys, "", e);
 }
 
@@ -124,7 +124,7 @@ struct ready *ready_open(const struct env *env, bool stdout_taken, struct err *e
 		err_set(e, ERR_LOCAL, 0, "no memory");
 		return NULL;
 	}
-	*r = (struct ready){ .env = env, .conf = conf_get(env->conf, &ready_opts), .temp_fd = -1 };
+	*r = (struct ready){ .env = env, .conf = conf_get(env->conf, &ready_opts), .temp_fd = -1, .file = OWNFILE_NONE };
 	if ((!r->conf->print_port || env_claim_stdout(env, "the port", e) == 0) &&
 		(r->conf->ready_fd == 0 || check_fd((int)r->conf->ready_fd, stdout_taken, e) == 0) &&
 		(r->conf->port_file == NULL || check_file(r, r->conf->port_file, e) == 0))
@@ -174,6 +174,7 @@ static int place_file(struct ready *r, const char *line, size_t len, struct err 
 	if (closed != 0 || rename(r->temp, path) != 0)
 		return err_set(e, ERR_LOCAL, errno, "write %s", path);
 	r->placed = true;
+	ownfile_take(&r->file, path); /* where its folder cannot be opened it stays behind */
 	return 0;
 }
 
@@ -252,10 +253,9 @@ int ready_tell(struct ready *r, const struct listeners *l, const struct addr *a,
 	return 0;
 }
 
-static bool is_ours(const struct ready *r)
+int ready_folder(const struct ready *r)
 {
-	struct stat st;
-	return lstat(r->conf->port_file, &st) == 0 && st.st_dev == r->st.st_dev && st.st_ino == r->st.st_ino;
+	return r->file.folder;
 }
 
 void ready_close(struct ready *takes)
@@ -263,9 +263,8 @@ void ready_close(struct ready *takes)
 	if (takes == NULL)
 		return;
 	sys_close(takes->temp_fd);
-	if (takes->placed && is_ours(takes))
-		unlink(takes->conf->port_file);
-	else if (!takes->placed && takes->temp != NULL)
+	ownfile_remove(&takes->file);
+	if (!takes->placed && takes->temp != NULL)
 		unlink(takes->temp);
 	mem_free(takes->temp);
 	mem_free(takes);

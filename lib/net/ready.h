@@ -19,6 +19,7 @@ struct ready;
 struct ready *ready_open(const struct env *env, bool stdout_taken, struct err *e);
 /* All sockets listen: tell it in each way that was asked for. -1 with e (ERR_LOCAL; ERR_PIPE: nobody reads our stdout). */
 int ready_tell(struct ready *r, const struct listeners *l, const struct addr *a, struct err *e);
-void ready_close(struct ready *takes); /* removes the port file, if it is still ours; NULL is fine */
+int ready_folder(const struct ready *r); /* of the port file, kept open for its removal; -1: none */
+void ready_close(struct ready *takes);	 /* removes the port file, if it is still ours; NULL is fine */
 
 #endif

@@ -204,6 +204,12 @@ static int know(struct resolve *r)
 	return 0;
 }
 
+bool resolve_asks(const struct addr *a)
+{
+	struct sa number;
+	return !addr_local(a) && a->kind != ADDR_FD && !a->any && !sa_parse(&number, a->host, a->port);
+}
+
 struct resolve *resolve_start(const struct env *env, const struct addr *a, resolve_done *done, void *arg, struct err *e)
 {
 	const struct addr_conf *conf = conf_get(env->conf, &addr_opts);

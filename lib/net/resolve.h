@@ -15,6 +15,7 @@ struct resolve;
 /* The result has a's port and family; a server's `any` gives the wildcards, --local the loopback addresses (IPv6 first). done is
  * never called before this returns. NULL with e. With -n a name that is not numeric is ERR_RESOLVE. */
 struct resolve *resolve_start(const struct env *env, const struct addr *a, resolve_done *done, void *arg, struct err *e);
+bool resolve_asks(const struct addr *a);  /* would a helper be needed for it? */
 void resolve_stop(struct resolve *takes); /* kills the lookup; done is not called. Not after done was called */
 
 /* For the start of a server, before it serves anybody: turns the loop until the answer is here. The number of addresses, or -1

@@ -42,6 +42,7 @@ static const struct opt retry_rows[] = {
 		       "too." },
 	{ .name = "reconnect",
 		.kind = OPT_FLAG,
+		.needs = NEEDS_DIAL,
 		.off = offsetof(struct retry_conf, reconnect),
 		.help = "connect again whenever the peer has closed",
 		.man = "Connects again whenever the peer has closed or the connection was lost, until standard input has "

@@ -29,6 +29,7 @@ struct run {
 static const struct opt rows[] = {
 	{ .name = "run",
 		.kind = OPT_TEXT,
+		.needs = NEEDS_CHILD,
 		.off = offsetof(struct run_conf, command),
 		.arg = "CMD",
 		.help = "run CMD once we listen, end when it ends",

@@ -4,6 +4,8 @@
  * of the two forms. Nothing here asks a name server. */
 #include "net/sa.h"
 
+#include "base/sys.h"
+
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stddef.h>
@@ -117,6 +119,28 @@ bool sa_parse(struct sa *sa, const char *numeric, uint16_t port)
 	return true;
 }
 
+static int zone_fd = -1;
+
+void sa_keep_zones(void)
+{
+	if (zone_fd < 0)
+		zone_fd = sys_socket(AF_UNIX, SOCK_DGRAM, 0);
+}
+
+static bool zone_name(unsigned index, char out[IF_NAMESIZE])
+{
+	if (zone_fd < 0)
+		return if_indextoname(index, out) != NULL;
+#ifdef SIOCGIFNAME
+	struct ifreq ask = { .ifr_ifindex = (int)index };
+	bool found = ioctl(zone_fd, SIOCGIFNAME, &ask) == 0;
+	memcpy(out, ask.ifr_name, IF_NAMESIZE);
+	return found;
+#else
+	return false;
+#endif
+}
+
 /* Scopes are shown by name; by number when the interface has gone. */
 static void host6(const struct sa *sa, char out[SA_TEXT])
 {
@@ -127,7 +151,7 @@ static void host6(const struct sa *sa, char out[SA_TEXT])
 	size_t n = strlen(out);
 	if (six.sin6_scope_id == 0)
 		return;
-	if (if_indextoname(six.sin6_scope_id, name) != NULL)
+	if (zone_name(six.sin6_scope_id, name))
 		snprintf(out + n, SA_TEXT - n, "%%%s", name);
 	else
 		snprintf(out + n, SA_TEXT - n, "%%%u", (unsigned)six.sin6_scope_id);

@@ -7,7 +7,9 @@
 #include "net/server_parts.h"
 
 #include "base/mem.h"
+#include "net/confine.h"
 #include "net/dial.h"
+#include "net/faults.h"
 #include "net/proxy.h"
 #include "net/proxy_in.h"
 #include "net/proxy_out.h"
@@ -242,6 +244,19 @@ static void limit_rate(struct server *s, const struct service *service)
 		admit_rate(s->admit, A_SECOND);
 }
 
+/* Of the sandbox. */
+static unsigned needs_of(const struct server *s)
+{
+	bool dgram = addr_dgram(&s->addr), local = addr_local(&s->addr) || s->addr.kind == ADDR_FD;
+	unsigned needs = NEEDS_ACCEPT;
+	needs |= s->addr.path_len > 0 && s->addr.path[0] != '\0' ? NEEDS_UNLINK : 0u;
+	needs |= s->opts.one && dgram ? NEEDS_PEER : 0u;
+	needs |= local ? NEEDS_ANSWER : 0u;
+	if (faults_of(s->env, FAULT_REFUSE_FOR, 0) != NULL)
+		needs |= NEEDS_LISTEN | (faults_of(s->env, FAULT_BACKLOG_FULL, 0) != NULL ? NEEDS_DIAL : 0u);
+	return needs;
+}
+
 static int prepare(struct server *s, const struct service *service, struct err *e)
 {
 	const struct env *env = s->env;
@@ -256,12 +271,19 @@ static int prepare(struct server *s, const struct service *service, struct err *
 	if ((s->hub = hub_open(env, service, e)) == NULL)
 		return -1;
 	join_hub(s);
+	confine_dials(env, service->dials != NULL ? service->dials(env->conf) : NULL);
+	if (confine_prepare(env, needs_of(s), e) != 0)
+		return -1;
 	if (server_watch_ends(s, e) != 0 || listeners_open(&s->listeners, env, &s->addr, backlog, e) != 0)
 		return -1;
 	if (doors_open(s, e) != 0)
 		return -1;
 	warn_of_forgery(s);
-	return ready_tell(s->ready, &s->listeners, &s->addr, e) == 0 ? server_run_start(s, e) : -1;
+	if (ready_tell(s->ready, &s->listeners, &s->addr, e) != 0)
+		return -1;
+	confine_hold(env, s->listeners.file.folder);
+	confine_hold(env, ready_folder(s->ready));
+	return confine_drop(env, e) == 0 && server_run_start(s, e) == 0 ? confine_seal(env, e) : -1;
 }
 
 struct server *server_open(

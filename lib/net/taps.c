@@ -18,6 +18,7 @@
 static const struct opt rows[] = {
 	{ .name = "transcript",
 		.kind = OPT_TEXT,
+		.needs = NEEDS_WRITE,
 		.off = offsetof(struct tap_conf, transcript),
 		.arg = "FILE",
 		.help = "write what passes into FILE, as text",
@@ -37,6 +38,7 @@ static const struct opt rows[] = {
 		       "--transcript." },
 	{ .name = "record",
 		.kind = OPT_TEXT,
+		.needs = NEEDS_WRITE,
 		.off = offsetof(struct tap_conf, record),
 		.arg = "FILE",
 		.help = "write what passes into FILE, as a script of --talk",

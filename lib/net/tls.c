@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char pin_head[] = "sha256//";
@@ -243,6 +244,24 @@ int tls_later(const struct env *env, void **shared, struct err *e)
 	if (stack->tls_later && stack->addr->tls)
 		return err_set(e, ERR_USAGE, 0, "--tls and the script's starttls exclude each other");
 	return stack->tls_later ? tls_open(env, shared, e) : 0;
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool tls_reads_later(const struct env *env, const struct addr *dials)
+{
+	const struct tls_client_conf *client = conf_get(env->conf, &tls_client_opts);
+	const struct tls_server_conf *server = conf_get(env->conf, &tls_server_opts);
+	const struct stack *stack = env->stack;
+	bool tls = (dials != NULL && dials->tls) || (stack != NULL && stack->tls_later && stack->role == ROLE_DIAL);
+	bool trusts = tls && !client->insecure && (client->pins == 0 || client->ca != NULL);
+	if (trusts && (client->ca == NULL || is_folder(client->ca)))
+		return true;
+	return server->client_ca != NULL && is_folder(server->client_ca);
 }
 
 void tls_tell_pin(const struct env *env)

@@ -41,6 +41,10 @@ void tls_stop(const struct env *env, void *takes);
 int tls_later(const struct env *env, void **shared, struct err *e);
 bool tls_built(void); /* into this program */
 
+/* Will a handshake read authorities from a folder (which OpenSSL does when it needs one)? Of clients of ours, or of dials, whom
+ * we dial later; NULL: nobody. */
+bool tls_reads_later(const struct env *env, const struct addr *dials);
+
 /* Of our own certificate: "sha256//BASE64"; NULL: we have none. */
 const char *tls_pin(const struct env *env);
 void tls_tell_pin(const struct env *env); /* of a certificate made for this run, which nobody can know otherwise */

@@ -186,7 +186,7 @@ struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const st
 		err_set(e, ERR_LOCAL, ENOMEM, "serve datagrams");
 		return NULL;
 	}
-	*u = (struct udp){ .env = env, .fd = fd, .family = family, .local = *local, .fn = fn, .arg = arg };
+	*u = (struct udp){ .env = env, .fd = fd, .family = family, .local = *local, .spare_fd = -1, .fn = fn, .arg = arg };
 	u->watch = (struct watch){ .fd = fd, .fn = ready, .arg = u };
 	u->rest = (struct timer){ .fn = rested, .arg = u };
 	table_init(&u->peers, env->seed);
@@ -211,17 +211,24 @@ struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const st
 }
 
 /* Connecting a wildcard socket lets the system choose its address, for good: that must be the one the peer asked. */
-static bool route_agrees(const struct udp *u, const struct udp_peer *p, const struct udp_path *path)
+static bool route_agrees(struct udp *u, const struct udp_peer *p, const struct udp_path *path)
 {
 	if (u->family == AF_UNIX || !sa_any(&u->local))
 		return true;
 	struct sa mine = { 0 };
-	int fd = sys_socket(u->family, SOCK_DGRAM, 0);
+	int fd = u->spare_fd >= 0 ? u->spare_fd : sys_socket(u->family, SOCK_DGRAM, 0);
 	if (fd >= 0 && sys_connect(fd, &path->from.sa, path->from_len) == 0)
 		sa_of(&mine, fd, false);
 	sys_close(fd);
+	u->spare_fd = -1;
 	sa_set_port(&mine, sa_port(&p->to));
 	return sa_equal(&mine, &p->to);
+}
+
+void udp_will_be_only(struct udp *u)
+{
+	if (u->family != AF_UNIX && sa_any(&u->local))
+		u->spare_fd = sys_socket(u->family, SOCK_DGRAM, 0);
 }
 
 void udp_only(struct udp *u, const struct stream *peer)
@@ -257,6 +264,7 @@ void udp_close(struct udp *takes)
 	table_each(&takes->peers, orphan, takes);
 	table_free(&takes->peers);
 	udp_loss_close(&takes->loss);
+	sys_close(takes->spare_fd);
 	udp_in_free(takes->in);
 	mem_free(takes->guard);
 	mem_free(takes);

@@ -26,7 +26,8 @@ struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const st
 	void *arg, struct err *e);
 /* From now on this one of its peers; others are refused by the system. Changes the socket for good, so not for inherited ones. */
 void udp_only(struct udp *u, const struct stream *peer);
-void udp_no_more(struct udp *u);   /* unknown senders are ignored */
-void udp_close(struct udp *takes); /* the peers' streams live on, reading FAIL; the fd is not closed */
+void udp_will_be_only(struct udp *u); /* makes ready for it what cannot be made later */
+void udp_no_more(struct udp *u);      /* unknown senders are ignored */
+void udp_close(struct udp *takes);    /* the peers' streams live on, reading FAIL; the fd is not closed */
 
 #endif

@@ -96,6 +96,7 @@ struct udp_peer {
 struct udp {
 	const struct env *env;
 	int fd;
+	int spare_fd; /* to ask for a route with; -1: none */
 	sa_family_t family;
 	struct sa local;
 	struct watch watch;

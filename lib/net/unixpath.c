@@ -84,37 +84,26 @@ static int set_mode(const char *path, const struct stat *ours, int mode)
 	return chmod(path, (mode_t)mode);
 }
 
-int unixpath_bind(struct unixpath *u, int fd, const struct addr *a, int mode, struct err *e)
+int unixpath_bind(struct ownfile *f, int fd, const struct addr *a, int mode, struct err *e)
 {
 	struct sockaddr_un un;
 	struct stat st = { 0 };
 	socklen_t len = addr_unix(a, &un);
 	bool file = a->path[0] != '\0';
-	*u = (struct unixpath){ 0 };
+	*f = (struct ownfile)OWNFILE_NONE;
 	if (file && make_room(a, &un, len, e) != 0)
 		return -1;
 	if (bind_masked(fd, &un, len, file && mode >= 0) != 0)
 		return err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
 	if (!file)
 		return 0;
-	if (lstat(a->path, &st) != 0)
+	if (ownfile_take(f, a->path) != 0)
 		return err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
-	memcpy(u->path, a->path, a->path_len + 1);
-	u->dev = (unsigned long long)st.st_dev;
-	u->ino = (unsigned long long)st.st_ino;
+	st.st_dev = f->dev;
+	st.st_ino = f->ino;
 	if (set_mode(a->path, &st, mode) == 0)
 		return 0;
 	err_set(e, ERR_LISTEN, errno, "listen %s: set its mode", a->text);
-	unixpath_remove(u);
-	*u = (struct unixpath){ 0 };
+	ownfile_remove(f);
 	return -1;
-}
-
-void unixpath_remove(const struct unixpath *u)
-{
-	struct stat st;
-	if (u->path[0] == '\0' || lstat(u->path, &st) != 0)
-		return;
-	if ((unsigned long long)st.st_dev == u->dev && (unsigned long long)st.st_ino == u->ino)
-		unlink(u->path);
 }

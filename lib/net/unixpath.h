@@ -2,16 +2,11 @@
 #ifndef NET_UNIXPATH_H
 #define NET_UNIXPATH_H
 
+#include "io/ownfile.h"
 #include "net/addr.h"
-
-struct unixpath { /* which file is ours; path[0] == '\0': none */
-	char path[sizeof((struct sockaddr_un *)0)->sun_path];
-	unsigned long long dev, ino;
-};
 
 /* Binds fd to the path or abstract name of a. A dead socket file there is replaced; a live one, or any other file, is left alone.
  * mode: permission bits, -1 for those of the umask. -1 with e (ERR_LISTEN), nothing left behind. */
-int unixpath_bind(struct unixpath *u, int fd, const struct addr *a, int mode, struct err *e);
-void unixpath_remove(const struct unixpath *u); /* if the file is still ours */
+int unixpath_bind(struct ownfile *f, int fd, const struct addr *a, int mode, struct err *e);
 
 #endif

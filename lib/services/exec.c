@@ -28,6 +28,7 @@ static const struct opt rows[] = {
 	{ .name = "exec",
 		.ch = 'e',
 		.kind = OPT_TEXT,
+		.needs = NEEDS_EXEC,
 		.off = offsetof(struct exec_conf, command),
 		.arg = "CMD",
 		.help = "run sh -c CMD for each connection, wired to it",

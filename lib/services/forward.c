@@ -40,6 +40,7 @@ static int hook(void *block, const char *text, struct err *e)
 static const struct opt rows[] = {
 	{ .name = "forward",
 		.kind = OPT_HOOK,
+		.needs = NEEDS_DIAL,
 		.arg = "ADDRESS",
 		.hook = hook,
 		.help = "join each connection to one to ADDRESS",

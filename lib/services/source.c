@@ -22,6 +22,7 @@ struct source_conf {
 static const struct opt rows[] = {
 	{ .name = "file",
 		.kind = OPT_TEXT,
+		.needs = NEEDS_READ,
 		.off = offsetof(struct source_conf, file),
 		.arg = "PATH",
 		.help = "send a file to each peer",

@@ -21,7 +21,7 @@ for _name, _keys in re.findall(r'^EVENT\(\w+, "(\w+)", \w+, "([^"]*)"', (TOP / "
 COMMON = ["v", "ev", "seq", "ts", "us", "conn"]
 TEXTS = {"version", "mode", "args", "host", "addr", "error", "proto", "family", "url", "peer", "reason", "local", "role", "dir",
          "b64", "rule", "by", "how", "signal", "what", "nick", "was", "text", "class", "why", "want", "got", "pin", "cipher",
-         "alpn", "sni", "verify", "kind"}
+         "alpn", "sni", "verify", "kind", "state", "user", "chroot"}
 BYTES = bytes(range(256))
 
 
@@ -46,7 +46,7 @@ def look(event):
     assert event["v"] == 1
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["ts"])
     for key in own:
-        wanted = str if key in TEXTS else bool if key == "truncated" else list if key in ("addrs", "ports") else int
+        wanted = str if key in TEXTS else bool if key in ("truncated", "seccomp") else list if key in ("addrs", "ports", "left") else int
         assert type(event[key]) is wanted, f"{key} in {event}"
 
 
@@ -372,7 +372,7 @@ def test_both_streams_have_numbers_of_their_own(sockctl, tcp, log):
 
 def test_words_stay_as_they_are(sockctl, tcp, log):
     """The file has all kinds, stderr what was asked for."""
-    for words, count in ((), 0), (("-q",), 0), (("-v",), 2):
+    for words, count in ((), 0), (("-q",), 0), (("-v",), 3):
         listener = tcp.listen()
         proc = sockctl.connect(tcp, *log.words, *words, stdin=b"")
         wire.accept(listener).close()

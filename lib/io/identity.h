@@ -1,0 +1,28 @@
+/* Becoming somebody with fewer rights, for good: another user, another root folder. */
+#ifndef IO_IDENTITY_H
+#define IO_IDENTITY_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { IDENTITY_GROUPS = 64 };
+
+struct identity { /* zeroed: nobody else */
+	bool user, root;
+	uid_t uid;
+	gid_t gid, groups[IDENTITY_GROUPS];
+	int groups_n;
+	int folder; /* the new root */
+	const char *name, *path;
+};
+
+/* Who that would be; either may be NULL. user: a name, or a number. Borrows both. -1 with e (ERR_USAGE): unknown, or we are not
+ * root. */
+int identity_find(struct identity *who, const char *user, const char *root, struct err *e);
+/* Root folder, groups, user. Then it tries to get back, and fails (ERR_LOCAL) if it can. -1 with e. */
+int identity_become(struct identity *who, struct err *e);
+void identity_close(struct identity *who);
+
+#endif

@@ -1,0 +1,222 @@
+/* From options and needs to what is given up (confine.h). */
+#include "net/confine.h"
+
+#include "io/escape.h"
+#include "io/stdfd.h"
+#include "net/proxy.h"
+#include "net/resolve.h"
+#include "net/tls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct opt rows[] = {
+	{ .name = "sandbox",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct confine_conf, sandbox),
+		.arg = "auto|strict|off",
+		.def = "auto",
+		.help = "give up all rights that are not needed",
+		.man = "Once everything is open, bound and loaded the process gives up what it has no more use for (Linux: no new "
+		       "privileges, Landlock, a seccomp filter). From then on it cannot open files, start programs, make "
+		       "connections or look at other processes, whatever a peer makes of it; what options need is left: files "
+		       "of --file and of names with %c can be opened in their folder, --forward and --reconnect can connect. "
+		       "auto takes what the system offers, and nothing where programs are started (--exec, a command behind "
+		       "--) or names are asked for again and again (--forward or --reconnect to a name rather than a number). "
+		       "strict refuses to run (status 2) where a part cannot be had. -v says what is in force." },
+	{ .name = "user",
+		.kind = OPT_TEXT,
+		.off = offsetof(struct confine_conf, user),
+		.arg = "NAME",
+		.help = "as root: become this user once all is bound",
+		.man = "Started by root, the process becomes the user NAME (or number), with that user's groups, once its sockets "
+		       "are bound and its files are open; connect, once it is connected. There is no way back. Programs of --exec "
+		       "and --run run as that user. The port file and a Unix socket can be removed at the end only where that "
+		       "user may." },
+	{ .name = "chroot",
+		.kind = OPT_TEXT,
+		.off = offsetof(struct confine_conf, chroot),
+		.arg = "DIR",
+		.help = "as root: see no files outside DIR",
+		.man = "Started by root, the process makes DIR its root folder at the same moment as --user. Programs of --exec and "
+		       "--run must be found in there. Not with what would be opened by name later, and not for root without a "
+		       "sandbox, who would get out again." },
+	{ 0 },
+};
+const struct opt_group confine_opts = { .title = "Confinement", .size = sizeof(struct confine_conf), .rows = rows };
+
+struct gathering {
+	struct sandbox *plan;
+	struct err *e;
+	bool failed;
+};
+
+/* A name without a %c is open already; nobody makes files any more. */
+static void gather(void *arg, unsigned needs, const char *text)
+{
+	struct gathering *g = arg;
+	bool later = !(needs & NEEDS_WRITE) || strstr(text, "%c") != NULL;
+	if (!later || g->failed)
+		return;
+	g->plan->needs |= needs;
+	if (needs & (NEEDS_READ | NEEDS_WRITE))
+		g->failed = sandbox_folder(g->plan, text, needs, g->e) != 0;
+}
+
+/* A name that has to be asked for: the helper that does so needs all of the system's ways to know names. */
+static bool asks(const struct env *env, const struct addr *a)
+{
+	const struct proxy *proxy = proxy_of(env);
+	return resolve_asks(a) || (proxy != NULL && resolve_asks(&proxy->addr));
+}
+
+void confine_dials(const struct env *env, const struct addr *a)
+{
+	struct confine *c = env->confine;
+	if (c == NULL || a == NULL)
+		return;
+	c->plan.needs |= NEEDS_DIAL | (asks(env, a) ? NEEDS_NAMES : 0u);
+	c->asks_authorities |= tls_reads_later(env, a);
+}
+
+static int gather_all(const struct env *env, unsigned needs, struct err *e)
+{
+	struct confine *c = env->confine;
+	struct gathering g = { .plan = &c->plan, .e = e };
+	c->plan.needs |= needs | (env->command != NULL ? NEEDS_EXEC : 0u);
+	conf_needs(env->conf, gather, &g);
+	if (g.failed || (!c->asks_authorities && !tls_reads_later(env, NULL)))
+		return g.failed ? -1 : 0;
+	c->plan.needs |= NEEDS_READ; /* in folders full of links to others */
+	return sandbox_folder(&c->plan, "/", NEEDS_READ, e);
+}
+
+static const char *why_off(const struct confine_conf *conf, unsigned needs)
+{
+	if (conf->sandbox == CONFINE_OFF)
+		return "--sandbox off";
+	if (needs & NEEDS_EXEC)
+		return "programs are started";
+	return needs & NEEDS_NAMES ? "names are asked for with each connection" : NULL;
+}
+
+static int check_chroot(const struct confine *c, struct err *e)
+{
+	bool escapes = c->off != NULL && (!c->who.user || c->who.uid == 0 || (c->plan.needs & NEEDS_UNLINK));
+	if (!c->who.root)
+		return 0;
+	if (c->plan.needs & (NEEDS_READ | NEEDS_WRITE | NEEDS_NAMES))
+		return err_set(e, ERR_USAGE, 0, "--chroot: what is opened by name later would not be found there");
+	if (escapes)
+		return err_set(e, ERR_USAGE, 0, "--chroot: without a sandbox (%s) there would be a way out%s", c->off,
+			c->who.user ? "" : "; say --user, too");
+	return 0;
+}
+
+int confine_prepare(const struct env *env, unsigned needs, struct err *e)
+{
+	struct confine *c = env->confine;
+	if (c == NULL || c->prepared)
+		return 0;
+	const struct confine_conf *conf = conf_get(env->conf, &confine_opts);
+	c->prepared = true;
+	if (gather_all(env, needs, e) != 0)
+		return -1;
+	c->off = why_off(conf, c->plan.needs);
+	const char *lacks = c->off != NULL ? c->off : sandbox_lacks();
+	if (conf->sandbox == CONFINE_STRICT && lacks != NULL)
+		return err_set(e, ERR_USAGE, 0, "--sandbox strict: %s", lacks);
+	return identity_find(&c->who, conf->user, conf->chroot, e) == 0 ? check_chroot(c, e) : -1;
+}
+
+void confine_hold(const struct env *env, int folder_fd)
+{
+	if (env->confine != NULL)
+		sandbox_hold(&env->confine->plan, folder_fd);
+}
+
+int confine_drop(const struct env *env, struct err *e)
+{
+	struct confine *c = env->confine;
+	if (c == NULL || c->dropped)
+		return 0;
+	c->dropped = true;
+	return identity_become(&c->who, e);
+}
+
+static void add(char *list, size_t cap, const char *word)
+{
+	size_t n = strlen(list);
+	snprintf(list + n, cap - n, "%s%s", n > 0 ? ", " : "", word);
+}
+
+/* lacks: what this system has not, if anything; asked before, because afterwards nothing answers. */
+static void tell(const struct env *env, const struct sandbox_got *got, const char *lacks)
+{
+	static const struct {
+		unsigned need;
+		const char *word;
+	} kept[] = { { NEEDS_READ, "files to read" }, { NEEDS_WRITE, "files to make" }, { NEEDS_DIAL, "connections" } };
+	const struct confine *c = env->confine;
+	const char *state = got->calls && got->landlock > 0 ? "on" : got->calls || got->landlock > 0 ? "part" : "off";
+	char keeps[96] = "", words[256];
+	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+		if (c->plan.needs & kept[i].need)
+			add(keeps, sizeof keeps, kept[i].word);
+	const char *why = c->off != NULL ? c->off : lacks;
+	if (!got->calls && got->landlock == 0)
+		snprintf(words, sizeof words, "no sandbox: %s", why);
+	else
+		snprintf(words, sizeof words, "sandbox: %s%sfiles are %s%s%s", got->calls ? "calls are filtered" : "",
+			got->calls ? ", " : "", got->landlock > 0 ? "restricted" : "not", *keeps != '\0' ? "; left: " : "",
+			keeps);
+	event(env->events, EV_SANDBOX, 0, EV_TEXT("state", state), EV_BOOL("seccomp", got->calls),
+		EV_SOME("landlock", got->landlock), EV_WORDS("left", *keeps != '\0' ? keeps : NULL), EV_TEXT("why", why),
+		EV_TEXT("user", c->who.name), EV_TEXT("chroot", c->who.path), EV_TEXT("words", words));
+}
+
+/* A test wants to know whether the sandbox holds. */
+static void try_to_escape(const struct env *env)
+{
+#ifdef SYS_SEAM
+	const char *name = getenv("SOCKCTL_ESCAPE");
+	char words[128];
+	if (name == NULL)
+		return;
+	int sys = escape_try(name);
+	snprintf(words, sizeof words, "escape by %s: %s", name, sys == 0 ? "done" : sys < 0 ? "unknown" : strerror(sys));
+	event(env->events, EV_NOTE, 0, EV_TEXT("text", words));
+#else
+	(void)env;
+#endif
+}
+
+int confine_seal(const struct env *env, struct err *e)
+{
+	struct confine *c = env->confine;
+	struct sandbox_got got = { 0 };
+	const char *lacks = NULL;
+	if (c == NULL || c->sealed)
+		return 0;
+	const struct confine_conf *conf = conf_get(env->conf, &confine_opts);
+	c->sealed = true;
+	if (c->off == NULL) {
+		lacks = sandbox_lacks();
+		stdfd_keep_null();
+		sa_keep_zones();
+		if (sandbox_apply(&c->plan, conf->sandbox == CONFINE_STRICT, &got, e) != 0)
+			return -1;
+	}
+	tell(env, &got, lacks);
+	try_to_escape(env);
+	return 0;
+}
+
+void confine_close(const struct env *env)
+{
+	if (env->confine == NULL)
+		return;
+	sandbox_close(&env->confine->plan);
+	identity_close(&env->confine->who);
+}
