@@ -68,7 +68,9 @@ static void gather(void *arg, unsigned needs, const char *text)
 static bool asks(const struct env *env, const struct addr *a)
 {
 	const struct proxy *proxy = proxy_of(env);
-	return resolve_asks(a) || (proxy != NULL && resolve_asks(&proxy->addr));
+	bool far =
+		proxy == NULL && conf_given(env->conf, &proxy_opts, "proxy"); /* --forward's own, which is not seen from here */
+	return far || resolve_asks(a) || (proxy != NULL && resolve_asks(&proxy->addr));
 }
 
 void confine_dials(const struct env *env, const struct addr *a)
