@@ -101,7 +101,7 @@ def peer(line, address, over):
     what = "echo"
     if port in TALKS and not over:
         what = f"serve --talk @{port}.talk"
-    elif "--recv-only" in line.text or "socks" in line.text:  # nobody says to an echo that it is time to end
+    elif any(word in line.text for word in ("--recv-only", "socks", "stty")):  # nobody says to an echo that it is time to end
         what = "serve --file in"
     flags = {"tls": "--tls --cert server.pem --alpn h2", "udp": "-u", "": ""}[over]
     words = " ".join(shlex.quote(word) for word in address)
@@ -125,6 +125,9 @@ def rehearsal(line, folder):
     files(folder)
     script = "set -m; mount -t tmpfs none /run; mkfifo leash said; exec 3<>leash\n"
     script += "".join(peer(line, *each) for each in line.peers()) + proxies(line)
+    if "stty" in line.text:
+        (folder / "line.sh").write_text(line.text)
+        return script + "script -qec 'bash line.sh' /dev/null <leash\n"
     if not line.serves:
         return script + f"echo hola | {{ {line.text}\n}}\n"
     where = " ".join(map(shlex.quote, line.address()))

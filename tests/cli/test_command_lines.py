@@ -18,7 +18,7 @@ ENDS = {
     "--talk": (0, 8),
     "--expect": (0, 8),
     "rst-after": (0, 7),
-    "listen --frame netstring": (7,),  # what comes here is none
+    "listen --frame netstring": (0, 7),  # what comes here is none
     "--count 1 --lifetime": (0, 5),
     "--client-ca": (0, 6),
     "stall-after": (5, 28),
