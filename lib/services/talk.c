@@ -1,9 +1,8 @@
 /* --talk: our end of each connection says and expects what a script tells it to. The engine (talk_engine.h) knows the
  * conversation; here are its stream, its clock, and whoever hears how it went.
  *
- * The engine's time passes only when nothing is left to be read: bytes that were there before a deadline are in time, however
- * busy this host is, and however they were cut. (Not for ever: a peer that never stops does not stop the clock.) What the script
- * sends is flushed before anything is waited for.
+ * What the script sends is flushed before anything is waited for, and while that finds no room the peer is heard all the same
+ * (talk_hear.c, which also tells how deadlines are kept).
  */
 #include "services/service.h"
 #include "services/talk_run.h"
@@ -18,9 +17,7 @@
 
 enum {
 	TURN_ACTS = 64,
-	READ_BYTES = 16 * 1024,
 	SEND_BYTES = 64 * 1024,
-	LATE_READS = 256,
 };
 
 struct talk_conf {
@@ -107,24 +104,6 @@ static enum turn send_some(struct talk *t)
 	return TURN_ON;
 }
 
-static enum turn read_some(struct talk *t)
-{
-	struct stream *s = t->session->stream;
-	unsigned char *piece = talk_scratch(t);
-	ssize_t got = stream_read(s, piece, is_dgram(t) ? TALK_SCRATCH : READ_BYTES);
-	if (got == ST_AGAIN)
-		return TURN_WAIT_RD;
-	if (got == ST_FAIL)
-		return talk_broke(t);
-	if (got == 0) {
-		t->eof = true;
-		talk_engine_eof(&t->engine);
-	} else {
-		talk_engine_bytes(&t->engine, piece, got > 0 ? (size_t)got : 0, t->now_ms);
-	}
-	return TURN_ON;
-}
-
 enum turn talk_shut(struct talk *t)
 {
 	int rc = stream_shut(t->session->stream);
@@ -135,24 +114,10 @@ enum turn talk_shut(struct talk *t)
 	return rc == 0 ? TURN_ON : TURN_WAIT_WR;
 }
 
-/* Time stops short of the deadline while something is there to be read. */
-static enum turn listen_until(struct talk *t, int64_t at_ms)
-{
-	int64_t now_ms = loop_now(talk_loop(t)), most_ms = t->late == 0 && at_ms > t->now_ms ? at_ms - 1 : t->now_ms;
-	bool late = now_ms > most_ms;
-	t->now_ms = late ? most_ms : now_ms;
-	enum turn turn = late && ++t->late > LATE_READS ? TURN_WAIT_RD : read_some(t);
-	if (turn != TURN_WAIT_RD)
-		return turn;
-	t->late = 0;
-	t->now_ms = now_ms;
-	return late ? TURN_ON : TURN_WAIT_RD;
-}
-
 static enum turn wait_for(struct talk *t, const struct talk_act *a)
 {
 	const struct session *s = t->session;
-	enum turn turn = a->input ? listen_until(t, a->at_ms) : TURN_WAIT;
+	enum turn turn = a->input ? talk_listen(t, a->at_ms) : TURN_WAIT;
 	t->listens = a->input;
 	if (turn != TURN_WAIT_RD && turn != TURN_WAIT)
 		return turn;
@@ -204,7 +169,7 @@ static enum turn misbehave(struct talk *t, const struct talk_act *a)
 	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
 }
 
-static enum turn perform(struct talk *t, const struct talk_act *a)
+static enum turn try(struct talk *t, const struct talk_act *a)
 {
 	enum turn turn = TURN_ON;
 	t->listens = false;
@@ -243,6 +208,13 @@ static enum turn perform(struct talk *t, const struct talk_act *a)
 	default:
 		return done(t);
 	}
+}
+
+/* Who hangs reads nothing. */
+static enum turn perform(struct talk *t, const struct talk_act *a)
+{
+	enum turn turn = try(t, a);
+	return turn == TURN_WAIT_WR && a->what != DO_HANG ? talk_hear_ahead(t) : turn;
 }
 
 static void arm(struct talk *t, enum turn turn)

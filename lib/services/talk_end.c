@@ -23,7 +23,7 @@ enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, con
 
 enum turn talk_broke(struct talk *t)
 {
-	const struct why why = t->session->stream->why;
+	const struct why why = t->lost.cls != ERR_OK ? t->lost : t->session->stream->why;
 	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
 }
 
@@ -42,13 +42,14 @@ static bool arrived(struct talk *t)
 /* Reads on, for a peer that would not take our last bytes before we have taken all of its own. */
 static enum turn drop_some(struct talk *t)
 {
-	const struct stream *s = t->session->stream;
-	ssize_t got = t->eof ? ST_AGAIN : stream_read(t->session->stream, talk_scratch(t), TALK_SCRATCH);
-	if (got == ST_FAIL && s->why.cls == ERR_LOST && s->why.sys == 0) /* TLS, and no goodbye: nobody waits for one here */
-		got = 0;
+	ssize_t got = t->eof ? ST_AGAIN : talk_hear(t, TALK_SCRATCH);
+	if (got == ST_FAIL && t->lost.cls == ERR_LOST && t->lost.sys == 0) { /* TLS, and no goodbye: nobody waits for one here */
+		t->lost.cls = ERR_OK;
+		t->eof = true;
+		return TURN_ON;
+	}
 	if (got == ST_FAIL)
 		return talk_broke(t);
-	t->eof |= got == 0;
 	return got == ST_AGAIN ? (t->eof ? TURN_WAIT : TURN_WAIT_RD) : TURN_ON;
 }
 

@@ -9,8 +9,8 @@
  * The same act is given again until it is done, so one that would block can be tried again; DO_WAIT is not done but overtaken, by
  * input or by time; DO_HANG, DO_CLOSE, DO_RST and DO_FAIL are the last.
  *
- * Memory: what came and is not used yet, at most a frame and one call's bytes; a copy of the frame that $0 to $9 stand for; a
- * number for each rule. */
+ * Memory: what came and is not used yet, at most a frame and one call's bytes, or what talk_engine_room allowed; a copy of the
+ * frame that $0 to $9 stand for; a number for each rule. */
 #ifndef SERVICES_TALK_ENGINE_H
 #define SERVICES_TALK_ENGINE_H
 
@@ -75,10 +75,10 @@ struct talk_engine {
 
 	unsigned char *in; /* room for one byte more than in_cap */
 	size_t in_at, in_len, in_cap;
-	uint64_t in_off;	    /* of in[in_at] in all that came */
-	size_t seen;		    /* of in, by whoever looks for a frame there */
-	bool eof, whole, no_memory; /* nothing more will come; a datagram is there, if an empty one */
-	bool crlf;		    /* the peer's last line ended so */
+	uint64_t in_off; /* of in[in_at] in all that came */
+	size_t seen;	 /* of in, by whoever looks for a frame there */
+	bool eof, whole; /* nothing more will come; a datagram is there, if an empty one */
+	bool crlf;	 /* the peer's last line ended so */
 
 	unsigned char *kept; /* what group points to */
 	size_t kept_cap;
@@ -103,8 +103,11 @@ struct talk_engine {
 int talk_engine_open(struct talk_engine *e, const struct talk_section *section, bool dgram, int64_t now_ms);
 void talk_engine_close(struct talk_engine *e);
 
-/* What came, when DO_WAIT asked for it: n bytes, or one datagram, also of none. */
+/* What came, when DO_WAIT asked for it, or while another act was tried: n bytes, or one datagram, also of none. */
 void talk_engine_bytes(struct talk_engine *e, const void *bytes, size_t n, int64_t now_ms);
+/* Of `want` bytes, how many may come before DO_WAIT asks: as many as the steps to come can use, up to TALK_BYTES_MOST, and always
+ * a frame, or 1 MiB. None over datagrams. */
+size_t talk_engine_room(const struct talk_engine *e, size_t want);
 void talk_engine_eof(struct talk_engine *e);
 
 const struct talk_act *talk_engine_next(struct talk_engine *e, int64_t now_ms);

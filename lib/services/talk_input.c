@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { FIRST_BYTES = 1024 };
+enum {
+	FIRST_BYTES = 1024,
+	AHEAD_BYTES = 1024 * 1024,
+};
 
 static int make_room(struct talk_engine *e, size_t n)
 {
@@ -39,7 +42,7 @@ void talk_engine_bytes(struct talk_engine *e, const void *bytes, size_t n, int64
 	}
 	e->whole = e->dgram;
 	if (n > e->in_cap - e->in_at - e->in_len && make_room(e, n) != 0) {
-		e->no_memory = true;
+		talk_engine_fail(e, WHY_MEMORY, NULL);
 		return;
 	}
 	if (n > 0)
@@ -51,6 +54,55 @@ void talk_engine_eof(struct talk_engine *e)
 {
 	e->eof = true;
 }
+
+/* --- ahead --- */
+
+/* The most that what waits for this pattern can use; frames may be as long as they can be. */
+static uint64_t pattern_most(const struct talk_engine *e, const struct talk_pattern *p)
+{
+	if (!talk_engine_is_raw(e))
+		return e->section->framer.most + 2 * FRAMER_EDGE;
+	return p->kind == TALK_CONTAINS ? TALK_BYTES_MOST : p->kind == TALK_COUNT ? p->count : p->text.n;
+}
+
+/* The same for the steps to come; no more of them are looked at than come to `enough`. Where nothing has a rule the connection is
+ * closed behind them, and what comes then is dropped. */
+static uint64_t steps_most(const struct talk_engine *e, uint64_t enough)
+{
+	uint64_t most = 0;
+	for (const struct talk_step *s = e->step; s != NULL && most < enough; s = s->next) {
+		if (s->verb == TALK_HANG || s->verb == TALK_RST || s->verb == TALK_FAIL)
+			return most;
+		if (s->verb == TALK_SKIP || s->verb == TALK_IGNORE || s->verb == TALK_CLOSE)
+			return TALK_BYTES_MOST;
+		if (s->verb == TALK_EXPECT)
+			most += pattern_most(e, s->pattern);
+		if (s->next == NULL && e->section->rules == NULL)
+			return TALK_BYTES_MOST;
+	}
+	return most;
+}
+
+static uint64_t frame_most(const struct talk_engine *e)
+{
+	uint64_t most = talk_engine_is_raw(e) ? 0 : e->section->framer.most + 2 * FRAMER_EDGE;
+	for (const struct talk_rule *r = e->section->rules; r != NULL; r = r->next)
+		if (r->pattern != NULL && pattern_most(e, r->pattern) > most)
+			most = pattern_most(e, r->pattern);
+	return most > AHEAD_BYTES ? most : AHEAD_BYTES;
+}
+
+size_t talk_engine_room(const struct talk_engine *e, size_t want)
+{
+	uint64_t steps = steps_most(e, e->in_len + want), frame = frame_most(e), most = TALK_BYTES_MOST;
+	most = steps < most ? steps : most;
+	most = frame > most ? frame : most;
+	if (e->dgram || e->in_len >= most)
+		return 0;
+	return want < most - e->in_len ? want : (size_t)(most - e->in_len);
+}
+
+/* --- frames --- */
 
 void talk_input_drop(struct talk_engine *e, size_t n)
 {

@@ -199,9 +199,7 @@ const struct talk_act *talk_engine_next(struct talk_engine *e, int64_t now_ms)
 	if (!e->busy)
 		e->act.what = DO_DONE;
 	while (!e->busy && e->act.what != DO_WAIT) {
-		if (e->no_memory)
-			talk_engine_fail(e, WHY_MEMORY, NULL);
-		else if (e->step != NULL)
+		if (e->step != NULL)
 			talk_engine_step(e);
 		else if (!any_usable(e))
 			talk_engine_finish(e, DO_CLOSE);

@@ -1,4 +1,5 @@
-/* A conversation of a connection while it is held (talk.c), told of (talk_tell.c) and brought to its end (talk_end.c). */
+/* A conversation of a connection while it is held (talk.c), its peer heard (talk_hear.c), told of (talk_tell.c) and brought to
+ * its end (talk_end.c). */
 #ifndef SERVICES_TALK_RUN_H
 #define SERVICES_TALK_RUN_H
 
@@ -21,11 +22,12 @@ struct talk {
 	struct timer clock;
 	bool unflushed; /* the layers may hold what was sent */
 	bool shut, eof;
-	bool taken;	/* TLS: the peer has acknowledged all that the script said, and our goodbye is due */
-	bool listens;	/* the engine waits for input */
-	int64_t now_ms; /* the engine's time */
-	unsigned late;	/* reads in which it stood still */
-	int64_t end_ms; /* since when we wait for the peer to have got everything; 0: we do not */
+	struct why lost; /* reading has failed; cls ERR_OK: it has not */
+	bool taken;	 /* TLS: the peer has acknowledged all that the script said, and our goodbye is due */
+	bool listens;	 /* the engine waits for input */
+	int64_t now_ms;	 /* the engine's time */
+	unsigned late;	 /* reads in which it stood still */
+	int64_t end_ms;	 /* since when we wait for the peer to have got everything; 0: we do not */
 	int64_t step_ms;
 	int64_t tls_until_ms; /* the handshake's deadline; 0: there is none */
 };
@@ -40,6 +42,11 @@ enum turn talk_shut(struct talk *t);  /* TURN_ON: it has, and our end, too */
 
 void talk_rewait(struct talk *t); /* the session has another stream */
 enum turn talk_failed(struct talk *t, const struct talk_act *a);
+
+/* talk_hear.c */
+ssize_t talk_hear(struct talk *t, size_t most); /* into the scratch, as stream_read; a failure stays one */
+enum turn talk_listen(struct talk *t, int64_t until_ms);
+enum turn talk_hear_ahead(struct talk *t); /* for what waits to be written: BOTH, WR (there is enough), AGAIN (something came) */
 
 /* talk_tls.c: one step of it */
 enum turn talk_secure(struct talk *t);

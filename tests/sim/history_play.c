@@ -1,5 +1,5 @@
-/* Histories of the talk engine alone: a script and a peer drawn at random, played whole and cut in four ways. Memory stays
- * bounded, and however the bytes are cut on their way, the outcome is the same word for word. */
+/* Histories of the talk engine alone: a script and a peer drawn at random, played whole, and cut and read ahead in five ways.
+ * Memory stays bounded, and however the bytes are cut on their way, the outcome is the same word for word. */
 #include "tests/sim/sim.h"
 #include "tests/sim/talk_draft.h"
 #include "tests/unit/talk_play.h"
@@ -12,7 +12,7 @@ static void play_run(struct dice *dice)
 {
 	static struct play whole, cut;
 	static struct talk_draft d;
-	const size_t cuts[] = { 1, 2, 5, 9 };
+	const size_t cuts[] = { 1, 2, 5, 9, 0 };
 	struct talk_options options = { .framer = framer_line, .tls = true };
 	uint32_t other = 1 + dice_roll(dice, 1u << 30);
 	const char *texts[] = { d.text };
@@ -34,6 +34,7 @@ static void play_run(struct dice *dice)
 	for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
 		cut.cut = cuts[i];
 		cut.dice = i % 2 == 0 ? NULL : &other;
+		cut.ahead = i == 0 ? NULL : &other;
 		play(&cut, in, n);
 		if (cut.used != whole.used || memcmp(cut.trace, whole.trace, whole.used) != 0)
 			sim_fail("cut by %zu it is another conversation:\n%s\nwhole %s\ncut   %s", cuts[i], d.text, whole.trace,

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { IN_MOST = 1024 }; /* bytes in `in` */
+
 struct peer {
 	const char *in, *end;
 	int64_t at_ms; /* when the rest of `in` is there */
@@ -90,7 +92,24 @@ static void take(struct play *p, struct talk_engine *e)
 static void secure(struct play *p, const struct talk_engine *e, struct peer *peer)
 {
 	tell(p, "[starttls]");
-	peer->in -= talk_engine_unread(e).n;
+	for (size_t n = talk_engine_unread(e).n; n > 0; peer->in--) {
+		bool later = peer->in[-1] == LATER[0];
+		peer->at_ms -= later ? PLAY_LATER_MS : 0;
+		n -= later ? 0 : 1;
+	}
+}
+
+/* While an act finds no room. An end before the handshake would be the end of that. */
+static void feed_ahead(struct play *p, struct talk_engine *e, struct peer *peer, int64_t its_ms, int64_t now_ms)
+{
+	bool ends = peer->in < peer->end && *peer->in == END[0] && talk_has(p->script, TALK_STARTTLS);
+	if (p->ahead != NULL && !ends && !e->eof && play_dice(p->ahead) % 2 == 0 && talk_engine_room(e, IN_MOST) == IN_MOST)
+		feed(p, e, peer, its_ms, now_ms);
+}
+
+static bool can_block(const struct talk_act *a)
+{
+	return a->what == DO_SEND || a->what == DO_SHUT || a->what == DO_FAULT || a->what == DO_STARTTLS;
 }
 
 static void perform(struct play *p, struct talk_engine *e, struct peer *peer, const struct talk_act *a)
@@ -178,6 +197,8 @@ void play(struct play *p, const char *in, size_t n)
 		told_ms = now_ms;
 		if (last(p, &e, a) || (p->acts_most > 0 && a->what != DO_SEND && ++acts > p->acts_most))
 			break;
+		if (can_block(a))
+			feed_ahead(p, &e, &peer, its_ms, now_ms);
 		if (a->what == DO_SEND)
 			take(p, &e);
 		else

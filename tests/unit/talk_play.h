@@ -16,6 +16,7 @@ struct play {
 	bool dgram, rules; /* rules: tell which are hit */
 	size_t cut;	   /* bytes that a read gives, or a write takes, at most; 0: all */
 	uint32_t *dice;	   /* cut at random, up to `cut` */
+	uint32_t *ahead;   /* what is there is read, at random, while something else is done; NULL: only when it is waited for */
 	unsigned acts_most;
 	char trace[PLAY_TRACE]; /* sent bytes as they are, [close], [log text], [fail hola.talk:1: words] ... */
 	size_t used;

@@ -277,6 +277,53 @@ static void an_end_from_outside_is_judged(void **state)
 	}
 }
 
+/* --- what comes before it is waited for --- */
+
+static void what_the_steps_can_use_may_come_ahead(void **state)
+{
+	enum { MIB = 1024 * 1024, EDGES = 2 * FRAMER_EDGE, ALL = TALK_BYTES_MOST };
+	static const struct {
+		const char *script;
+		size_t room;
+	} rows[] = {
+		{ "send \"a\" hang", MIB + EDGES },
+		{ "send \"a\" rst", MIB + EDGES },
+		{ "send \"a\"", ALL },
+		{ "send \"a\" wait 1s close", ALL },
+		{ "send \"a\" ignore", ALL },
+		{ "send \"a\" skip \"b\" hang", ALL },
+		{ "send \"a\"\non any send \"b\"", MIB + EDGES },
+		{ "send \"a\" expect any expect any hang", 2 * (MIB + EDGES) },
+		{ "frame u32be,max=100M\nsend \"a\" hang", 100 * MIB + EDGES },
+		{ "frame u8,max=9\nsend \"a\" hang", MIB },
+		{ "frame raw\nsend \"a\" hang", MIB },
+		{ "frame raw\nsend \"a\" expect 2000000 bytes send \"b\" expect \"abc\" hang", 2000003 },
+		{ "frame raw\nsend \"a\" expect *\"b\" hang", ALL },
+		{ "frame raw\nsend \"a\" expect 40000000 bytes expect 40000000 bytes hang", ALL },
+		{ "frame raw\nsend \"a\"\non 3000000 bytes hang", 3000000 },
+		{ "frame raw\nsend \"a\"\non \"b\" hang", MIB },
+	};
+	static const unsigned char much[4 * MIB];
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct talk_engine e;
+		struct talk_script *s = parse(rows[i].script);
+		assert_int_equal(talk_engine_open(&e, talk_section(s, 1), false, 0), 0);
+		assert_int_equal(talk_engine_next(&e, 0)->what, DO_SEND);
+		if (talk_engine_room(&e, 2 * ALL) != rows[i].room)
+			fail_msg("%s: %zu", rows[i].script, talk_engine_room(&e, 2 * ALL));
+		assert_int_equal(talk_engine_room(&e, 5), 5);
+		size_t comes = rows[i].room < sizeof much ? rows[i].room : sizeof much;
+		talk_engine_bytes(&e, much, comes - 3, 0);
+		assert_int_equal(talk_engine_room(&e, 5), comes == rows[i].room ? 3 : 5);
+		talk_engine_bytes(&e, much, 3, 0);
+		assert_int_equal(talk_engine_room(&e, 5), comes == rows[i].room ? 0 : 5);
+		assert_int_equal(talk_engine_next(&e, 0)->what, DO_SEND);
+		talk_engine_close(&e);
+		talk_free(s);
+	}
+}
+
 static unsigned allowed;
 
 static int short_of_memory(enum sys_call call, int fd, size_t *most)
@@ -305,6 +352,23 @@ static void memory_may_be_short_at_any_moment(void **state)
 	talk_free((struct talk_script *)(uintptr_t)p.script);
 }
 
+static void memory_may_be_short_for_what_comes_ahead(void **state)
+{
+	struct talk_engine e;
+	struct talk_script *s = parse("send \"a\" expect \"b\"");
+	(void)state;
+	assert_int_equal(talk_engine_open(&e, talk_section(s, 1), false, 0), 0);
+	assert_int_equal(talk_engine_next(&e, 0)->what, DO_SEND);
+	allowed = 0;
+	sys_gate = short_of_memory;
+	talk_engine_bytes(&e, "b", 1, 0);
+	sys_gate = NULL;
+	assert_int_equal(talk_engine_next(&e, 0)->what, DO_FAIL);
+	assert_int_equal(talk_engine_next(&e, 0)->why, WHY_MEMORY);
+	talk_engine_close(&e);
+	talk_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,7 +379,9 @@ int main(void)
 		cmocka_unit_test(framings_bound_frames),
 		cmocka_unit_test(a_datagram_is_a_frame),
 		cmocka_unit_test(an_end_from_outside_is_judged),
+		cmocka_unit_test(what_the_steps_can_use_may_come_ahead),
 		cmocka_unit_test(memory_may_be_short_at_any_moment),
+		cmocka_unit_test(memory_may_be_short_for_what_comes_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
