@@ -224,6 +224,15 @@ def write(path, text):
         f.write(text)
 
 
+def by_hand(path):
+    """What stands at the end of the last results, of single measurements: it stays."""
+    if not os.path.exists(path):
+        return ""
+    with open(path) as f:
+        _, head, tail = f.read().partition(report.BY_HAND)
+    return "\n" + head + tail if head else ""
+
+
 def interrupted(signo, _frame):
     raise SystemExit(128 + signo)
 
@@ -244,7 +253,8 @@ def main():
     if opts.json:
         write(opts.json, json.dumps(results, indent=1) + "\n")
     if opts.results:
-        write(os.path.join(HERE, "RESULTS.md"), report.markdown(results))
+        path = os.path.join(HERE, "RESULTS.md")
+        write(path, report.markdown(results) + by_hand(path))
         write(os.path.join(HERE, "ratios.svg"), picture.draw(results))
     if opts.svg:
         write(opts.svg, picture.draw(results))
