@@ -30,6 +30,7 @@ from netns import Net, refusal
 DEADLINE_S = float(os.environ.get("SOCKCTL_TEST_DEADLINE", "20")) * 3
 PATIENT = ("--idle-timeout", "30s", "--lifetime", "45s")  # nothing to be late for
 BRIEF = ("--idle-timeout", "400ms", "--lifetime", "2s")
+LESS = int(os.environ.get("SOCKCTL_TEST_LESS", "1"))  # payloads are shorter by this factor where each byte has a call of its own
 HONEST = (1, 4, 5, 7)  # network, connect, timeout, lost
 DATAGRAMS = 60
 PORT = "7000"
@@ -119,7 +120,7 @@ def tcp(line, binary, programs):
     """'exact' or 'reported', or Bad."""
     w = line.weather
     draw = random.Random(f"payload {w.seed}")
-    sent = [draw.randbytes(draw.randrange(64, 257) << 10) for _ in range(2)]
+    sent = [draw.randbytes((draw.randrange(64, 257) << 10) // LESS) for _ in range(2)]
     clocks = BRIEF if w.kind == "cut" else PATIENT
     with starting:
         programs.append(Program(line.nets[0], [binary, "listen", *clocks, f"tcp://{line.hosts[0]}:{PORT}"], sent[0], ready=True))

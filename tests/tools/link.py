@@ -4,8 +4,8 @@ What becomes of the nth packet of a direction is drawn from (seed, direction, n)
 when, is up to the two systems' TCP, so one seed repeats the line's behaviour and not each packet. Nobody sleeps: packets that are
 on their way make a heap, and its first is poll's timeout.
 
-Weather (what a seed means) is made to be seen: the first third of all seeds only delays, duplicates and swaps; the second loses,
-too; the third is cut after some packets or bytes, in one direction or in both, for ever.
+The weather that a seed means is one of three kinds in turn: one only delays, doubles and swaps; the next loses, too; the third
+loses and is cut after some packets or bytes, in one direction or in both, for good.
 """
 import heapq
 import os
