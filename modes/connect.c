@@ -171,6 +171,8 @@ static int converse(struct client *c, struct err *e)
 
 static int ask(struct client *c, struct err *e)
 {
+	if (probe_start(c->env, &c->addr, e) != 0)
+		return -1;
 	confine_dials(c->env, &c->addr);
 	bool confined = confine_prepare(c->env, 0, e) == 0 && confine_drop(c->env, e) == 0 && confine_seal(c->env, e) == 0;
 	return confined ? probe_run(c->env, &c->addr, e) : -1;

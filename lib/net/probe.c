@@ -321,10 +321,6 @@ static int prepare(struct probe *p, struct err *e)
 		.until_ms = again->wait_ms > 0 ? now(p) + again->wait_ms : NEVER,
 		.stable_ms = p->conf->stable_ms,
 	};
-	if (p->addr->kind == ADDR_FD)
-		return err_set(e, ERR_USAGE, 0, "--probe: %s is a connection already", p->addr->text);
-	if (stack_start(p->env, ROLE_DIAL, p->addr, &prober, e) < 0)
-		return -1;
 	if (p->conf->data != NULL && want_data(p, p->conf->data, e) < 0)
 		return -1;
 	if (want_ports(p, e) < 0)
@@ -359,6 +355,13 @@ static int verdict(const struct probe *p, struct err *e)
 	else
 		return 0;
 	return -1;
+}
+
+int probe_start(const struct env *env, const struct addr *a, struct err *e)
+{
+	if (a->kind == ADDR_FD)
+		return err_set(e, ERR_USAGE, 0, "--probe: %s is a connection already", a->text);
+	return stack_start(env, ROLE_DIAL, a, &prober, e);
 }
 
 int probe_run(const struct env *env, const struct addr *a, struct err *e)

@@ -13,6 +13,8 @@ struct probe_conf {
 	int64_t stable_ms;
 };
 
+/* Before rights are given up (net/confine.h): everything that TLS needs. Borrows a until stack_stop. 0, or -1 with e. */
+int probe_start(const struct env *env, const struct addr *a, struct err *e);
 /* Answers open, refused or no answer for each port of a->ports (several at a time, printed in order). 0 when at least one is open
  * (or when the run was stopped: the outcome says by what), or -1 with e: the class of the last failure when none is open. */
 int probe_run(const struct env *env, const struct addr *a, struct err *e);
