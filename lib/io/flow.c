@@ -93,6 +93,10 @@ size_t flow_to_said(struct flow *f, ssize_t rc)
 	f->failed_to = true;
 	if (!f->failed_from)
 		f->why = f->to->why;
+	if (f->reads_on && f->state == FLOW_OPEN) {
+		flow_drop(f);
+		return 1;
+	}
 	flow_close(f);
 	f->state = FLOW_FAIL;
 	return 0;

@@ -52,6 +52,7 @@ struct flow {
 	bool bulk;		 /* an echo: there is much (flow_bulk) */
 	bool drop;		 /* read and dropped, nothing is written */
 	bool may_leave;		 /* a sink whose reader has left is no failure: what comes is dropped from then on */
+	bool reads_on;		 /* a sink that failed does not stop the source: what comes is dropped from then on */
 	bool last;		 /* what can be read now is the last: ST_AGAIN is its end */
 	bool empty;		 /* an empty datagram waits to go out */
 	bool eof;		 /* the source said so itself; `state` may also leave OPEN by decree or failure */

@@ -7,6 +7,7 @@
  *   both directions over                    settle: wait until the peer's kernel acknowledged everything, ask SO_ERROR
  *   read from far failed (reset)            drain what came before it, end
  *   write to far failed                     read near no more, half-close far; far is read to its end, then end
+ *   ... and near is a program               it is read on, for else it would wait, and read far's bytes no more
  *   write to near failed: its reader left   end at once
  *   write to near failed otherwise          read far no more; near goes on until its EOF, or until nothing moved for 1 s
  *   read from near failed                   as its EOF, but remembered
@@ -77,7 +78,8 @@ static void finish(struct pump *p)
 
 static bool up_over(const struct pump *p)
 {
-	return p->up.state == FLOW_DONE || p->up.state == FLOW_FAIL || (p->up.state == FLOW_HELD && p->opts.half == HALF_NO);
+	bool no_end = p->opts.half == HALF_NO || p->up.drop; /* there is nobody to be told */
+	return p->up.state == FLOW_DONE || p->up.state == FLOW_FAIL || (p->up.state == FLOW_HELD && no_end);
 }
 
 static bool down_over(const struct pump *p)
@@ -102,7 +104,7 @@ static void allow_ends(struct pump *p)
 	bool far_ended = p->down.state != FLOW_OPEN, near_ended = p->up.state != FLOW_OPEN;
 	if (cut_off(p, &p->up) || cut_off(p, &p->down))
 		return;
-	if (p->up.state == FLOW_HELD && p->opts.half != HALF_NO && (!up_late(p) || far_ended || far_dgram(p)))
+	if (p->up.state == FLOW_HELD && !up_over(p) && (!up_late(p) || far_ended || far_dgram(p)))
 		flow_let_shut(&p->up);
 	if (p->down.state == FLOW_HELD && !down_over(p) && (p->opts.near_half != HALF_LATE || near_ended))
 		flow_let_shut(&p->down);
@@ -248,9 +250,9 @@ static bool hung_up(struct pump *p)
 		give_up(p, false);
 	if (p->opts.peers && p->near.hup && p->up.state != FLOW_OPEN && !down_over(p))
 		give_up(p, true);
-	if (p->near.hup && p->opts.may_leave && !p->down.drop)
+	if (p->near.hup && p->opts.program && !p->down.drop)
 		flow_drop(&p->down);
-	if (p->near.hup && !down_over(p) && !p->opts.drop_down && !p->opts.may_leave && !p->opts.peers) {
+	if (p->near.hup && !down_over(p) && !p->opts.drop_down && !p->opts.program && !p->opts.peers) {
 		fail(p, true, &gone);
 		return true;
 	}
@@ -331,7 +333,7 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 	p->up.lines = opts->lines;
 	p->up.datagram_bytes = opts->datagram_bytes;
 	p->down.drop = opts->drop_down;
-	p->down.may_leave = opts->may_leave;
+	p->down.may_leave = p->up.reads_on = opts->program;
 	if (far->caps & ST_DGRAM)
 		p->down.most_messages = opts->replies;
 	if (opts->no_up)

@@ -19,7 +19,7 @@ struct pump_opts {
 	bool end_with_far;	 /* the peer's end, once written out, ends the pump */
 	bool no_up;		 /* near is never read and nothing is sent; HALF_LATE */
 	bool drop_down;		 /* what the peer sends is read and dropped */
-	bool may_leave;		 /* near's reader may leave: the peer is read to its end all the same */
+	bool program;		 /* near is one: it may leave, and may never have to wait for a peer that takes nothing more */
 	bool lines;		 /* near bytes to far datagrams: one per line */
 	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: FLOW_DATAGRAM_BYTES */
 	int64_t reply_wait_ms;	 /* far datagrams: end so long after the last one once near has ended; NEVER: do not */

@@ -280,7 +280,7 @@ static int open_near(struct session *s, struct err *e)
 	}
 	const struct pump_opts opts = {
 		.half = (s->stream->caps & ST_NOHALF) ? HALF_LATE : HALF_YES,
-		.may_leave = true,
+		.program = true,
 		.reply_wait_ms = 0, /* over datagrams the child's end is the end */
 		.settle_ms = !s->dialed ? server->drain_ms : NEVER,
 	};

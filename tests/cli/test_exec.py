@@ -84,6 +84,17 @@ def test_a_program_that_reads_no_more_is_no_failure(sockctl, place):
     proc.ends(0)
 
 
+@pytest.mark.usefixtures("loop")
+def test_a_peer_that_takes_no_more_is_read_all_the_same(sockctl, tmp_path):
+    """Its program must not wait for it with what it has to say."""
+    place = make_place("unix", tmp_path)
+    sockctl.serve("serve", place, "-e", "cat")
+    sock = place.dial()
+    sock.shutdown(wire.socket.SHUT_RD)
+    sock.sendall(wire.payload(8 << 20))
+    wire.half_close(sock)
+
+
 def test_a_grandchild_that_holds_the_pipe_does_not_hold_up_the_end(sockctl, tcp):
     start(sockctl, "serve", tcp, "-e", "sleep 1000 & echo $!")
     sock = tcp.dial()
