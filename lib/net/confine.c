@@ -16,7 +16,7 @@ static const struct opt rows[] = {
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct confine_conf, sandbox),
 		.arg = "auto|strict|off",
-		.def = "auto",
+		.def = "off",
 		.help = "give up all rights that are not needed",
 		.man = "Once everything is open, bound and loaded the process gives up what it has no more use for (Linux: no new "
 		       "privileges, Landlock, a seccomp filter). From then on it cannot open files, start programs, make "

@@ -97,8 +97,11 @@ int unixpath_bind(struct ownfile *f, int fd, const struct addr *a, int mode, str
 		return err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
 	if (!file)
 		return 0;
-	if (ownfile_take(f, a->path) != 0)
-		return err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
+	if (ownfile_take(f, a->path) != 0) {
+		err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
+		unlink(a->path); /* a moment ago it became ours */
+		return -1;
+	}
 	st.st_dev = f->dev;
 	st.st_ino = f->ino;
 	if (set_mode(a->path, &st, mode) == 0)

@@ -1,8 +1,8 @@
 """What every test has at hand: `sockctl` starts the program and looks after it, `place` says where, `pair` joins it to a peer.
 
 SOCKCTL names the program (default: the one at the top of the tree), SOCKCTL_SEAM_BIN the build with the fault seam, and
-SOCKCTL_TEST_FLAGS options that every run of a mode gets (see make check-copy). A server
-is always asked for port 0 and waited for through --ready-fd. After each test everything that was started must end by itself
+SOCKCTL_TEST_FLAGS options that every run of a mode gets (see make check-copy). With SOCKCTL_TEST_LOOPS=one a test that asks for
+both loops gets one of them, for runs that are slow. A server is always asked for port 0 and waited for through --ready-fd. After each test everything that was started must end by itself
 when asked to, and no child, descriptor, thread or socket file may be left.
 """
 import gc
@@ -27,6 +27,7 @@ from proc import SANITIZER, Proc  # noqa: E402
 
 LOOPS = ("select", "epoll")
 MANY = ("serve", "echo", "chat")
+ONE_LOOP = os.environ.get("SOCKCTL_TEST_LOOPS") == "one"
 FLAGS = os.environ.get("SOCKCTL_TEST_FLAGS", "").split()
 
 
@@ -45,6 +46,8 @@ def pytest_generate_tests(metafunc):
     loops = LOOPS if "loop" in names else [""]
     kinds = [kind for kind in STREAMS if kind != "tls" or not metafunc.definition.get_closest_marker("no_tls")]
     its_loop = loops[zlib.crc32(metafunc.definition.name.encode()) % len(loops)]
+    if ONE_LOOP:
+        loops = [its_loop]
     both = [(loop, kind) for loop in loops for kind in kinds if kind != "tls" or loop == its_loop]
     if names == ["loop", "place"]:
         metafunc.parametrize(names, both, indirect=True)

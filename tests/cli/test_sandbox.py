@@ -23,7 +23,7 @@ ROOT = os.geteuid() == 0
 
 def sandbox_of(program):
     """The event that says what is in force here."""
-    run = subprocess.run([program, "connect", "--probe", "--json", "127.0.0.1", "1"], capture_output=True)
+    run = subprocess.run([program, "connect", "--sandbox", "auto", "--probe", "--json", "127.0.0.1", "1"], capture_output=True)
     found = [json.loads(line) for line in run.stderr.splitlines() if b'"sandbox"' in line]
     return found[0] if found else {}
 

@@ -10,7 +10,8 @@ from program import BINARY, TOP, has_tls
 SEAM = os.environ.get("SOCKCTL_SEAM_BIN", "")
 RUNS = 100
 
-pytestmark = [pytest.mark.skipif(not os.access(SEAM, os.X_OK), reason="no seam build"),
+pytestmark = [pytest.mark.skipif(not os.environ.get("SOCKCTL_LONG"), reason="make torture and make check-long"),
+              pytest.mark.skipif(not os.access(SEAM, os.X_OK), reason="no seam build"),
               pytest.mark.skipif(not has_tls(), reason="built without TLS"),
               pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts through /proc")]
 
