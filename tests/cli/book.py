@@ -42,6 +42,7 @@ def run(code, folder, **more_env):
     (bin_dir / "hosts").write_text(HOSTS)
     env = dict(os.environ, PATH=f"{bin_dir}:{os.environ['PATH']}:/usr/sbin", HOSTS=str(bin_dir / "hosts"), **more_env)
     words = namespace()
+    env["ASAN_OPTIONS"] = "detect_leaks=0"  # which would look for itself in the /proc of other processes
     with open(bin_dir / "out", "w+b") as out, open(bin_dir / "err", "w+b") as err:  # files: servers may go on with them
         shell = subprocess.Popen([*words, shutil.which("bash"), "-c", (SETUP if words else "") + code], cwd=folder, env=env,
                                  stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
