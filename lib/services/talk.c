@@ -270,7 +270,10 @@ static int talk_start(struct hub *hub, struct err *e)
 	if (talks->script == NULL)
 		return -1;
 	hub->env->stack->faults |= talk_has(talks->script, TALK_FAULT);
-	return stack_tls_later(hub->env, talk_has(talks->script, TALK_STARTTLS), e);
+	if (stack_tls_later(hub->env, talk_has(talks->script, TALK_STARTTLS), e) == 0)
+		return 0;
+	talk_free(talks->script);
+	return -1;
 }
 
 static int talk_open(struct session *s, struct err *e)
