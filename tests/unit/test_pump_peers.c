@@ -105,7 +105,8 @@ static void play(const struct row *row, bool turned)
 	if (row->cls != ERR_OK && w.pump.why_near != (row->why_a != turned))
 		fail_msg("%s, %d: the failure is the other's", row->what, turned);
 	for (int i = 0; i < 2; i++) {
-		if (end[i]->got_n != strlen(side[i]->gets) || memcmp(end[i]->got, side[i]->gets, end[i]->got_n) != 0)
+		size_t n = end[i]->got_n; /* 0: of no memory */
+		if (n != strlen(side[i]->gets) || (n > 0 && memcmp(end[i]->got, side[i]->gets, n) != 0))
 			fail_msg("%s, %d: %c got %.*s", row->what, turned, "ab"[i], (int)end[i] -> got_n, (char *)end[i] -> got);
 		bool may_be_shut = side[i]->takes != NULL; /* a last word to one that takes no more */
 		if (end[i]->was_shut != side[i]->is_shut && !may_be_shut)
