@@ -258,7 +258,7 @@ check-copy: # nothing left to splice and sendfile
 	$(quiet)SOCKCTL_TEST_FLAGS=--no-splice $(MAKE) cli
 
 check-long: # TLS and programs at full length, and transfers that take their time
-	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/test_tls_*.py) tests/cli/test_lossless.py tests/cli/test_exec.py'
+	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/test_tls_*.py) tests/cli/test_lossless.py tests/cli/test_exec.py tests/cli/test_torture.py'
 
 .PHONY: unit-programs check-copy check-short check-long
 unit-programs: $(unit_bin)
