@@ -140,16 +140,6 @@ static enum turn hang(struct talk *t)
 
 static void talk_turn(void *arg);
 
-enum turn talk_failed(struct talk *t, const struct talk_act *a)
-{
-	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "keep what came from" };
-	if (a->why == WHY_MEMORY)
-		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_memory);
-	talk_tell_failure(t, a);
-	const struct why why = t->session->why;
-	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
-}
-
 static enum turn done(struct talk *t)
 {
 	talk_engine_done(&t->engine);
@@ -200,9 +190,7 @@ static enum turn try(struct talk *t, const struct talk_act *a)
 	case DO_RST:
 		return talk_end_reset(t);
 	case DO_FAIL:
-		if (t->unflushed)
-			stream_flush(t->session->stream);
-		return talk_failed(t, a);
+		return talk_end_failed(t, a);
 	case DO_WAIT:
 		return wait_for(t, a);
 	default:
@@ -210,11 +198,11 @@ static enum turn try(struct talk *t, const struct talk_act *a)
 	}
 }
 
-/* Who hangs reads nothing. */
+/* Who hangs or has failed reads nothing. */
 static enum turn perform(struct talk *t, const struct talk_act *a)
 {
 	enum turn turn = try(t, a);
-	return turn == TURN_WAIT_WR && a->what != DO_HANG ? talk_hear_ahead(t) : turn;
+	return turn == TURN_WAIT_WR && a->what != DO_HANG && a->what != DO_FAIL ? talk_hear_ahead(t) : turn;
 }
 
 static void arm(struct talk *t, enum turn turn)

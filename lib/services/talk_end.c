@@ -9,9 +9,11 @@
 #include "net/server.h"
 #include "net/stack.h"
 
+#include <errno.h>
+
 enum {
 	STEP_MOST_MS = 50,
-	RST_MS = 1000, /* what was said before a reset has so long to arrive */
+	LAST_MS = 1000, /* what was said before a reset or a failure has so long to get away */
 };
 
 enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why)
@@ -108,7 +110,7 @@ enum turn talk_end_close(struct talk *t)
 /* What was said before it is to arrive, too, if the peer takes it soon. */
 enum turn talk_end_reset(struct talk *t)
 {
-	int64_t most_ms = RST_MS + fault_patience_ms(t->session->stream);
+	int64_t most_ms = LAST_MS + fault_patience_ms(t->session->stream);
 	bool waits = !arrived(t);
 	enum turn turn = talk_flush(t);
 	if (turn == TURN_OVER)
@@ -118,4 +120,24 @@ enum turn talk_end_reset(struct talk *t)
 	if (!waits)
 		loop_timer(talk_loop(t), &t->clock, t->end_ms + most_ms);
 	return turn == TURN_ON ? TURN_WAIT : turn;
+}
+
+/* It is told at once; what was said before it goes out all the same, if the peer takes it soon. */
+enum turn talk_end_failed(struct talk *t, const struct talk_act *a)
+{
+	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "keep what came from" };
+	int64_t now_ms = loop_now(talk_loop(t));
+	if (a->why == WHY_MEMORY)
+		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_memory);
+	if (!t->told) {
+		talk_tell_failure(t, a);
+		t->told = true;
+		t->end_ms = now_ms + LAST_MS + fault_patience_ms(t->session->stream);
+	}
+	if (t->unflushed && now_ms < t->end_ms && stream_flush(t->session->stream) == ST_AGAIN) {
+		loop_timer(talk_loop(t), &t->clock, t->end_ms);
+		return TURN_WAIT_WR;
+	}
+	const struct why why = t->session->why;
+	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
 }

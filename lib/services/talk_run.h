@@ -22,12 +22,13 @@ struct talk {
 	struct timer clock;
 	bool unflushed; /* the layers may hold what was sent */
 	bool shut, eof;
+	bool told;	 /* that it has failed */
 	struct why lost; /* reading has failed; cls ERR_OK: it has not */
 	bool taken;	 /* TLS: the peer has acknowledged all that the script said, and our goodbye is due */
 	bool listens;	 /* the engine waits for input */
 	int64_t now_ms;	 /* the engine's time */
 	unsigned late;	 /* reads in which it stood still */
-	int64_t end_ms;	 /* since when we wait for the peer to have got everything; 0: we do not */
+	int64_t end_ms;	 /* since when we wait for the peer to have got everything, 0: we do not; failed: until when */
 	int64_t step_ms;
 	int64_t tls_until_ms; /* the handshake's deadline; 0: there is none */
 };
@@ -41,7 +42,6 @@ enum turn talk_flush(struct talk *t); /* TURN_ON: everything that was sent has l
 enum turn talk_shut(struct talk *t);  /* TURN_ON: it has, and our end, too */
 
 void talk_rewait(struct talk *t); /* the session has another stream */
-enum turn talk_failed(struct talk *t, const struct talk_act *a);
 
 /* talk_hear.c */
 ssize_t talk_hear(struct talk *t, size_t most); /* into the scratch, as stream_read; a failure stays one */
@@ -56,6 +56,7 @@ enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, con
 enum turn talk_broke(struct talk *t); /* for the reason that the stream gives */
 enum turn talk_end_close(struct talk *t);
 enum turn talk_end_reset(struct talk *t);
+enum turn talk_end_failed(struct talk *t, const struct talk_act *a);
 
 /* talk_tell.c */
 void talk_tell_match(const struct talk *t, const struct talk_act *a);

@@ -54,5 +54,5 @@ enum turn talk_secure(struct talk *t)
 		loop_timer(talk_loop(t), &t->clock, t->tls_until_ms);
 		return TURN_WAIT_RD;
 	}
-	return talk_failed(t, talk_engine_told(&t->engine, late ? "the handshake took too long" : s->why.text));
+	return talk_end_failed(t, talk_engine_told(&t->engine, late ? "the handshake took too long" : s->why.text));
 }

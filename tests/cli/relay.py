@@ -136,17 +136,24 @@ class Link:
         self.net, self.tls, self.plain, self.meet = net, tls, plain, meet
         self.masks = {}  # of each descriptor in epoll: what it is watched for, None when it is out
         self.held = bytearray()  # decrypted, not yet taken by plain
-        self.net_ended = self.plain_ended = self.told = self.shut = self.over = False
+        self.net_ended = self.plain_ended = self.told = self.shut = self.over = self.cut = False
         for sock in (net, plain):
             if sock:
                 sock.setblocking(False)
 
     def socks(self):
         """Who is watched. Before the handshake nobody asks what the test does: the program would only see a failed handshake."""
+        if self.cut:
+            return [self.plain]
         return [self.net, self.plain] if self.tls.shaken else [self.net]
 
     def turn(self):
         """Everything that can be done now."""
+        if self.cut:
+            if sent_out(self.plain):
+                close_rudely(self.plain)
+                self.over = True
+            return
         try:
             while self._read_net() | self._pass_in() | self._pass_out() | self._flush():
                 pass
@@ -235,6 +242,8 @@ class Link:
     def wants(self, sock):
         """Which readiness brings us further."""
         want = 0
+        if self.cut:
+            return select.EPOLLOUT
         if sock is self.net:
             want |= select.EPOLLIN * (not self.net_ended and len(self.tls.raw) < HELD)
             want |= select.EPOLLOUT * bool(self.tls.out)
@@ -244,12 +253,33 @@ class Link:
         return want
 
     def close(self, rudely, alert=False):
-        """alert: what we have said is not to be lost by a reset."""
+        """alert: what we have said is not to be lost by a reset. What the program has sent reaches the test before the reset."""
+        (close_rudely if rudely and not alert else socket.socket.close)(self.net)
+        if self.plain and rudely and not sent_out(self.plain):
+            self.cut = True
+            return
+        if self.plain:
+            (close_rudely if rudely else socket.socket.close)(self.plain)
         self.over = True
-        for sock in (each for each in (self.net, self.plain) if each):
-            if rudely and not (alert and sock is self.net):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.close()
+
+
+def close_rudely(sock):
+    """Once, or again."""
+    if sock.fileno() < 0:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+TCP_NOTSENT_LOWAT = 25
+
+
+def sent_out(sock):
+    """Has the test's end got all, or is no more? Otherwise epoll tells when (EPOLLOUT)."""
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1)
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 class Relay:
@@ -314,10 +344,17 @@ class Relay:
 
     def _turn(self, link):
         link.turn()
-        if link.over:  # closing took its descriptors out of epoll
+        self._watch(link)
+
+    def _watch(self, link):
+        socks = link.socks()
+        for number in set(link.masks) - {each.fileno() for each in socks}:  # closing took it out of epoll
+            self.links.pop(number, None)
+            del link.masks[number]
+        if link.over:
             self._forget(link)
             return
-        for sock in link.socks():
+        for sock in socks:
             number, want = sock.fileno(), link.wants(sock)
             if number not in link.masks:
                 self.doors.pop(number, None)  # closed by the test meanwhile
@@ -339,7 +376,7 @@ class Relay:
         reading = (link.masks[number] or 0) & select.EPOLLIN  # then what came before the reset comes first
         if what & select.EPOLLERR and not reading and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             link.close(True)
-            self._forget(link)
+            self._watch(link)
         elif what & select.EPOLLHUP and not link.masks[number]:
             self.poll.unregister(number)
             link.masks[number] = None
@@ -375,7 +412,7 @@ class Relay:
         self.far.send(b"x")
         self.thread.join(wire.DEADLINE)
         for link in set(self.links.values()):
-            link.close(False)
+            link.close(False)  # twice does no harm
         for front, _, _ in self.doors.values():
             front.close()
         for each in (self.poll, self.near, self.far, self.inner):

@@ -234,8 +234,9 @@ def test_events(sockctl, tcp, tmp_path):
 def test_a_fault_counts_from_where_the_script_has_it(sockctl, tcp, tmp_path):
     """It ends the connection, and that is no failure of the script."""
     server = sockctl.serve("serve", tcp, "--events", tmp_path / "events", *script(
-        'send "hello" fault rst-after=5:out send "abcdefgh" expect "more"'), "--count", 1)
+        'expect "go" send "hello" fault rst-after=5:out send "abcdefgh" expect "more"'), "--count", 1)
     sock = tcp.dial()
+    sock.sendall(b"go\n")  # a reset that comes at once would be connect's failure
     assert wire.read(sock, 11) == b"hello\nabcde"
     assert wire.closed_without_a_byte(sock)
     server.ends(0)
