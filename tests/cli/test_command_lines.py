@@ -18,7 +18,8 @@ ENDS = {
     "--talk": (0, 8),
     "--expect": (0, 8),
     "rst-after": (0, 7),
-    "socks5h": (0, 7),  # that proxy knows no half-close, and may hang up before it has read all
+    "socks5h": (0, 7),  # these proxies know no half-close, and may hang up before they have read all
+    "--proxy http:": (0, 7),
     "listen --frame netstring": (0, 7),  # what comes here is none
     "--count 1 --lifetime": (0, 5),
     "--client-ca": (0, 6),
