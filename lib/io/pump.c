@@ -8,6 +8,7 @@
  *   read from far failed (reset)            drain what came before it, end
  *   write to far failed                     read near no more, half-close far; far is read to its end, then end
  *   ... and near is a program               it is read on, for else it would wait, and read far's bytes no more
+ *   a program reads no more                 it is told far's end now, and far is read on
  *   write to near failed: its reader left   end at once
  *   write to near failed otherwise          read far no more; near goes on until its EOF, or until nothing moved for 1 s
  *   read from near failed                   as its EOF, but remembered
@@ -284,6 +285,17 @@ static enum flow_run run_down(struct pump *p)
 	return flow_run(&p->down, TURN_BYTES);
 }
 
+/* What cannot be written any more is told its end at once: who waits for that end would wait for ever. */
+static void tell_ends(struct pump *p)
+{
+	if (p->up.failed_to && !p->cut)
+		p->cut = p->opts.half == HALF_NO || stream_shut(p->far.s) != ST_AGAIN;
+	if (p->opts.program && p->down.drop && !p->left) {
+		waiter_rest(&p->near);
+		p->left = stream_shut(p->near.s) != ST_AGAIN;
+	}
+}
+
 static void pump_turn(void *arg)
 {
 	struct pump *p = arg;
@@ -305,8 +317,7 @@ static void pump_turn(void *arg)
 		p->moved_ms = loop_now(p->loop);
 	}
 	note_failures(p);
-	if (p->up.failed_to && !p->cut) /* a peer that waits for our end before it ends would wait for ever */
-		p->cut = p->opts.half == HALF_NO || stream_shut(p->far.s) != ST_AGAIN;
+	tell_ends(p);
 	if (hung_up(p)) {
 		finish(p);
 		return;

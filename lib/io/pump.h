@@ -44,6 +44,7 @@ struct pump {
 	int64_t step_ms;   /* how long until the next question for the send queue */
 	uint64_t seen;	   /* in + out of both flows when last looked at */
 	bool cut;	   /* far was half-closed after a write to it had failed */
+	bool left;	   /* near, a program, reads no more, and its end of that was closed */
 	bool quit;	   /* near's end ended it all (opts.quits): what the peer still says was not wanted */
 	bool over;	   /* done was called, or pump_stop */
 	struct why why;	   /* the first failure */

@@ -30,6 +30,25 @@ static void check_got(const struct double_stream *d, const char *want)
 	assert_memory_equal(d->got, want, d->got_n);
 }
 
+/* It waits for its end, which it cannot be told by a write any more. */
+static void test_a_program_that_reads_no_more_is_told_the_end(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w, 4096, 0, 0);
+	w.near.rd.at = ACTS(WAIT(20), SAY("last"), END);
+	w.near.wr.at = ACTS(FAIL(ERR_PIPE));
+	w.far.rd.at = ACTS(SAY("x"), WAIT(50), SAY("y"), END);
+	const char *broken = world_run(&w, &(struct pump_opts){ .program = true });
+	if (broken != NULL)
+		fail_msg("%s", broken);
+	assert_int_equal(w.why.cls, ERR_OK);
+	assert_true(w.near.was_shut);
+	assert_int_equal(w.near.shut_ms, SIM_START_MS);
+	check_got(&w.far, "last");
+	world_close(&w);
+}
+
 /* Hang-ups: descriptors that only the simulated backend knows. */
 
 static void hang_up(void *arg)
@@ -279,6 +298,7 @@ static void test_stopped_in_the_middle(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_program_that_reads_no_more_is_told_the_end),
 		cmocka_unit_test(test_far_hangs_up_after_its_end),
 		cmocka_unit_test(test_far_hung_up_before_its_end_was_read),
 		cmocka_unit_test(test_stdout_hangs_up),
