@@ -16,6 +16,7 @@ import time
 import scenes
 
 STALL_S = float(os.environ.get("TORTURE_STALL_S", "2"))  # so long nothing at all happens before its peers give up
+BUSY_MS = 50  # who has worked, or wanted to, for longer meanwhile is no stalled one; who only looks now and then whether it is better, is
 END_S = 15  # after it was told to end
 SPIN_S = float(os.environ.get("TORTURE_SPIN_S", "1.5"))  # of processor time: a hundred times of what any run here needs
 CHUNK = 1 << 16
@@ -209,7 +210,7 @@ def run(binary, scene, fault, folder, extra_env=None, prefix=(), stall_s=STALL_S
             events = poll.poll((stall_s / 8 if left_alone else stall_s) * 1000)
             if not events and told_s is None and program.code is None:
                 before, worked = worked, spent(program.pid)
-                if before != worked and worked[0] < 1000 * END_S:
+                if sum(worked) - sum(before) > BUSY_MS and worked[0] < 1000 * END_S:
                     continue
             if not events or (told_s is not None and time.monotonic() - told_s > END_S):
                 if program.code is not None:  # our ends wait for one that is gone: its system tells them, or nobody does
