@@ -41,14 +41,15 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    """The places of a test, each under both loops where it asks for them. What TLS does is above the loop: one of them will do."""
+    """The places of a test, each under both loops where it asks for them. TLS is above the loop, and IPv6 differs from IPv4 in its
+    addresses only: one of them will do there."""
     names = [name for name in ("loop", "place") if name in metafunc.fixturenames]
     loops = LOOPS if "loop" in names else [""]
     kinds = [kind for kind in STREAMS if kind != "tls" or not metafunc.definition.get_closest_marker("no_tls")]
     its_loop = loops[zlib.crc32(metafunc.definition.name.encode()) % len(loops)]
     if ONE_LOOP:
         loops = [its_loop]
-    both = [(loop, kind) for loop in loops for kind in kinds if kind != "tls" or loop == its_loop]
+    both = [(loop, kind) for loop in loops for kind in kinds if kind not in ("tls", "tcp6") or loop == its_loop]
     if names == ["loop", "place"]:
         metafunc.parametrize(names, both, indirect=True)
     elif names:

@@ -90,7 +90,7 @@ def test_times_do_not_depend_on_the_zone(sockctl, tcp, tmp_path):
         assert abs(converted(file, tmp_path, env={"TZ": zone})[0][1] - time.time_ns() // 1000) < 60_000_000
 
 
-@pytest.mark.parametrize("size", [1, 16, 17, 32768, 32769, 3_000_001])
+@pytest.mark.parametrize("size", [1, 16, 17, 32768, 32769, 600_001])
 def test_any_length(sockctl, tcp, tmp_path, size):
     data = wire.payload(size)
     server = sockctl.serve("echo", tcp, "--count", 1, "--transcript", tmp_path / "s")
