@@ -141,14 +141,15 @@ static enum verdict ask(struct server *s, const struct sa *peer)
 
 /* Streams */
 
-static int dress(const struct server *s, int fd, sa_family_t family, struct err *e)
+static int dress(const struct server *s, const struct listener *l, int fd, struct err *e)
 {
 	const struct conf *conf = s->env->conf;
+	sa_family_t family = (sa_family_t)l->local.family;
 	enum addr_kind kind = family == AF_UNIX ? ADDR_UNIX : ADDR_TCP;
 	int bytes = QUEUE_SNDBUF;
 	if ((s->hub->service->needs & CAP_SNDBUF) && !sockopt_has(conf, "sndbuf"))
 		sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-	return sockopt_apply(conf, fd, kind, family, SOCKOPT_OPEN, e);
+	return sockopt_apply(conf, fd, kind, family, l->inherited ? SOCKOPT_OPEN : SOCKOPT_ACCEPTED, e);
 }
 
 static void let_in(struct door *d, int fd, struct newcomer *who)
@@ -157,7 +158,7 @@ static void let_in(struct door *d, int fd, struct newcomer *who)
 	struct err e = { 0 };
 	struct stream *top = NULL;
 	const struct link link = { s->env, ROLE_ACCEPT, who->id, &who->peer, &who->local, NULL, NULL };
-	if (dress(s, fd, (sa_family_t)d->l->local.family, &e) != 0)
+	if (dress(s, d->l, fd, &e) != 0)
 		sys_close(fd);
 	else if ((top = fdstream_socket(fd, false)) == NULL)
 		err_set(&e, ERR_LOCAL, ENOMEM, "accept");

@@ -9,7 +9,8 @@ enum sockopt_when { /* may be joined: a listener asks for BIND and LISTEN at onc
 	SOCKOPT_BIND = 1,
 	SOCKOPT_CONNECT = 2,
 	SOCKOPT_OPEN = 4, /* on a connection, dialed or accepted */
-	SOCKOPT_LISTEN = 8
+	SOCKOPT_LISTEN = 8,
+	SOCKOPT_ACCEPTED = 16 /* as OPEN, for a connection that comes from a listener which had LISTEN */
 };
 
 extern const struct opt_group sockopt_opts; /* -o */

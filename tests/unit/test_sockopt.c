@@ -9,11 +9,13 @@
 #include "guard.h"
 #include "net/sockopt.h"
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct opt_group *const groups[] = { &sockopt_opts, NULL };
 static const struct command command = { .name = "test", .groups = groups };
@@ -156,6 +158,40 @@ static void defaults_are_set(void **state)
 	conf_free(conf);
 }
 
+/* Wherever an accepted connection has them from; and the user's word is above that. */
+static void defaults_reach_what_is_accepted(void **state)
+{
+	(void)state;
+	struct conf *conf = conf_open();
+	struct err e;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int door = sys_socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(sockopt_apply(conf, door, ADDR_TCP, AF_INET, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
+	assert_int_equal(bind(door, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(door, 1), 0);
+	assert_int_equal(getsockname(door, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(fcntl(door, F_SETFL, 0), 0);
+	int fd = accept(door, NULL, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_ACCEPTED, &e), 0);
+	assert_int_not_equal(get(fd, IPPROTO_TCP, TCP_NODELAY), 0);
+	assert_int_not_equal(get(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPCNT), 6);
+	assert_int_equal(set(conf, "nodelay=off", &e), 0);
+	assert_int_equal(set(conf, "ttl=9", &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_ACCEPTED, &e), 0);
+	assert_int_equal(get(fd, IPPROTO_TCP, TCP_NODELAY), 0);
+	assert_int_equal(get(fd, IPPROTO_IP, IP_TTL), 9);
+	sys_close(fd);
+	sys_close(door);
+	close(client);
+	conf_free(conf);
+}
+
 static void what_the_user_says_wins(void **state)
 {
 	(void)state;
@@ -281,6 +317,7 @@ int main(void)
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(at_most_so_many),
 		cmocka_unit_test(defaults_are_set),
+		cmocka_unit_test(defaults_reach_what_is_accepted),
 		cmocka_unit_test(what_the_user_says_wins),
 		cmocka_unit_test(wrong_transport),
 		cmocka_unit_test(refused_by_the_system),
