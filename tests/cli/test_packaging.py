@@ -12,7 +12,7 @@ from conftest import BINARY, make_place
 from program import TOP
 from proc import NULL
 
-UNITS = TOP / "packaging" / "systemd"
+UNITS = TOP / "docs" / "packaging" / "systemd"
 SERVICE, SOCKET = UNITS / "sockctl-echo.service", UNITS / "sockctl-echo.socket"
 
 
@@ -63,12 +63,12 @@ def test_what_the_service_starts(sockctl, need, tmp_path):
     assert re.fullmatch(r"\d+", sock["ListenStream"])
 
 
-@pytest.mark.parametrize("path", ["packaging/alpine/APKBUILD", "packaging/homebrew/sockctl.rb", "debian/changelog"])
+@pytest.mark.parametrize("path", ["docs/packaging/alpine/APKBUILD", "docs/packaging/homebrew/sockctl.rb", "debian/changelog"])
 def test_versions_agree(path):
     assert (TOP / "VERSION").read_text().strip() in (TOP / path).read_text()
 
 
 def test_scripts_of_packages_are_shell(need):
-    for path in ("packaging/alpine/APKBUILD", "debian/sockctl.postinst", "debian/sockctl.prerm", "debian/tests/echo",
+    for path in ("docs/packaging/alpine/APKBUILD", "debian/sockctl.postinst", "debian/sockctl.prerm", "debian/tests/echo",
                  "tests/tools/check-deb", "tests/tools/check-dist"):
         assert subprocess.run([need("sh"), "-n", str(TOP / path)]).returncode == 0, path
