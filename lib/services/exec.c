@@ -94,7 +94,8 @@ static const struct exec_conf *conf_of(const struct env *env)
 
 static bool exec_wanted(const struct env *env)
 {
-	return conf_of(env)->command != NULL || env->command != NULL;
+	const struct exec_conf *conf = conf_of(env);
+	return conf->command != NULL || env->command != NULL || conf->pty || conf->socket;
 }
 
 /* --- before any socket --- */
@@ -126,6 +127,9 @@ static int exec_start(struct hub *hub, struct err *e)
 	const struct exec_conf *conf = conf_of(env);
 	if (conf->command != NULL && env->command != NULL)
 		return err_set(e, ERR_USAGE, 0, "--exec and the program behind --: only one of them can be run");
+	if (conf->command == NULL && env->command == NULL)
+		return err_set(e, ERR_USAGE, 0, "%s: there is no program to run; add -e CMD or -- PROGRAM",
+			conf->pty ? "--pty" : "--exec-socket");
 	int sys = env->command != NULL ? find_program(env->command[0]) : 0;
 	return sys == 0 ? 0 : err_set(e, ERR_USAGE, sys, "-- %.200s", env->command[0]);
 }

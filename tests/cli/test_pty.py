@@ -107,3 +107,12 @@ def left(pid):
 def test_bad_input(sockctl):
     proc = sockctl.run("serve", "--pty", "--exec-socket", "-e", "cat", "0")
     assert proc.code == 2 and proc.complaint() == "sockctl: --pty and --exec-socket exclude each other"
+
+
+@pytest.mark.parametrize("option", ["--pty", "--exec-socket"])
+@pytest.mark.parametrize("mode", ["connect", "listen", "serve"])
+def test_without_a_program_it_makes_no_sense(sockctl, tcp, mode, option):
+    listener = tcp.listen()
+    proc = sockctl.run(mode, option, *(tcp.words() if mode == "connect" else ["127.0.0.1", 0]))
+    assert proc.code == 2 and proc.complaint() == f"sockctl: {option}: there is no program to run; add -e CMD or -- PROGRAM"
+    assert wire.silent(listener)
