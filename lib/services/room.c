@@ -242,7 +242,7 @@ void room_depart(struct member *m)
 
 void room_bye(struct member *m, enum session_end by, bool hears)
 {
-	if (m->session->ended)
+	if (m->session->ended || (m->leaving && !m->hears)) /* whoever goes already, goes for the reason that it had */
 		return;
 	m->leaving = true;
 	m->hears = hears && !m->eof;

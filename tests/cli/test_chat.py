@@ -1,5 +1,6 @@
 """The chat room: who is who, what reaches whom, and that one who does not read holds nobody up for long."""
 import re
+import signal
 import time
 
 import pytest
@@ -314,6 +315,29 @@ def test_slow_close(sockctl, place):
         if turn % 50 == 0 and seen(proc, rb"closed by slow"):
             break
     proc.says(rb"closed by slow")
+
+
+def test_who_has_quit_is_not_said_to_be_drained(sockctl, tmp_path):
+    """Its queue holds it until after the signal: it goes for the reason that it had before."""
+    place = Place("tcp4", tmp_path)
+    proc = sockctl.serve("chat", place, "-v", "--slow-after", "1h", "--drain", "1h")
+    one, two = guests(place, 2)
+    late = Guest(place, rcvbuf=4096)
+    one.hear(rb"^\* .*3")
+    talk = b"blah " * 180
+    for turn in range(4000):  # until lines are skipped for it: it still has half of a queue to take
+        one.say(b"%d %s" % (turn, talk))
+        two.hear(rb"<g1> %d " % turn)
+    late.say(b"/quit")
+    two.hear(rb"^\* 3 has left")
+    proc.signal(signal.SIGTERM)
+    two.hear(rb"^\* server is closing")
+    wire.read_eof(late.sock)
+    wire.close(late.sock)
+    proc.says(rb"\[3\] .*closed by peer")
+    for guest in (one, two):
+        wire.close(guest.sock)
+    proc.ends(0)
 
 
 def test_slow_wait_loses_nothing(sockctl, place):
