@@ -206,9 +206,11 @@ ONLY ?= tests/cli
 tested := $(program)
 unit_variant = seam$(suffix)
 seam_program = build/$(unit_variant)/sockctl
-run_check = SOCKCTL='$(CURDIR)/$(tested)' SOCKCTL_SEAM_BIN='$(CURDIR)/$(seam_program)' PYTEST='$(PYTEST)' tests/tools/check
+run_check = SOCKCTL='$(CURDIR)/$(tested)' SOCKCTL_SEAM_BIN='$(CURDIR)/$(seam_program)' \
+	SOCKCTL_HISTORIES=$(histories) PYTEST='$(PYTEST)' tests/tools/check
 
 sim_program = build/$(unit_variant)/sim/sim
+histories = $(if $(suffix),250000,1000000)
 
 check: all
 	$(quiet)$(MAKE) variant=$(unit_variant) all unit-programs $(sim_program)
@@ -250,7 +252,7 @@ analyze:
 	$(quiet)$(MAKE) variant=analyze CC=gcc WERROR=1 CFLAGS='-O1 -fanalyzer' build/analyze/objects
 	$(quiet)printf '%s\n' -std=c11 -D_GNU_SOURCE '-DSOCKCTL_VERSION="0"' $(if $(have_tls),-DSOCKCTL_TLS) \
 		-I$(CURDIR)/lib -I$(CURDIR) >build/analyze/compile_flags.txt
-	$(quiet)printf '%s\n' sockctl.c $(lib_c) | xargs -P $(shell getconf _NPROCESSORS_ONLN) -n 8 $(CLANG_TIDY) --quiet -p build/analyze
+	$(quiet)printf '%s\n' sockctl.c $(lib_c) | xargs -P $(shell getconf _NPROCESSORS_ONLN) -n 1 $(CLANG_TIDY) --quiet -p build/analyze
 $(build)/objects: $(main_o) $(lib_o)
 	$(quiet)touch $@
 

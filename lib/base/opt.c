@@ -62,13 +62,15 @@ static int choose(const char *words, const char *text, int *out, struct err *e)
 {
 	size_t len = strlen(text);
 	int index = 0;
-	for (const char *p = words; p != NULL; index++) {
+	for (const char *p = words;; index++) {
 		size_t n = strcspn(p, "|");
 		if (n == len && memcmp(p, text, n) == 0) {
 			*out = index;
 			return 0;
 		}
-		p = p[n] == '|' ? p + n + 1 : NULL;
+		if (p[n] != '|')
+			break;
+		p += n + 1;
 	}
 	char shown[160], expected[200];
 	text_show(shown, sizeof shown, text, len);
@@ -254,9 +256,11 @@ int conf_set(struct conf *conf, const struct opt_group *group, const struct opt 
 
 int conf_check(struct conf *conf, struct err *e)
 {
-	for (const struct opt_group *const *g = conf->running->groups; *g != NULL; g++)
-		if ((*g)->check != NULL && (*g)->check(slot_of(conf, *g)->block, e) != 0)
+	for (const struct opt_group *const *g = conf->running->groups; *g != NULL; g++) {
+		const struct slot *slot = slot_of(conf, *g);
+		if (slot != NULL && (*g)->check != NULL && (*g)->check(slot->block, e) != 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -264,7 +268,7 @@ void conf_needs(const struct conf *conf, void (*fn)(void *arg, unsigned needs, c
 {
 	for (const struct opt_group *const *g = conf->running->groups; *g != NULL; g++) {
 		const struct slot *slot = slot_of(conf, *g);
-		for (const struct opt *row = (*g)->rows; row->name != NULL; row++) {
+		for (const struct opt *row = (*g)->rows; slot != NULL && row->name != NULL; row++) {
 			const char *const *text = (const void *)((const char *)slot->block + row->off);
 			if (row->needs != 0 && slot->given[row - (*g)->rows])
 				fn(arg, row->needs, row->kind == OPT_TEXT ? *text : NULL);

@@ -46,7 +46,8 @@ size_t report_text(char *buf, size_t cap, const struct event *ev)
 		return 0;
 	if (ev->conn != 0) {
 		char number[16];
-		add(&line, number, (size_t)snprintf(number, sizeof number, "[%u] ", (unsigned)ev->conn));
+		int n = snprintf(number, sizeof number, "[%u] ", (unsigned)ev->conn);
+		add(&line, number, (size_t)n);
 	}
 	const char *p = ev_rows[ev->kind].sentence;
 	while (*p != '\0') {

@@ -106,7 +106,7 @@ bool expect_wanted(const struct expect_conf *conf)
 static int open_file(struct expect *x, struct err *e)
 {
 	char shown[256];
-	struct stat st;
+	struct stat st = { 0 };
 	x->fd = sys_open(x->conf->file, O_RDONLY | O_NONBLOCK, 0);
 	int sys = x->fd < 0 || fstat(x->fd, &st) != 0 ? errno : 0;
 	bool odd = sys == 0 && !S_ISREG(st.st_mode);

@@ -261,7 +261,7 @@ static enum addr_kind kind_of(sa_family_t family, int type)
 static void adopt(void *arg)
 {
 	struct dialer *d = arg;
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof ss, type_len = sizeof(int);
 	int type = 0, fd = d->addr.fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || getpeername(fd, (struct sockaddr *)&ss, &len) < 0) {

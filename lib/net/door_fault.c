@@ -25,7 +25,7 @@ static bool asked_in(int fd, const struct sockaddr *sa, socklen_t len)
 static int fill(struct server *s, const struct listener *l, struct err *e)
 {
 	struct door_fault *f = &s->fault;
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof ss;
 	if (sys_listen(l->fd, s->listeners.backlog) != 0 || getsockname(l->fd, (struct sockaddr *)&ss, &len) != 0)
 		return err_set(e, ERR_LISTEN, errno, "--fault backlog-full");

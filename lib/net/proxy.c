@@ -278,9 +278,9 @@ static const struct stream_ops ops = {
 
 int proxy_push(struct stream **top, const struct link *link, void *shared, struct err *e)
 {
-	const struct addr *a = link->env->stack != NULL ? link->env->stack->addr : NULL;
 	if (shared == NULL)
 		return 0;
+	const struct addr *a = link->env->stack->addr;
 	struct proxied *p = mem_new(sizeof *p);
 	struct proxy_talk *t = p == NULL ? NULL : mem_new(sizeof *t);
 	if (t == NULL) {

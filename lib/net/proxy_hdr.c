@@ -75,14 +75,15 @@ static bool v1_end(struct sa *sa, int family, const char *host, const char *port
 static int v1_line(char *line, struct proxy_hdr *h, const char **why)
 {
 	char *word[V1_SPACES + 1], *at = line;
-	for (int i = 0; i <= V1_SPACES; i++) {
+	for (int i = 0; i < V1_SPACES; i++) {
 		word[i] = at;
-		at = strchr(at, ' ');
-		if (i == V1_SPACES ? at != NULL : at == NULL)
+		if ((at = strchr(at, ' ')) == NULL)
 			return bad(why, "is no line of six words");
-		if (at != NULL)
-			*at++ = '\0';
+		*at++ = '\0';
 	}
+	if (strchr(at, ' ') != NULL)
+		return bad(why, "is no line of six words");
+	word[V1_SPACES] = at;
 	int family = strcmp(word[1], "TCP4") == 0 ? AF_INET : strcmp(word[1], "TCP6") == 0 ? AF_INET6 : 0;
 	if (family == 0)
 		return bad(why, "names neither TCP4, TCP6 nor UNKNOWN");

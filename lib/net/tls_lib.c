@@ -52,8 +52,10 @@ int tls_lib_open(struct err *e)
 #include <stdbool.h>
 #include <string.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): parameters are a list of them */
 #define TLS_F(result, name, parameters, arguments) static result(*p_##name) parameters;
 #define TLS_V(name, parameters, arguments) static void(*p_##name) parameters;
+/* NOLINTEND(bugprone-macro-parentheses) */
 #include "net/tls_lib.def"
 #undef TLS_F
 #undef TLS_V

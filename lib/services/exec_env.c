@@ -17,9 +17,9 @@ struct variables {
 
 static void set(struct variables *v, const char *head, const char *name, const char *value)
 {
-	char *out = v->text[v->n];
 	if (v->n == VARIABLES)
 		return;
+	char *out = v->text[v->n];
 	snprintf(out, VARIABLE_BYTES, "%s%s%s%s", head, name, value != NULL ? "=" : "", value != NULL ? value : "");
 	v->set[v->n++] = out;
 }

@@ -146,7 +146,8 @@ static int check_steps(struct walk *w, struct talk_section *section, struct talk
 
 static bool is_literal(const struct talk_rule *r)
 {
-	return r->on == TALK_ON_PATTERN && (r->pattern->kind == TALK_EQUAL || r->pattern->kind == TALK_PREFIX);
+	return r->on == TALK_ON_PATTERN && r->pattern != NULL &&
+	       (r->pattern->kind == TALK_EQUAL || r->pattern->kind == TALK_PREFIX);
 }
 
 /* Could the same bytes begin both? */

@@ -75,7 +75,7 @@ int talk_read(struct talk_script *s, const char *path, struct talk_bytes *out, s
 		return err_set(e, ERR_USAGE, errno, "%s", shown);
 	int rc = read_all(s, fd, &c, &n, e);
 	sys_close(fd);
-	if (rc != 0) {
+	if (rc != 0 || c == NULL) {
 		mem_free(c);
 		return e->cls == ERR_USAGE ? err_prefix(e, "%s", shown) : -1;
 	}
@@ -211,7 +211,7 @@ static int file(struct talk_lex *l, struct talk_item *item)
 	struct talk_place at = talk_here(l);
 	struct talk_item path = { 0 };
 	struct talk_part **tail = &item->parts;
-	struct talk_bytes bytes;
+	struct talk_bytes bytes = { 0 };
 	struct err why = { 0 };
 	int unused = -1;
 	l->p++;
