@@ -136,12 +136,14 @@ static void hear(struct ear *ear)
 static void check_whole(const struct ear *ear)
 {
 	const struct stage_peer *me = ear->peer;
-	if (ear->missed || !me->gone || me->left || me->by != END_DRAIN || me->d.ended || me->d.failed || !me->d.was_shut)
+	if (ear->missed || !me->gone || me->left || me->cut || me->by != END_DRAIN || me->d.ended || me->d.failed ||
+		!me->d.was_shut)
 		return;
 	for (unsigned i = 0; i < ear->stage->peers; i++) {
 		const struct stage_peer *they = &ear->stage->peer[i];
 		bool later = me->after_ms + 100 < they->after_ms;
-		if (i + 1 != ear->self && later && they->left && they->by == END_PEER && they->d.ended && !they->d.failed)
+		if (i + 1 != ear->self && later && they->left && !they->cut && they->by == END_PEER && they->d.ended &&
+			!they->d.failed)
 			sim_check(ear->heard[i] >= before_quit[i], "a line did not come to somebody who kept up");
 	}
 }

@@ -58,7 +58,7 @@ void stage_open(struct stage *st, struct dice *d, const struct conf *conf, unsig
 		memset(p->reads, 0, sizeof p->reads);
 		memset(p->writes, 0, sizeof p->writes);
 		memset(p->shuts, 0, sizeof p->shuts);
-		p->came = p->gone = p->left = false;
+		p->came = p->gone = p->left = p->cut = false;
 		p->why = (struct why){ 0 };
 		p->stage = st;
 		p->after_ms = dice_chance(d, 50) ? 0 : dice_roll(d, 300);
@@ -133,6 +133,21 @@ static void peer_gone(void *arg, struct session *s)
 		st->look(st);
 }
 
+/* One of them breaks off both ways: its end or its reset is there to be read, nothing can be written, the descriptor hangs up. */
+static void cut(void *arg)
+{
+	static const struct act end[] = { END, { 0 } }, reset[] = { FAIL(ERR_LOST), { 0 } };
+	struct stage *st = arg;
+	struct stage_peer *p = &st->peer[dice_roll(st->dice, st->peers)];
+	if (!p->came || p->d.closed || !p->d.polled || p->d.ended)
+		return;
+	p->cut = true;
+	p->d.rd = (struct script){ .at = dice_chance(st->dice, 50) ? end : reset };
+	p->d.wr = (struct script){ .at = reset };
+	double_poll(&p->d, p->d.s.rfd, p->d.s.wfd);
+	sim_hang_up(p->d.s.wfd);
+}
+
 static void kick(void *arg)
 {
 	struct stage *st = arg;
@@ -193,6 +208,7 @@ bool stage_run(struct stage *st, const struct service *service, unsigned most_wa
 		p->comes = (struct timer){ .fn = peer_comes, .arg = p };
 		loop_timer(st->env.loop, &p->comes, loop_now(st->env.loop) + p->after_ms);
 	}
+	maybe(st, &st->cut, cut, st->addr.kind == ADDR_UDP ? 0 : 20);
 	maybe(st, &st->kick, kick, 10);
 	maybe(st, &st->drain, drain, 15);
 	maybe(st, &st->stop, stop, 5);
@@ -214,7 +230,7 @@ static void check_peer(const struct stage_peer *p)
 void stage_close(struct stage *st)
 {
 	unsigned came = 0;
-	struct timer *const timers[] = { &st->kick, &st->drain, &st->stop };
+	struct timer *const timers[] = { &st->cut, &st->kick, &st->drain, &st->stop };
 	st->ending = true;
 	if (st->hub != NULL) {
 		hub_close(st->hub);

@@ -1,6 +1,7 @@
-/* A run of a service among mocks: peers that come when the seed says so, and what may befall a server meanwhile: an operator who
- * ends one of them, a drain, a signal that ends the run. When nothing is left to happen those who are still there are drained,
- * and then the hub is closed; afterwards everything that was lent, armed or opened must have been given back.
+/* A run of a service among mocks: peers that come when the seed says so, and what may befall a server meanwhile: a peer that is
+ * suddenly gone, an operator who ends one of them, a drain, a signal that ends the run. When nothing is left to happen those who
+ * are still there are drained, and then the hub is closed; afterwards everything that was lent, armed or opened must have been
+ * given back.
  *
  * Whoever uses it writes the scripts of the peers (double.h) before stage_run, and looks at what they got after it. */
 #ifndef TESTS_STAGE_H
@@ -21,6 +22,7 @@ struct stage_peer {
 	struct timer comes;
 	struct stage *stage;
 	bool came, gone, left; /* left: before the end of all */
+	bool cut;	       /* in the middle of its script: what was to come did not */
 	uint64_t in, out;      /* that its session counted */
 	struct why why;	       /* of its session's end */
 	uint8_t by;
@@ -37,7 +39,7 @@ struct stage {
 	struct stage_peer peer[STAGE_PEERS]; /* peer[i] is session i + 1 */
 	unsigned peers, closes;		     /* closes: events of the kind */
 	bool ending;			     /* drained or stopped from outside */
-	struct timer kick, drain, stop;
+	struct timer cut, kick, drain, stop;
 	void (*look)(struct stage *st); /* whenever a session has gone; NULL: nobody */
 };
 

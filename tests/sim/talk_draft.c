@@ -64,7 +64,7 @@ static void add_step(struct talk_draft *d, bool rule)
 	case 5:
 		add(d, " %s ", ONE_OF(d, "expect", "skip"));
 		add_pattern(d, false);
-		add(d, "%s", upto(d, 3) == 0 ? " within 70ms" : "");
+		add(d, "%s", upto(d, 3) == 0 && !d->untimed ? " within 70ms" : "");
 		d->matched = true;
 		break;
 	case 6:
@@ -92,6 +92,7 @@ static void add_steps(struct talk_draft *d, bool rule)
 static void add_rule(struct talk_draft *d)
 {
 	uint32_t kind = upto(d, 12);
+	kind -= kind == 2 && d->untimed; /* an end in place of an idle time */
 	d->matched = kind != 1 && kind != 2;
 	if (kind == 0) {
 		add(d, "else");
@@ -116,7 +117,7 @@ void talk_draft(struct talk_draft *d)
 	const char *frame = ONE_OF(d, "raw", "raw", "raw", "line", "line,max=7", "crlf", "nul", "netstring,max=12", "fixed=2",
 		"u8,max=9", "u16le,incl,max=20", "u32be");
 	d->raw = strcmp(frame, "raw") == 0;
-	add(d, "frame %s\ntimeout 300ms\n", frame);
+	add(d, "frame %s\ntimeout %s\n", frame, d->untimed ? "10h" : "300ms");
 	if (upto(d, 2) == 0) {
 		d->matched = false;
 		add_steps(d, false);

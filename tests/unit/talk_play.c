@@ -33,6 +33,8 @@ static __attribute__((format(printf, 2, 3))) void tell(struct play *p, const cha
 {
 	char words[1024];
 	va_list ap;
+	if (p->sent)
+		return;
 	va_start(ap, fmt);
 	int n = vsnprintf(words, sizeof words, fmt, ap);
 	va_end(ap);
@@ -47,7 +49,7 @@ static size_t at_most(const struct play *p, size_t n)
 
 static bool is_mark(char c)
 {
-	return c == LATER[0] || c == END[0];
+	return c == LATER[0] || c == PEER_END[0];
 }
 
 /* What is there now goes in. False: nothing is. */
@@ -61,7 +63,7 @@ static bool feed(struct play *p, struct talk_engine *e, struct peer *peer, int64
 	}
 	if (peer->in == peer->end || peer->at_ms > now_ms)
 		return false;
-	if (*peer->in == END[0]) {
+	if (*peer->in == PEER_END[0]) {
 		peer->in = peer->end;
 		talk_engine_eof(e);
 		return true;
@@ -102,7 +104,7 @@ static void secure(struct play *p, const struct talk_engine *e, struct peer *pee
 /* While an act finds no room. An end before the handshake would be the end of that. */
 static void feed_ahead(struct play *p, struct talk_engine *e, struct peer *peer, int64_t its_ms, int64_t now_ms)
 {
-	bool ends = peer->in < peer->end && *peer->in == END[0] && talk_has(p->script, TALK_STARTTLS);
+	bool ends = peer->in < peer->end && *peer->in == PEER_END[0] && talk_has(p->script, TALK_STARTTLS);
 	if (p->ahead != NULL && !ends && !e->eof && play_dice(p->ahead) % 2 == 0 && talk_engine_room(e, IN_MOST) == IN_MOST)
 		feed(p, e, peer, its_ms, now_ms);
 }
@@ -165,6 +167,7 @@ void play(struct play *p, const char *in, size_t n)
 	unsigned acts = 0;
 	bool late = false;
 	p->used = p->in_most = 0;
+	p->stopped = false;
 	if (talk_engine_open(&e, talk_section(p->script, p->conn != 0 ? p->conn : 1), p->dgram, 0) != 0)
 		return;
 	for (;;) {
@@ -195,7 +198,8 @@ void play(struct play *p, const char *in, size_t n)
 		if (now_ms != told_ms)
 			tell(p, "[%lldms]", (long long)now_ms);
 		told_ms = now_ms;
-		if (last(p, &e, a) || (p->acts_most > 0 && a->what != DO_SEND && ++acts > p->acts_most))
+		p->stopped = p->acts_most > 0 && a->what != DO_SEND && ++acts > p->acts_most;
+		if (last(p, &e, a) || p->stopped)
 			break;
 		if (can_block(a))
 			feed_ahead(p, &e, &peer, its_ms, now_ms);

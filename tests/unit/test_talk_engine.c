@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define END PEER_END
+
 struct row {
 	const char *script, *in, *trace;
 };
