@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { IAC = 255, DONT = 254, DO = 253, WONT = 252, WILL = 251, SB = 250, SE = 240 };
-enum { PLAN = 8, MANY = 16, RELEASE = 16 };
+enum { PLAN = 8, MANY = 64, RELEASE = 16 };
 
 struct heard { /* what some bytes mean: text, and verbs with their options */
 	unsigned char *text, *asks;
@@ -97,10 +97,10 @@ static void write_some(struct line *l, size_t most)
 
 static void move(struct line *l)
 {
-	size_t most = 1 + l->plan[1] % 64;
+	size_t most = (l->plan[0] & 128) ? l->text_cap : 1 + l->plan[1] % 64;
 	for (unsigned step = 0; !l->ended || (!l->broken && l->said < l->says_n); step++) {
 		uint8_t bits = l->plan[2 + step % (PLAN - 2)];
-		l->d.wr.blocked_ms = (bits & 1) && step % RELEASE != 0 ? NEVER : 0;
+		l->d.wr.blocked_ms = (bits & 1) && step % RELEASE != RELEASE - 1 ? NEVER : 0;
 		if (!l->ended && ((bits & 2) || l->broken || l->said == l->says_n))
 			read_some(l, (bits & 4) ? l->text_cap : most);
 		else if (!l->broken && l->said < l->says_n)
