@@ -53,7 +53,7 @@ ssize_t framer_cut_on(const struct framer *f, const void *buf, size_t len, size_
 const char *framer_fault(const struct framer *f, const void *buf, size_t len, char words[FRAMER_WORDS]);
 
 /* What stands before and behind a payload of n bytes: 0, or -1: n bytes cannot be such a frame. That a payload does not hold its
- * own terminator is for the caller to see to. */
+ * own terminator, or the CR of a line's at its end, is for the caller to see to. */
 int framer_dress(const struct framer *f, size_t n, unsigned char head[FRAMER_EDGE], size_t *head_n,
 	unsigned char tail[FRAMER_EDGE], size_t *tail_n);
 
