@@ -283,6 +283,11 @@ torture: all
 	$(quiet)$(MAKE) variant=seam all
 	$(quiet)SOCKCTL='$(CURDIR)/$(program)' SOCKCTL_SEAM_BIN='$(CURDIR)/build/seam/sockctl' python3 tests/torture/torture.py $(TORTURE)
 
+# The same from outside, by strace, over sockctl and its peers beside it.
+.PHONY: torture-compare
+torture-compare: all
+	$(quiet)SOCKCTL='$(CURDIR)/$(program)' python3 tests/torture/compare.py
+
 # TCP and UDP over lines that delay, lose, double, swap and are cut (root): make torture-net SEEDS=1000, or SEED=17 alone.
 SEEDS ?= 1000
 .PHONY: torture-net

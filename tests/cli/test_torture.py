@@ -1,4 +1,4 @@
-"""A sample of the fault sweep. All of it: make torture."""
+"""A sample of the fault sweep, and the row of sockctl of the one from outside. All of it: make torture, make torture-compare."""
 import os
 import subprocess
 import sys
@@ -8,16 +8,15 @@ import pytest
 from program import BINARY, TOP, has_tls
 
 SEAM = os.environ.get("SOCKCTL_SEAM_BIN", "")
-RUNS = 100
+RUNS = 200 if os.environ.get("SOCKCTL_LONG") else 40
 
-pytestmark = [pytest.mark.skipif(not os.environ.get("SOCKCTL_LONG"), reason="make torture and make check-long"),
-              pytest.mark.skipif(not os.access(SEAM, os.X_OK), reason="no seam build"),
+pytestmark = [pytest.mark.skipif(not os.access(SEAM, os.X_OK), reason="no seam build"),
               pytest.mark.skipif(not has_tls(), reason="built without TLS"),
               pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts through /proc")]
 
 
 def sweep(*words):
-    env = {**os.environ, "SOCKCTL": BINARY, "SOCKCTL_SEAM_BIN": SEAM}
+    env = {**os.environ, "SOCKCTL": BINARY, "SOCKCTL_SEAM_BIN": SEAM, "TORTURE_STALL_S": "4"}
     done = subprocess.run([sys.executable, TOP / "tests" / "torture" / "torture.py", *map(str, words)], env=env, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.returncode, done.stdout.decode("utf-8", "replace")
@@ -52,3 +51,12 @@ def test_the_sweep_sees_what_is_wrong(tmp_path):
         os.environ["SOCKCTL_SEAM_BIN"] = before
     assert done.returncode == 1
     assert total(done.stdout.decode())["lost"] == 1
+
+
+def test_from_outside(need):
+    need("strace")
+    done = subprocess.run([sys.executable, TOP / "tests" / "torture" / "compare.py", "--only", "sockctl"],
+                          env={**os.environ, "SOCKCTL": BINARY}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = done.stdout.decode()
+    assert done.returncode == 0, text
+    assert int(next(line for line in text.splitlines() if line.startswith("sockctl ")).split()[1]) > 50
