@@ -259,6 +259,9 @@ $(build)/objects: $(main_o) $(lib_o)
 check-copy: # nothing left to splice and sendfile
 	$(quiet)SOCKCTL_TEST_FLAGS=--no-splice $(MAKE) cli
 
+check-short: # every byte in a call of its own, and so fewer of them
+	$(quiet)SOCKCTL_SEAM=short=1 SOCKCTL_TEST_LESS=256 SOCKCTL_TEST_DEADLINE=60 $(MAKE) cli variant=seam
+
 check-long: # TLS and programs at full length, and transfers that take their time
 	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/test_tls_*.py) tests/cli/test_lossless.py tests/cli/test_exec.py tests/cli/test_torture.py'
 
