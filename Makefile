@@ -262,10 +262,13 @@ check-copy: # nothing left to splice and sendfile
 check-short: # every byte in a call of its own, and so fewer of them
 	$(quiet)SOCKCTL_SEAM=short=1 SOCKCTL_TEST_LESS=256 SOCKCTL_TEST_DEADLINE=60 $(MAKE) cli variant=seam
 
+check-strict: # nothing runs without a whole sandbox but what starts programs or asks for names
+	$(quiet)SOCKCTL_TEST_FLAGS='--sandbox strict' $(MAKE) cli
+
 check-long: # TLS and programs at full length, and transfers that take their time
 	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/test_tls_*.py) tests/cli/test_lossless.py tests/cli/test_exec.py tests/cli/test_torture.py'
 
-.PHONY: unit-programs check-copy check-short check-long
+.PHONY: unit-programs check-copy check-short check-strict check-long
 unit-programs: $(unit_bin)
 
 floors:

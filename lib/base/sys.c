@@ -7,7 +7,7 @@
  *   again           half of all reads, writes and splices of a socket or pipe fail with EAGAIN
  *   CALL:K:ERRNO    the K-th call of that kind fails: accept:1:EMFILE; K+ means that one and all after it
  *   report=FILE     at its end the run writes there how many calls of each kind it made (one "CALL N" a line), and how many
- *                   descriptors it has left open that it opened itself ("left N")
+ *                   descriptors it has left open that it opened itself ("left N"); FILE is made at the start
  *
  * Which half is drawn from a generator with a fixed seed: the same in every run, and not in step with a loop that makes two calls
  * of a kind by turns, one of which would otherwise always fail. Whoever tries again gets through. */
@@ -225,8 +225,8 @@ static struct {
 	struct fault fault[FAULTS_MOST];
 	int64_t calls[SYS_CALLS];
 	uint32_t draw;
-	char report[128];
-	pid_t pid; /* children are other runs */
+	FILE *report; /* NULL: none. Open from the start: at the end a sandbox may be shut */
+	pid_t pid;    /* children are other runs */
 	bool open_before[DESCRIPTORS_MOST];
 } seam;
 
@@ -304,14 +304,20 @@ static int fault_read(char *word, struct err *e)
 	return num_int(k, 1, INT64_MAX, &seam.fault[seam.faults - 1].at, e);
 }
 
+static int report_open(const char *path, struct err *e)
+{
+	seam.report = fopen(path, "we");
+	return seam.report != NULL ? 0 : err_set(e, ERR_USAGE, errno, "report %s", path);
+}
+
 static int word_read(char *word, struct err *e)
 {
 	int64_t n = 1;
 	if (strncmp(word, "short=", 6) == 0 && num_int(word + 6, 1, INT32_MAX, &n, e) != 0)
 		return -1;
 	if (strncmp(word, "report=", 7) == 0)
-		snprintf(seam.report, sizeof seam.report, "%s", word + 7);
-	else if (strncmp(word, "short", 5) == 0 && (word[5] == '\0' || word[5] == '='))
+		return report_open(word + 7, e);
+	if (strncmp(word, "short", 5) == 0 && (word[5] == '\0' || word[5] == '='))
 		seam.most_bytes = (size_t)n;
 	else if (strcmp(word, "eintr") == 0)
 		seam.eintr = true;
@@ -343,16 +349,14 @@ int sys_seam_open(const char *spec, struct err *e)
 void sys_seam_close(void)
 {
 	int left = 0;
-	if (sys_gate == NULL || seam.report[0] == '\0' || seam.pid != getpid())
+	if (sys_gate == NULL || seam.report == NULL || seam.pid != getpid())
 		return;
 	for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MOST; fd++)
 		left += !seam.open_before[fd] && fcntl(fd, F_GETFD) >= 0;
-	FILE *report = fopen(seam.report, "we");
-	if (report == NULL)
-		return;
 	for (int i = 0; i < SYS_CALLS; i++)
-		fprintf(report, "%s %lld\n", call_names[i], (long long)seam.calls[i]);
-	fprintf(report, "left %d\n", left);
-	fclose(report);
+		fprintf(seam.report, "%s %lld\n", call_names[i], (long long)seam.calls[i]);
+	fprintf(seam.report, "left %d\n", left);
+	fclose(seam.report);
+	seam.report = NULL;
 }
 #endif

@@ -83,6 +83,7 @@ static const struct row rows[] = {
 	ROW(mprotect, 0, NO_CODE),
 	ROW(fcntl, 0, COMMAND),
 	ROW(ioctl, 0, QUESTION),
+	ROW(newfstatat, NEEDS_READ, PLAIN), /* before it opens, as OpenSSL does with folders of authorities */
 	ROW(newfstatat, 0, STAT_HELD),
 	ROW(openat, NEEDS_WRITE, PLAIN),
 	ROW(openat, NEEDS_READ, READ_3RD),
@@ -160,6 +161,8 @@ static const struct row rows[] = {
 #ifdef __x86_64__ /* the older ways, which newer machines never had */
 	ROW(open, NEEDS_WRITE, PLAIN),
 	ROW(open, NEEDS_READ, READ_2ND),
+	ROW(stat, NEEDS_READ, PLAIN),
+	ROW(lstat, NEEDS_READ, PLAIN),
 	ALWAYS(select),
 	ALWAYS(poll),
 	ALWAYS(epoll_wait),

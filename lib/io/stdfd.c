@@ -37,6 +37,12 @@ void stdfd_keep_null(void)
 		null_fd = sys_open("/dev/null", O_RDONLY, 0);
 }
 
+void stdfd_free_null(void)
+{
+	sys_close(null_fd);
+	null_fd = -1;
+}
+
 void stdfd_fill(int fd)
 {
 	if (null_fd >= 0)

@@ -19,8 +19,9 @@ int stdfd_ready(int fd, struct err *e);
 /* The file behind descriptor N as a child wants it: blocking. A new descriptor, the caller's to close; -1: errno. Where opening
  * again is refused it does not block, as ours. */
 int stdfd_lend(int fd);
-/* Before nothing can be opened any more: keeps /dev/null at hand for stdfd_fill. */
+/* Before nothing can be opened any more: keeps /dev/null at hand for stdfd_fill, until it is freed. */
 void stdfd_keep_null(void);
+void stdfd_free_null(void);
 void stdfd_fill(int fd);  /* one of 0-2 that was closed: /dev/null for reading takes its number, so that no socket ever does */
 void stdfd_restore(void); /* undoes what fcntl did; safe to call twice, and from a signal handler */
 

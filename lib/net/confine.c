@@ -16,13 +16,13 @@ static const struct opt rows[] = {
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct confine_conf, sandbox),
 		.arg = "auto|strict|off",
-		.def = "off",
+		.def = "auto",
 		.help = "give up all rights that are not needed",
 		.man = "Once everything is open, bound and loaded the process gives up what it has no more use for (Linux: no new "
 		       "privileges, Landlock, a seccomp filter). From then on it cannot open files, start programs, make "
 		       "connections or look at other processes, whatever a peer makes of it; what options need is left: files "
 		       "of --file and of names with %c can be opened in their folder, --forward and --reconnect can connect. "
-		       "auto takes what the system offers, and nothing where programs are started (--exec, a command behind "
+		       "auto, the default, takes what the system offers, and nothing where programs are started (--exec, a command behind "
 		       "--) or names are asked for again and again (--forward or --reconnect to a name rather than a number). "
 		       "strict refuses to run (status 2) where a part cannot be had. -v says what is in force." },
 	{ .name = "user",
@@ -138,12 +138,22 @@ void confine_hold(const struct env *env, int folder_fd)
 		sandbox_hold(&env->confine->plan, folder_fd);
 }
 
+/* What could not be opened any more: behind a seal, or in a bare chroot. */
+void confine_keep(const struct env *env)
+{
+	if (env->confine == NULL || env->confine->off != NULL)
+		return;
+	stdfd_keep_null();
+	sa_keep_zones();
+}
+
 int confine_drop(const struct env *env, struct err *e)
 {
 	struct confine *c = env->confine;
 	if (c == NULL || c->dropped)
 		return 0;
 	c->dropped = true;
+	confine_keep(env);
 	return identity_become(&c->who, e);
 }
 
@@ -205,8 +215,6 @@ int confine_seal(const struct env *env, struct err *e)
 	c->sealed = true;
 	if (c->off == NULL) {
 		lacks = sandbox_lacks();
-		stdfd_keep_null();
-		sa_keep_zones();
 		if (sandbox_apply(&c->plan, conf->sandbox == CONFINE_STRICT, &got, e) != 0)
 			return -1;
 	}
@@ -219,6 +227,8 @@ void confine_close(const struct env *env)
 {
 	if (env->confine == NULL)
 		return;
+	stdfd_free_null();
+	sa_free_zones();
 	sandbox_close(&env->confine->plan);
 	identity_close(&env->confine->who);
 }

@@ -1,7 +1,8 @@
 /* What a run gives up once everything is open: root's rights, and then (io/sandbox.h) all but what it has a use for.
  *
- * In this order: prepare, before any socket, so that what cannot be had is a mistake of the command line; drop, when all is bound
- * and told; seal, when the command of --run is there. `connect` does the last two when its connection stands. */
+ * In this order: prepare, before any socket, so that what cannot be had is a mistake of the command line; keep, before readiness
+ * is told, after which no descriptor comes but those of peers; drop, when all is bound and told; seal, when the command of --run
+ * is there. `connect` does the last two when its connection stands. */
 #ifndef NET_CONFINE_H
 #define NET_CONFINE_H
 
@@ -31,6 +32,7 @@ void confine_dials(const struct env *env, const struct addr *a);
  * nothing of all this happens. -1 with e (ERR_USAGE). */
 int confine_prepare(const struct env *env, unsigned needs, struct err *e);
 void confine_hold(const struct env *env, int folder_fd); /* from which a file of ours will be removed; -1 is fine */
+void confine_keep(const struct env *env); /* opens what will be needed and could not be opened then; drop does it, too */
 int confine_drop(const struct env *env, struct err *e);
 int confine_seal(const struct env *env, struct err *e); /* says what is in force */
 void confine_close(const struct env *env);

@@ -127,6 +127,12 @@ void sa_keep_zones(void)
 		zone_fd = sys_socket(AF_UNIX, SOCK_DGRAM, 0);
 }
 
+void sa_free_zones(void)
+{
+	sys_close(zone_fd);
+	zone_fd = -1;
+}
+
 static bool zone_name(unsigned index, char out[IF_NAMESIZE])
 {
 	if (zone_fd < 0)

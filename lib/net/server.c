@@ -279,6 +279,7 @@ static int prepare(struct server *s, const struct service *service, struct err *
 	if (doors_open(s, e) != 0)
 		return -1;
 	warn_of_forgery(s);
+	confine_keep(env);
 	if (ready_tell(s->ready, &s->listeners, &s->addr, e) != 0)
 		return -1;
 	confine_hold(env, s->listeners.file.folder);

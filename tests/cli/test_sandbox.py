@@ -1,6 +1,7 @@
 """The sandbox: what an intruder would try is refused in every mode, what options need goes on working, and root's way back is
 closed. The attempts are made by the seam build itself, once it is sealed (SOCKCTL_ESCAPE)."""
 import errno
+import fcntl
 import json
 import os
 import pwd
@@ -19,6 +20,8 @@ SERVERS = ("listen", "serve", "echo", "chat")
 REFUSED = ("open", "create", "unlink", "socket", "socketpair", "fork", "mprotect", "mmap", "kill", "type", "owner")
 KILLED = ("exec", "ptrace", "memory", "chroot")
 ROOT = os.geteuid() == 0
+STRICT = ["--sandbox", "strict"]
+asked = pytest.mark.parametrize("asked", ([], STRICT), ids=("default", "strict"))
 
 
 def sandbox_of(program):
@@ -35,10 +38,10 @@ def whole():
         pytest.skip(f"no whole sandbox here: {sandbox_of(SEAM)}")
 
 
-def attempt(sockctl, tmp_path, mode, name, *words):
+def attempt(sockctl, tmp_path, mode, name, *words, asked=STRICT):
     """The seam build in that mode tries to get out once it is sealed; what it says of it, or the signal it died of."""
     (tmp_path / "precious").write_text("mine")
-    return sockctl.program([SEAM, mode, "--sandbox", "strict", *words], env={"SOCKCTL_ESCAPE": name},
+    return sockctl.program([SEAM, mode, *asked, *words], env={"SOCKCTL_ESCAPE": name},
                            before_exec=lambda: os.chdir(tmp_path))
 
 
@@ -57,19 +60,21 @@ def words_of(mode, tcp):
     return tcp.words()
 
 
+@asked
 @pytest.mark.parametrize("mode", ("connect", *SERVERS))
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused(sockctl, tcp, tmp_path, mode, name):
-    proc = attempt(sockctl, tmp_path, mode, name, *words_of(mode, tcp))
+def test_refused(sockctl, tcp, tmp_path, mode, name, asked):
+    proc = attempt(sockctl, tmp_path, mode, name, *words_of(mode, tcp), asked=asked)
     assert verdict(proc) == os.strerror(errno.EPERM), proc
     assert (tmp_path / "precious").exists() and not (tmp_path / "escaped").exists()
 
 
+@asked
 @pytest.mark.parametrize("mode", ("connect", *SERVERS))
 @pytest.mark.parametrize("name", KILLED)
-def test_killed(sockctl, tcp, tmp_path, mode, name):
+def test_killed(sockctl, tcp, tmp_path, mode, name, asked):
     """What no library does by itself ends the process at once."""
-    proc = attempt(sockctl, tmp_path, mode, name, *words_of(mode, tcp))
+    proc = attempt(sockctl, tmp_path, mode, name, *words_of(mode, tcp), asked=asked)
     assert verdict(proc) == -signal.SIGSYS, proc
 
 
@@ -119,8 +124,12 @@ def test_strict_refuses(sockctl, words, why):
 
 def test_it_is_said(sockctl, tcp):
     """-v and the event tell what is in force, and what is not."""
-    proc = sockctl.serve("echo", tcp, "-v", "--sandbox", "auto")
-    proc.says(rb"sandbox: calls are filtered, files are restricted\n")
+    for words in ([], ["--sandbox", "auto"]):
+        proc = sockctl.serve("echo", tcp, "-v", *words)
+        proc.says(rb"sandbox: calls are filtered, files are restricted\n")
+        tcp.port = 0
+    proc = sockctl.serve("echo", tcp, "-v", "--sandbox", "off")
+    proc.says(rb"no sandbox: --sandbox off\n")
     tcp.port = 0
     proc = sockctl.serve("serve", tcp, "-v", "--sandbox", "auto", "-e", "cat")
     proc.says(rb"no sandbox: programs are started\n")
@@ -145,6 +154,28 @@ def test_files_of_each_connection(sockctl, tcp, tmp_path):
     proc.signal(signal.SIGTERM)
     proc.ends(0)
     assert b"old" in (tmp_path / "1.txt").read_bytes() and b"new" in (tmp_path / "2.txt").read_bytes()
+
+
+@pytest.mark.parametrize("mode", SERVERS)
+def test_nothing_is_opened_once_it_is_ready(sockctl, mode):
+    """Whoever counts descriptors from then on sees those of peers: a full pipe holds the run up while it tells its port."""
+    reads, writes = os.pipe()
+    fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writes, bytes(4096))
+    try:
+        proc = sockctl.start(mode, "-v", "--ready-fd", writes, "127.0.0.1", "0", pass_fds=(writes,))
+        proc.says(rb"listening|http|127\.0\.0\.1")
+        before = descriptors_of(proc)
+        assert len(os.read(reads, 4096)) == 4096
+        proc.says(rb"sandbox: ")
+        assert descriptors_of(proc) == {n: what for n, what in before.items() if n != str(writes)}
+    finally:
+        os.close(reads)
+        os.close(writes)
+
+
+def descriptors_of(proc):
+    return {n: os.readlink(f"/proc/{proc.pid}/fd/{n}") for n in os.listdir(f"/proc/{proc.pid}/fd")}
 
 
 def test_own_files_go(sockctl, tmp_path):
@@ -215,6 +246,7 @@ def test_chroot(sockctl, tmp_path):
     assert os.readlink(f"/proc/{proc.pid}/cwd") == str(tmp_path)
     folders = [fd for fd in os.listdir(f"/proc/{proc.pid}/fd") if os.path.isdir(f"/proc/{proc.pid}/fd/{fd}")]
     assert folders == []
+    assert "/dev/null" in descriptors_of(proc).values()  # which nobody finds in there
 
 
 @needs_root
