@@ -7,6 +7,7 @@ when asked to, and no child, descriptor, thread or socket file may be left.
 """
 import gc
 import os
+import re
 import resource
 import select
 import shutil
@@ -66,8 +67,10 @@ def flags_of(words):
     """SOCKCTL_TEST_FLAGS; but --sandbox strict refuses where programs are started or names are asked for again and again, and a
     test that is about the sandbox says itself what it wants."""
     words = [str(word) for word in words]
-    starts = any(word in ("-e", "--exec", "-c", "--sh", "--pty", "--") or word.startswith(("--exec=", "--sandbox")) for word in words)
-    return [] if "--sandbox" in FLAGS and starts else FLAGS
+    own = any(word in ("-e", "--exec", "--") or word.startswith(("--exec=", "--sandbox")) for word in words)
+    asks = any(option == "--forward" and ("--proxy" in words or re.match(r"(?!unix)(\w+://)?[a-z]+[.:]", where))
+               for option, where in zip(words, words[1:]))
+    return [] if "--sandbox" in FLAGS and (own or asks) else FLAGS
 
 
 class Runner:
