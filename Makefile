@@ -307,7 +307,9 @@ BENCH :=
 bench_link = $(CC) -D_GNU_SOURCE -std=c11 $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(bench_libs)
 build/bench/handshake: bench_libs := -lssl -lcrypto
 
-.PHONY: bench bench-programs
+.PHONY: bench bench-programs bench-sandbox
+bench-sandbox: all build/bench/spawn # what it costs a run
+	$(quiet)SOCKCTL='$(CURDIR)/$(program)' python3 tests/bench/sandbox.py
 bench: all bench-programs
 	$(quiet)SOCKCTL='$(CURDIR)/$(program)' python3 tests/bench/bench.py $(BENCH)
 bench-programs: $(bench_bin)

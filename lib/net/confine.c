@@ -103,15 +103,16 @@ static const char *why_off(const struct confine_conf *conf, unsigned needs)
 	return needs & NEEDS_NAMES ? "names are asked for with each connection" : NULL;
 }
 
-static int check_chroot(const struct confine *c, struct err *e)
+/* lacks: why there is no sandbox, or no whole one. */
+static int check_chroot(const struct confine *c, const char *lacks, struct err *e)
 {
-	bool escapes = c->off != NULL && (!c->who.user || c->who.uid == 0 || (c->plan.needs & NEEDS_UNLINK));
+	bool escapes = lacks != NULL && (!c->who.user || c->who.uid == 0 || (c->plan.needs & NEEDS_UNLINK));
 	if (!c->who.root)
 		return 0;
 	if (c->plan.needs & (NEEDS_READ | NEEDS_WRITE | NEEDS_NAMES))
 		return err_set(e, ERR_USAGE, 0, "--chroot: what is opened by name later would not be found there");
 	if (escapes)
-		return err_set(e, ERR_USAGE, 0, "--chroot: without a sandbox (%s) there would be a way out%s", c->off,
+		return err_set(e, ERR_USAGE, 0, "--chroot: without a sandbox (%s) there would be a way out%s", lacks,
 			c->who.user ? "" : "; say --user, too");
 	return 0;
 }
@@ -129,7 +130,7 @@ int confine_prepare(const struct env *env, unsigned needs, struct err *e)
 	const char *lacks = c->off != NULL ? c->off : sandbox_lacks();
 	if (conf->sandbox == CONFINE_STRICT && lacks != NULL)
 		return err_set(e, ERR_USAGE, 0, "--sandbox strict: %s", lacks);
-	return identity_find(&c->who, conf->user, conf->chroot, e) == 0 ? check_chroot(c, e) : -1;
+	return identity_find(&c->who, conf->user, conf->chroot, e) == 0 ? check_chroot(c, lacks, e) : -1;
 }
 
 void confine_hold(const struct env *env, int folder_fd)

@@ -14,12 +14,15 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import unittest
 import warnings
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+from program import has_tls
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 HERE = dict(dns=("localhost",), ips=("127.0.0.1", "::1"))
@@ -85,7 +88,10 @@ def make(name, issuer=None, dns=(), ips=(), days=(-1, 30), ca=False, pathlen=Non
     name: of files and subject (CN). days: valid from and to, counted from now. ca: may issue others, pathlen deep;
     constraints=False and signs=False leave out what says so. critical: an extension nobody knows. permitted, excluded: name
     constraints. forged: its issuer's name, but not its signature. digest: of the signature. secret: a key that is there already.
+    Who asks for one needs TLS.
     """
+    if not has_tls():
+        raise unittest.SkipTest("built without TLS")  # which pytest understands, also while it collects
     number = next(_count)
     secret = secret or new_key(key)
     now = datetime.datetime.utcnow().replace(microsecond=0)

@@ -68,7 +68,7 @@ def flags_of(words):
     test that is about the sandbox says itself what it wants."""
     words = [str(word) for word in words]
     own = any(word in ("-e", "--exec", "--") or word.startswith(("--exec=", "--sandbox")) for word in words)
-    asks = any(option == "--forward" and ("--proxy" in words or re.match(r"(?!unix)(\w+://)?[a-z]+[.:]", where))
+    asks = any(option == "--forward" and ("--proxy" in words or re.match(r"(?!unix)(\w+://)?[a-z]+[.:](?!//)", where))
                for option, where in zip(words, words[1:]))
     return [] if "--sandbox" in FLAGS and (own or asks) else FLAGS
 

@@ -10,6 +10,9 @@ import pytest
 
 import wire
 from place import DATAGRAMS, PLAIN, make_place
+from program import has_tls
+
+with_tls = pytest.mark.skipif(not has_tls(), reason="built without TLS")
 
 
 @pytest.fixture
@@ -463,6 +466,7 @@ def pin_of(proc):
     return proc.says(rb"--pin (\S+)").group(1).decode()
 
 
+@with_tls
 def test_tls_on_either_side(sockctl, made):
     """Plain to TLS, TLS to TLS, TLS to plain, in a row; each end passes through."""
     echo, inner, middle, outer = (made("tcp4") for _ in range(4))
@@ -475,6 +479,7 @@ def test_tls_on_either_side(sockctl, made):
     wire.same(client.ends(0), data)
 
 
+@with_tls
 def test_tls_of_a_stranger(sockctl, made):
     echo, place = made("tcp4"), made("tcp4")
     sockctl.serve("echo", echo, "--tls")
@@ -484,6 +489,7 @@ def test_tls_of_a_stranger(sockctl, made):
     assert f"connect 127.0.0.1:{echo.port}: " in proc.complaint()
 
 
+@with_tls
 def test_a_tls_target_that_is_cut_off(sockctl, made):
     """Without its goodbye the answer is not whole, and the client must not think so."""
     target, place, source = made("tcp4"), made("tcp4"), made("tcp4")
@@ -510,6 +516,7 @@ def test_a_tls_target_that_is_cut_off(sockctl, made):
     assert "TLS stream cut off (no close_notify) from 127.0.0.1:" in proc.complaint()
 
 
+@with_tls
 def test_an_end_towards_tls_waits_for_the_answer(sockctl, made, need, tmp_path):
     """Most TLS servers drop what they had to say when they see their client's end."""
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
