@@ -262,8 +262,8 @@ def judge(fault, plan, program, waited, killed, children, sockets, counts):
     good = code == plan.code and not waited
     # Whoever reads no more is no failure of ours where it is a program, as of head(1): what it gives back ends early then.
     deaf = plan.scene.service == "exec" and fault.startswith("write:") and fault.endswith(":EPIPE")
-    # A datagram is what one read of stdin gave: the first, of a few bytes, may bring all the replies that end the run.
-    early = plan.dgram and plan.scene.service == "stdio" and "short" in fault
+    # A datagram is what one read of stdin, or of a program, gave: the first, of a few bytes, may bring all the replies that end it.
+    early = plan.dgram and plan.scene.service in ("stdio", "exec") and "short" in fault
     for flow in plan.flows:
         wrong = flow.wrong(program, good and not deaf and not early)
         if wrong:
