@@ -178,14 +178,26 @@ static int ask(struct client *c, struct err *e)
 	return confined ? probe_run(c->env, &c->addr, e) : -1;
 }
 
+/* No byte of payload moves: what has to do with bytes would be forgotten in silence. */
+static int check_probe(const struct conf *conf, struct err *e)
+{
+	static const struct {
+		const struct opt_group *group;
+		const char *name;
+	} idle[] = { { &retry_opts, "reconnect" }, { &fault_opts, "fault" }, { &talk_opts, "talk" }, { &exec_opts, "exec" },
+		{ &forward_opts, "forward" }, { &source_opts, "file" }, { &source_opts, "discard" }, { &source_opts, "zero" },
+		{ &tap_opts, "transcript" }, { &tap_opts, "pcap" }, { &tap_opts, "record" }, { &expect_opts, "expect" },
+		{ &expect_opts, "expect-file" }, { &expect_opts, "expect-bytes" }, { &expect_opts, "expect-sha256" } };
+	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
+		if (conf_given(conf, idle[i].group, idle[i].name))
+			return err_set(e, ERR_USAGE, 0, "--probe and --%s exclude each other", idle[i].name);
+	return 0;
+}
+
 static int check(const struct client *c, bool probe, struct err *e)
 {
-	if (sockopt_fits(c->env->conf, c->addr.kind, e) < 0)
+	if (sockopt_fits(c->env->conf, c->addr.kind, e) < 0 || (probe && check_probe(c->env->conf, e) != 0))
 		return -1;
-	if (c->again->reconnect && probe)
-		return err_set(e, ERR_USAGE, 0, "--probe and --reconnect exclude each other");
-	if (probe && conf_given(c->env->conf, &fault_opts, "fault"))
-		return err_set(e, ERR_USAGE, 0, "--probe and --fault exclude each other");
 	if (probe && (conf_given(c->env->conf, &proxy_opts, "proxy") || conf_given(c->env->conf, &proxy_out_opts, "proxy-out")))
 		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports itself: it has no use for proxies");
 	if (c->again->reconnect && c->addr.kind == ADDR_FD)

@@ -212,3 +212,13 @@ def test_families_race(sockctl, tmp_path):
     assert wire.read_eof(sock) == b"raced"
     sock.close()
     proc.ends(0)
+
+
+@pytest.mark.parametrize("words", [["--reconnect"], ["--talk", "close"], ["--zero"], ["--transcript", "t"], ["--pcap", "p"], ["--expect", "x"],
+                                   ["--expect-bytes", "1"], ["--forward", "127.0.0.1:1"], ["-e", "cat"]], ids=lambda words: words[0])
+def test_what_a_probe_would_forget_is_refused(sockctl, tcp, words):
+    listener = tcp.listen()
+    proc = sockctl.run("connect", "--probe", *words, *tcp.words())
+    name = "--exec" if words[0] == "-e" else words[0]
+    assert proc.code == 2 and proc.complaint() == f"sockctl: --probe and {name} exclude each other"
+    assert wire.silent(listener)
