@@ -101,15 +101,28 @@ static bool wants_notice(const struct server *s)
 	       (s->conf->when_full == FULL_AUTO && (s->hub->service->needs & NOTICE_FULL) != 0);
 }
 
+/* A text and the end of its line. True: some of it is on its way; a fresh socket takes it whole, but a write can be short. */
+static bool send_notice(int fd, const char *text, const char *end)
+{
+	const size_t n = strlen(text), whole = n + strlen(end);
+	size_t at = 0;
+	ssize_t sent = 1;
+	while (at < whole && sent > 0) {
+		size_t of_text = at < n ? at : n;
+		struct iovec v[2] = { { (void *)(uintptr_t)(text + of_text), n - of_text },
+			{ (void *)(uintptr_t)(end + (at - of_text)), whole - n - (at - of_text) } };
+		struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
+		sent = sys_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL, false);
+		at += sent > 0 ? (size_t)sent : 0;
+	}
+	return at > 0;
+}
+
 /* One who has written already is to read the notice, too: a plain close would reset it away. */
 static void say_full(struct server *s, int fd)
 {
-	const char *text = s->opts.full_text, *own = s->conf->full_message;
-	struct iovec v[2] = { { (void *)(uintptr_t)(text != NULL ? text : own), 0 },
-		{ (void *)(uintptr_t) "\n", text != NULL ? 0 : 1 } };
-	v[0].iov_len = strlen(v[0].iov_base);
-	struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
-	bool sent = sys_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL, false) > 0;
+	const char *text = s->opts.full_text;
+	bool sent = text != NULL ? send_notice(fd, text, "") : send_notice(fd, s->conf->full_message, "\n");
 	bool room = linger_count(s->env->linger) < LINGER_MOST;
 	struct stream *stream = sent && room ? fdstream_socket(fd, false) : NULL;
 	if (stream != NULL)

@@ -33,6 +33,7 @@ FLAGS = os.environ.get("SOCKCTL_TEST_FLAGS", "").split()
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "whole(why): not where each byte is moved by a call of its own (make check-short)")
     config.addinivalue_line("markers", "no_tls(why): a test of all places but the one with TLS, where it makes no sense")
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"{BINARY} is not there: run make first, or name the program in SOCKCTL", returncode=2)
@@ -55,6 +56,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(names, both, indirect=True)
     elif names:
         metafunc.parametrize(names[0], loops if names == ["loop"] else kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for mark in item.iter_markers("whole"):
+            if wire.LESS > 1:
+                item.add_marker(pytest.mark.skip(reason=mark.args[0]))
 
 
 def pytest_collection_finish():

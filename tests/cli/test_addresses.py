@@ -134,6 +134,7 @@ DATAGRAM = {
 }
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 @pytest.mark.parametrize("form", DATAGRAM)
 def test_udp(sockctl, form):
     if ":1" in " ".join(DATAGRAM[form]).replace(".1:", "") and not has_ipv6():
@@ -143,6 +144,7 @@ def test_udp(sockctl, form):
     assert client.ends(0) == b"hello"
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_unix_dgram(sockctl, tmp_path):
     words = [f"unix-dgram:{tmp_path}/s"]
     sockctl.serve("echo", words)

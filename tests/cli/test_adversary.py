@@ -15,6 +15,7 @@ def misbehave(behaviour, sock):
         pass
 
 
+@pytest.mark.whole("a flood takes too long byte by byte")
 @pytest.mark.parametrize("behaviour", adversary.BEHAVIOURS)
 @pytest.mark.parametrize("mode", ["echo", "chat", "serve"])
 def test_others_notice_nothing(sockctl, place, mode, behaviour):

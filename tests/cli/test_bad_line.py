@@ -7,7 +7,7 @@ import netns
 from program import BINARY
 
 WHY_NOT = netns.refusal()
-pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+pytestmark = [pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT), pytest.mark.whole("a packet for each byte takes too long there")]
 
 AT_ONCE = 10
 CHUNKS = range(1, 51, AT_ONCE)

@@ -16,7 +16,8 @@ from conftest import BINARY, TOP
 BENCH = TOP / "tests" / "bench" / "bench.py"
 SMALL = ["--rounds", "1", "--seconds", "0.02", "--bytes", "1048576"]
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures through /proc")
+pytestmark = [pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures through /proc"),
+              pytest.mark.whole("nothing is measured so")]
 
 
 @pytest.fixture(scope="session", autouse=True)

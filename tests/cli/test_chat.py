@@ -340,6 +340,7 @@ def test_who_has_quit_is_not_said_to_be_drained(sockctl, tmp_path):
     proc.ends(0)
 
 
+@pytest.mark.whole("megabytes take too long byte by byte")
 def test_slow_wait_loses_nothing(sockctl, place):
     """--slow wait: the room waits for whoever is behind, and each line arrives."""
     sockctl.serve("chat", place, "--slow", "wait", "--slow-after", "1h")

@@ -37,6 +37,7 @@ def test_all_are_found(text):
     assert len(SHOWN[text]) > 40
 
 
+@pytest.mark.whole("they show datagrams and dumps")
 @pytest.mark.parametrize("text, number", [(text, n) for text, lines in SHOWN.items() for n in range(len(lines))])
 def test_line(text, number, tmp_path):
     line = stage.Line(SHOWN[text][number])

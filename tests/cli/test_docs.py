@@ -21,6 +21,7 @@ def test_all_are_found(path):
     assert len(shown) == FOUND[path]
 
 
+@pytest.mark.whole("they show datagrams and dumps")
 @pytest.mark.parametrize("path, number", CASES)
 def test_example(path, number, tmp_path):
     code, expected = book.examples(path)[number]

@@ -47,6 +47,7 @@ def test_right_is_0(sockctl, pair, tmp_path, ways, role, kind, way):
     proc.ends()
 
 
+@pytest.mark.whole("the words show what came with the first wrong byte")
 @pytest.mark.parametrize("role", ["connect", "listen", "echo", "serve", "chat"])
 @pytest.mark.parametrize("way, data, words", WRONG)
 def test_wrong_is_8_and_says_where(sockctl, pair, tcp, ways, role, way, data, words):
@@ -86,6 +87,7 @@ def test_a_udp_client_expects_its_reply(sockctl, tmp_path, reply, code):
     assert proc.ends(code) == reply
 
 
+@pytest.mark.whole("what came with the first wrong byte is still handed on")
 def test_each_client_is_judged_and_one_is_enough(sockctl, tcp):
     server = sockctl.serve("echo", tcp, "--expect", "right", "--count", 3, "-v")
     for data in (b"right", b"wrong", b"right"):
@@ -114,6 +116,7 @@ def test_8_wins_over_an_earlier_failure(sockctl, tcp):
     assert server.complaint().startswith("sockctl: client 2: byte 0")
 
 
+@pytest.mark.whole("what came with the first wrong byte is still handed on")
 def test_whoever_differs_is_closed_at_once(sockctl, tcp):
     """Although it would go on, and although stdin is open."""
     listener = tcp.listen()

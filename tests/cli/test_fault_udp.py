@@ -50,6 +50,7 @@ def test_doubles(sockctl, dgram, log):
     assert told(log) == [(1, "dup", "out", 2, 1)]
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 @LOOPS
 def test_truncation(sockctl, dgram, log):
     server = dgram.listen()

@@ -281,6 +281,7 @@ def test_nothing_is_read_before_the_target_is_there(sockctl, made):
 
 # the course of things
 
+@pytest.mark.whole("the dump shows what each read gave")
 def test_what_is_told(joined, tmp_path):
     proc, client, target = joined("serve", "tcp4", "tcp4", "-v", "--events", tmp_path / "log", "--transcript", tmp_path / "text")
     name, to = "127.0.0.1:%d" % port(client), "127.0.0.1:%d" % port(target)
@@ -409,6 +410,7 @@ def test_as_many_as_asked_for(sockctl, made):
         assert server.recv(100) == b"hola"
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_a_stream_to_datagrams(sockctl, made):
     """After the client's end answers are waited for, for --reply-wait after the last."""
     target, place = made("udp4"), made("tcp4")
@@ -425,6 +427,7 @@ def test_a_stream_to_datagrams(sockctl, made):
     proc.ends(0)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_datagrams_to_a_stream(sockctl, made, tmp_path):
     """A target that has ended is the end; the next datagram gets another connection."""
     target, place = made("tcp4"), made("udp4")
@@ -466,6 +469,7 @@ def pin_of(proc):
     return proc.says(rb"--pin (\S+)").group(1).decode()
 
 
+@pytest.mark.whole("TLS takes too long byte by byte")
 @with_tls
 def test_tls_on_either_side(sockctl, made):
     """Plain to TLS, TLS to TLS, TLS to plain, in a row; each end passes through."""
@@ -533,7 +537,7 @@ def test_an_end_towards_tls_waits_for_the_answer(sockctl, made, need, tmp_path):
     with context.wrap_socket(raw, server_side=True) as server:
         client.sendall(b"question")
         wire.half_close(client)
-        assert server.recv(100) == b"question"
+        assert wire.read(server, 8) == b"question"
         wire.until(lambda: any(e["ev"] == "eof" and e["dir"] == "in" for e in events_of(tmp_path / "log")), "the client's end")
         assert wire.silent(server)
         server.sendall(b"answer")

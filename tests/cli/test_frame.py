@@ -141,6 +141,7 @@ BAD = {
 }
 
 
+@pytest.mark.whole("the words show what came with the first wrong byte")
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_frame_ends_the_connection(pair, tcp, role, what):

@@ -27,6 +27,7 @@ def test_stderr_converts_like_a_transcript(sockctl, tcp, tmp_path):
     assert client.lines()[0] == "# 1" and "\x1b" not in client.err.decode()
 
 
+@pytest.mark.whole("the dump shows what each read gave")
 def test_it_is_live(sockctl, pair, tcp):
     proc, sock = pair("listen", tcp, "-x")
     sock.sendall(b"a\x1b\n")
@@ -60,6 +61,7 @@ def test_empty_datagrams_are_comments(sockctl, tmp_path):
     server.says(rb"# I \S+ empty datagram\n# O \S+ empty datagram\n")
 
 
+@pytest.mark.whole("the dump shows what each read gave")
 @pytest.mark.parametrize("env, colours", [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False),
                                           ({"TERM": "dumb"}, False)])
 def test_a_terminal_gets_colours_and_no_foreign_escape(sockctl, tcp, env, colours):

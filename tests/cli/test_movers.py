@@ -79,6 +79,7 @@ def test_both_ways_with_files_and_pipes(sockctl, place, source, sink):
     wire.same(written(), DATA)
 
 
+@pytest.mark.whole("it fills the system's buffers")
 def test_peer_that_is_stopped(sockctl, place):
     """A stopped peer holds up what goes to it, and is not given up; then all arrives, both ways."""
     there, back = wire.payload(24 << 20, seed=6), wire.payload(24 << 20, seed=7)

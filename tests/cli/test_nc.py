@@ -369,6 +369,7 @@ def udp(tmp_path):
     return make_place("udp4", tmp_path)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 @pytest.mark.parametrize("words, stdin", [("-u -q 0 {host} {port}", b"hola"), ("-uw1 {host} {port}", b"hola"), ("-u -w1 {host} {port}", OPEN),
                                           ("-u -W1 {host} {port}", OPEN), ("-4unW 1 {host} {port}", b"hola")])
 def test_datagram_clients(nc, udp, words, stdin):
@@ -401,6 +402,7 @@ def test_datagram_scan(nc, udp, which):
     assert nc(which, "-zuv", deaf.host, deaf.port, stdin=NULL).ends(1) == b""
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_datagram_server(nc, udp):
     """-lu answers its first sender; -w ends it."""
 

@@ -7,7 +7,7 @@ from place import DATAGRAMS, STREAMS, Place
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-@pytest.mark.parametrize("size", [5, 2_000_003])
+@pytest.mark.parametrize("size", [5, pytest.param(2_000_003, marks=pytest.mark.whole("a packet for each byte"))])
 def test_both_ends_capture_the_same_conversation(sockctl, tmp_path, kind, size):
     place = Place(kind, tmp_path)
     data = wire.payload(size)

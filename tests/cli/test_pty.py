@@ -45,7 +45,7 @@ def test_the_end_is_typed(sockctl, tcp, sent, seen):
 
 
 def test_a_raw_terminal_passes_everything(sockctl, tcp):
-    start(sockctl, "serve", tcp, "--pty", "-e", "stty raw -echo; echo ready; exec head -c 200000")
+    start(sockctl, "serve", tcp, "--pty", "-e", "stty raw -echo; echo ready; exec head -c %d" % wire.much(200_000))
     sock = tcp.dial()
     wire.read_until(sock)
     data = wire.payload(200_000)
