@@ -97,7 +97,7 @@ static void write_some(struct line *l, size_t most)
 
 static void move(struct line *l)
 {
-	size_t most = (l->plan[0] & 128) ? l->text_cap : 1 + l->plan[1] % 64;
+	size_t most = (l->plan[0] & 128) ? l->text_cap : 1U + l->plan[1] % 64;
 	for (unsigned step = 0; !l->ended || (!l->broken && l->said < l->says_n); step++) {
 		uint8_t bits = l->plan[2 + step % (PLAN - 2)];
 		l->d.wr.blocked_ms = (bits & 1) && step % RELEASE != RELEASE - 1 ? NEVER : 0;

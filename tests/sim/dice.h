@@ -1,5 +1,5 @@
 /* Whatever is left to chance in a history is drawn here, from its seed alone: the same seed, the same history. A fuzzer gives
- * bytes, which are drawn first. */
+ * bytes, which are drawn first. Two draws never stand in one expression that does not say which comes first: compilers differ. */
 #ifndef TESTS_DICE_H
 #define TESTS_DICE_H
 

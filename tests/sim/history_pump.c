@@ -105,18 +105,16 @@ static void make_history(struct history *h)
 	make_takes(&h->far_takes);
 	make_shuts(&h->near_shuts);
 	make_shuts(&h->far_shuts);
-	h->opts = (struct pump_opts){
-		.half = (uint8_t)roll(3),
-		.late_if_empty = chance(20),
-		.end_with_far = chance(20),
-		.no_up = chance(10),
-		.near_half = chance(20) ? HALF_NO : HALF_YES,
-		.drop_down = chance(10),
-		.lines = h->far_dgram && !h->near_dgram && chance(50),
-		.datagram_bytes = 1 + roll(200),
-		.reply_wait_ms = roll(2000),
-		.settle_ms = NEVER,
-	};
+	h->opts.half = (uint8_t)roll(3);
+	h->opts.late_if_empty = chance(20);
+	h->opts.end_with_far = chance(20);
+	h->opts.no_up = chance(10);
+	h->opts.near_half = chance(20) ? HALF_NO : HALF_YES;
+	h->opts.drop_down = chance(10);
+	h->opts.lines = h->far_dgram && !h->near_dgram && chance(50);
+	h->opts.datagram_bytes = 1 + roll(200);
+	h->opts.reply_wait_ms = roll(2000);
+	h->opts.settle_ms = NEVER;
 	if (h->far_dgram && chance(40))
 		h->opts.replies = 1 + roll(ACTS_MOST);
 }
@@ -244,11 +242,9 @@ static void pump_run(struct dice *d)
 	while (!ends(&h));
 	bool large = h.near_dgram || h.far_dgram;
 	sim_schedule(chance(60) ? d : NULL, WAITS_MOST);
-	world_open_in(&w, sim_loop(), large ? sim_pool_large(roll(2)) : sim_pool(roll(12)),
-		h.near_dgram ? ST_DGRAM
-		: chance(10) ? ST_TTY
-			     : 0,
-		h.far_dgram ? ST_DGRAM : 0);
+	struct pool *pool = large ? sim_pool_large(roll(2)) : sim_pool(roll(12));
+	unsigned near_caps = h.near_dgram ? ST_DGRAM : chance(10) ? ST_TTY : 0;
+	world_open_in(&w, sim_loop(), pool, near_caps, h.far_dgram ? ST_DGRAM : 0);
 	size_t bytes = h.near_says.says + h.far_says.says;
 	set_stage(&w.near, &h.near_says, &h.near_takes, &h.near_shuts, bytes);
 	set_stage(&w.far, &h.far_says, &h.far_takes, &h.far_shuts, bytes);

@@ -40,14 +40,15 @@ void stage_open(struct stage *st, struct dice *d, const struct conf *conf, unsig
 	st->events = (struct event_sink){ .emit = emit, .arg = st, .level = EV_DEBUG, .data = dice_chance(d, 20) };
 	st->addr = (struct addr){ .kind = caps & ST_DGRAM ? ADDR_UDP : ADDR_TCP, .fd = -1 };
 	st->stack = (struct stack){ .addr = &st->addr };
+	unsigned pool = dice_roll(d, 12), seed = dice_roll(d, 1000); /* drawn here, because initializers have no order */
 	st->env = (struct env){ .loop = sim_loop(),
-		.pool = caps & ST_DGRAM ? sim_pool_large(dice_roll(d, 2)) : sim_pool(dice_roll(d, 12)),
+		.pool = caps & ST_DGRAM ? sim_pool_large(pool) : sim_pool(pool),
 		.linger = sim_lingers(),
 		.conf = conf,
 		.events = &st->events,
 		.outcome = &st->outcome,
 		.stack = &st->stack,
-		.seed = dice_roll(d, 1000) };
+		.seed = seed };
 	st->hub = NULL;
 	st->peers = peers;
 	st->closes = 0;
