@@ -137,8 +137,9 @@ fuzz_c := $(sort $(filter-out %/replay.c $(if $(have_tls),,%/fuzz_tls.c),$(wildc
 fuzz_o := $(fuzz_c:%.c=$(build)/%.o)
 unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
 bench_c := $(sort $(wildcard tests/bench/*.c))
+hostile_c := $(sort $(wildcard tests/hostile/*.c))
 bench_bin := $(patsubst tests/bench/%.c,build/bench/%,$(filter-out tests/bench/load.c $(if $(have_tls),,%/handshake.c),$(bench_c)))
-all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c tests/sim/*.c tests/fuzz/*.c)) $(bench_c)
+all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c tests/sim/*.c tests/fuzz/*.c)) $(bench_c) $(hostile_c)
 all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/sim/*.h tests/fuzz/*.h tests/bench/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------
@@ -321,6 +322,19 @@ build/bench/%: tests/bench/%.c tests/bench/load.c tests/bench/load.h
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(quiet)$(bench_link)
+
+# One hostile client may hurt only itself: make hostile HOSTILE="--only drip"; the words of HOSTILE go to tests/hostile/hostile.py.
+HOSTILE :=
+hostile_bin := build/bench/both build/bench/churn build/hostile/crowd
+.PHONY: hostile hostile-programs
+hostile: all hostile-programs
+	$(quiet)SOCKCTL='$(CURDIR)/$(program)' python3 tests/hostile/hostile.py $(HOSTILE)
+hostile-programs: $(hostile_bin)
+
+build/hostile/%: tests/hostile/%.c tests/bench/load.c tests/bench/load.h
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(quiet)$(bench_link) -Itests/bench
 
 # --- manual, completions, installing -----------------------------------------------------------------------------------
 

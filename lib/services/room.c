@@ -201,7 +201,9 @@ static void tell_missed(struct member *m)
 
 /* Sending */
 
-bool room_tell(struct member *m, struct msg *msg)
+/* lines: how many there are in msg, counted when the first is to miss them; 0: not yet. A thousand slow ones make no thousand
+ * counts. */
+static bool tell(struct member *m, struct msg *msg, uint32_t *lines)
 {
 	if (m->leaving || m->broken || m->session->ended)
 		return false;
@@ -219,15 +221,24 @@ bool room_tell(struct member *m, struct msg *msg)
 		end_slow(m); /* nothing may be skipped, and there is no room */
 	else if (!m->slow)
 		mark_slow(m);
-	m->missed += lines_in(m->room, msg);
+	if (*lines == 0)
+		*lines = lines_in(m->room, msg);
+	m->missed += *lines;
 	return false;
+}
+
+bool room_tell(struct member *m, struct msg *msg)
+{
+	uint32_t lines = 0;
+	return tell(m, msg, &lines);
 }
 
 void room_say(struct room *r, struct msg *msg, const struct member *except)
 {
+	uint32_t lines = 0;
 	for (struct member *m = r->first; m != NULL; m = m->next)
 		if (m != except)
-			room_tell(m, msg);
+			tell(m, msg, &lines);
 }
 
 void room_depart(struct member *m)

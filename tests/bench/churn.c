@@ -1,5 +1,6 @@
-/* Connects, sends 64 bytes, waits until they have come back, closes: at_once= (default 8) of these at a time, for seconds=. The
- * connections come from many addresses, so that closed ones (TIME_WAIT) take no port from new ones. */
+/* Connects, sends 64 bytes, waits until they have come back, closes: at_once= (default 8) of these at a time, for seconds=
+ * or until times= are done. The connections come from many addresses, so that closed ones (TIME_WAIT) take no port from new ones.
+ */
 #include "load.h"
 
 #include <errno.h>
@@ -70,13 +71,14 @@ int main(int argc, char **argv)
 	load_start(argc, argv);
 	struct slot slots[SLOTS];
 	long at_once = load_number("at_once", 8);
+	uint64_t times_most = (uint64_t)load_number("times", INT64_MAX);
 	load_block();
 	ep = (int)load_ok(epoll_create1(0), "epoll_create1");
 	load_ready();
 	int64_t first = load_now_ns(), end = first + (int64_t)(load_real("seconds", 1) * 1e9), now = first;
 	for (long i = 0; i < at_once && i < SLOTS; i++)
 		dial(&slots[i]);
-	while (now < end) {
+	while (now < end && done < times_most) {
 		struct epoll_event events[SLOTS];
 		long got = load_ok(epoll_wait(ep, events, SLOTS, 10000), "epoll_wait");
 		if (got == 0)
