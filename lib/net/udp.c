@@ -28,10 +28,11 @@ static const struct opt udp_rows[] = {
 		.arg = "N|off",
 		.def = "1000",
 		.help = "over UDP, answer at most N datagrams a second from one address",
-		.man = "Over UDP the address of a sender may be forged, so a service that answers everybody (echo, --file, "
-		       "--zero) never sends more bytes than it got, ignores senders with its own address or with a port "
-		       "below 1024, and answers at most N datagrams a second from one address. Senders on the loopback "
-		       "interface may do the last two. off lifts the limit on the rate." },
+		.man = "Over UDP the address of a sender may be forged, so an echo never sends more bytes than it got, ignores "
+		       "senders with its own address or with a port below 1024, answers at most N datagrams a second from "
+		       "one address, and gives an answer one hop less than the datagram had left, so that none goes round "
+		       "for ever. Senders on the loopback interface may use any port, and are held to the rate only on "
+		       "their last hop. off lifts the limit on the rate." },
 	{ 0 },
 };
 const struct opt_group udp_opts = { .title = "Datagrams", .size = sizeof(struct udp_conf), .rows = udp_rows };
@@ -194,8 +195,8 @@ struct udp *udp_open(const struct env *env, int fd, sa_family_t family, const st
 	u->out = family != AF_UNIX ? udp_out_new() : NULL;
 	u->guard = guard ? mem_new(sizeof *u->guard) : NULL;
 	if (u->guard != NULL)
-		u->guard->rate = conf->rate;
-	udp_msg_prepare(fd, family);
+		*u->guard = (struct udp_guard){ .rate = conf->rate, .hops = udp_msg_hops(fd, family) };
+	udp_msg_prepare(fd, family, guard);
 	if (family != AF_UNIX && !sockopt_has(env->conf, "rcvbuf"))
 		udp_loss_buffer(fd);
 	udp_loss_open(&u->loss, env, fd, family);

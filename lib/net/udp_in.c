@@ -82,6 +82,8 @@ static void link_to(struct udp_peer *p, struct udp_slot *slot)
 		p->slot_last->next = slot;
 	p->slot_last = slot;
 	p->credit += slot->len;
+	if (p->udp->guard != NULL)
+		p->hops = udp_guard_hops(p->udp->guard, slot->path.hops);
 }
 
 /* Who reads one datagram each time is woken again, as long as it does. */
@@ -127,7 +129,7 @@ static bool guarded_off(struct udp *u, const struct sa *peer, const struct udp_p
 	struct sa host = *peer;
 	sa_set_port(&host, 0);
 	uint32_t hash = table_hash(&u->peers, host.b, host.len);
-	return !udp_guard_passes(u->guard, hash, peer, &path->to, sa_port(&u->local), loop_now(u->env->loop));
+	return !udp_guard_passes(u->guard, hash, peer, &path->to, path->hops, sa_port(&u->local), loop_now(u->env->loop));
 }
 
 static void sort_out(struct udp *u, unsigned n)

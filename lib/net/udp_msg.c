@@ -21,8 +21,17 @@ static void ask(int fd, int level, int name)
 	sys_setsockopt(fd, level, name, &on, sizeof on);
 }
 
-void udp_msg_prepare(int fd, sa_family_t family)
+void udp_msg_prepare(int fd, sa_family_t family, bool guard)
 {
+#ifdef IP_RECVTTL
+	if (guard && family != AF_UNIX)
+		ask(fd, IPPROTO_IP, IP_RECVTTL);
+#endif
+#ifdef IPV6_RECVHOPLIMIT
+	if (guard && family == AF_INET6)
+		ask(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT);
+#endif
+	(void)guard;
 	if (family == AF_INET) {
 #ifdef IP_PKTINFO
 		ask(fd, IPPROTO_IP, IP_PKTINFO);
@@ -41,6 +50,17 @@ void udp_msg_prepare(int fd, sa_family_t family)
 	}
 }
 
+uint8_t udp_msg_hops(int fd, sa_family_t family)
+{
+	int hops = 0;
+	socklen_t len = sizeof hops;
+	bool v6 = family == AF_INET6;
+	if (family == AF_UNIX ||
+		getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_HOPS : IP_TTL, &hops, &len) != 0)
+		return UINT8_MAX;
+	return hops > 0 && hops < UINT8_MAX ? (uint8_t)hops : UINT8_MAX;
+}
+
 /* musl's CMSG_NXTHDR compares a size with a negative number. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"
@@ -50,10 +70,27 @@ static struct cmsghdr *next_control(struct msghdr *m, struct cmsghdr *c)
 }
 #pragma GCC diagnostic pop
 
+/* Linux calls what it tells IP_TTL, others IP_RECVTTL, with one byte. */
+static void read_hops(const struct cmsghdr *c, struct udp_path *path)
+{
+	bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL;
+#ifdef IPV6_HOPLIMIT
+	bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT;
+#else
+	bool v6 = false;
+#endif
+	int hops;
+	if ((!v4 && !v6) || c->cmsg_len < CMSG_LEN(sizeof hops))
+		return;
+	memcpy(&hops, CMSG_DATA(c), sizeof hops);
+	path->hops = hops > 0 && hops <= UINT8_MAX ? (uint8_t)hops : 0;
+}
+
 /* The address that was asked, when it is one that an answer may come from. */
 static void read_control(struct msghdr *m, struct udp_path *path, const struct sa *bound)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = next_control(m, c)) {
+		read_hops(c, path);
 #ifdef IP_PKTINFO
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
@@ -94,23 +131,39 @@ void udp_msg_path(struct msghdr *m, struct udp_path *path, const struct sa *boun
 	path->from_len = nameless || m->msg_namelen > sizeof path->from ? 0 : m->msg_namelen;
 	path->to = (struct sa){ 0 };
 	path->scope = 0;
+	path->hops = 0;
 	if (bound->family != AF_UNIX)
 		read_control(m, path, bound);
 	if (path->to.family == AF_UNSPEC && !sa_any(bound))
 		path->to = *bound;
 }
 
+/* Behind what is there. */
 static void add_control(struct msghdr *m, struct udp_control *room, int level, int type, const void *data, size_t len)
 {
-	memset(room, 0, CMSG_SPACE(len));
 	m->msg_control = room;
-	m->msg_controllen = sizeof *room;
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	struct cmsghdr *c = (struct cmsghdr *)(void *)(room->bytes + m->msg_controllen);
+	memset(c, 0, CMSG_SPACE(len));
 	c->cmsg_level = level;
 	c->cmsg_type = type;
 	c->cmsg_len = (socklen_t)CMSG_LEN(len);
 	memcpy(CMSG_DATA(c), data, len);
-	m->msg_controllen = (socklen_t)CMSG_SPACE(len);
+	m->msg_controllen += (socklen_t)CMSG_SPACE(len);
+}
+
+/* A mapped address is IPv4 to the system, whatever the socket is. */
+static void answer_hops(struct msghdr *m, struct udp_control *room, const struct udp_path *path)
+{
+	int hops = path->hops;
+	if (hops == 0)
+		return;
+#ifdef IPV6_HOPLIMIT
+	if (path->from.sa.sa_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&path->from.v6.sin6_addr)) {
+		add_control(m, room, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof hops);
+		return;
+	}
+#endif
+	add_control(m, room, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
 }
 
 /* A socket of IPv6 that also takes IPv4 speaks of both in IPv6's form. */
@@ -150,6 +203,7 @@ void udp_msg_answer(struct msghdr *m, const struct udp_path *path, struct udp_co
 	m->msg_name = (void *)(uintptr_t)&path->from;
 	m->msg_namelen = path->from_len;
 	answer_from(m, control, path);
+	answer_hops(m, control, path);
 }
 
 ssize_t udp_msg_send(int fd, const struct iovec *v, int n, const struct udp_path *path, bool connected)

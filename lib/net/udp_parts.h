@@ -31,6 +31,7 @@ struct udp_path {
 	socklen_t from_len; /* 0: it comes from an unbound Unix socket and cannot be answered */
 	struct sa to;	    /* where it was sent; family 0 where the system does not tell */
 	unsigned scope;	    /* the interface of a link-local `to` */
+	uint8_t hops;	    /* received: how many it had left; to be sent: how many it gets; 0: unknown, or as the system does */
 };
 
 struct udp_control { /* room for one address, or for one error with its address */
@@ -38,7 +39,9 @@ struct udp_control { /* room for one address, or for one error with its address 
 };
 
 /* udp_msg.c */
-void udp_msg_prepare(int fd, sa_family_t family); /* asks for addresses and ICMP errors; best effort */
+/* Asks for addresses and ICMP errors, and for a guard how many hops were left; best effort. */
+void udp_msg_prepare(int fd, sa_family_t family, bool guard);
+uint8_t udp_msg_hops(int fd, sa_family_t family); /* that the system gives what it sends by itself */
 /* m is to receive: before the call, and after it. `bound` is our own address. */
 void udp_msg_ready(struct msghdr *m, struct udp_path *path, struct udp_control *control);
 void udp_msg_path(struct msghdr *m, struct udp_path *path, const struct sa *bound);
@@ -52,12 +55,15 @@ bool udp_msg_error(int fd, struct udp_path *whom, int *sys);
 enum { GUARD_CELLS = 1024 };
 struct udp_guard {
 	int64_t rate;
+	uint8_t hops; /* of an answer, at most */
 	struct guard_cell {
 		uint32_t second, count;
 	} cells[GUARD_CELLS];
 };
-bool udp_guard_passes(
-	struct udp_guard *g, uint32_t host_hash, const struct sa *peer, const struct sa *to, uint16_t our_port, int64_t now_ms);
+bool udp_guard_passes(struct udp_guard *g, uint32_t host_hash, const struct sa *peer, const struct sa *to, uint8_t hops,
+	uint16_t our_port, int64_t now_ms);
+/* How many an answer gets to what came with so many left. */
+uint8_t udp_guard_hops(const struct udp_guard *g, uint8_t left);
 
 struct datagram { /* one that waits in a peer's queue */
 	struct datagram *next;
@@ -89,6 +95,7 @@ struct udp_peer {
 	uint64_t credit; /* guarded: bytes that it sent and we have not answered yet */
 	struct sa to;	 /* key: path.to */
 	unsigned scope;
+	uint8_t hops; /* of its answers; 0: as the system does */
 	socklen_t name_len;
 	unsigned char name[]; /* key: its address as the system gave it, so that Unix paths and mapped IPv4 can be answered */
 };

@@ -256,6 +256,7 @@ void udp_peer_path(const struct udp_peer *p, struct udp_path *path)
 	path->from_len = p->name_len;
 	path->to = p->to;
 	path->scope = p->scope;
+	path->hops = p->hops;
 	memcpy(&path->from, p->name, p->name_len);
 }
 

@@ -1,11 +1,16 @@
 """One datagram in is one datagram out, whatever its size; a server never sticks to one peer."""
 import os
+import select
 import signal
+import socket
+import sys
 
 import pytest
 
 import wire
 from place import Place
+
+IP_RECVTTL = getattr(socket, "IP_RECVTTL", 12)  # Python tells since 3.14
 
 pytestmark = pytest.mark.usefixtures("loop")
 
@@ -290,15 +295,27 @@ def read_for(sock, words):
     return got
 
 
-def test_two_echo_servers_do_not_play_ping_pong(sockctl, udp, tmp_path):
-    """An echo server never answers with more than it got, so a forged first datagram is all they could pass around; here:
-    a datagram is answered once."""
-    sockctl.serve("echo", udp)
-    sock = udp.dial()
-    sock.send(b"once")
-    assert received(sock) == b"once"
-    sock.send(b"next")
-    assert received(sock) == b"next"
+def last_hops(sock, v6):
+    """The next datagram, and how many hops it had left."""
+    assert select.select([sock], [], [], wire.DEADLINE)[0]
+    data, control, _, _ = sock.recvmsg(100, 100)
+    level, kind = (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT) if v6 else (socket.IPPROTO_IP, socket.IP_TTL)
+    return data, next(int.from_bytes(value, sys.byteorder) for at, what, value in control if (at, what) == (level, kind))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is told of hops differs")
+@pytest.mark.parametrize("own", [None, 5])
+def test_an_echo_has_fewer_hops_left(sockctl, udp, own):
+    """Else two servers, each of which takes the other for its client, would pass a forged datagram to and fro for ever. An echo
+    also never answers more than once."""
+    sockctl.serve("echo", udp, *([] if own is None else ["-o", f"ttl={own}"]))
+    sock, v6 = udp.dial(), udp.kind == "udp6"
+    level = socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP
+    sock.setsockopt(level, socket.IPV6_RECVHOPLIMIT if v6 else IP_RECVTTL, 1)
+    for hops, left in ((64, 63), (9, 8), (2, 1), (1, 1)):
+        sock.setsockopt(level, socket.IPV6_UNICAST_HOPS if v6 else socket.IP_TTL, hops)
+        sock.send(b"%d" % hops)
+        assert last_hops(sock, v6) == (b"%d" % hops, min(left, own or left))
     assert wire.silent(sock)
 
 

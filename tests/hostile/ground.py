@@ -16,7 +16,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 CROWD = os.path.join(TOP, "build", "hostile", "crowd")
 HONEST = os.path.join(HERE, "honest.py")
 LASTS_S = 240  # a crowd's alarm: longer than any situation
-ROUND_S, ROUNDS, MORE_ROUNDS = 0.3, 5, 12
+ROUND_S, ROUNDS, MORE_ROUNDS = 0.3, 5, 8
 FLOOR = 0.80
 RSS_KIB = 1024
 

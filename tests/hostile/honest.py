@@ -106,4 +106,7 @@ def main(kind, port, seconds, *file):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except OSError as e:
+        sys.exit(f"{type(e).__name__}: {e}")

@@ -23,8 +23,8 @@ SERVED = {"echo": ECHO, "chat": CHAT, "file": FILE}
 
 
 def many_of(loop):
-    """select is for a few: from 256 descriptors on, sockctl takes epoll by itself."""
-    return 1000 if loop == "epoll" else 200
+    """select is for a few: where more than 256 descriptors are possible, sockctl takes epoll by itself."""
+    return 1000 if loop == "epoll" else 100
 
 
 def file_of(cage):
@@ -210,7 +210,7 @@ for _loop in ("epoll", "select"):
         for _served in SERVED:
             SITUATIONS[f"{_what.__name__.replace('_', '-')} {_served} {_loop}"] = functools.partial(_what, _served, _loop)
     SITUATIONS[f"never-read echo {_loop}"] = functools.partial(never_read, "echo", _loop, words=BOUND)
-    SITUATIONS[f"never-read echo {_loop}, as many as --max lets in by itself"] = functools.partial(never_read, "echo", _loop, many=100)
+    SITUATIONS[f"never-read echo {_loop} 100"] = functools.partial(never_read, "echo", _loop, many=100)
     SITUATIONS[f"handshakes tls {_loop}"] = functools.partial(handshakes, _loop)
     SITUATIONS[f"emfile echo {_loop}"] = functools.partial(emfile, _loop)
     for _name, _words in {"chat": "chat --loop {loop} 127.0.0.1:0", "serve": "serve --loop {loop} 127.0.0.1:0",

@@ -252,20 +252,28 @@ static void guard(void **state)
 	sa_parse(&low, "192.0.2.2", 53);
 	sa_parse(&here, "198.51.100.1", 7);
 	sa_parse(&self, "198.51.100.1", 7);
-	assert_false(udp_guard_passes(&g, 1, &low, &here, 7, 0));
-	assert_false(udp_guard_passes(&g, 1, &self, &here, 7, 0));
+	assert_false(udp_guard_passes(&g, 1, &low, &here, 64, 7, 0));
+	assert_false(udp_guard_passes(&g, 1, &self, &here, 64, 7, 0));
 	for (int second = 0; second < 2; second++) {
 		for (int i = 0; i < 3; i++)
-			assert_true(udp_guard_passes(&g, 1, &far, &here, 7, second * 1000 + i));
-		assert_false(udp_guard_passes(&g, 1, &far, &here, 7, second * 1000 + 900));
-		assert_true(udp_guard_passes(&g, 2, &far, &here, 7, second * 1000));
+			assert_true(udp_guard_passes(&g, 1, &far, &here, 64, 7, second * 1000 + i));
+		assert_false(udp_guard_passes(&g, 1, &far, &here, 64, 7, second * 1000 + 900));
+		assert_true(udp_guard_passes(&g, 2, &far, &here, 64, 7, second * 1000));
 	}
 	sa_parse(&low, "127.0.0.1", 53);
 	for (int i = 0; i < 10; i++)
-		assert_true(udp_guard_passes(&g, 1, &low, &here, 7, 0));
+		assert_true(udp_guard_passes(&g, 1, &low, &here, 64, 7, 0));
+	for (int i = 0; i < 3; i++) /* on its last hop */
+		assert_true(udp_guard_passes(&g, 1, &low, &here, 1, 7, 9000));
+	assert_false(udp_guard_passes(&g, 1, &low, &here, 1, 7, 9000));
+	g.hops = 64;
+	assert_int_equal(udp_guard_hops(&g, 64), 63);
+	assert_int_equal(udp_guard_hops(&g, 255), 64);
+	assert_int_equal(udp_guard_hops(&g, 1), 1);
+	assert_int_equal(udp_guard_hops(&g, 0), 0); /* the system does not tell */
 	g.rate = 0;
 	for (int i = 0; i < 10; i++)
-		assert_true(udp_guard_passes(&g, 1, &far, &here, 7, 5000));
+		assert_true(udp_guard_passes(&g, 1, &far, &here, 64, 7, 5000));
 }
 
 static void unix_peers(void **state)
