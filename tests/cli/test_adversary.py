@@ -1,8 +1,11 @@
 """One client can hurt only itself: every behaviour of the adversary against every server, and then a client who behaves."""
+import os
+
 import adversary
 import pytest
 
 import wire
+from program import is_sanitized
 
 pytestmark = pytest.mark.usefixtures("loop")
 
@@ -46,3 +49,31 @@ def test_one_connection_survives_or_says_why(pair, place, role, behaviour):
     # a reset may come before we have seen the connection at all: then connecting has failed
     assert task.result() in ((0, 4, 7) if role == "connect" else (0, 7))
     assert len(proc.lines()) == (proc.code != 0)
+
+
+def resident_kib(proc):
+    with open(f"/proc/{proc.pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+
+
+@pytest.mark.skipif(is_sanitized(), reason="a sanitizer's memory is not ours")
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="memory is read from /proc")
+@pytest.mark.parametrize("words", [["chat"], ["serve"], ["serve", "--frame", "nul,max=4096"]], ids=["chat", "serve", "frames"])
+def test_endless_lines_cost_their_limit_and_no_more(sockctl, tcp, words):
+    """Of a line that does not end, --max-line bytes are kept; a frame that is too long ends its client. 30 of them, 30 MiB in all."""
+    proc = sockctl.serve(words[0], tcp, *words[1:])
+    last = b"\0" if "--frame" in words else b"\n"
+    first = tcp.dial()
+    first.sendall(b"x" + last)
+    if words[0] == "serve":
+        proc.read_until()
+    before = resident_kib(proc)
+    for _ in range(30):
+        misbehave("endless-line", tcp.dial())
+    one, two = tcp.dial(), tcp.dial()  # who comes behind them is served when they have been heard
+    if words[0] == "chat":
+        wire.read_until(two)
+    one.sendall(b"a good word" + last)
+    assert proc.read_until(b" a good word\n") if words[0] == "serve" else wire.read_until(two, b"> a good word\n")
+    assert resident_kib(proc) - before <= 30 * 8 + 1024
+    assert proc.alive()
