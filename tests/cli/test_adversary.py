@@ -56,6 +56,7 @@ def resident_kib(proc):
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
 
 
+@pytest.mark.whole("megabytes take too long byte by byte")
 @pytest.mark.skipif(is_sanitized(), reason="a sanitizer's memory is not ours")
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="memory is read from /proc")
 @pytest.mark.parametrize("words", [["chat"], ["serve"], ["serve", "--frame", "nul,max=4096"]], ids=["chat", "serve", "frames"])

@@ -11,7 +11,7 @@ from reflections import REFLECTIONS, Skip
 
 FILE_BYTES = 32 << 20
 RESETS = {"echo": 2000, "file": 2000, "chat": 500}  # a room tells everybody of each who comes and goes
-DRIPS, FILL_S = 1000, 4
+DRIPS, SILENT, FILL_S = 1000, 200, 4
 
 # What a server does, the words for it, and the honest pair that is measured.
 BOUND = ("echo --loop {loop} -o sndbuf=128k 127.0.0.1:0", "both")
@@ -42,7 +42,7 @@ def told(got):
 
 def duel(cage, served, loop, crowd, words=None):
     own, pair = words or SERVED[served]
-    return Duel(cage, own.format(loop=loop), pair.format(file=file_of(cage)), crowd, many_of(loop) + 20)
+    return Duel(cage, own.format(loop=loop), pair.format(file=file_of(cage)), crowd, max(many_of(loop), SILENT) + 20)
 
 
 def left(fds, rss):
@@ -96,13 +96,13 @@ def reset(served, loop, cage):
 
 
 def handshakes(loop, cage):
-    ground = duel(cage, "tls", loop, "kind=hold clients=200 bytes=0", TLS)
-    settled(lambda: ground.loud.fds() - ground.before[0] >= 200, 2)
+    ground = duel(cage, "tls", loop, f"kind=hold clients={SILENT} bytes=0", TLS)
+    settled(lambda: ground.loud.fds() - ground.before[0] >= SILENT, 2)
     inside = ground.loud.fds() - ground.before[0]
     got = ground.judged()
     ground.crowd.report()
     fds, after = ground.after()
-    return got["ratio"] >= FLOOR and fds <= 0 and inside >= 200, (
+    return got["ratio"] >= FLOOR and fds <= 0 and inside >= SILENT, (
         f"{told(got)}; {inside} handshakes stalled; {left(fds, after)}")
 
 
