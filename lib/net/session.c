@@ -76,7 +76,7 @@ const char *session_label(const struct session *s, char out[SA_TEXT])
 /* "receive from" wants to be followed by whom; "write stdout" does not. */
 static bool names_peer(const char *text)
 {
-	static const char *const ends[] = { " from", " to", " with" };
+	static const char *const ends[] = { " from", " to", " with", " towards" };
 	size_t n = strlen(text);
 	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
 		size_t m = strlen(ends[i]);

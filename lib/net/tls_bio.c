@@ -98,7 +98,7 @@ BIO_METHOD *tls_bio(void)
 	return NULL;
 }
 
-static void drop_out(struct tls_stream *t)
+void tls_drop_out(struct tls_stream *t)
 {
 	pool_give(t->tls->env->pool, t->out);
 	t->out = NULL;
@@ -119,7 +119,7 @@ int tls_push_out(struct tls_stream *t)
 		t->out_at += (uint32_t)put;
 		t->out_len -= (uint32_t)put;
 	}
-	drop_out(t);
+	tls_drop_out(t);
 	return t->gone ? ST_FAIL : 0;
 }
 

@@ -5,7 +5,7 @@
 #include "net/tls.h"
 #include "net/tls_lib.h"
 
-enum { TLS_SNIFF = 5 /* a record's head */ };
+enum { TLS_SNIFF = 5 /* a record's head */, TLS_BYE = 128 /* a record with an alert, of any cipher */ };
 
 struct tls { /* of one run and one role */
 	const struct env *env;
@@ -70,14 +70,15 @@ struct tls_stream {
 	int64_t born_us;
 	unsigned char sniffed[TLS_SNIFF];
 	uint8_t sniffed_n;
-	bool wastes;	 /* much of what it sends is no payload */
-	bool rests;	 /* so the next turn goes on */
-	bool floods;	 /* nothing that it sends is payload */
-	bool gone;	 /* writing to below failed: what is written goes nowhere */
-	bool ready;	 /* the handshake is done */
-	bool half;	 /* the peer goes on reading after its end */
-	bool said_bye;	 /* close_notify is sent, or could not be */
-	bool bye_due;	 /* it is sent when the stream is closed */
+	bool wastes;   /* much of what it sends is no payload */
+	bool rests;    /* so the next turn goes on */
+	bool floods;   /* nothing that it sends is payload */
+	bool gone;     /* writing to below failed: what is written goes nowhere */
+	bool ready;    /* the handshake is done */
+	bool half;     /* the peer goes on reading after its end */
+	bool said_bye; /* close_notify is sent, or could not be */
+	bool bye_due;  /* it is sent when the stream is closed: */
+	unsigned char bye_n, bye[TLS_BYE];
 	bool ended;	 /* the peer's end was read */
 	bool below_eof;	 /* the connection below has ended */
 	bool below_fail; /* reading from below failed */
@@ -94,6 +95,7 @@ BIO_METHOD *tls_bio(void); /* NULL: no memory */
 /* Before each call that may write. 0: there is a block, with room for so many bytes where a block has that; AGAIN with *need;
  * FAIL: below->why, and reading is still possible. */
 int tls_make_room(struct tls_stream *t, size_t bytes, struct need *need);
+void tls_drop_out(struct tls_stream *t);	       /* what waits goes nowhere */
 int tls_push_out(struct tls_stream *t);		       /* 0: nothing waits; AGAIN: below->wr says for what; FAIL: below->why */
 int tls_again_rd(struct tls_stream *t, int ssl_error); /* WANT_READ or WANT_WRITE: AGAIN with s.rd set */
 int tls_again_wr(struct tls_stream *t, int ssl_error); /* the same with s.wr */

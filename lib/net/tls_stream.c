@@ -24,6 +24,8 @@ enum {
 	ALERTS_MOST = LINGER_MOST / 2 /* whoever floods us with nonsense leaves room for those who end well */
 };
 
+static const char unended[] = "TLS cannot be ended towards";
+
 static struct tls_stream *self(struct stream *s)
 {
 	return (struct tls_stream *)s;
@@ -147,6 +149,22 @@ static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)
 	return error == 0 ? 0 : broke(t, ERR_LOST, 0, "TLS has ended towards");
 }
 
+/* Our goodbye is made now, while somebody can still be told that it cannot be, and kept for the very end. */
+static int keep_bye(struct tls_stream *t)
+{
+	int rc = tls_make_room(t, RECORD_EXTRA, &t->s.wr);
+	if (rc != 0)
+		return rc;
+	ERR_clear_error();
+	bool made = SSL_shutdown(t->ssl) >= 0 && t->out_len > 0 && t->out_len <= sizeof t->bye;
+	t->bye_n = made ? (unsigned char)t->out_len : 0;
+	memcpy(t->bye, t->out + t->out_at, t->bye_n);
+	tls_drop_out(t);
+	ERR_clear_error();
+	t->bye_due = made;
+	return made ? 0 : broke(t, ERR_LOST, 0, unended);
+}
+
 static int tls_flush(struct stream *s)
 {
 	int rc = tls_push_out(self(s));
@@ -164,15 +182,17 @@ static int tls_shut(struct stream *s)
 	int rc = tls_make_room(t, RECORD_EXTRA, &s->wr);
 	if (rc == ST_AGAIN)
 		return ST_AGAIN;
-	if (rc == 0 && last && (rc = tls_push_out(t)) == 0) {
-		t->bye_due = true;
-		return 0;
-	}
+	if (rc == 0 && last && (rc = tls_push_out(t)) == 0)
+		return t->broken || t->bye_due ? 0 : keep_bye(t);
 	if (rc == 0 && t->ready && !t->said_bye) {
 		ERR_clear_error();
 		int got = SSL_shutdown(t->ssl);
 		if (got < 0 && SSL_get_error(t->ssl, got) == SSL_ERROR_WANT_WRITE)
 			return tls_again_wr(t, SSL_ERROR_WANT_WRITE);
+		if (got < 0 && !t->broken) { /* no memory for it, say: the peer will see itself cut off */
+			stream_shut(s->below);
+			return broke(t, ERR_LOST, 0, unended);
+		}
 		ERR_clear_error();
 		t->said_bye = true;
 	}
@@ -194,13 +214,11 @@ static void tls_close(struct stream *s, enum close_how how)
 	struct tls_stream *t = self(s);
 	const struct env *env = t->tls->env;
 	struct stream *below = s->below;
-	struct need none;
-	if (how == CLOSE_PLAIN && t->bye_due && !t->broken && tls_make_room(t, RECORD_EXTRA, &none) == 0) {
-		SSL_shutdown(t->ssl);
-		for (int i = 0; tls_push_out(t) == ST_AGAIN && i < BYE_TRIES; i++)
-			; /* everything was acknowledged, so there is room: no system means this for long */
-		ERR_clear_error();
-	}
+	ssize_t put = 0;
+	int tries = 0;
+	for (size_t at = 0; how == CLOSE_PLAIN && t->bye_due && at < t->bye_n && put != ST_FAIL; at += put > 0 ? (size_t)put : 0)
+		if ((put = stream_write(below, t->bye + at, t->bye_n - at)) == ST_AGAIN && ++tries == BYE_TRIES)
+			break; /* everything was acknowledged, so there is room: no system means this for long */
 	bool alert = t->refused && t->tls->role == ROLE_ACCEPT && !t->below_eof && !t->below_fail && !t->gone && t->out == NULL;
 	if (how == CLOSE_PLAIN && alert && linger_count(env->linger) < ALERTS_MOST)
 		linger_take(env->linger, below, loop_now(env->loop) + ALERT_MS);
