@@ -84,18 +84,32 @@ static int take_auth(struct proxy *p, const char *text, size_t n, bool coded, st
 	return colon == NULL ? 0 : take_word(p->password, colon + 1, n - user - 1, coded, e);
 }
 
+/* Up to the end of its first line, which a pipe may give in pieces: --proxy-auth <(pass proxy). 0, or errno. */
+static int read_line(const char *path, char *line, size_t cap)
+{
+	int fd = sys_open(path, O_RDONLY, 0), sys = fd < 0 ? errno : 0;
+	size_t n = 0;
+	while (sys == 0 && n < cap - 1 && memchr(line, '\n', n) == NULL) {
+		struct iovec v = { line + n, cap - 1 - n };
+		ssize_t got = sys_readv(fd, &v, 1);
+		if (got == 0)
+			break;
+		if (got < 0 && errno != EINTR)
+			sys = errno;
+		n += got > 0 ? (size_t)got : 0;
+	}
+	line[n] = '\0';
+	sys_close(fd);
+	return sys;
+}
+
 static int read_auth_file(struct proxy *p, const char *path, struct err *e)
 {
 	char line[2 * PROXY_WORD + 4], shown[256];
-	struct iovec v = { line, sizeof line - 1 };
 	text_show(shown, sizeof shown, path, strlen(path));
-	int fd = sys_open(path, O_RDONLY | O_NONBLOCK, 0);
-	ssize_t n = fd < 0 ? -1 : sys_readv(fd, &v, 1);
-	int sys = errno;
-	sys_close(fd);
-	if (n < 0)
+	int sys = read_line(path, line, sizeof line);
+	if (sys != 0)
 		return err_set(e, ERR_USAGE, sys, "--proxy-auth %s", shown);
-	line[n] = '\0';
 	size_t len = strcspn(line, "\r\n");
 	if (strchr(line, ':') == NULL || len == sizeof line - 1)
 		return err_set(e, ERR_USAGE, 0, "--proxy-auth %s: expected user:password in its first line", shown);

@@ -260,3 +260,13 @@ def test_waiting_without_memory_is_no_bug_of_ours(sockctl, tcp, seam):
     proc = sockctl.start("listen", *tcp.words())
     proc.ends(9)
     assert re.search("Cannot allocate memory|Out of memory", proc.complaint())  # glibc's words, and musl's
+
+
+def test_a_password_is_read_in_pieces(sockctl, tcp, tmp_path):
+    """As a pipe may give it: --proxy-auth <(pass proxy)."""
+    sockctl.binary = os.path.abspath(SEAM)
+    (tmp_path / "auth").write_text("ana:secret\n")
+    tcp.bind()
+    proc = sockctl.run("connect", "--proxy-auth", tmp_path / "auth", "--proxy", f"socks5://127.0.0.1:{tcp.port}", "127.0.0.1", 1,
+                       env={"SOCKCTL_SEAM": "short=1"})
+    assert proc.code == 4 and "refused" in proc.complaint()
