@@ -75,6 +75,7 @@ def test_what_was_written_before_the_exit_arrives(sockctl, place):
     assert wire.read_eof(sock) == bytes(300_000)
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 def test_a_program_that_reads_no_more_is_no_failure(sockctl, place):
     proc = start(sockctl, "listen", place, "-e", "head -1; exec <&-; read x 2>/dev/null; echo done")
     sock = place.dial()
@@ -274,6 +275,7 @@ def test_facts_of_tls(sockctl, tmp_path):
     assert "TLS_PEER_PIN" not in told
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_datagrams_have_a_program_each(sockctl, dgram):
     start(sockctl, "serve", dgram, command=["cat"])
     for word in (b"one", b"two"):

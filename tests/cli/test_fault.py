@@ -38,6 +38,7 @@ def read_reset(sock):
 # ends
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @LOOPS
 @pytest.mark.parametrize("size", [1, 1000, 65536, 150_000])
 def test_reset_behind_so_many_bytes_sent(sockctl, tcp, log, size):
@@ -52,6 +53,7 @@ def test_reset_behind_so_many_bytes_sent(sockctl, tcp, log, size):
     assert (close["by"], close["how"], close["truncated"], close["out"]) == ("fault", "rst", True, size)
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 def test_a_reset_waits_for_what_went_before_it(sockctl, tcp, log, data):
     """The peer has a small buffer and begins to read when the last byte was sent: it gets them all."""
     with open(data, "rb") as source:
@@ -75,6 +77,7 @@ def test_reset_at_once(sockctl, tcp, log):
     assert told(log) == [(1, "rst-after", "in", 0, 0)]
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @LOOPS
 @pytest.mark.parametrize("size", [1, 1000, 100_000])
 def test_reset_behind_so_many_bytes_received(sockctl, tcp, log, size):
@@ -188,6 +191,7 @@ def test_a_client_says_which_fault_and_which_seed(sockctl, tcp):
     assert proc.complaint() == f"sockctl: the fault rst-after reset the connection with {tcp.shown()} (--seed 4294967295)"
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 def test_strict_takes_it_for_a_failure(sockctl, tcp):
     proc = sockctl.serve("echo", tcp, "--strict", "--fault", "rst-after=3", "--seed", "5")
     sock = tcp.dial()
@@ -213,6 +217,7 @@ def test_corrupt_at(sockctl, place, log):
     assert sorted(told(log)) == [(1, "corrupt-at", "in", 3, got[3] ^ DATA[3]), (1, "corrupt-at", "out", 17, sent[17] ^ DATA[17])]
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @LOOPS
 def test_one_byte_in_a_thousand(sockctl, tcp, log, data):
     proc = sockctl.serve("serve", tcp, "--file", data, *words(log, "corrupt=1/1000:out"))
@@ -253,6 +258,7 @@ def test_shapes_lose_nothing(sockctl, pair, place, log, role):
                                   (1, "gap", way, 0, 1000)]
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 def test_chunks_are_what_one_read_gives(sockctl, tcp):
     """The one service where what a read returns decides: each chunk is a message."""
     sockctl.serve("chat", tcp, "--wire", "vbnet", "--fault", "chunk=4:in")

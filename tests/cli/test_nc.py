@@ -482,6 +482,7 @@ def test_unix_server(nc, tmp_path, options):
 # through proxies
 
 
+@pytest.mark.whole("microsocks wants each message of the handshake in one read")
 @pytest.mark.parametrize("words", ["-N -x 127.0.0.1:{socks} {host} {port}", "-N -X 5 -x 127.0.0.1:{socks} localhost {port}",
                                    "-vNX5 -x127.0.0.1:{socks} {host} {port}", "-N -X connect -x 127.0.0.1:{http} {host} {port}"])
 def test_proxies(nc, tcp, socks, http, words):  # noqa: F811

@@ -175,6 +175,7 @@ def test_the_last_line_has_it_all(sockctl, place, tmp_path):
 # numbers
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize("mode", ["listen", "serve", "echo", "chat"])
 def test_sigusr1_of_a_server(sockctl, place, mode):
@@ -252,6 +253,7 @@ def trickle(proc, sock, taken=1 << 20):
     return proc.says(LINE)[0]
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @pytest.mark.parametrize("words, eta", [([], True), (["--size", "1G"], True), (["--recv-only"], False)])
 def test_a_file_as_stdin_has_an_end(sockctl, tcp, tmp_path, words, eta):
     (tmp_path / "data").write_bytes(b"")

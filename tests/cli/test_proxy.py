@@ -53,6 +53,7 @@ def echo(sockctl, tcp):
     return tcp
 
 
+@pytest.mark.whole("microsocks wants each message of the handshake in one read")
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_microsocks(sockctl, socks, echo, scheme, host):
@@ -61,6 +62,7 @@ def test_microsocks(sockctl, socks, echo, scheme, host):
     wire.same(proc.read(len(data)), data)  # microsocks knows no half-close, so nobody would end
 
 
+@pytest.mark.whole("microsocks wants each message of the handshake in one read")
 @pytest.mark.parametrize("how", ["url", "file", "environment"])
 def test_password(sockctl, socks, tcp, tmp_path, how):
     (tmp_path / "answer").write_bytes(b"served\n")
@@ -101,6 +103,7 @@ def test_tinyproxy_wants_a_password(sockctl, http, tcp, tmp_path):
     assert proc.code == 0 and proc.read_eof() == b"served\n"
 
 
+@pytest.mark.whole("microsocks wants each message of the handshake in one read")
 @pytest.mark.parametrize("mode", ["listen", "serve"])
 def test_forward_through_microsocks(sockctl, socks, echo, mode):
     server = sockctl.serve(mode, ["127.0.0.1:0"], "--forward", f"localhost:{echo.port}", "--proxy", f"socks5h://127.0.0.1:{socks()}")

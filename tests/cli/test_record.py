@@ -10,6 +10,8 @@ import pytest
 import wire
 from place import Place
 
+pytestmark = pytest.mark.whole("a script has what each read gave")
+
 
 @pytest.fixture
 def file(tmp_path):

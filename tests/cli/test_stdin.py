@@ -37,6 +37,7 @@ def test_quit_after_does_nothing_before_the_end(pair, place):
     assert proc.ends(0) == b""
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_quit_after_in_datagrams(sockctl, dgram):
     sock = dgram.bind()
     proc = sockctl.connect(dgram, "--quit-after", "0", "--reply-wait", "1h", stdin=b"hola")
@@ -63,6 +64,7 @@ def test_pace_loses_nothing(pair, place):
     proc.ends(0)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_pace_makes_a_datagram_of_each_line(sockctl, dgram):
     sock = dgram.bind()
     proc = sockctl.connect(dgram, "--pace", "1ms", "--reply-wait", "0", stdin=b"uno\ndos\ntres")

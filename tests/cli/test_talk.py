@@ -39,6 +39,7 @@ def test_lines_by_hand(sockctl, tcp, need):
     server.ends(0)
 
 
+@pytest.mark.whole("it shows what each read gave")
 @pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize("kind", STREAMS)
 def test_what_one_read_returned_decides_nothing(sockctl, tmp_path, kind):

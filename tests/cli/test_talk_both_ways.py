@@ -93,6 +93,7 @@ def test_a_reset_is_a_failure(sockctl, pair, tcp, mib, role):
     assert ': --talk:2: in the middle of "send", and the connection ended (' in proc.complaint()
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @pytest.mark.usefixtures("loop")
 def test_there_is_a_bound(sockctl, tcp, mib):
     """Of a peer that floods a server and never hears its answer only so much is taken, and the others notice nothing."""

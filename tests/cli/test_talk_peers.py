@@ -60,6 +60,7 @@ def test_three_connections(sockctl, tcp):
     assert server.lines() == []
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @pytest.mark.parametrize("kind", ["tcp4", "unix"])
 def test_what_was_said_before_a_reset_arrives(sockctl, tmp_path, kind):
     place = Place(kind, tmp_path)
@@ -138,6 +139,7 @@ def test_ignore_reads_all_and_ends_with_the_peer(sockctl, tcp):
     server.ends(0)
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 def test_a_large_answer_to_a_slow_reader(sockctl, tcp):
     """All of it arrives, although the peer has sent on; and it takes no memory here."""
     server = sockctl.serve("serve", tcp, *script('on any sendraw 30000000*"x" close'), "--count", 1)
@@ -147,6 +149,7 @@ def test_a_large_answer_to_a_slow_reader(sockctl, tcp):
     server.ends(0)
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 def test_who_does_not_take_the_answer_is_cut_by_the_idle_timeout(sockctl, tcp):
     server = sockctl.serve("listen", tcp, *script('on any sendraw 100000000*"x" close'), "-i", "0.3s")
     sock = tcp.dial(rcvbuf=4096)

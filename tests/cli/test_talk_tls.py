@@ -49,6 +49,7 @@ def test_who_has_heard_the_last_word_may_leave(sockctl, tcp):
     assert any("closed by script" in line for line in server.lines())
 
 
+@pytest.mark.whole("TLS takes too long byte by byte")
 @pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize("beside", [[], ["--transcript", "/dev/null"], ["--fault", "chunk=1..7"]], ids=lambda w: w[0] if w else "alone")
 @pytest.mark.parametrize("kind", ["tcp4", "unix"])
@@ -70,6 +71,7 @@ def test_a_certificate_made_for_the_run(sockctl, tcp):
     server.ends(0)
 
 
+@pytest.mark.whole("TLS takes too long byte by byte")
 def test_events(sockctl, tcp, tmp_path):
     log = tmp_path / "log"
     server = sockctl.serve("listen", tcp, *script(*SERVER), *CERT, "--events", log, "--events-data", "b64")
@@ -163,6 +165,7 @@ def test_a_signal_during_the_handshake(sockctl, tcp):
     server.ends(7)
 
 
+@pytest.mark.whole("TLS takes too long byte by byte")
 def test_a_record_has_it(sockctl, tcp, tmp_path):
     file = tmp_path / "record.talk"
     server = sockctl.serve("listen", tcp, "--talk", f"@{MAIL}", *CERT, "--record", file)

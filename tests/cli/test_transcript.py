@@ -59,6 +59,7 @@ def meet(sockctl, pair, role, place, *words):
     return proc, sock
 
 
+@pytest.mark.whole("it shows what each read gave")
 @pytest.mark.parametrize("kind", STREAMS + DATAGRAMS)
 @pytest.mark.parametrize("role", ["connect", "listen"])
 def test_every_byte_comes_back(sockctl, pair, tmp_path, role, kind):
@@ -90,6 +91,7 @@ def test_times_do_not_depend_on_the_zone(sockctl, tcp, tmp_path):
         assert abs(converted(file, tmp_path, env={"TZ": zone})[0][1] - time.time_ns() // 1000) < 60_000_000
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @pytest.mark.parametrize("size", [1, 16, 17, 32768, 32769, 600_001])
 def test_any_length(sockctl, tcp, tmp_path, size):
     data = wire.payload(size)

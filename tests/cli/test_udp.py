@@ -24,6 +24,7 @@ def received(sock):
     return sock.recv(70000)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_each_read_of_stdin_is_a_datagram(sockctl, dgram):
     server = dgram.listen()
     proc = sockctl.connect(dgram)
@@ -33,6 +34,7 @@ def test_each_read_of_stdin_is_a_datagram(sockctl, dgram):
         assert received(server) == data
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 @pytest.mark.parametrize("words, sizes", [([], [8192, 8192, 3616]), (["--datagram-size", "15000"], [15000, 5000]),
                                           (["--datagram-size", "20k"], [20000])], ids=["default", "15000", "20k"])
 def test_a_file_is_cut_at_the_datagram_size(sockctl, dgram, tmp_path, words, sizes):
@@ -46,6 +48,7 @@ def test_a_file_is_cut_at_the_datagram_size(sockctl, dgram, tmp_path, words, siz
     proc.ends(0)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_the_largest_datagram(sockctl, udp, tmp_path):
     (tmp_path / "in").write_bytes(wire.payload(65507))
     sockctl.serve("echo", udp)
@@ -54,6 +57,7 @@ def test_the_largest_datagram(sockctl, udp, tmp_path):
     wire.same(proc.ends(0), wire.payload(65507))
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_boundaries_back(sockctl, dgram):
     """Each answer is written whole; several come in order."""
     server = dgram.listen()
@@ -65,6 +69,7 @@ def test_boundaries_back(sockctl, dgram):
     assert proc.ends(0) == b"onethree"
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_empty_datagrams_are_data_and_no_end(sockctl, dgram):
     server = dgram.listen()
     proc = sockctl.connect(dgram)
@@ -134,6 +139,7 @@ def test_listen_counts_until_silence(sockctl, dgram):
     assert proc.complaint()
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_send_only_does_not_wait(sockctl, dgram):
     server = dgram.listen()
     proc = sockctl.connect(dgram, "--send-only", "--reply-wait", "1h", stdin=b"told you")
@@ -245,6 +251,7 @@ def test_count(sockctl, udp):
     proc.ends(0)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_listen_takes_the_first_sender(sockctl, udp):
     proc = sockctl.serve("listen", udp)
     first = udp.dial()

@@ -70,6 +70,7 @@ def much(size):
     return wire.payload(size * (100 if size < 1000 else 70 if size < 2000 else 12) + size // 3)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 @pytest.mark.parametrize("fault, size", CASES)
 def test_a_client_sends_a_file(on_a_system, udp, tmp_path, fault, size):
     (tmp_path / "in").write_bytes(much(size))
@@ -81,6 +82,7 @@ def test_a_client_sends_a_file(on_a_system, udp, tmp_path, fault, size):
     assert wire.silent(server)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 @pytest.mark.parametrize("fault, size", CASES)
 def test_a_server_sends_a_file(on_a_system, udp, tmp_path, fault, size):
     (tmp_path / "in").write_bytes(much(size))
@@ -94,6 +96,7 @@ def test_a_server_sends_a_file(on_a_system, udp, tmp_path, fault, size):
     assert proc.ends(0) == b"give it to methanks"
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 @pytest.mark.parametrize("fault", NOW_AND_THEN)
 def test_file_to_whoever_asks(on_a_system, udp, tmp_path, fault):
     data = wire.payload(50_000)
@@ -115,6 +118,7 @@ def test_zeros(sockctl, udp):
     wire.close(client)
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_what_comes_is_seen_by_who_looks(sockctl, udp, tmp_path):
     """A layer that must see each datagram does, one by one."""
     log, data = tmp_path / "log", wire.payload(5000)
@@ -127,6 +131,7 @@ def test_what_comes_is_seen_by_who_looks(sockctl, udp, tmp_path):
     assert re.findall(r'"ev":"data".*"dir":"out".*"len":(\d+)', log.read_text()) == ["1000"] * 5
 
 
+@pytest.mark.whole("what one read of a stream gives is a datagram")
 def test_a_file_takes_few_calls(sockctl, need, udp, tmp_path):
     """Here, and not in what comes out, is the gain."""
     strace, log = need("strace"), tmp_path / "calls"

@@ -3,7 +3,7 @@ import pytest
 
 import wire
 
-pytestmark = pytest.mark.usefixtures("loop")
+pytestmark = [pytest.mark.usefixtures("loop"), pytest.mark.whole("what one read gives is a message")]
 
 
 def roster(*numbers):
