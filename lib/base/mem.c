@@ -2,6 +2,9 @@
 #include "base/mem.h"
 #include "base/sys.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +35,13 @@ char *mem_text(const char *text)
 void mem_free(void *takes)
 {
 	free(takes);
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 #ifdef SYS_SEAM

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 
-enum { KEPT = 16, PIPES_KEPT = 4 };
+enum { KEPT = 16, BURST = 4 * KEPT, PIPES_KEPT = 4 };
 
 struct pool {
 	size_t block_bytes, most, lent, kept;
@@ -13,6 +13,7 @@ struct pool {
 	int pipes_lent, pipes_kept, pipe[PIPES_KEPT][2];
 	int wide_n, wide[POOL_PIPES_WIDE]; /* fd[0] of those that hold POOL_PIPE_BYTES */
 	bool copy_only;
+	bool burst; /* BURST blocks and more were lent at a time */
 };
 
 struct pool *pool_open(size_t block_bytes, size_t most_blocks)
@@ -57,7 +58,7 @@ void *pool_take(struct pool *p)
 	} else if ((b = mem_raw(p->block_bytes)) == NULL) {
 		return NULL;
 	}
-	p->lent++;
+	p->burst |= ++p->lent >= BURST;
 	return b;
 }
 
@@ -68,11 +69,15 @@ void pool_give(struct pool *p, void *b)
 	p->lent--;
 	if (p->kept >= KEPT) {
 		mem_free(b);
-		return;
+	} else {
+		*(void **)b = p->free;
+		p->free = b;
+		p->kept++;
 	}
-	*(void **)b = p->free;
-	p->free = b;
-	p->kept++;
+	if (p->burst && p->lent < KEPT) {
+		p->burst = false;
+		mem_trim(); /* blocks of 64 KiB are too small for malloc to give them back by itself */
+	}
 }
 
 static int wide_at(const struct pool *p, int fd)

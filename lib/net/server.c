@@ -19,6 +19,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+enum { BACKLOG = 4096 /* the system takes no more than it allows; musl's SOMAXCONN is the 128 of long ago */ };
+
 static const struct opt server_rows[] = {
 	{ .name = "count",
 		.kind = OPT_INT,
@@ -260,7 +262,7 @@ static unsigned needs_of(const struct server *s)
 static int prepare(struct server *s, const struct service *service, struct err *e)
 {
 	const struct env *env = s->env;
-	int backlog = sockopt_backlog(env->conf, s->opts.one ? 1 : SOMAXCONN);
+	int backlog = sockopt_backlog(env->conf, s->opts.one ? 1 : BACKLOG);
 	if ((s->admit = admit_open(env, s->opts.max, e)) == NULL)
 		return -1;
 	limit_rate(s, service);

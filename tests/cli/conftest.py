@@ -18,7 +18,7 @@ import zlib
 
 import pytest
 
-from program import BINARY, TOP
+from program import BINARY, TOP, has_tls
 
 sys.path.insert(0, str(TOP / "tests" / "tools"))
 
@@ -34,6 +34,7 @@ FLAGS = os.environ.get("SOCKCTL_TEST_FLAGS", "").split()
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "whole(why): not where each byte is moved by a call of its own (make check-short)")
+    config.addinivalue_line("markers", "tls: not with a program that was built without it")
     config.addinivalue_line("markers", "no_tls(why): a test of all places but the one with TLS, where it makes no sense")
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"{BINARY} is not there: run make first, or name the program in SOCKCTL", returncode=2)
@@ -60,6 +61,8 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.get_closest_marker("tls") and not has_tls():
+            item.add_marker(pytest.mark.skip(reason="built without TLS"))
         for mark in item.iter_markers("whole"):
             if wire.LESS > 1:
                 item.add_marker(pytest.mark.skip(reason=mark.args[0]))

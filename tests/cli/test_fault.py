@@ -299,6 +299,7 @@ def tls_server(sockctl, tcp, *more):
     return proc, proc.says(rb"pin (sha256//\S+)").group(1).decode()
 
 
+@pytest.mark.tls
 def test_a_handshake_over_a_slow_line(sockctl, tcp):
     """Both ends hold back what they write: whoever waits for the answer must send the question."""
     slow = ("--fault", "latency=20ms", "--fault", "chunk=1..500")
@@ -307,6 +308,7 @@ def test_a_handshake_over_a_slow_line(sockctl, tcp):
     wire.same(proc.ends(0), DATA)
 
 
+@pytest.mark.tls
 def test_a_changed_byte_is_noticed(sockctl, tcp):
     server, pin = tls_server(sockctl, tcp)
     proc = sockctl.connect(tcp, "--tls", "--pin", pin, "--fault", "corrupt-at=5000:in", stdin=DATA)
@@ -315,6 +317,7 @@ def test_a_changed_byte_is_noticed(sockctl, tcp):
     assert "--seed" in proc.complaint()
 
 
+@pytest.mark.tls
 def test_a_cut_under_tls(sockctl, tcp):
     _, pin = tls_server(sockctl, tcp, "--fault", "close-after=20000:out")
     proc = sockctl.connect(tcp, "--tls", "--pin", pin, stdin=DATA)

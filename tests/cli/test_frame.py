@@ -312,6 +312,7 @@ def test_echo_of_datagrams_is_as_ever(sockctl, dgram):
         assert sock.recv(100) == data
 
 
+@pytest.mark.tls
 def test_over_tls(sockctl):
     """A server that takes our end for a hang-up gets the last line before it."""
     server = sockctl.serve("listen", Place("tcp4", sockctl.folder), "--tls", "--frame", "u16be", stdin=b"answer")

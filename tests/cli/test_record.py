@@ -201,6 +201,7 @@ def test_datagrams(sockctl, dgram, file, tmp_path):
     proc.ends(0)
 
 
+@pytest.mark.tls
 def test_through_tls(sockctl, tcp, file):
     """What is recorded is what was said."""
     proc = sockctl.serve("listen", tcp, "--tls", "--record", file, stdin=b"answer")
