@@ -6,8 +6,8 @@
 #include "io/splice.h"
 
 /* The first that fits is taken. */
-static const struct mover *const movers[] = { &mover_sendfile, &mover_splice, &mover_relay, &mover_cut, &mover_gather,
-	&mover_copy };
+static const struct mover *const movers[] = { &mover_forget, &mover_sendfile, &mover_splice, &mover_relay, &mover_cut,
+	&mover_gather, &mover_copy };
 
 bool flow_from_dgram(const struct flow *f)
 {

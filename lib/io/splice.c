@@ -6,6 +6,9 @@
  * always a pipe, and of pipes one knows how they fail. The end: it may be urgent data again, with bytes behind it; so reading has
  * the last word.
  *
+ * What nobody is to see, dropped or on its way to /dev/null, is not even fetched: TCP throws it away when asked to (tcp(7),
+ * MSG_TRUNC).
+ *
  * The relay borrows its pipe while there are bytes in it. How many may be in it is ours to say: a pipe counts pieces, and one of
  * TCP's can be eight pages long. A sink that knows no splice says EINVAL when the pipe has been filled already; what is in it
  * then goes on through the ring, before anything else. */
@@ -16,6 +19,8 @@
 #include "base/sys.h"
 #include "io/fdstream.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 enum { TRIES = 3 /* before a splice that fails without a reason is given up */, SENDFILE_MOST = 1024 * 1024 };
@@ -66,6 +71,23 @@ static bool sendfile_fits(const struct flow *f)
 	int from, to;
 	off_t size = 0, unused;
 	return ends(f, &from, &to) && kind_of(from, &size) == S_IFREG && size > 0 && kind_of(to, &unused) == S_IFSOCK;
+}
+
+/* Is nobody to see the bytes? Of devices only /dev/null is ever named by a stream. */
+static bool forgets(const struct flow *f, int *from)
+{
+	off_t unused;
+	if (pool_copies_only(f->pool) || (!f->drop && f->from == f->to) || (*from = stream_rawfd(f->from, false)) < 0)
+		return false;
+	int to = f->drop ? -1 : stream_rawfd(f->to, true);
+	return f->drop || (to >= 0 && kind_of(to, &unused) == S_IFCHR);
+}
+
+static bool forget_fits(const struct flow *f)
+{
+	int from, protocol = 0;
+	socklen_t len = sizeof protocol;
+	return forgets(f, &from) && getsockopt(from, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP;
 }
 
 static size_t came(struct flow *f, size_t n)
@@ -247,6 +269,25 @@ static size_t relay_step(struct flow *f, size_t budget)
 	return in > out ? in : out;
 }
 
+static size_t forget_step(struct flow *f, size_t budget)
+{
+	int from;
+	ssize_t n;
+	if (f->state != FLOW_OPEN || f->wait_from)
+		return 0;
+	if (!forgets(f, &from))
+		return copy_from_now_on(f, budget);
+	do {
+		struct iovec v = { NULL, budget };
+		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+		n = sys_recvmsg(from, &m, MSG_DONTWAIT | MSG_TRUNC, false);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n == 0 ? copy_from_now_on(f, budget) : from_failed(f, errno); /* the end is a reading one's to notice */
+	came(f, (size_t)n);
+	return f->drop ? (size_t)n : went(f, (size_t)n);
+}
+
 /* Is it the file that cannot be read? */
 static bool file_fails(int fd, int *sys)
 {
@@ -286,9 +327,11 @@ static bool never(const struct flow *f)
 	return false;
 }
 
+#define forget_fits never
 #define sendfile_fits never
 #define splice_fits never
 #define relay_fits never
+#define forget_step NULL
 #define sendfile_step NULL
 #define splice_step NULL
 #define relay_step NULL
@@ -296,6 +339,7 @@ static bool never(const struct flow *f)
 
 #endif
 
+const struct mover mover_forget = { .name = "forget", .fits = forget_fits, .step = forget_step };
 const struct mover mover_sendfile = { .name = "sendfile", .fits = sendfile_fits, .step = sendfile_step };
 const struct mover mover_splice = { .name = "splice", .fits = splice_fits, .step = splice_step };
 const struct mover mover_relay = { .name = "relay", .fits = relay_fits, .step = relay_step, .close = relay_close };

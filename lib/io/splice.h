@@ -6,6 +6,7 @@
 
 #include "io/flow.h"
 
+extern const struct mover mover_forget;	  /* TCP to nobody */
 extern const struct mover mover_sendfile; /* a regular file to a socket */
 extern const struct mover mover_splice;	  /* one of the two is a pipe */
 extern const struct mover mover_relay;	  /* neither is: by way of a pipe of our own */

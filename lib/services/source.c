@@ -183,7 +183,7 @@ static int file_open(struct session *s, struct err *e)
 
 static int discard_open(struct session *s, struct err *e)
 {
-	return start_pump(s, zero_stream(), (struct pump_opts){ .no_up = true, .reply_wait_ms = NEVER }, e);
+	return start_pump(s, zero_stream(), (struct pump_opts){ .no_up = true, .drop_down = true, .reply_wait_ms = NEVER }, e);
 }
 
 static int zero_open(struct session *s, struct err *e)

@@ -3,9 +3,13 @@
 SOCKCTL_TEST_FLAGS=--no-splice (make check-copy) runs these, and all other tests, with copying alone.
 """
 import contextlib
+import fcntl
+import json
 import os
 import signal
+import struct
 import subprocess
+import termios
 
 import pytest
 
@@ -64,6 +68,35 @@ def test_each_kind(sockctl, place, source, sink, out_of, into):
         got = written()
     wire.same(got, b"before " * (into == "append") + DATA)
     assert client.lines() == server.lines() == []
+
+
+@pytest.mark.usefixtures("loop")
+@pytest.mark.parametrize("end", ["half-close", "reset"])
+@pytest.mark.parametrize("to", ["--discard", "null"])
+def test_what_nobody_sees_is_counted(sockctl, place, tmp_path, sink, to, end):
+    """It is thrown away in the kernel where that can be done; its count and its end are as ever."""
+    log = tmp_path / "events"
+    if to == "null":
+        proc = sockctl.serve("listen", place, "--events", log, "--recv-only", stdout=sink("null")[0])
+    else:
+        proc = sockctl.serve("serve", place, "--events", log, to, "--count", 1, "--strict")
+    sock = place.dial()
+    sock.sendall(DATA)
+    if end == "half-close":
+        wire.half_close(sock)
+        assert wire.read_eof(sock) == b""
+        proc.ends(0)
+    else:
+        wire.until(lambda: place.tls or unread(sock) == 0, "all is read")
+        wire.reset(sock)
+        proc.ends(0 if place.unix else 7)  # which know no reset
+    close, = [e for e in map(json.loads, log.read_text().splitlines()) if e["ev"] == "close"]
+    assert close["in"] == len(DATA) or (place.tls and end == "reset")
+
+
+def unread(sock):
+    """Bytes that the other end has not read yet."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))[0]
 
 
 @pytest.mark.usefixtures("loop")

@@ -66,7 +66,7 @@ static void test_who_is_moved_how(void **state)
 		const char *ends, *name;
 	} rows[] = { { "ft", "sendfile" }, { "fu", "sendfile" }, { "pt", "splice" }, { "pu", "splice" }, { "tp", "splice" },
 		{ "up", "splice" }, { "pp", "splice" }, { "fp", "splice" }, { "pf", "splice" }, { "tu", "relay" },
-		{ "ut", "relay" }, { "tn", "relay" }, { "tf", "relay" }, { "ff", "copy" } };
+		{ "ut", "relay" }, { "tn", "forget" }, { "un", "relay" }, { "tf", "relay" }, { "ff", "copy" } };
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct way w;
 		way_open(&w, rows[i].ends[0], rows[i].ends[1]);
@@ -94,6 +94,11 @@ static void test_who_must_be_copied(void **state)
 	way_close(&w);
 
 	way_open(&w, 't', 'p');
+	w.flow.drop = true;
+	assert_string_equal(moved_by(&w), "forget");
+	way_close(&w);
+
+	way_open(&w, 'u', 'p'); /* no other sockets know how to forget */
 	w.flow.drop = true;
 	assert_string_equal(moved_by(&w), "copy");
 	way_close(&w);

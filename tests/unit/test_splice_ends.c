@@ -163,7 +163,7 @@ static void test_whose_failure(void **state)
 		{ "ft", 0, ETIMEDOUT, false, ERR_LOST, "send to" },
 		{ "tu", 0, ETIMEDOUT, true, ERR_LOST, "receive from" },
 		{ "tu", 1, ENOBUFS, false, ERR_NETWORK, "send to" },
-		{ "tn", 1, EIO, false, ERR_LOCAL, "write stdout" },
+		{ "tf", 1, EIO, false, ERR_LOCAL, "write stdout" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct way w;
