@@ -114,6 +114,13 @@ static size_t to_failed(struct flow *f, int sys)
 	return flow_to_said(f, fdstream_failed(f->to, true, sys));
 }
 
+/* Less came than was asked for: there is no more for now, and asking again would only say so. */
+static void note_dry(struct flow *f, size_t n, size_t asked)
+{
+	if (n < asked && !f->last)
+		from_failed(f, EAGAIN);
+}
+
 enum blame { NOBODY, SOURCE, SINK };
 
 static enum blame who_blocks(int from, int to)
@@ -160,6 +167,7 @@ static size_t splice_step(struct flow *f, size_t budget)
 	ssize_t n = splice_or_blame(from, to, budget, &blame);
 	if (n > 0) {
 		came(f, (size_t)n);
+		note_dry(f, (size_t)n, budget);
 		return went(f, (size_t)n);
 	}
 	int sys = errno;
@@ -225,6 +233,7 @@ static size_t relay_in(struct flow *f, int from, size_t budget)
 	ssize_t n = splice_or_blame(from, f->pipe[1], budget, &blame);
 	if (n > 0) {
 		f->held += (uint64_t)n;
+		note_dry(f, (size_t)n, budget);
 		return came(f, (size_t)n);
 	}
 	int sys = errno;
@@ -285,6 +294,7 @@ static size_t forget_step(struct flow *f, size_t budget)
 	if (n <= 0)
 		return n == 0 ? copy_from_now_on(f, budget) : from_failed(f, errno); /* the end is a reading one's to notice */
 	came(f, (size_t)n);
+	note_dry(f, (size_t)n, budget);
 	return f->drop ? (size_t)n : went(f, (size_t)n);
 }
 
