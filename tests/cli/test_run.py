@@ -70,7 +70,7 @@ def test_a_client_of_this_host_can_use_it(sockctl, tmp_path, monkeypatch, addres
         pytest.skip("no IPv6 here")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOCKCTL_PORT", "outer")
-    command = 'echo "$SOCKCTL_ADDR" >told; env | grep -c "^SOCKCTL_[HP]" >count;' + f'echo hola | {CONNECT} $SOCKCTL_ADDR >got'
+    command = 'echo "$SOCKCTL_ADDR" >told; env | grep -cE "^SOCKCTL_(HOST|PORT)=" >count;' + f'echo hola | {CONNECT} $SOCKCTL_ADDR >got'
     proc = run(sockctl, "echo", command, address=[word.format(os.getpid()) for word in address])
     assert proc.code == 0, proc
     assert re.fullmatch(url, (tmp_path / "told").read_text().strip())

@@ -38,7 +38,7 @@ THERE, BACK = (hashlib.shake_128(word).digest(SIZE) for word in (b"there", b"bac
 QUIET_S = 5  # nothing has moved for so long, on any descriptor of ours: nc and ncat have no clock of their own here
 
 TOOLS = {
-    "sockctl": [SOCKCTL, "connect", "127.0.0.1"],
+    "sockctl": [SOCKCTL, "connect", "--sandbox", "off", "127.0.0.1"],
     "nc.openbsd": ["nc.openbsd", "-N", "127.0.0.1"],
     "nc.traditional": ["nc.traditional", "-q", "-1", "127.0.0.1"],
     "ncat": ["ncat", "127.0.0.1"],
