@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from program import BINARY, TOP, has_tls
+from program import BINARY, TOP, has_tls, is_sanitized
 
 SEAM = os.environ.get("SOCKCTL_SEAM_BIN", "")
 RUNS = 200 if os.environ.get("SOCKCTL_LONG") else 40
@@ -32,7 +32,8 @@ def total(text):
 
 @pytest.mark.timeout(600)
 def test_a_sample_of_faults():
-    code, text = sweep("--runs", RUNS, "--jobs", 2)
+    more = ["--without", "crypto"] if is_sanitized() else []  # OpenSSL itself leaks where it gets no memory
+    code, text = sweep("--runs", RUNS, "--jobs", 2, *more)
     assert code == 0, text
     assert total(text)["runs"] == RUNS
 
@@ -53,6 +54,7 @@ def test_the_sweep_sees_what_is_wrong(tmp_path):
     assert total(done.stdout.decode())["lost"] == 1
 
 
+@pytest.mark.skipif(is_sanitized(), reason="leaks cannot be looked for under strace")
 def test_from_outside(need):
     need("strace")
     done = subprocess.run([sys.executable, TOP / "tests" / "torture" / "compare.py", "--only", "sockctl"],
