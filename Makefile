@@ -57,7 +57,6 @@ own_flags += -fsanitize=fuzzer-no-link
 fuzz_driver := -fsanitize=fuzzer
 endif
 ifneq ($(findstring cover,$(variant)),)
-own_cpp += -DSANDBOX_OUT # a profile is a file, which is written at the very end
 own_flags += -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
 own_ld += -fprofile-instr-generate
 endif

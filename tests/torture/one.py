@@ -175,7 +175,8 @@ def run(binary, scene, fault, folder, extra_env=None, prefix=(), stall_s=STALL_S
         os.unlink(f"{folder}/{name}")
     everywhere = bool(fault) and ":" not in fault
     plan = scene.plan(folder, scenes.SMALL if everywhere else scenes.SIZE)
-    env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(extra_env or {})}
+    counts = {name: os.environ[name] for name in ("LLVM_PROFILE_FILE",) if name in os.environ}  # make coverage
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **counts, **(extra_env or {})}
     if fault is not None:
         env["SOCKCTL_SEAM"] = ",".join(filter(None, (f"report={report}", fault)))
     program = Program([*prefix, binary, *plan.words], env, plan.stdin, folder)
