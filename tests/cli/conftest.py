@@ -61,6 +61,8 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if wire.LESS > 1 and item.path.stem.startswith(("test_tls_", "test_torture", "test_valgrind")):
+            item.add_marker(pytest.mark.skip(reason="it takes too long byte by byte"))
         if item.get_closest_marker("tls") and not has_tls():
             item.add_marker(pytest.mark.skip(reason="built without TLS"))
         for mark in item.iter_markers("whole"):
