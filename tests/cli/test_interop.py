@@ -194,6 +194,7 @@ def dig(port, *words):
     return ["dig", "@127.0.0.1", "-p", str(port), "+short", "+tries=1", "+time=15", "+noedns", *words, "host.example", "A"]
 
 
+@pytest.mark.whole("what one read gives is a datagram")
 def test_dig_over_udp(sockctl, tmp_path, need):
     need("dig")
     server = sockctl.serve("listen", Place("udp4", tmp_path))
@@ -214,6 +215,7 @@ def test_dig_over_tcp(sockctl, tcp, need):
     server.finish(0)
 
 
+@pytest.mark.whole("what one read gives is a datagram")
 def test_a_dns_question_by_hand(sockctl, tmp_path):
     place = Place("udp4", tmp_path)
     dns = place.listen()

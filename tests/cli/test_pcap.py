@@ -5,9 +5,11 @@ import shark
 import wire
 from place import DATAGRAMS, STREAMS, Place
 
+pytestmark = pytest.mark.whole("a packet for each byte")
+
 
 @pytest.mark.parametrize("kind", STREAMS)
-@pytest.mark.parametrize("size", [5, pytest.param(2_000_003, marks=pytest.mark.whole("a packet for each byte"))])
+@pytest.mark.parametrize("size", [5, 2_000_003])
 def test_both_ends_capture_the_same_conversation(sockctl, tmp_path, kind, size):
     place = Place(kind, tmp_path)
     data = wire.payload(size)
