@@ -13,7 +13,7 @@ static void check_ranges(const struct addr *a)
 	uint16_t first = 0, last = 0;
 	const char *at = a->ports;
 	int more = 0;
-	while (at != NULL && (more = addr_range(&at, "tcp", &first, &last, &e)) > 0)
+	while (at != NULL && (more = addr_range(&at, addr_dgram(a) ? "udp" : "tcp", &first, &last, &e)) > 0)
 		fuzz_check(first <= last, "a range that runs backwards");
 	fuzz_check(more >= 0, "ports that were taken are refused");
 }
