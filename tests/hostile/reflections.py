@@ -5,6 +5,7 @@ than the two programs need for it.
 """
 import functools
 import os
+import select
 import socket
 import struct
 import time
@@ -40,9 +41,9 @@ def received():
 def quiet():
     """Waits until no datagram comes any more; whether that happened, and after how many of them."""
     first = last = received()
-    end, since = time.monotonic() + PATIENCE_S, time.monotonic()
+    end, since, never = time.monotonic() + PATIENCE_S, time.monotonic(), select.poll()
     while time.monotonic() - since < QUIET_S:
-        time.sleep(0.02)
+        never.poll(20)
         if (now := received()) != last:
             last, since = now, time.monotonic()
         if time.monotonic() > end:
