@@ -3,6 +3,7 @@
 #include "io/flow.h"
 #include "io/batch.h"
 #include "io/fdstream.h"
+#include "io/loop.h"
 #include "io/splice.h"
 
 /* The first that fits is taken. */
@@ -30,6 +31,7 @@ void flow_close(struct flow *f)
 		ring_drop(&f->ring, f->pool, f->ring.len);
 	if (f->mover != NULL && f->mover->close != NULL)
 		f->mover->close(f);
+	patience_end(&f->patience, f->from);
 	f->held = 0;
 	f->empty = false;
 }
@@ -50,6 +52,14 @@ void flow_finish(struct flow *f)
 {
 	if (f->state == FLOW_OPEN)
 		f->state = FLOW_DRAIN;
+}
+
+int64_t flow_until(struct flow *f, int64_t now_ms)
+{
+	if (f->wait_from)
+		return patience_wait(&f->patience, f->from, f->in, now_ms);
+	patience_rest(&f->patience);
+	return NEVER;
 }
 
 void flow_bulk(struct flow *f)

@@ -7,6 +7,7 @@
 #ifndef IO_FLOW_H
 #define IO_FLOW_H
 
+#include "io/patience.h"
 #include "io/pool.h"
 #include "io/ring.h"
 #include "io/stream.h"
@@ -42,20 +43,21 @@ struct flow {
 	int pipe[2];		   /* of the pool, while the mover holds bytes in it; -1 */
 	struct pool *pool;
 	struct ring ring;
-	uint64_t held;		 /* what the mover has taken in and not given out, beside the ring */
-	uint64_t in, out;	 /* bytes */
-	uint64_t messages;	 /* datagrams taken in */
-	uint64_t most_messages;	 /* the source ends after so many; 0: no limit */
-	uint32_t datagram_bytes; /* bytes to datagrams: the largest cut; 0: FLOW_DATAGRAM_BYTES */
-	uint8_t state;		 /* enum flow_state */
-	bool lines;		 /* bytes to datagrams: one per line */
-	bool bulk;		 /* an echo: there is much (flow_bulk) */
-	bool drop;		 /* read and dropped, nothing is written */
-	bool may_leave;		 /* a sink whose reader has left is no failure: what comes is dropped from then on */
-	bool reads_on;		 /* a sink that failed does not stop the source: what comes is dropped from then on */
-	bool last;		 /* what can be read now is the last: ST_AGAIN is its end */
-	bool empty;		 /* an empty datagram waits to go out */
-	bool eof;		 /* the source said so itself; `state` may also leave OPEN by decree or failure */
+	struct patience patience; /* with its source */
+	uint64_t held;		  /* what the mover has taken in and not given out, beside the ring */
+	uint64_t in, out;	  /* bytes */
+	uint64_t messages;	  /* datagrams taken in */
+	uint64_t most_messages;	  /* the source ends after so many; 0: no limit */
+	uint32_t datagram_bytes;  /* bytes to datagrams: the largest cut; 0: FLOW_DATAGRAM_BYTES */
+	uint8_t state;		  /* enum flow_state */
+	bool lines;		  /* bytes to datagrams: one per line */
+	bool bulk;		  /* an echo: there is much (flow_bulk) */
+	bool drop;		  /* read and dropped, nothing is written */
+	bool may_leave;		  /* a sink whose reader has left is no failure: what comes is dropped from then on */
+	bool reads_on;		  /* a sink that failed does not stop the source: what comes is dropped from then on */
+	bool last;		  /* what can be read now is the last: ST_AGAIN is its end */
+	bool empty;		  /* an empty datagram waits to go out */
+	bool eof;		  /* the source said so itself; `state` may also leave OPEN by decree or failure */
 	bool failed_from, failed_to;
 	bool wait_from, wait_to, wait_pool; /* what the last run stopped at */
 	struct why why;			    /* of the failure */
@@ -71,6 +73,8 @@ void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct st
 enum flow_run flow_run(struct flow *f, size_t budget_bytes);
 /* Of an echo that holds nothing: much more of it seems to come, which is worth another mover. Until then it is copied. */
 void flow_bulk(struct flow *f);
+/* After a run: when to run again though neither end says that it is ready; NEVER: there is no such time. */
+int64_t flow_until(struct flow *f, int64_t now_ms);
 void flow_let_shut(struct flow *f); /* HELD to SHUT */
 void flow_finish(struct flow *f);   /* by decree: no more reading; what the ring holds still goes out */
 void flow_close(struct flow *f);    /* gives back what was borrowed; what it held is dropped */

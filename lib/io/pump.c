@@ -260,15 +260,21 @@ static bool hung_up(struct pump *p)
 	return false;
 }
 
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
 static void arm(struct pump *p)
 {
-	int64_t at_ms = replies_until(p), quit_ms = quit_at(p);
-	if (quit_ms < at_ms)
-		at_ms = quit_ms;
-	if (quiet_rule(p) && p->moved_ms + QUIET_MS < at_ms)
-		at_ms = p->moved_ms + QUIET_MS;
-	if ((p->up.wait_pool || p->down.wait_pool) && loop_now(p->loop) + POOL_MS < at_ms)
-		at_ms = loop_now(p->loop) + POOL_MS;
+	int64_t now_ms = loop_now(p->loop), at_ms = replies_until(p);
+	at_ms = sooner(at_ms, quit_at(p));
+	at_ms = sooner(at_ms, flow_until(&p->up, now_ms));
+	at_ms = sooner(at_ms, flow_until(&p->down, now_ms));
+	if (quiet_rule(p))
+		at_ms = sooner(at_ms, p->moved_ms + QUIET_MS);
+	if (p->up.wait_pool || p->down.wait_pool)
+		at_ms = sooner(at_ms, now_ms + POOL_MS);
 	loop_timer(p->loop, &p->clock, at_ms);
 	if (waiter_arm(&p->near, p->up.wait_from, p->down.wait_to) != 0 ||
 		waiter_arm(&p->far, p->down.wait_from, p->up.wait_to) != 0) {

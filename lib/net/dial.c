@@ -175,7 +175,7 @@ static int clothe(struct dialer *d, int fd, enum addr_kind kind)
 	bool dgram = kind == ADDR_UDP || kind == ADDR_UNIX_DGRAM;
 	sa_of(&d->peer, fd, true);
 	sa_of(&d->local, fd, false);
-	if (sockopt_apply(d->env->conf, fd, kind, (sa_family_t)d->peer.family, SOCKOPT_OPEN, &d->err) < 0) {
+	if (sockopt_apply(d->env->conf, fd, kind, &d->peer, SOCKOPT_OPEN, &d->err) < 0) {
 		sys_close(fd);
 		return -1;
 	}

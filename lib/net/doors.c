@@ -157,12 +157,11 @@ static enum verdict ask(struct server *s, const struct sa *peer)
 static int dress(const struct server *s, const struct listener *l, int fd, struct err *e)
 {
 	const struct conf *conf = s->env->conf;
-	sa_family_t family = (sa_family_t)l->local.family;
-	enum addr_kind kind = family == AF_UNIX ? ADDR_UNIX : ADDR_TCP;
+	enum addr_kind kind = l->local.family == AF_UNIX ? ADDR_UNIX : ADDR_TCP;
 	int bytes = QUEUE_SNDBUF;
 	if ((s->hub->service->needs & CAP_SNDBUF) && !sockopt_has(conf, "sndbuf"))
 		sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-	return sockopt_apply(conf, fd, kind, family, l->inherited ? SOCKOPT_OPEN : SOCKOPT_ACCEPTED, e);
+	return sockopt_apply(conf, fd, kind, &l->local, l->inherited ? SOCKOPT_OPEN : SOCKOPT_ACCEPTED, e);
 }
 
 static void let_in(struct door *d, int fd, struct newcomer *who)

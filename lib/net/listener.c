@@ -105,7 +105,7 @@ static int bind_fd(const struct opening *o, int fd, const struct sa *sa)
 	socklen_t len = sa_to(sa, &ss);
 	if (sa->family == AF_INET6 && sys_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
 		return refused(o, sa, errno);
-	if (sockopt_apply(o->env->conf, fd, o->a->kind, (sa_family_t)sa->family, SOCKOPT_BIND | SOCKOPT_LISTEN, o->e) != 0)
+	if (sockopt_apply(o->env->conf, fd, o->a->kind, sa, SOCKOPT_BIND | SOCKOPT_LISTEN, o->e) != 0)
 		return -1;
 	return sys_bind(fd, (const struct sockaddr *)&ss, len) == 0 ? 0 : refused(o, sa, errno);
 }
@@ -193,7 +193,7 @@ static int open_path(const struct opening *o)
 	if (fd < 0)
 		return err_set(o->e, ERR_LISTEN, errno, "listen %s", a->text);
 	o->l->v[o->l->n++] = (struct listener){ .fd = fd, .dgram = dgram, .local.family = AF_UNIX };
-	if (sockopt_apply(o->env->conf, fd, a->kind, AF_UNIX, SOCKOPT_BIND | SOCKOPT_LISTEN, o->e) != 0)
+	if (sockopt_apply(o->env->conf, fd, a->kind, &o->l->v[0].local, SOCKOPT_BIND | SOCKOPT_LISTEN, o->e) != 0)
 		return -1;
 	if (unixpath_bind(&o->l->file, fd, a, conf->has_mode ? (int)conf->unix_mode : -1, o->e) != 0)
 		return -1;

@@ -137,16 +137,16 @@ static int bind_source(struct race *r, int fd, sa_family_t family)
 }
 
 /* 0, or -1 with r->err filled in. */
-static int prepare(struct race *r, int fd, sa_family_t family)
+static int prepare(struct race *r, int fd, const struct sa *at)
 {
 	const struct conf *conf = r->env->conf;
-	if (sockopt_apply(conf, fd, r->addr->kind, family, SOCKOPT_BIND, &r->err) < 0)
+	if (sockopt_apply(conf, fd, r->addr->kind, at, SOCKOPT_BIND, &r->err) < 0)
 		return -1;
-	if (r->conf->has_source && bind_source(r, fd, family) < 0)
+	if (r->conf->has_source && bind_source(r, fd, (sa_family_t)at->family) < 0)
 		return -1;
 	if (r->addr->kind == ADDR_UNIX_DGRAM && unixname_bind(fd, &r->err) < 0)
 		return -1;
-	return sockopt_apply(conf, fd, r->addr->kind, family, SOCKOPT_CONNECT, &r->err);
+	return sockopt_apply(conf, fd, r->addr->kind, at, SOCKOPT_CONNECT, &r->err);
 }
 
 static enum course ask(struct attempt *a)
@@ -172,13 +172,14 @@ static enum course launch(struct attempt *a)
 {
 	struct race *r = a->race;
 	char text[SA_TEXT];
-	sa_family_t family = a->to.family != 0 ? a->to.family : AF_UNIX;
+	static const struct sa path = { .family = AF_UNIX };
+	const struct sa *at = a->to.family != 0 ? &a->to : &path;
 	event(r->env->events, EV_CONNECTING, 0, EV_TEXT("addr", name(a, text)));
-	a->watch.fd = sys_socket(family, addr_dgram(r->addr) ? SOCK_DGRAM : SOCK_STREAM, 0);
+	a->watch.fd = sys_socket(at->family, addr_dgram(r->addr) ? SOCK_DGRAM : SOCK_STREAM, 0);
 	if (a->watch.fd < 0)
 		return failed(a, errno);
 	r->flying++;
-	return prepare(r, a->watch.fd, family) < 0 ? HOPELESS : ask(a);
+	return prepare(r, a->watch.fd, at) < 0 ? HOPELESS : ask(a);
 }
 
 /* A refusal, an unreachable network: the peer's class. Only where every address kept silent it is a timeout. */

@@ -124,8 +124,24 @@ static unsigned defaults_due(unsigned when)
 #endif
 }
 
+/* BBR sends by the clock, with a timer for each packet, at the rate that it has found the way to bear. Inside one machine there
+ * is nothing to find out, and the timers cost more than all the rest: a third of the rate at twice the CPU. Reno sends when there
+ * is room, is in every kernel, and everybody may choose it. What is accepted has it from its listener. */
+static void stop_pacing(int fd)
+{
+#ifdef TCP_CONGESTION
+	static const char paced[] = "bbr", reno[] = "reno";
+	char name[16] = "";
+	socklen_t len = sizeof name;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len) == 0 && strncmp(name, paced, strlen(paced)) == 0)
+		sys_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, reno, sizeof reno - 1);
+#else
+	(void)fd;
+#endif
+}
+
 /* What a system refuses here is a nicety lost, not a failure: there is no better value to fall back to. */
-static void set_defaults(int fd, enum addr_kind kind, unsigned when)
+static void set_defaults(int fd, enum addr_kind kind, const struct sa *at, unsigned when)
 {
 	static const struct {
 		unsigned when;
@@ -141,6 +157,8 @@ static void set_defaults(int fd, enum addr_kind kind, unsigned when)
 	for (size_t i = 0; kind == ADDR_TCP && i < sizeof ours / sizeof *ours; i++)
 		if (ours[i].when & defaults_due(when))
 			sockopt_int(fd, ours[i].level, ours[i].name, ours[i].n);
+	if (kind == ADDR_TCP && (when & SOCKOPT_BIND) && sa_loopback(at))
+		stop_pacing(fd);
 }
 
 static int set_one(int fd, sa_family_t family, unsigned when, const struct setting *s)
@@ -153,14 +171,15 @@ static int set_one(int fd, sa_family_t family, unsigned when, const struct setti
 	return level == SOCKOPT_NONE ? 0 : sockopt_int(fd, level, six ? row->name6 : row->name4, s->v.n);
 }
 
-int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, sa_family_t family, unsigned when, struct err *e)
+int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, const struct sa *at, unsigned when, struct err *e)
 {
+	sa_family_t family = (sa_family_t)at->family;
 	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
 	if (kind == ADDR_FD)
 		kind = ask_kind(fd, family);
 	if (sockopt_fits(conf, kind, e) != 0)
 		return -1;
-	set_defaults(fd, kind, when);
+	set_defaults(fd, kind, at, when);
 	if (when & SOCKOPT_ACCEPTED)
 		when |= SOCKOPT_OPEN;
 	for (unsigned i = 0; i < c->n; i++)

@@ -20,7 +20,7 @@ enum { SOCKOPT_NONE = -1, SOCKOPT_IDLE_S = 60, SOCKOPT_INTERVAL_S = 10, SOCKOPT_
 struct sockopt_value {
 	int n;
 	int interval, count; /* keepalive; 0: as it is */
-	const char *text;    /* device; borrowed from argv */
+	const char *text;    /* device, congestion; borrowed from argv */
 	struct sa group;     /* multicast */
 	unsigned interface;  /* multicast; 0: the system's choice */
 };

@@ -31,6 +31,9 @@ enum {
 #ifndef TCP_FASTOPEN_CONNECT
 #define TCP_FASTOPEN_CONNECT SOCKOPT_NONE
 #endif
+#ifndef TCP_CONGESTION
+#define TCP_CONGESTION SOCKOPT_NONE
+#endif
 #ifndef SO_MARK
 #define SO_MARK SOCKOPT_NONE
 #endif
@@ -187,6 +190,15 @@ static int parse_device(const struct sockopt_row *row, const char *text, struct 
 	return 0;
 }
 
+static int parse_name(const struct sockopt_row *row, const char *text, struct sockopt_value *v, struct err *e)
+{
+	size_t len = strlen(text);
+	if (len == 0 || len > (size_t)row->max)
+		return err_set(e, ERR_USAGE, 0, "expected a name of 1 to %lld characters", row->max);
+	v->text = text;
+	return 0;
+}
+
 static bool is_multicast(const struct sa *sa)
 {
 	struct sockaddr_storage ss;
@@ -233,6 +245,13 @@ static int apply_device(int fd, sa_family_t family, unsigned when, const struct 
 	(void)family;
 	(void)when;
 	return sys_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, v->text, (socklen_t)strlen(v->text) + 1);
+}
+
+static int apply_congestion(int fd, sa_family_t family, unsigned when, const struct sockopt_value *v)
+{
+	(void)family;
+	(void)when;
+	return sys_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, v->text, (socklen_t)strlen(v->text));
 }
 
 static int apply_linger(int fd, sa_family_t family, unsigned when, const struct sockopt_value *v)
@@ -341,6 +360,8 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 		"data in the first packet (Linux); a server lets N such connections wait") \
 	X("mss", "=N", TCP, CONNECT | LISTEN, AT(IPPROTO_TCP, TCP_MAXSEG), 1, 65535, parse_int, NULL, \
 		"bytes of a segment at most") \
+	X("congestion", "=NAME", TCP, BIND | OPEN, OWN, 1, 15, parse_name, apply_congestion, \
+		"how a sender finds its rate (Linux, FreeBSD); without it the system's way, on loopback reno instead of bbr") \
 	X("v6only", "[=on|off]", TCP | UDP, BIND, ONLY6(IPPROTO_IPV6, IPV6_V6ONLY), 0, 1, parse_switch, NULL, \
 		"off: an IPv6 socket takes IPv4 too") \
 	X("backlog", "=N", TCP | UNIX, LISTEN, OWN, 1, 65535, parse_int, apply_nothing, \

@@ -131,6 +131,25 @@ def test_peer_that_is_stopped(sockctl, place):
     assert ended.result().endswith(back[-1000:])
 
 
+@pytest.mark.usefixtures("loop")
+@pytest.mark.parametrize("role", ["listen", "connect", "forward"])
+def test_a_word_after_much(sockctl, place, pair, role):
+    """What comes fast may be waited for until there is much of it; a word after that, and the next one, still come."""
+    much = wire.payload(48 << 20, seed=8)
+    if role == "forward":
+        behind = sockctl.serve("listen", ["127.0.0.1:0"], "--recv-only")
+        sockctl.serve("serve", place, "--forward", f"127.0.0.1:{behind.port}")
+        proc, sock = behind, place.dial()
+    else:
+        proc, sock = pair(role, place, "--recv-only")
+    for data in (much, b"a word", b"another", much, b"the last"):
+        sent = wire.Task(sock.sendall, data)
+        wire.same(proc.read(len(data)), data)
+        sent.result()
+    wire.half_close(sock)
+    assert proc.ends(0) == b""
+
+
 def test_file_from_a_place_in_it(sockctl, place, source):
     """The offset is shared with who opened the file, and is where we stopped."""
     os.lseek(source.fileno(), HALF, os.SEEK_SET)

@@ -21,6 +21,8 @@ static const struct opt_group *const groups[] = { &sockopt_opts, NULL };
 static const struct command command = { .name = "test", .groups = groups };
 static const struct command *const commands[] = { &command, NULL };
 
+static struct sa here, here6, elsewhere;
+
 static struct conf *conf_open(void)
 {
 	struct conf *conf = conf_new(commands, &command, NULL);
@@ -47,7 +49,7 @@ static void values_are_read(void **state)
 		"keepalive=30", "keepalive=30,5", "keepalive=30,5,2", "ttl=1", "ttl=255", "tos=0xb8", "tos=16", "tos=lowdelay",
 		"dscp=ef", "dscp=46", "dscp=0x2e", "dscp=af43", "dscp=cs7", "sndbuf=64k", "rcvbuf=1M", "mark=4294967295",
 		"reuseport", "broadcast=yes", "multicast=239.1.2.3", "multicast=ff02::1234", "linger=0", "user-timeout=30s",
-		"fastopen", "fastopen=5", "mss=1200", "v6only=no", "backlog=7" };
+		"fastopen", "fastopen=5", "mss=1200", "congestion=reno", "v6only=no", "backlog=7" };
 	struct guard g = { 0 };
 	struct err e;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -66,7 +68,7 @@ static void mistakes_are_named(void **state)
 		const char *text, *says;
 	} rows[] = {
 		{ "", "expected one of nodelay, keepalive, ttl, minttl, tos, dscp, sndbuf, rcvbuf, device, mark, reuseport, broadcast, "
-		      "multicast, linger, user-timeout, debug, fastopen, mss, v6only, backlog" },
+		      "multicast, linger, user-timeout, debug, fastopen, mss, congestion, v6only, backlog" },
 		{ "nodelya", "got \"nodelya\", expected one of nodelay" },
 		{ "no\x1b", "got \"no\\x1b\"" },
 		{ "=1", "got \"\"" },
@@ -103,6 +105,9 @@ static void mistakes_are_named(void **state)
 		{ "user-timeout=30", "expected a duration" },
 		{ "user-timeout=10000h", "at most" },
 		{ "fastopen=0", "1 to 65535" },
+		{ "congestion", "expected congestion=NAME" },
+		{ "congestion=", "1 to 15 characters" },
+		{ "congestion=sixteen-letters-", "1 to 15 characters" },
 		{ "backlog=x", "1 to 65535" },
 	};
 	struct guard g = { 0 };
@@ -138,19 +143,19 @@ static void defaults_are_set(void **state)
 	struct conf *conf = conf_open();
 	struct err e;
 	int fd = sys_socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_BIND, &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_BIND, &e), 0);
 	assert_int_equal(get(fd, SOL_SOCKET, SO_REUSEADDR), 0);
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_NODELAY), 0);
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
 	assert_int_not_equal(get(fd, SOL_SOCKET, SO_REUSEADDR), 0);
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_OPEN, &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_OPEN, &e), 0);
 	assert_int_not_equal(get(fd, IPPROTO_TCP, TCP_NODELAY), 0);
 	assert_int_not_equal(get(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPINTVL), 10);
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPCNT), 6);
 	sys_close(fd);
 	fd = sys_socket(AF_INET, SOCK_DGRAM, 0);
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_UDP, AF_INET, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_UDP, &here, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
 	assert_int_equal(get(fd, SOL_SOCKET, SO_REUSEADDR), 0);
 	sys_close(fd);
 	assert_int_equal(sockopt_backlog(conf, 5), 5);
@@ -167,7 +172,7 @@ static void defaults_reach_what_is_accepted(void **state)
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 	int door = sys_socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(sockopt_apply(conf, door, ADDR_TCP, AF_INET, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
+	assert_int_equal(sockopt_apply(conf, door, ADDR_TCP, &here, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
 	assert_int_equal(bind(door, (struct sockaddr *)&at, sizeof at), 0);
 	assert_int_equal(listen(door, 1), 0);
 	assert_int_equal(getsockname(door, (struct sockaddr *)&at, &len), 0);
@@ -175,7 +180,7 @@ static void defaults_reach_what_is_accepted(void **state)
 	assert_int_equal(fcntl(door, F_SETFL, 0), 0);
 	int fd = accept(door, NULL, NULL);
 	assert_true(fd >= 0);
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_ACCEPTED, &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_ACCEPTED, &e), 0);
 	assert_int_not_equal(get(fd, IPPROTO_TCP, TCP_NODELAY), 0);
 	assert_int_not_equal(get(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
@@ -183,7 +188,7 @@ static void defaults_reach_what_is_accepted(void **state)
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPCNT), 6);
 	assert_int_equal(set(conf, "nodelay=off", &e), 0);
 	assert_int_equal(set(conf, "ttl=9", &e), 0);
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_ACCEPTED, &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_ACCEPTED, &e), 0);
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_NODELAY), 0);
 	assert_int_equal(get(fd, IPPROTO_IP, IP_TTL), 9);
 	sys_close(fd);
@@ -204,9 +209,9 @@ static void what_the_user_says_wins(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		assert_int_equal(set(conf, rows[i], &e), 0);
 	int fd = sys_socket(AF_INET, SOCK_STREAM, 0);
-	if (sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_BIND, &e) != 0 ||
-		sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_CONNECT, &e) != 0 ||
-		sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_OPEN, &e) != 0)
+	if (sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_BIND, &e) != 0 ||
+		sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_CONNECT, &e) != 0 ||
+		sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_OPEN, &e) != 0)
 		fail_msg("%s", e.what);
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_NODELAY), 0);
 	assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPINTVL), 4);
@@ -217,6 +222,44 @@ static void what_the_user_says_wins(void **state)
 	sys_close(fd);
 	assert_int_equal(sockopt_backlog(conf, 5), 4);
 	assert_true(sockopt_has(conf, "linger"));
+	conf_free(conf);
+}
+
+static const char *congestion(int fd, char name[16])
+{
+	socklen_t len = 16;
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+	return name;
+}
+
+/* Where the system has no BBR, or lets nobody choose it, nothing is paced, and nothing may change. */
+static void loopback_is_not_paced(void **state)
+{
+	(void)state;
+	struct conf *conf = conf_open();
+	struct err e;
+	char before[16], after[16];
+	int fd = sys_socket(AF_INET, SOCK_STREAM, 0);
+	bool paced = setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3) == 0;
+	congestion(fd, before);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &elsewhere, SOCKOPT_BIND, &e), 0);
+	assert_string_equal(congestion(fd, after), before);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_OPEN, &e), 0); /* it is another moment's */
+	assert_string_equal(congestion(fd, after), before);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
+	assert_string_equal(congestion(fd, after), paced ? "reno" : before);
+	if (paced) {
+		assert_int_equal(set(conf, "congestion=bbr", &e), 0);
+		assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_BIND | SOCKOPT_LISTEN, &e), 0);
+		assert_string_equal(congestion(fd, after), "bbr");
+	}
+	assert_int_equal(set(conf, "congestion=reno", &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &elsewhere, SOCKOPT_BIND, &e), 0);
+	assert_string_equal(congestion(fd, after), "reno");
+	assert_int_equal(set(conf, "congestion=nosuchway", &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_BIND, &e), -1);
+	assert_non_null(strstr(e.what, "-o congestion: "));
+	sys_close(fd);
 	conf_free(conf);
 }
 
@@ -231,7 +274,7 @@ static void wrong_transport(void **state)
 	assert_int_equal(sockopt_fits(conf, ADDR_FD, &e), 0);
 	assert_int_equal(sockopt_fits(conf, ADDR_UDP, &e), -1);
 	assert_string_equal(e.what, "-o nodelay: UDP has no such option");
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_FD, AF_INET, SOCKOPT_OPEN, &e), -1); /* the descriptor was asked */
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_FD, &here, SOCKOPT_OPEN, &e), -1); /* the descriptor was asked */
 	assert_string_equal(e.what, "-o nodelay: UDP has no such option");
 	sys_close(fd);
 	conf_free(conf);
@@ -251,9 +294,9 @@ static void refused_by_the_system(void **state)
 	struct err e;
 	int fd = sys_socket(AF_INET, SOCK_STREAM, 0);
 	sys_gate = no_setsockopt;
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_OPEN | SOCKOPT_LISTEN, &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_OPEN | SOCKOPT_LISTEN, &e), 0);
 	assert_int_equal(set(conf, "mark=5", &e), 0);
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, AF_INET, SOCKOPT_BIND, &e), -1);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_TCP, &here, SOCKOPT_BIND, &e), -1);
 	sys_gate = NULL;
 	assert_int_equal(e.cls, ERR_USAGE);
 	assert_int_equal(e.sys, EPERM);
@@ -274,7 +317,7 @@ static void families_differ(void **state)
 	assert_int_equal(set(conf, "tos=0x20", &e), 0);
 	assert_int_equal(set(conf, "v6only", &e), 0);
 	assert_int_equal(set(conf, "multicast=239.1.2.3", &e), 0); /* for the IPv4 socket beside it */
-	assert_int_equal(sockopt_apply(conf, fd, ADDR_UDP, AF_INET6, SOCKOPT_BIND, &e), 0);
+	assert_int_equal(sockopt_apply(conf, fd, ADDR_UDP, &here6, SOCKOPT_BIND, &e), 0);
 	assert_int_equal(get(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS), 9);
 	assert_int_equal(get(fd, IPPROTO_IPV6, IPV6_TCLASS), 0x20);
 	assert_int_equal(get(fd, IPPROTO_IPV6, IPV6_V6ONLY), 1);
@@ -295,7 +338,7 @@ static void a_group_is_joined(void **state)
 		skip();
 	snprintf(option, sizeof option, "multicast=239.77.1.2@%s", name);
 	assert_int_equal(set(conf, option, &e), 0);
-	if (sockopt_apply(conf, fd, ADDR_UDP, AF_INET, SOCKOPT_BIND, &e) != 0) /* a container may have no multicast at all */
+	if (sockopt_apply(conf, fd, ADDR_UDP, &here, SOCKOPT_BIND, &e) != 0) /* a container may have no multicast at all */
 		assert_true(e.sys == ENODEV || e.sys == EOPNOTSUPP || e.sys == EADDRNOTAVAIL);
 	else {
 		assert_int_equal(sys_bind(fd, (struct sockaddr *)&in, sizeof in), 0);
@@ -312,6 +355,9 @@ static void a_group_is_joined(void **state)
 
 int main(void)
 {
+	sa_parse(&here, "127.0.0.1", 0);
+	sa_parse(&here6, "::1", 0);
+	sa_parse(&elsewhere, "192.0.2.1", 0);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(mistakes_are_named),
@@ -319,6 +365,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_set),
 		cmocka_unit_test(defaults_reach_what_is_accepted),
 		cmocka_unit_test(what_the_user_says_wins),
+		cmocka_unit_test(loopback_is_not_paced),
 		cmocka_unit_test(wrong_transport),
 		cmocka_unit_test(refused_by_the_system),
 		cmocka_unit_test(families_differ),
