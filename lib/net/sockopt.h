@@ -20,9 +20,9 @@ struct sockopt_conf;			    /* the block; defined in sockopt.c, a bounded list of
 int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e);
 
 /* Sets what belongs to this moment: our defaults first (TCP: nodelay, keepalive 60/10/6, no pacing on loopback; listeners:
- * reuseaddr, Unix and UDP never), then the user's. `at` is where it is: of a listener, and of what came to it, its own address; of
- * what we dial the peer's; of a Unix socket the family alone. Defaults that the system refuses are ignored; a user's option that it
- * refuses is -1 with e naming it (ERR_USAGE). ADDR_FD: the descriptor is asked what it is. */
+ * reuseaddr, Unix and UDP never), then the user's. `at` is where it is: of a listener, and of what came to it, its own address;
+ * of what we dial the peer's; of a Unix socket the family alone. Defaults that the system refuses are ignored; a user's option
+ * that it refuses is -1 with e naming it (ERR_USAGE). ADDR_FD: the descriptor is asked what it is. */
 int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, const struct sa *at, unsigned when, struct err *e);
 int sockopt_backlog(const struct conf *conf, int otherwise);
 bool sockopt_has(const struct conf *conf, const char *name);
