@@ -46,6 +46,7 @@ void flow_drop(struct flow *f)
 	flow_close(f);
 	f->mover = NULL; /* not each of them can drop */
 	f->drop = true;
+	f->wait_from = f->wait_to = false; /* it is another flow now */
 }
 
 void flow_finish(struct flow *f)

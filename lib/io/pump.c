@@ -251,8 +251,10 @@ static bool hung_up(struct pump *p)
 		give_up(p, false);
 	if (p->opts.peers && p->near.hup && p->up.state != FLOW_OPEN && !down_over(p))
 		give_up(p, true);
-	if (p->near.hup && p->opts.program && !p->down.drop)
+	if (p->near.hup && p->opts.program && !p->down.drop) {
 		flow_drop(&p->down);
+		loop_later(p->loop, &p->turn);
+	}
 	if (p->near.hup && !down_over(p) && !p->opts.drop_down && !p->opts.program && !p->opts.peers) {
 		fail(p, true, &gone);
 		return true;
@@ -284,6 +286,14 @@ static void arm(struct pump *p)
 	}
 }
 
+/* A flow that waits for one end need not run when the other has called. Layers are always asked: they may wait for either. */
+static bool sleeps(const struct flow *f, bool source_called)
+{
+	const struct stream *s = source_called ? f->to : f->from;
+	bool for_it = source_called ? f->wait_to && !f->wait_from : f->wait_from && !f->wait_to;
+	return f->state == FLOW_OPEN && for_it && !f->wait_pool && s->below == NULL;
+}
+
 static enum flow_run run_down(struct pump *p)
 {
 	if (p->down.state == FLOW_SHUT)
@@ -310,8 +320,10 @@ static void pump_turn(void *arg)
 			finish(p);
 		return;
 	}
-	enum flow_run up = flow_run(&p->up, TURN_BYTES);
-	enum flow_run down = run_down(p);
+	bool near = p->near.called, far = p->far.called, both = near == far;
+	p->near.called = p->far.called = false;
+	enum flow_run up = both || !sleeps(&p->up, near) ? flow_run(&p->up, TURN_BYTES) : FLOW_WAITS;
+	enum flow_run down = both || !sleeps(&p->down, far) ? run_down(p) : FLOW_WAITS;
 	allow_ends(p);
 	if (p->up.state == FLOW_SHUT)
 		up = flow_run(&p->up, TURN_BYTES);

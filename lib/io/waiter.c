@@ -4,26 +4,26 @@
 
 #include <errno.h>
 
+static void waiter_call(void *arg)
+{
+	struct waiter *w = arg;
+	w->called = true;
+	w->fn(w->arg);
+}
+
 static void waiter_ready(void *arg, unsigned ready)
 {
 	struct waiter *w = arg;
 	if (ready & LOOP_HUP)
 		w->hup = true;
-	w->fn(w->arg);
+	waiter_call(w);
 }
 
 /* Of a descriptor that is only read: its hang-up is an end of data that reading will find, and says nothing of the other. */
 static void waiter_readable(void *arg, unsigned ready)
 {
 	(void)ready;
-	struct waiter *w = arg;
-	w->fn(w->arg);
-}
-
-static void waiter_due(void *arg)
-{
-	struct waiter *w = arg;
-	w->fn(w->arg);
+	waiter_call(arg);
 }
 
 void waiter_open(struct waiter *w, struct loop *loop, struct stream *s, void (*fn)(void *arg), void *arg)
@@ -32,9 +32,9 @@ void waiter_open(struct waiter *w, struct loop *loop, struct stream *s, void (*f
 	w->r = (struct watch){ .fd = s->rfd >= 0 ? s->rfd : s->wfd, .fn = waiter_ready, .arg = w };
 	if (w->r.fd != s->wfd)
 		w->r.fn = waiter_readable;
-	w->t = (struct timer){ .fn = waiter_due, .arg = w };
+	w->t = (struct timer){ .fn = waiter_call, .arg = w };
 	if (s->waker != NULL)
-		*s->waker = (struct waker){ fn, arg };
+		*s->waker = (struct waker){ waiter_call, w };
 }
 
 /* The watch for writing: the same as for reading, unless the stream writes to another descriptor. */

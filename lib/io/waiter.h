@@ -13,7 +13,8 @@ struct waiter {
 	struct timer t;
 	void (*fn)(void *arg);
 	void *arg;
-	bool hup; /* a hang-up was reported, once */
+	bool hup;    /* a hang-up was reported, once */
+	bool called; /* fn was, since its owner took this back */
 };
 
 void waiter_open(struct waiter *w, struct loop *loop, struct stream *borrows, void (*fn)(void *arg), void *arg);

@@ -41,7 +41,7 @@ static void set_ready(const struct double_stream *d)
 		sim_ready(d->s.wfd, LOOP_OUT, out);
 }
 
-/* When the nearest of the calls that wait may be tried again. */
+/* When the nearest of the calls that wait may be tried again, unless that has been said. */
 static void set_alarm(struct double_stream *d)
 {
 	if (d->polled)
@@ -49,7 +49,7 @@ static void set_alarm(struct double_stream *d)
 	const struct script *all[] = { &d->rd, &d->wr, &d->fl, &d->sh };
 	int64_t at_ms = NEVER;
 	for (size_t i = 0; i < 4; i++)
-		if (all[i]->blocked_ms > loop_now(d->loop) && all[i]->blocked_ms < at_ms)
+		if (all[i]->blocked_ms != 0 && !all[i]->told && all[i]->blocked_ms < at_ms)
 			at_ms = all[i]->blocked_ms;
 	loop_timer(d->loop, &d->wake, at_ms);
 }
@@ -57,15 +57,22 @@ static void set_alarm(struct double_stream *d)
 static void alarmed(void *arg)
 {
 	struct double_stream *d = arg;
+	struct script *all[] = { &d->rd, &d->wr, &d->fl, &d->sh };
+	bool news = false;
+	for (size_t i = 0; i < 4; i++)
+		if (all[i]->blocked_ms != 0 && all[i]->blocked_ms <= loop_now(d->loop) && !all[i]->told)
+			all[i]->told = news = true;
 	set_alarm(d);
-	if (!d->polled && d->waker.fn != NULL)
+	if (!d->polled && news && d->waker.fn != NULL)
 		d->waker.fn(d->waker.arg); /* last: d's owner may be done with it */
 }
 
 static int block(struct double_stream *d, struct script *c, struct need *need, int64_t ms)
 {
-	if (ms != 0)
+	if (ms != 0) {
 		c->blocked_ms = ms == NEVER ? NEVER : loop_now(d->loop) + ms;
+		c->told = false;
+	}
 	*need = (struct need){ .wake = true, .in = need == &d->s.rd && d->s.rfd >= 0 };
 	if (d->polled)
 		*need = (struct need){ .in = need == &d->s.rd, .out = need != &d->s.rd };
