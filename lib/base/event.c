@@ -9,8 +9,6 @@ const struct ev_row ev_rows[EV_KINDS] = {
 
 void event_send(const struct event_sink *sink, enum ev_kind kind, uint32_t conn, const struct ev_field *fields)
 {
-	if (sink == NULL || ev_rows[kind].level > sink->level)
-		return;
 	struct event ev = { .kind = kind, .conn = conn, .fields = fields };
 	sink->emit(sink->arg, &ev);
 }

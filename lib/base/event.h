@@ -66,9 +66,17 @@ struct event_sink {
 #define EV_NUMS(k, t) ((struct ev_field){ (k), EV_IS_NUMS, (t), 0 })
 #define EV_BYTES(k, p, n) ((struct ev_field){ (k), EV_IS_BYTES, (p), (int64_t)(n) })
 
+/* For event() alone: somebody listens. */
 void event_send(const struct event_sink *sink, enum ev_kind kind, uint32_t conn, const struct ev_field *fields);
 
-/* event(sink, EV_OPEN, conn, EV_TEXT("peer", label), EV_NUM("active", n)) */
-#define event(sink, kind, conn, ...) event_send((sink), (kind), (conn), (const struct ev_field[]){ __VA_ARGS__, { 0 } })
+static inline bool event_heard(const struct event_sink *sink, enum ev_kind kind)
+{
+	return sink != NULL && ev_rows[kind].level <= sink->level;
+}
+
+/* event(sink, EV_OPEN, conn, EV_TEXT("peer", label), EV_NUM("active", n)). Nobody listens: the fields are not even worked out. */
+#define event(sink, kind, conn, ...)                                                                                             \
+	(event_heard((sink), (kind)) ? event_send((sink), (kind), (conn), (const struct ev_field[]){ __VA_ARGS__, { 0 } })       \
+				     : (void)0)
 
 #endif

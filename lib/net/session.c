@@ -129,6 +129,8 @@ static const char *how_closed(const struct session *s)
 
 static void tell_close(const struct session *s)
 {
+	if (!event_heard(s->hub->env->events, EV_CLOSE))
+		return;
 	struct err e = { 0 };
 	char label[SA_TEXT], words[sizeof e.what + 2] = "";
 	bool failed = s->why.cls != ERR_OK;

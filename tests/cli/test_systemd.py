@@ -200,8 +200,9 @@ def test_a_full_manager_holds_up_nobody(sockctl, manager, tmp_path):
 
 def test_clients_are_not_told(sockctl, manager, tcp, tmp_path):
     sock = manager(str(tmp_path / "notify"))
-    tcp.listen()
+    listener = tcp.listen()
     sockctl.connect(tcp, env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, stdin=NULL, stdout=NULL)
+    assert wire.read_eof(wire.accept(listener)) == b""
     sock.setblocking(False)
     with pytest.raises(BlockingIOError):
         sock.recv(10)
