@@ -113,6 +113,15 @@ def processor():
         return platform.machine()
 
 
+def congestion():
+    """How TCP finds its rate where nobody chooses: what is paced (bbr) is slow on loopback."""
+    try:
+        with open("/proc/sys/net/ipv4/tcp_congestion_control") as f:
+            return f.read().strip()
+    except OSError:
+        return None
+
+
 def work_folder(asked, bytes_):
     """Where files are made: in memory when there is room, so that no disk is measured."""
     if asked is None and os.path.isdir("/dev/shm"):
@@ -187,7 +196,7 @@ def run_all(cage, opts, sockctl):
         print(report.text(result), flush=True)
     names = {tool for result in rows for tool in result["tools"]}
     return {"date": time.strftime("%Y-%m-%d"), "kernel": platform.release(), "cpu": processor(), "cpus": os.cpu_count(),
-            "load": load, "rounds": opts.rounds, "scale": opts.scale._asdict(),
+            "congestion": congestion(), "load": load, "rounds": opts.rounds, "scale": opts.scale._asdict(),
             "took_s": round(time.monotonic() - began),
             "files": "memory" if cage.names["dir"].startswith("/dev/shm") else "disk", "counter": cage.names.get("counter"),
             "versions": versions(names, sockctl), "rows": rows}

@@ -172,6 +172,7 @@ def markdown(results):
         f"- sockctl {results['versions'].get(OURS, '?')}, {results['date']}",
         f"- Linux {results['kernel']}, {results['cpus']} × {results['cpu']}; loopback; files in {results['files']}; "
         f"load average {results['load']:.1f} before",
+        f"- the system's congestion control is {results['congestion'] or 'not known'}",
         f"- {known}",
         f"- medians of {results['rounds']} interleaved rounds; streams of {scale['seconds']:g} s, "
         f"files of {scale['bytes'] / GIB:g} GiB",
