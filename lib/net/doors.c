@@ -1,4 +1,4 @@
-/* Who comes in: accepting from stream listeners, new peers of datagram sockets, and what is done about those who may not.
+/* Who comes in: accepting from stream listeners, new peers of datagram sockets.
  *
  * A door is watched exactly while somebody might be let in by it: not when the server is closed for good, not while accepting
  * fails for want of descriptors or memory, not while `listen -k` has its client, not while --when-full queue has no place. So
@@ -14,26 +14,26 @@
 
 enum {
 	TURN_ACCEPTS = 64,
+	LOOKS = 2, /* a turn in which those inside are called, and one in which those who had gone are swept */
 	FAILURES_MOST = 1000,
 	PAUSE_MS = 1000,
-	NOTICE_MS = 2000,
 	QUEUE_SNDBUF = 256 * 1024 /* loopback alone takes 4 MiB of its own accord */
 };
-enum { FULL_AUTO, FULL_NOTICE, FULL_CLOSE, FULL_QUEUE };
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
 
 static bool taken(const struct server *s) /* listen -k: one after the other */
 {
 	return s->opts.one && s->keep_open && s->hub->all.left > 0;
 }
 
-static bool queued(const struct server *s)
+static bool full(const struct server *s)
 {
 	uint32_t max = admit_max(s->admit);
-	return s->conf->when_full == FULL_QUEUE && max != 0 && admit_active(s->admit) >= max;
+	return max != 0 && admit_active(s->admit) >= max;
+}
+
+static bool queued(const struct server *s)
+{
+	return s->conf->when_full == FULL_QUEUE && full(s);
 }
 
 /* "emfile", as a program would ask for it. */
@@ -82,62 +82,6 @@ void doors_resume(struct server *s)
 static void pause_over(void *arg)
 {
 	doors_resume(arg);
-}
-
-/* Turning away */
-
-static void told_away(struct server *s, const struct sa *peer, enum verdict v)
-{
-	char text[SA_TEXT];
-	event(s->env->events, EV_REJECT, 0, EV_TEXT("peer", sa_text(peer, text)), EV_TEXT("reason", verdict_name(v)));
-}
-
-/* What is sent before the handshake would be no TLS. */
-static bool wants_notice(const struct server *s)
-{
-	if (s->addr.tls)
-		return false;
-	return s->conf->when_full == FULL_NOTICE ||
-	       (s->conf->when_full == FULL_AUTO && (s->hub->service->needs & NOTICE_FULL) != 0);
-}
-
-/* A text and the end of its line. True: some of it is on its way; a fresh socket takes it whole, but a write can be short. */
-static bool send_notice(int fd, const char *text, const char *end)
-{
-	const size_t n = strlen(text), whole = n + strlen(end);
-	size_t at = 0;
-	ssize_t sent = 1;
-	while (at < whole && sent > 0) {
-		size_t of_text = at < n ? at : n;
-		struct iovec v[2] = { { (void *)(uintptr_t)(text + of_text), n - of_text },
-			{ (void *)(uintptr_t)(end + (at - of_text)), whole - n - (at - of_text) } };
-		struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
-		sent = sys_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL, false);
-		at += sent > 0 ? (size_t)sent : 0;
-	}
-	return at > 0;
-}
-
-/* One who has written already is to read the notice, too: a plain close would reset it away. */
-static void say_full(struct server *s, int fd)
-{
-	const char *text = s->opts.full_text;
-	bool sent = text != NULL ? send_notice(fd, text, "") : send_notice(fd, s->conf->full_message, "\n");
-	bool room = linger_count(s->env->linger) < LINGER_MOST;
-	struct stream *stream = sent && room ? fdstream_socket(fd, false) : NULL;
-	if (stream != NULL)
-		linger_take(s->env->linger, stream, loop_now(s->env->loop) + NOTICE_MS);
-	else if (!sent || !room)
-		sys_close(fd); /* in a flood nobody costs an allocation */
-}
-
-static void turn_away(struct server *s, int fd, const struct sa *peer, enum verdict v)
-{
-	told_away(s, peer, v);
-	if (v == ADMIT_FULL && wants_notice(s))
-		say_full(s, fd);
-	else
-		sys_close(fd);
 }
 
 /* A setup that has not passed yet gives way to a newcomer, the oldest first: silence must not fill the house. */
@@ -233,7 +177,7 @@ static bool accept_one(struct door *d)
 		who.peer.family = AF_UNIX;
 	enum verdict v = ask(s, &who.peer);
 	if (v != ADMIT_YES) {
-		turn_away(s, fd, &who.peer, v);
+		door_turn_away(s, fd, &who.peer, v);
 		return true;
 	}
 	who.id = ++s->last_id;
@@ -248,12 +192,30 @@ static bool accept_one(struct door *d)
 	return true;
 }
 
-static void accept_some(void *arg, unsigned ready)
+static void accept_some(struct door *d)
+{
+	bool was_full = full(d->server);
+	d->looks = 0;
+	for (int i = 0; i < TURN_ACCEPTS && d->watch.want != 0 && full(d->server) == was_full && accept_one(d); i++)
+		doors_update(d->server);
+}
+
+/* Nobody is turned away for the sake of those who have gone: they say so in the same turn of the loop, and leave in the next. */
+static void look(void *arg)
+{
+	struct door *d = arg;
+	if (full(d->server) && d->looks++ < LOOKS)
+		loop_later(d->server->env->loop, &d->again);
+	else
+		accept_some(d);
+}
+
+static void somebody_comes(void *arg, unsigned ready)
 {
 	(void)ready;
 	struct door *d = arg;
-	for (int i = 0; i < TURN_ACCEPTS && d->watch.want != 0 && accept_one(d); i++)
-		doors_update(d->server);
+	if (d->looks == 0)
+		look(d);
 }
 
 /* Datagrams */
@@ -282,7 +244,7 @@ static int new_peer(void *arg, struct stream *top, const struct sa *peer, const 
 	if (v == ADMIT_FULL && evict(s))
 		v = admit_ask(s->admit, peer, loop_now(s->env->loop));
 	if (v != ADMIT_YES) {
-		told_away(s, peer, v);
+		door_tell_away(s, peer, v);
 		return -1;
 	}
 	struct newcomer who = { .id = ++s->last_id, .door = d, .peer = *peer, .local = *local };
@@ -309,7 +271,8 @@ int doors_open(struct server *s, struct err *e)
 		struct listener *l = &s->listeners.v[i];
 		struct door *d = &s->doors[s->doors_n++];
 		*d = (struct door){ .server = s, .l = l };
-		d->watch = (struct watch){ .fd = l->fd, .fn = accept_some, .arg = d };
+		d->watch = (struct watch){ .fd = l->fd, .fn = somebody_comes, .arg = d };
+		d->again = (struct task){ .fn = look, .arg = d };
 		if (!l->dgram && !s->fault.deaf && loop_watch(s->env->loop, &d->watch, LOOP_IN) != 0)
 			return err_set(e, ERR_LISTEN, errno, "watch the listening socket");
 		if (!l->dgram)
@@ -329,7 +292,7 @@ bool doors_last_call(struct server *s)
 	for (unsigned i = 0; i < s->doors_n && !s->closed; i++) {
 		struct door *d = &s->doors[i];
 		if (d->udp == NULL)
-			accept_some(d, LOOP_IN);
+			accept_some(d);
 		if (d->l->fd >= 0 && !s->fault.deaf && somebody_there(d->l->fd))
 			nobody = false;
 	}
@@ -339,6 +302,7 @@ bool doors_last_call(struct server *s)
 static void close_door(struct server *s, struct door *d)
 {
 	loop_watch(s->env->loop, &d->watch, 0);
+	loop_forget(s->env->loop, &d->again);
 	udp_close(d->udp);
 	d->udp = NULL;
 }

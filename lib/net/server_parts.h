@@ -1,5 +1,6 @@
-/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how), door_fault.c (what is wrong
- * with them), server_end.c (why it ends) and server_run.c (a command that ends it) share. Nobody else includes this. */
+/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how), door_away.c (who does not),
+ * door_fault.c (what is wrong with them), server_end.c (why it ends) and server_run.c (a command that ends it) share. Nobody else
+ * includes this. */
 #ifndef NET_SERVER_PARTS_H
 #define NET_SERVER_PARTS_H
 
@@ -13,10 +14,14 @@
 #include "net/udp.h"
 #include "net/via.h"
 
+enum when_full { FULL_AUTO, FULL_NOTICE, FULL_CLOSE, FULL_QUEUE };
+
 struct door { /* one listening socket */
 	struct server *server;
 	struct listener *l;
 	struct watch watch; /* of a stream listener */
+	struct task again;  /* the house was full: what had ended by then has been swept */
+	unsigned looks;	    /* how often that was put off */
 	struct udp *udp;    /* of a datagram socket */
 };
 
@@ -75,6 +80,10 @@ bool doors_last_call(struct server *s);
 void doors_shut(struct server *s); /* for good; datagram sockets stay for the peers they have */
 void doors_keep_only(struct server *s, struct door *d, struct stream *top); /* shut, all but one peer of d */
 void doors_close(struct server *s);
+
+/* door_away.c */
+void door_tell_away(const struct server *s, const struct sa *peer, enum verdict v); /* the event alone */
+void door_turn_away(struct server *s, int takes_fd, const struct sa *peer, enum verdict v);
 
 /* door_fault.c */
 int door_fault_open(struct server *s, struct err *e); /* the sockets are bound; -1: one cannot be made so (ERR_LISTEN) */

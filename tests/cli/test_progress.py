@@ -273,6 +273,7 @@ def test_a_file_as_stdin_has_an_end(sockctl, tcp, tmp_path, words, eta):
     proc.wait()
 
 
+@pytest.mark.whole("it takes too long byte by byte")
 @pytest.mark.parametrize("words, eta", [([], False), (["--size", "1G"], True)])
 def test_a_pipe_as_stdin_has_none(sockctl, tcp, words, eta):
     listener = tcp.listen(rcvbuf=65536)

@@ -78,6 +78,7 @@ def test_password(sockctl, socks, tcp, tmp_path, how):
     assert b"cr@t" not in bytes(proc.err) and b"cr%40t" not in bytes(proc.err)
 
 
+@pytest.mark.whole("microsocks wants each message of the handshake in one read")
 def test_wrong_password(sockctl, socks, tcp):
     port = socks("-u", "ana", "-P", "right")
     proc = sockctl.run("connect", "--proxy", f"socks5://ana:wrong@127.0.0.1:{port}", "127.0.0.1", "9")

@@ -2,6 +2,7 @@
 import os
 import resource
 import select
+import signal
 import socket
 import time
 
@@ -77,6 +78,25 @@ def test_64_connects_at_once(sockctl, tcp):
         sock.settimeout(wire.DEADLINE)
         sock.sendall(b"x")
     assert all(wire.read(sock, 1) == b"x" for sock in socks)
+
+
+@LOOPS
+def test_those_who_have_gone_do_not_fill_the_house(sockctl, place):
+    """A server that comes late to a crowd of whom one is still there serves that one, though more than --max have come."""
+    proc = sockctl.serve("echo", place, "--max", 20)
+    proc.signal(signal.SIGSTOP)
+    wire.until(proc.stopped, "a server that is late")
+    for number in range(40):
+        sock = place.dial(raw=True)
+        sock.sendall(b"x" * (number % 3))
+        wire.close(sock)
+    alive = wire.Task(place.dial)
+    if not place.tls:
+        alive.result().sendall(b"here")
+    proc.signal(signal.SIGCONT)
+    if place.tls:
+        alive.result().sendall(b"here")
+    assert wire.read(alive.result(), 4) == b"here"
 
 
 @needs_proc
