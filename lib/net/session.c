@@ -134,7 +134,7 @@ static void tell_close(const struct session *s)
 	struct err e = { 0 };
 	char label[SA_TEXT], words[sizeof e.what + 2] = "";
 	bool failed = s->why.cls != ERR_OK;
-	int64_t first_us = s->tally.first_us - s->born_us;
+	int64_t born_us = s->born_us, first_us = s->tally.first_us;
 	if (failed) {
 		session_words(s, &e);
 		snprintf(words, sizeof words, ": %s", e.what);
@@ -142,11 +142,8 @@ static void tell_close(const struct session *s)
 	event(s->hub->env->events, EV_CLOSE, s->id, EV_TEXT("peer", session_label(s, label)), EV_TEXT("by", end_names[s->by]),
 		EV_TEXT("how", how_closed(s)), EV_BOOL("truncated", s->why.cls == ERR_LOST),
 		EV_TEXT("error", failed ? e.what : NULL), EV_SOME("errno", s->why.sys), EV_NUM("in", s->tally.in),
-		EV_NUM("out", s->tally.out), EV_NUM("dur_us", loop_now_us(s->hub->env->loop) - s->born_us),
-		EV_SOME("first_us", s->tally.first_us == 0 ? 0
-				    : first_us > 0	   ? first_us
-							   : 1),
-		EV_TEXT("words", words));
+		EV_NUM("out", s->tally.out), EV_NUM("dur_us", loop_now_us(s->hub->env->loop) - born_us),
+		EV_SOME("first_us", first_us > born_us ? first_us - born_us : first_us != 0), EV_TEXT("words", words));
 }
 
 /* Bytes that the peer has not sent yet would turn a plain close into a reset, so a good end lingers. After a failure of ours the

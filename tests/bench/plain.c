@@ -1,6 +1,6 @@
 /* The least that can carry a stream from one socket to another: accepts, connects to target=PORT, and moves bytes one way through
- * a pipe of 1 MiB with blocking calls, for one connection after the other, unpaced (a pacing clock would cost it twice that). What a
- * forwarder costs beyond that is its own. Its port is the first line of its stdout. */
+ * a pipe of 1 MiB with blocking calls, for one connection after the other, unpaced (a pacing clock would cost it twice that).
+ * What a forwarder costs beyond that is its own. Its port is the first line of its stdout. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
