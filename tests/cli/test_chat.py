@@ -265,6 +265,7 @@ def test_members_come_and_go_meanwhile(room):
         two.hear(rb"<g1> still %d$" % turn)
 
 
+@pytest.mark.whole("four thousand lines take too long byte by byte")
 def test_one_who_never_reads_delays_others_at_most_about_once(sockctl, tmp_path):
     """Its queue holds them up for about a second, then lines are skipped for it and nobody waits. The bound on time is wide;
     what is counted is how often the talk stops."""
@@ -317,6 +318,7 @@ def test_slow_close(sockctl, place):
     proc.says(rb"closed by slow")
 
 
+@pytest.mark.whole("four thousand lines take too long byte by byte")
 def test_who_has_quit_is_not_said_to_be_drained(sockctl, tmp_path):
     """Its queue holds it until after the signal: it goes for the reason that it had before."""
     place = Place("tcp4", tmp_path)

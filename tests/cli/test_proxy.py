@@ -140,6 +140,7 @@ def test_a_proxy_that_refuses_the_target_of_forward(sockctl, tcp):
     server.says(rb"\[2\] .*proxy 127.0.0.1:\d+: the request was refused or failed")
 
 
+@pytest.mark.whole("microsocks wants each message of the handshake in one read")
 def test_connect_with_a_proxy_joins_a_target_without_one(sockctl, socks, tcp, tmp_path):
     """connect --forward: the proxy is on the way to ADDRESS."""
     listener = tcp.listen()

@@ -142,6 +142,7 @@ def test_it_is_said(sockctl, tcp):
     assert sandbox_of(SEAM)["seccomp"] is True and sandbox_of(SEAM)["landlock"] >= 1
 
 
+@pytest.mark.whole("a transcript shows each read")
 def test_files_of_each_connection(sockctl, tcp, tmp_path):
     """A file for each client is made while the sandbox is shut, and one that was replaced is read anew."""
     page = tmp_path / "page"
