@@ -309,6 +309,7 @@ def test_a_handshake_over_a_slow_line(sockctl, tcp):
 
 
 @pytest.mark.tls
+@pytest.mark.whole("where each byte is a record it may be the length that is changed, and then more is waited for")
 def test_a_changed_byte_is_noticed(sockctl, tcp):
     server, pin = tls_server(sockctl, tcp)
     proc = sockctl.connect(tcp, "--tls", "--pin", pin, "--fault", "corrupt-at=5000:in", stdin=DATA)

@@ -494,6 +494,7 @@ def test_tls_of_a_stranger(sockctl, made):
 
 
 @with_tls
+@pytest.mark.whole("it carries on until the client has one byte")
 def test_a_tls_target_that_is_cut_off(sockctl, made):
     """Without its goodbye the answer is not whole, and the client must not think so."""
     target, place, source = made("tcp4"), made("tcp4"), made("tcp4")

@@ -131,6 +131,7 @@ def test_udp(sockctl, tmp_path, need, peer, words):
 # curl
 
 
+@pytest.mark.whole("curl takes the first piece of an answer and leaves the next one until it hears from its stdin")
 def test_curl_telnet(sockctl, tcp, need):
     sockctl.serve("echo", tcp)
     client = sockctl.program([need("curl"), "-sN", f"telnet://{tcp.host}:{tcp.port}"])
