@@ -9,6 +9,7 @@
 #include "io/batch.h"
 #include "io/stdfd.h"
 
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -332,6 +333,20 @@ struct stream *fdstream_pair(int rfd, int wfd, const struct fdpair_words *words)
 	f->rsock = is_of(rfd, S_IFSOCK);
 	f->wsock = is_of(wfd, S_IFSOCK);
 	return &f->s;
+}
+
+bool fdstream_tcp(const struct stream *s)
+{
+#ifdef SO_PROTOCOL
+	int protocol = 0;
+	socklen_t len = sizeof protocol;
+	if (!(s->caps & ST_SOCK) || getsockopt(s->rfd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) != 0)
+		return false;
+	return protocol == IPPROTO_TCP;
+#else
+	(void)s;
+	return false;
+#endif
 }
 
 int fdstream_unsent(const struct stream *s)

@@ -23,6 +23,9 @@ struct stream *fdstream_pair(int takes_rfd, int takes_wfd, const struct fdpair_w
  * in the same words as if it had read or written. */
 int fdstream_failed(struct stream *top, bool write, int sys);
 
+/* Is a TCP connection at the bottom? False also where the system cannot tell (SO_PROTOCOL is Linux's and FreeBSD's). */
+bool fdstream_tcp(const struct stream *s);
+
 /* Of the socket at the bottom: bytes accepted by the kernel and not yet acknowledged by the peer (0 when it cannot tell),
  * and SO_ERROR. Both are 0 for anything that has not ST_SOCK. */
 int fdstream_unsent(const struct stream *s);

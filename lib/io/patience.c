@@ -1,25 +1,13 @@
-/* Without SO_PROTOCOL (Linux, FreeBSD) nobody knows a TCP socket from a Unix one, whose SO_RCVLOWAT stops no wake-up. */
+/* Of TCP alone: on Linux SO_RCVLOWAT stops no wake-up of a Unix socket. */
 #include "io/patience.h"
 #include "base/sys.h"
+#include "io/fdstream.h"
 #include "io/loop.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 enum { LARGE_BYTES = 16 * 1024 };
 static const uint64_t FIRST = (uint64_t)16 << 20, LAST = (uint64_t)1 << 30, UNFIT = UINT64_MAX;
-
-static bool is_tcp(int fd)
-{
-#ifdef SO_PROTOCOL
-	int protocol = 0;
-	socklen_t len = sizeof protocol;
-	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP;
-#else
-	(void)fd;
-	return false;
-#endif
-}
 
 static uint64_t most_of(const struct patience *p)
 {
@@ -33,7 +21,7 @@ static bool ask_for(int fd, int bytes)
 
 static void begin(struct patience *p, const struct stream *from)
 {
-	p->on = (from->caps & ST_SOCK) && is_tcp(from->rfd) && ask_for(from->rfd, PATIENCE_BYTES);
+	p->on = fdstream_tcp(from) && ask_for(from->rfd, PATIENCE_BYTES);
 	if (!p->on)
 		p->most = UNFIT;
 }

@@ -19,7 +19,6 @@
 #include "base/sys.h"
 #include "io/fdstream.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -85,9 +84,8 @@ static bool forgets(const struct flow *f, int *from)
 
 static bool forget_fits(const struct flow *f)
 {
-	int from, protocol = 0;
-	socklen_t len = sizeof protocol;
-	return forgets(f, &from) && getsockopt(from, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP;
+	int from;
+	return forgets(f, &from) && fdstream_tcp(f->from);
 }
 
 static size_t came(struct flow *f, size_t n)
