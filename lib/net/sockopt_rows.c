@@ -251,7 +251,10 @@ static int apply_congestion(int fd, sa_family_t family, unsigned when, const str
 {
 	(void)family;
 	(void)when;
-	return sys_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, v->text, (socklen_t)strlen(v->text));
+	int rc = sys_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, v->text, (socklen_t)strlen(v->text));
+	if (rc != 0 && errno == ENOENT)
+		errno = EPROTONOSUPPORT; /* Linux looks for a module of that name: "no such file" tells nobody what is missing */
+	return rc;
 }
 
 static int apply_linger(int fd, sa_family_t family, unsigned when, const struct sockopt_value *v)
