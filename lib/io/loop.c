@@ -261,7 +261,7 @@ static void watch_call(struct loop *loop, struct watch *w, unsigned bits)
 	unsigned got = (bits & LOOP_HUP) ? w->want | LOOP_HUP : bits & w->want;
 	if (got == 0)
 		return;
-	if (w->want == LOOP_HUP)
+	if ((w->want & ~(unsigned)LOOP_END) == LOOP_HUP)
 		loop_watch(loop, w, 0); /* reported once, or the backend would report it for ever */
 	w->fn(w->arg, got);
 }

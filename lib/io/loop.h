@@ -14,7 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_HUP = 4 };
+enum {
+	LOOP_IN = 1,
+	LOOP_OUT = 2,
+	LOOP_HUP = 4,
+	LOOP_END = 8 /* beside LOOP_HUP alone: the peer has ended its side, though bytes may be unread; where the system tells */
+};
 #define NEVER INT64_MAX
 
 struct loop;

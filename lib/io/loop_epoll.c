@@ -79,6 +79,8 @@ static int epoll_set(void *state, int fd, unsigned want, struct err *e)
 		ev.events |= EPOLLIN;
 	if (want & LOOP_OUT)
 		ev.events |= EPOLLOUT;
+	if (want & LOOP_END)
+		ev.events |= EPOLLRDHUP;
 	if (want == 0) {
 		if (l->in[fd])
 			epoll_ctl(l->fd, EPOLL_CTL_DEL, fd, &ev);
@@ -121,7 +123,7 @@ static int epoll_wait_for(void *state, struct loop *loop, int64_t until_ms, stru
 	for (int i = 0; i < n; i++) {
 		uint32_t got = l->events[i].events;
 		unsigned bits = (got & EPOLLIN ? LOOP_IN : 0u) | (got & EPOLLOUT ? LOOP_OUT : 0u) |
-				(got & (EPOLLHUP | EPOLLERR) ? LOOP_HUP : 0u);
+				(got & EPOLLRDHUP ? LOOP_END : 0u) | (got & (EPOLLHUP | EPOLLERR) ? LOOP_HUP : 0u);
 		loop_ready(loop, l->events[i].data.fd, bits);
 	}
 	return 0;

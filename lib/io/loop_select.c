@@ -8,10 +8,15 @@
 
 #include <limits.h>
 
+#ifndef POLLRDHUP
+#define POLLRDHUP 0 /* poll says POLLHUP for it (macOS), or nothing */
+#endif
+
 enum { HUP_EVERY_MS = 1000 };
 
 struct select_loop {
-	fd_set in, out, hup; /* hup: those that want nothing else */
+	fd_set in, out, hup; /* hup: those that want nothing else, or the peer's end */
+	fd_set end;	     /* of hup: those that want that, too */
 	int top;	     /* highest descriptor in any set; -1: none */
 	int hups;
 	int64_t hup_asked_ms;
@@ -41,6 +46,7 @@ static void *select_open(struct err *e)
 	FD_ZERO(&l->in);
 	FD_ZERO(&l->out);
 	FD_ZERO(&l->hup);
+	FD_ZERO(&l->end);
 	l->top = -1;
 	return l;
 }
@@ -50,10 +56,12 @@ static int select_set(void *state, int fd, unsigned want, struct err *e)
 	struct select_loop *l = state;
 	if (fd >= FD_SETSIZE)
 		return err_set(e, ERR_LOCAL, EMFILE, "watch descriptor %d with select", fd);
-	l->hups += (want == LOOP_HUP) - has(&l->hup, fd);
+	bool hup = (want & ~(unsigned)LOOP_END) == LOOP_HUP;
+	l->hups += hup - has(&l->hup, fd);
 	put(&l->in, fd, want & LOOP_IN);
 	put(&l->out, fd, want & LOOP_OUT);
-	put(&l->hup, fd, want == LOOP_HUP);
+	put(&l->hup, fd, hup);
+	put(&l->end, fd, hup && (want & LOOP_END));
 	if (want != 0 && fd > l->top)
 		l->top = fd;
 	while (l->top >= 0 && !has(&l->in, l->top) && !has(&l->out, l->top) && !has(&l->hup, l->top))
@@ -64,9 +72,10 @@ static int select_set(void *state, int fd, unsigned want, struct err *e)
 static void select_ask_hups(struct select_loop *l, struct loop *loop)
 {
 	for (int fd = 0; fd <= l->top; fd++) {
-		struct pollfd p = { .fd = fd };
-		if (has(&l->hup, fd) && sys_poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)))
-			loop_ready(loop, fd, LOOP_HUP);
+		struct pollfd p = { .fd = fd, .events = has(&l->end, fd) ? POLLRDHUP : 0 };
+		if (has(&l->hup, fd) && sys_poll(&p, 1, 0) > 0)
+			loop_ready(loop, fd,
+				(p.revents & POLLRDHUP ? LOOP_END : 0u) | (p.revents & (POLLHUP | POLLERR) ? LOOP_HUP : 0u));
 	}
 }
 

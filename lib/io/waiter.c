@@ -16,6 +16,8 @@ static void waiter_ready(void *arg, unsigned ready)
 	struct waiter *w = arg;
 	if (ready & LOOP_HUP)
 		w->hup = true;
+	if (ready & LOOP_END)
+		w->ended = true;
 	waiter_call(w);
 }
 
@@ -49,7 +51,8 @@ static struct watch *waiter_writes(struct waiter *w)
 
 static int waiter_watch(struct waiter *w, bool in, bool out, bool hup)
 {
-	unsigned r = in ? LOOP_IN : 0, o = (out ? LOOP_OUT : 0u) | (hup ? LOOP_HUP : 0u);
+	unsigned end = w->ends && !w->ended ? LOOP_HUP | LOOP_END : LOOP_HUP;
+	unsigned r = in ? LOOP_IN : 0, o = (out ? LOOP_OUT : 0u) | (hup ? end : 0u);
 	if (w->s->wfd < 0) /* shut: the descriptor is gone */
 		o = 0;
 	struct watch *writes = o != 0 || w->r.fd == w->s->wfd ? waiter_writes(w) : w->w;

@@ -14,6 +14,8 @@ struct waiter {
 	void (*fn)(void *arg);
 	void *arg;
 	bool hup;    /* a hang-up was reported, once */
+	bool ends;   /* its owner waits for the end of the peer's side, too, without reading (of a stream socket) */
+	bool ended;  /* that was reported, once */
 	bool called; /* fn was, since its owner took this back */
 };
 

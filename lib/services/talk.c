@@ -73,6 +73,11 @@ static bool is_dgram(const struct talk *t)
 	return t->session->stream->caps & ST_DGRAM;
 }
 
+bool talk_tls(const struct talk *t)
+{
+	return t->engine.secured || t->session->hub->env->stack->addr->tls;
+}
+
 unsigned char *talk_scratch(const struct talk *t)
 {
 	return ((struct talks *)t->session->hub->mem)->scratch;
@@ -123,19 +128,12 @@ static enum turn wait_for(struct talk *t, const struct talk_act *a)
 		return turn;
 	if (s->drained && talk_engine_waits(&t->engine))
 		return talk_over(t, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+	if (t->waiter.hup && !a->input && !is_dgram(t)) {
+		talk_engine_gone(&t->engine);
+		return TURN_ON;
+	}
 	loop_timer(talk_loop(t), &t->clock, a->at_ms);
 	return turn;
-}
-
-/* Who hangs notices only that nobody is there any more. */
-static enum turn hang(struct talk *t)
-{
-	const struct session *s = t->session;
-	if (t->waiter.hup)
-		return talk_over(t, END_PEER, CLOSE_PLAIN, NULL);
-	if (s->drained)
-		return talk_over(t, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
-	return TURN_WAIT;
 }
 
 static void talk_turn(void *arg);
@@ -184,7 +182,7 @@ static enum turn try(struct talk *t, const struct talk_act *a)
 		return talk_secure(t);
 	case DO_HANG:
 		turn = talk_flush(t);
-		return turn == TURN_ON ? hang(t) : turn;
+		return turn == TURN_ON ? talk_hang(t) : turn;
 	case DO_CLOSE:
 		return talk_end_close(t);
 	case DO_RST:

@@ -29,12 +29,22 @@ enum turn talk_broke(struct talk *t)
 	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
 }
 
+static enum session_end closed_by(const struct talk *t)
+{
+	return t->engine.act.what == DO_HANG ? END_PEER : END_SCRIPT;
+}
+
+static bool all_acknowledged(const struct talk *t)
+{
+	return t->session->tally.out == 0 || fdstream_unsent(stream_bottom(t->session->stream)) == 0;
+}
+
 /* The script's end: has what was said arrived? Asked again and again. */
 static bool arrived(struct talk *t)
 {
 	int64_t now_ms = loop_now(talk_loop(t)), step_ms = t->step_ms * 2;
 	t->end_ms = t->end_ms == 0 ? now_ms : t->end_ms;
-	if (t->session->tally.out == 0 || fdstream_unsent(stream_bottom(t->session->stream)) == 0)
+	if (all_acknowledged(t))
 		return true;
 	t->step_ms = step_ms == 0 ? 1 : step_ms < STEP_MOST_MS ? step_ms : STEP_MOST_MS;
 	loop_timer(talk_loop(t), &t->clock, now_ms + t->step_ms);
@@ -93,18 +103,46 @@ static enum turn say_goodbye(struct talk *t)
 	t->taken = true;
 	int rc = stream_shut(t->session->stream);
 	t->shut = rc == 0;
-	return rc == ST_AGAIN ? or_drop(t, TURN_WAIT_WR) : talk_over(t, END_SCRIPT, CLOSE_PLAIN, NULL);
+	return rc == ST_AGAIN ? or_drop(t, TURN_WAIT_WR) : talk_over(t, closed_by(t), CLOSE_PLAIN, NULL);
 }
 
 enum turn talk_end_close(struct talk *t)
 {
-	bool tls = t->engine.secured || t->session->hub->env->stack->addr->tls;
-	if (tls && !t->shut)
+	if (talk_tls(t) && !t->shut)
 		return say_goodbye(t);
 	enum turn turn = t->shut ? TURN_ON : or_drop(t, talk_shut(t));
 	if (turn == TURN_ON)
 		turn = until_arrived(t);
-	return turn == TURN_ON ? talk_over(t, END_SCRIPT, CLOSE_PLAIN, NULL) : turn;
+	return turn == TURN_ON ? talk_over(t, closed_by(t), CLOSE_PLAIN, NULL) : turn;
+}
+
+/* Nothing is read, but the end of the peer is to be seen: the end of its data in TCP and on a Unix socket shows without reading.
+ * In TLS it is a record of its own, for which reading goes on up to the first byte of data. */
+static bool has_ended(struct talk *t)
+{
+	ssize_t got = ST_AGAIN;
+	if (talk_tls(t) && !t->eof && !t->unheard)
+		got = talk_hear(t, 1);
+	t->unheard |= got > 0;
+	return t->eof || got == ST_FAIL || t->waiter.ended;
+}
+
+/* The peer's end is the end of this. A script that was told of that end before (`on eof hang`) goes on until the connection is
+ * gone: a reset, or the kernel's keepalive. */
+enum turn talk_hang(struct talk *t)
+{
+	const struct session *s = t->session;
+	bool stream = !(s->stream->caps & ST_DGRAM), told = t->engine.eof_told;
+	if (t->waiter.hup && (!stream || all_acknowledged(t)))
+		return talk_over(t, END_PEER, CLOSE_PLAIN, NULL);
+	if (s->drained)
+		return talk_over(t, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+	if (!stream)
+		return TURN_WAIT;
+	t->waiter.ends = !told;
+	if (t->waiter.hup || (!told && has_ended(t)))
+		return talk_end_close(t);
+	return talk_tls(t) && !told && !t->unheard ? TURN_WAIT_RD : TURN_WAIT;
 }
 
 /* What was said before it is to arrive, too, if the peer takes it soon. */

@@ -303,7 +303,7 @@ void talk_engine_step(struct talk_engine *e)
 		step_expect(e, s->verb == TALK_SKIP);
 		break;
 	case TALK_WAIT:
-		if (e->now_ms >= e->until_ms)
+		if (e->now_ms >= e->until_ms || e->gone)
 			talk_engine_go_on(e);
 		else
 			talk_engine_wait(e, false, e->until_ms);

@@ -31,7 +31,7 @@ enum talk_do {
 	DO_SHUT,
 	DO_FAULT,    /* step->fault */
 	DO_STARTTLS, /* talk_engine_unread: what came is TLS already */
-	DO_HANG,     /* keep open, read nothing */
+	DO_HANG,     /* keep open, read nothing, until the peer ends; if its end was told before: until it is gone */
 	DO_CLOSE,
 	DO_RST,
 	DO_FAIL
@@ -85,7 +85,7 @@ struct talk_engine {
 	struct talk_bytes group[TALK_GROUPS];
 
 	const struct talk_step *step;
-	bool begun, asked, shut, secured, eof_told, over;
+	bool begun, asked, shut, secured, eof_told, gone, over;
 	int64_t now_ms, until_ms, idle_ms;
 	uint64_t at, size; /* of what is being sent: bytes done, all bytes */
 	unsigned char head[FRAMER_EDGE], tail[FRAMER_EDGE];
@@ -109,6 +109,8 @@ void talk_engine_bytes(struct talk_engine *e, const void *bytes, size_t n, int64
  * a frame, or 1 MiB. None over datagrams. */
 size_t talk_engine_room(const struct talk_engine *e, size_t want);
 void talk_engine_eof(struct talk_engine *e);
+/* The connection has ended both ways, or was reset: nothing is waited for any more but what came before. */
+void talk_engine_gone(struct talk_engine *e);
 
 const struct talk_act *talk_engine_next(struct talk_engine *e, int64_t now_ms);
 void talk_engine_done(struct talk_engine *e);

@@ -55,6 +55,11 @@ void talk_engine_eof(struct talk_engine *e)
 	e->eof = true;
 }
 
+void talk_engine_gone(struct talk_engine *e)
+{
+	e->gone = true;
+}
+
 /* --- ahead --- */
 
 /* The most that what waits for this pattern can use; frames may be as long as they can be. */

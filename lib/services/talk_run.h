@@ -22,6 +22,7 @@ struct talk {
 	struct timer clock;
 	bool unflushed; /* the layers may hold what was sent */
 	bool shut, eof;
+	bool unheard;	 /* `hang` has seen a byte, and reads no more */
 	bool told;	 /* that it has failed */
 	struct why lost; /* reading has failed; cls ERR_OK: it has not */
 	bool taken;	 /* TLS: the peer has acknowledged all that the script said, and our goodbye is due */
@@ -37,6 +38,8 @@ enum turn { TURN_ON, TURN_AGAIN /* the same act */, TURN_WAIT, TURN_WAIT_RD, TUR
 
 struct loop *talk_loop(const struct talk *t);
 unsigned char *talk_scratch(const struct talk *t);
+
+bool talk_tls(const struct talk *t); /* there is TLS in the connection */
 
 enum turn talk_flush(struct talk *t); /* TURN_ON: everything that was sent has left the layers */
 enum turn talk_shut(struct talk *t);  /* TURN_ON: it has, and our end, too */
@@ -55,6 +58,7 @@ enum turn talk_secure(struct talk *t);
 enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why);
 enum turn talk_broke(struct talk *t); /* for the reason that the stream gives */
 enum turn talk_end_close(struct talk *t);
+enum turn talk_hang(struct talk *t); /* until the peer ends */
 enum turn talk_end_reset(struct talk *t);
 enum turn talk_end_failed(struct talk *t, const struct talk_act *a);
 

@@ -296,6 +296,33 @@ static void test_hang_up_is_told_once(void **state)
 	close(fd[0]);
 }
 
+/* The end of the peer's side, beside a hang-up and without reading: that first, once, and then the other. */
+static void test_end_is_told_before_the_hang_up(void **state)
+{
+	struct loop *loop = open_loop(state);
+	int fd[2];
+	open_pair(fd);
+	struct seen a = watching(loop, fd[0], 0);
+	assert_int_equal(write(fd[1], "unread", 6), 6);
+	want(&a, LOOP_HUP | LOOP_END);
+	assert_in_range(run_for(loop, 20), 1, 10);
+	assert_int_equal(a.calls, 0);
+	assert_int_equal(shutdown(fd[1], SHUT_WR), 0);
+	assert_int_equal(loop_run(loop, NULL), 0); /* select asks once a second */
+	assert_int_equal(a.calls, 1);
+	assert_int_equal(a.ready, LOOP_END);
+	assert_int_equal(a.watch.want, 0);
+	want(&a, LOOP_HUP);
+	assert_in_range(run_for(loop, 20), 1, 10);
+	assert_int_equal(a.calls, 1);
+	close(fd[1]);
+	assert_int_equal(loop_run(loop, NULL), 0);
+	assert_int_equal(a.calls, 2);
+	assert_int_equal(a.ready, LOOP_HUP);
+	loop_close(loop);
+	close(fd[0]);
+}
+
 /* A flow that is paused at its end of input: 34,000 wake-ups in a tenth of a second, if it stayed in epoll's set. */
 static void test_hang_up_that_nobody_asks_about(void **state)
 {
@@ -450,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_dev_null_is_always_ready),
 		cmocka_unit_test(test_always_ready_does_not_hang_up),
 		cmocka_unit_test(test_hang_up_is_told_once),
+		cmocka_unit_test(test_end_is_told_before_the_hang_up),
 		cmocka_unit_test(test_hang_up_that_nobody_asks_about),
 		cmocka_unit_test(test_end_of_a_pipe_is_readable),
 		cmocka_unit_test(test_descriptor_beyond_select),

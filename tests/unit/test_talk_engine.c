@@ -248,6 +248,25 @@ static void a_datagram_is_a_frame(void **state)
 	talk_free((struct talk_script *)(uintptr_t)p.script);
 }
 
+/* What came before the connection was gone is judged at once, whatever is to be waited for. */
+static void a_wait_is_over_when_the_peer_is_gone(void **state)
+{
+	struct talk_engine e;
+	struct talk_script *s = parse("wait 1h expect \"a\" wait 1h expect \"b\"");
+	(void)state;
+	assert_int_equal(talk_engine_open(&e, talk_section(s, 1), false, 0), 0);
+	assert_int_equal(talk_engine_next(&e, 0)->what, DO_WAIT);
+	talk_engine_bytes(&e, "a\n", 2, 0);
+	talk_engine_eof(&e);
+	assert_int_equal(talk_engine_next(&e, 0)->what, DO_WAIT);
+	talk_engine_gone(&e);
+	assert_int_equal(talk_engine_next(&e, 0)->what, DO_FAIL);
+	assert_int_equal(e.act.why, WHY_EOF);
+	assert_int_equal(e.in_off, 2);
+	talk_engine_close(&e);
+	talk_free(s);
+}
+
 static void an_end_from_outside_is_judged(void **state)
 {
 	static const struct {
@@ -380,6 +399,7 @@ int main(void)
 		cmocka_unit_test(raw_bytes_are_taken_as_they_come),
 		cmocka_unit_test(framings_bound_frames),
 		cmocka_unit_test(a_datagram_is_a_frame),
+		cmocka_unit_test(a_wait_is_over_when_the_peer_is_gone),
 		cmocka_unit_test(an_end_from_outside_is_judged),
 		cmocka_unit_test(what_the_steps_can_use_may_come_ahead),
 		cmocka_unit_test(memory_may_be_short_at_any_moment),
