@@ -225,6 +225,15 @@ static int start_nc(struct nc *nc, int argc, char **argv, struct outcome *outcom
 	return nc_help(stdout) == 0 ? 0 : err_set(&outcome->first, ERR_LOCAL, errno, "write stdout");
 }
 
+/* A parent may hand down a mask in which the signals that end us, or SIGCHLD, are blocked: we would neither hear that we are to
+ * end nor that a program of ours has ended. Which signals are ignored is another matter, and stays (io/signal.c). */
+static void signals_unblock(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* As if nobody had caught the signal: who waits for us sees what happened. */
 static int die_of(int signo)
 {
@@ -243,6 +252,7 @@ int main(int argc, char **argv)
 	static struct nc nc;
 	const struct voice *voice = nc_called(argv[0]) ? &nc.voice : NULL;
 	struct outcome outcome = { 0 };
+	signals_unblock();
 	stdfd_guard();
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
 		signal(ignored[i], SIG_IGN);
