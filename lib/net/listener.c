@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PORT_TRIES = 64 };
+enum { PORT_TRIES = 64, OWN_ALONE = 0600 };
 enum course { DONE = 0, FAILED = -1, CLASH = 1 /* the chosen port is taken on another address: choose again */ };
 
 struct opening {
@@ -46,8 +46,8 @@ static const struct opt rows[] = {
 		.kind = OPT_HOOK,
 		.arg = "MODE",
 		.help = "permission bits of the socket file, as 0600",
-		.man = "Permission bits of a Unix socket's file, in octal as for chmod. It is never wider than that, not even for a "
-		       "moment. Without this option the umask decides.",
+		.man = "Permission bits of a Unix socket's file, in octal as for chmod: 0600 without this option, whatever the umask is, so "
+		       "that no other user can connect. It is never wider than that, not even for a moment.",
 		.hook = read_mode },
 	{ 0 },
 };
@@ -195,7 +195,7 @@ static int open_path(const struct opening *o)
 	o->l->v[o->l->n++] = (struct listener){ .fd = fd, .dgram = dgram, .local.family = AF_UNIX };
 	if (sockopt_apply(o->env->conf, fd, a->kind, &o->l->v[0].local, SOCKOPT_BIND | SOCKOPT_LISTEN, o->e) != 0)
 		return -1;
-	if (unixpath_bind(&o->l->file, fd, a, conf->has_mode ? (int)conf->unix_mode : -1, o->e) != 0)
+	if (unixpath_bind(&o->l->file, fd, a, conf->has_mode ? (mode_t)conf->unix_mode : OWN_ALONE, o->e) != 0)
 		return -1;
 	if (listen_one(o, &o->l->v[0]) == 0)
 		return 0;

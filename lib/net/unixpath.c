@@ -62,29 +62,26 @@ static int make_room(const struct addr *a, const struct sockaddr_un *un, socklen
 }
 
 /* The socket is nobody's but ours until its mode is what was asked for. */
-static int bind_masked(int fd, const struct sockaddr_un *un, socklen_t len, bool masked)
+static int bind_masked(int fd, const struct sockaddr_un *un, socklen_t len)
 {
-	mode_t old = masked ? umask(0177) : 0;
+	mode_t old = umask(0177);
 	int r = sys_bind(fd, (const struct sockaddr *)un, len), sys = errno;
-	if (masked)
-		umask(old);
+	umask(old);
 	errno = sys;
 	return r;
 }
 
 /* chmod follows links: what it would change must be what we have bound. */
-static int set_mode(const char *path, const struct stat *ours, int mode)
+static int set_mode(const char *path, const struct stat *ours, mode_t mode)
 {
-	if (mode < 0)
-		return 0;
 	if (!same_file(path, ours)) {
 		errno = EEXIST;
 		return -1;
 	}
-	return chmod(path, (mode_t)mode);
+	return chmod(path, mode);
 }
 
-int unixpath_bind(struct ownfile *f, int fd, const struct addr *a, int mode, struct err *e)
+int unixpath_bind(struct ownfile *f, int fd, const struct addr *a, mode_t mode, struct err *e)
 {
 	struct sockaddr_un un;
 	struct stat st = { 0 };
@@ -93,7 +90,7 @@ int unixpath_bind(struct ownfile *f, int fd, const struct addr *a, int mode, str
 	*f = (struct ownfile)OWNFILE_NONE;
 	if (file && make_room(a, &un, len, e) != 0)
 		return -1;
-	if (bind_masked(fd, &un, len, file && mode >= 0) != 0)
+	if (bind_masked(fd, &un, len) != 0)
 		return err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
 	if (!file)
 		return 0;

@@ -6,7 +6,7 @@
 #include "net/addr.h"
 
 /* Binds fd to the path or abstract name of a. A dead socket file there is replaced; a live one, or any other file, is left alone.
- * mode: permission bits, -1 for those of the umask. -1 with e (ERR_LISTEN), nothing left behind. */
-int unixpath_bind(struct ownfile *f, int fd, const struct addr *a, int mode, struct err *e);
+ * mode: permission bits of the file, whatever the umask is. -1 with e (ERR_LISTEN), nothing left behind. */
+int unixpath_bind(struct ownfile *f, int fd, const struct addr *a, mode_t mode, struct err *e);
 
 #endif

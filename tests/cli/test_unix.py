@@ -133,9 +133,35 @@ def test_unix_mode(sockctl, local, mode):
     assert stat.S_IMODE(os.lstat(local.path).st_mode) == int(mode, 8)
 
 
-def test_mode_by_the_umask(sockctl, local):
-    sockctl.serve("echo", local, before_exec=lambda: os.umask(0o027))
-    assert stat.S_IMODE(os.lstat(local.path).st_mode) == 0o777 & ~0o027
+@pytest.mark.parametrize("mode", ["serve", "echo", "chat", "listen"])
+@pytest.mark.parametrize("umask", [0, 0o027, 0o022, 0o777])
+def test_the_socket_is_ours_alone(sockctl, local, umask, mode):
+    """Whatever the umask is."""
+    sockctl.serve(mode, local, before_exec=lambda: os.umask(umask))
+    assert stat.S_IMODE(os.lstat(local.path).st_mode) == 0o600
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_unix_mode_does_not_ask_the_umask(sockctl, local, umask):
+    sockctl.serve("echo", local, "--unix-mode", "0666", before_exec=lambda: os.umask(umask))
+    assert stat.S_IMODE(os.lstat(local.path).st_mode) == 0o666
+
+
+def test_a_replaced_socket_is_ours_alone(sockctl, local):
+    """The mode of the dead one that lay there says nothing."""
+    dead(local)
+    os.chmod(local.path, 0o777)
+    sockctl.serve("echo", local)
+    assert stat.S_IMODE(os.lstat(local.path).st_mode) == 0o600
+
+
+def test_the_umask_is_as_before_for_programs(sockctl, tmp_path):
+    place = Place("unix", tmp_path)
+    proc = sockctl.serve("listen", place, "-e", "umask", before_exec=lambda: os.umask(0o027))
+    sock = place.dial()
+    wire.half_close(sock)
+    assert wire.read_eof(sock) == b"0027\n"
+    proc.ends(0)
 
 
 def test_folder_not_there(sockctl, tmp_path):
