@@ -231,7 +231,7 @@ static void give_place(struct admit *a, const struct sa *peer)
 
 /* --- the decision --- */
 
-static bool take_token(struct admit *a, int64_t now_ms)
+static bool has_token(struct admit *a, int64_t now_ms)
 {
 	int64_t most = a->rate * TOKEN, past_ms = now_ms - a->filled_ms;
 	if (a->rate == 0)
@@ -242,10 +242,15 @@ static bool take_token(struct admit *a, int64_t now_ms)
 		a->tokens = a->tokens + past_ms * a->rate < most ? a->tokens + past_ms * a->rate : most;
 	a->filled = true;
 	a->filled_ms = now_ms;
-	if (a->tokens < TOKEN)
-		return false;
-	a->tokens -= TOKEN;
-	return true;
+	return a->tokens >= TOKEN;
+}
+
+static bool take_token(struct admit *a, int64_t now_ms)
+{
+	bool has = has_token(a, now_ms);
+	if (has && a->rate != 0)
+		a->tokens -= TOKEN;
+	return has;
 }
 
 static bool denied(const struct admit *a, const struct sa *peer)
@@ -285,6 +290,23 @@ enum verdict admit_ask(struct admit *a, const struct sa *peer, int64_t now_ms)
 	}
 	a->active++;
 	return ADMIT_YES;
+}
+
+bool admit_same(const struct sa *a, const struct sa *b)
+{
+	struct holder one, other;
+	return key_of(a, &one) && key_of(b, &other) && one.family == other.family &&
+	       memcmp(one.net, other.net, sizeof one.net) == 0;
+}
+
+enum verdict admit_lacks(struct admit *a, const struct sa *peer, int64_t now_ms)
+{
+	struct holder key;
+	uint32_t hash = 0;
+	const struct holder *h = a->per_ip != 0 && key_of(peer, &key) ? find(a, &key, &hash) : NULL;
+	if (!has_token(a, now_ms))
+		return ADMIT_RATE;
+	return h != NULL && h->places >= a->per_ip ? ADMIT_PER_IP : ADMIT_YES;
 }
 
 void admit_leave(struct admit *a, const struct sa *peer)

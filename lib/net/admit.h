@@ -29,6 +29,10 @@ void admit_close(struct admit *takes);
 enum verdict admit_ask(struct admit *a, const struct sa *peer, int64_t now_ms);
 /* Whom a proxy announced, that has its place already: YES or DENY. */
 enum verdict admit_announced(const struct admit *a, const struct sa *peer);
+/* Of one who got FULL or PER_IP: YES, with one place more it comes in; PER_IP, if that place is one of its own address
+ * (admit_same); else a place more is of no use to it. Takes nothing. */
+enum verdict admit_lacks(struct admit *a, const struct sa *peer, int64_t now_ms);
+bool admit_same(const struct sa *a, const struct sa *b);  /* one address to --max-per-ip; never of Unix peers */
 void admit_leave(struct admit *a, const struct sa *peer); /* gives the place back */
 void admit_rate(struct admit *a, uint32_t a_second);	  /* instead of --conn-rate */
 void admit_drain(struct admit *a);			  /* nobody else */

@@ -33,7 +33,7 @@ static bool full(const struct server *s)
 
 static bool queued(const struct server *s)
 {
-	return s->conf->when_full == FULL_QUEUE && full(s);
+	return s->conf->when_full == FULL_QUEUE && full(s) && !door_can_make_room(s);
 }
 
 /* "emfile", as a program would ask for it. */
@@ -84,16 +84,13 @@ static void pause_over(void *arg)
 	doors_resume(arg);
 }
 
-/* A setup that has not passed yet gives way to a newcomer, the oldest first: silence must not fill the house. */
 static enum verdict ask(struct server *s, const struct sa *peer)
 {
 	char text[SA_TEXT];
 	int64_t now = loop_now(s->env->loop);
 	event(s->env->events, EV_REQUEST, 0, EV_TEXT("peer", sa_text(peer, text)));
 	enum verdict v = admit_ask(s->admit, peer, now);
-	if (v == ADMIT_FULL && pending_drop_oldest(&s->pending))
-		v = admit_ask(s->admit, peer, now);
-	return v;
+	return (v == ADMIT_FULL || v == ADMIT_PER_IP) && door_make_room(s, peer, v) ? admit_ask(s->admit, peer, now) : v;
 }
 
 /* Streams */
@@ -196,6 +193,7 @@ static void accept_some(struct door *d)
 {
 	bool was_full = full(d->server);
 	d->looks = 0;
+	doors_update(d->server); /* one that would have given way may have got something to do */
 	for (int i = 0; i < TURN_ACCEPTS && d->watch.want != 0 && full(d->server) == was_full && accept_one(d); i++)
 		doors_update(d->server);
 }
@@ -220,20 +218,6 @@ static void somebody_comes(void *arg, unsigned ready)
 
 /* Datagrams */
 
-/* In a full house whoever has sent but one datagram, and came first, makes room: forged senders never send a second one. */
-static bool evict(struct server *s)
-{
-	struct session *i = s->hub->all.first;
-	while (i != NULL && (i->ended || i->tally.reads > 1))
-		i = i->next;
-	if (i == NULL)
-		return false;
-	admit_leave(s->admit, &i->peer);
-	i->uncounted = true;
-	session_end(i, END_KICK, CLOSE_PLAIN, NULL);
-	return true;
-}
-
 static int new_peer(void *arg, struct stream *top, const struct sa *peer, const struct sa *local)
 {
 	struct door *d = arg;
@@ -241,7 +225,7 @@ static int new_peer(void *arg, struct stream *top, const struct sa *peer, const 
 	if (s->closed || taken(s))
 		return -1;
 	enum verdict v = ask(s, peer);
-	if (v == ADMIT_FULL && evict(s))
+	if (v == ADMIT_FULL && door_make_room_dgram(s))
 		v = admit_ask(s->admit, peer, loop_now(s->env->loop));
 	if (v != ADMIT_YES) {
 		door_tell_away(s, peer, v);

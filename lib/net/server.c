@@ -211,6 +211,12 @@ static void finish(void *arg)
 	server_no_more(arg);
 }
 
+/* A client that waits at a door for a place may have one now. */
+static void spare(void *arg)
+{
+	doors_update(arg);
+}
+
 /* Start and end */
 
 /* Over UDP whoever can send to us can claim any address, and in a room everybody hears what anybody says. */
@@ -236,6 +242,8 @@ static void join_hub(struct server *s)
 	s->hub->gone_arg = s;
 	s->hub->finish = finish;
 	s->hub->finish_arg = s;
+	s->hub->spare = spare;
+	s->hub->spare_arg = s;
 }
 
 /* An address can be forged, and what each new one costs us cannot. */

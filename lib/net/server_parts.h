@@ -1,4 +1,5 @@
-/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how), door_away.c (who does not),
+/* Inside net/server: what server.c (a run from start to end), doors.c (who comes in, and how), door_full.c (who
+ * gives way to it), door_away.c (who does not),
  * door_fault.c (what is wrong with them), server_end.c (why it ends) and server_run.c (a command that ends it) share. Nobody else
  * includes this. */
 #ifndef NET_SERVER_PARTS_H
@@ -80,6 +81,12 @@ bool doors_last_call(struct server *s);
 void doors_shut(struct server *s); /* for good; datagram sockets stay for the peers they have */
 void doors_keep_only(struct server *s, struct door *d, struct stream *top); /* shut, all but one peer of d */
 void doors_close(struct server *s);
+
+/* door_full.c */
+/* One who got that verdict (FULL or PER_IP) comes: does another give its place back? Then it is to be asked for again. */
+bool door_make_room(struct server *s, const struct sa *peer, enum verdict v);
+bool door_make_room_dgram(struct server *s);
+bool door_can_make_room(const struct server *s); /* in a full house: would a session give way? */
 
 /* door_away.c */
 void door_tell_away(const struct server *s, const struct sa *peer, enum verdict v); /* the event alone */

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "io/fault.h"
 #include "net/meter.h"
+#include "net/sockopt.h"
 #include "net/stack.h"
 
 #include <errno.h>
@@ -21,34 +22,6 @@ enum { LINGER_MS = 2000, UDP_IDLE_MS = 60000, WHY_TEXT = 512 };
 /* Ten thousand idle clients are to cost at most 2 KiB each, kernel's share not counted: the service has the rest. */
 _Static_assert(sizeof(struct session) + sizeof(struct stream) <= 440, "a client has grown");
 
-static const struct opt clock_rows[] = {
-	{ .name = "idle-timeout",
-		.ch = 'i',
-		.kind = OPT_SECONDS,
-		.off = offsetof(struct clock_conf, idle_ms),
-		.arg = "TIME",
-		.help = "end a connection when no byte moves for TIME",
-		.man = "Ends a connection on which no byte has moved in either direction for TIME; a bare number is seconds. "
-		       "Over TCP and Unix stream sockets this is a failure (exit status 5); by default there is no limit. A "
-		       "UDP peer of a server is forgotten after TIME, 60s by default, which is a normal end; 0 keeps it for "
-		       "ever." },
-	{ .name = "max-time",
-		.kind = OPT_MS,
-		.off = offsetof(struct clock_conf, max_ms),
-		.arg = "TIME",
-		.help = "end a connection after TIME",
-		.man = "Ends each connection TIME after it was opened, whatever it is doing (exit status 5)." },
-	{ .name = "lifetime",
-		.kind = OPT_MS,
-		.off = offsetof(struct clock_conf, lifetime_ms),
-		.arg = "TIME",
-		.help = "end the whole run after TIME",
-		.man = "Ends the program TIME after it was started (exit status 5). A server first lets its clients finish, "
-		       "as after a signal." },
-	{ 0 },
-};
-const struct opt_group clock_opts = { .title = "Time limits", .size = sizeof(struct clock_conf), .rows = clock_rows };
-
 static const char *const end_names[] = {
 	[END_PEER] = "peer",
 	[END_LOCAL] = "local",
@@ -57,6 +30,7 @@ static const char *const end_names[] = {
 	[END_LIFETIME] = "lifetime",
 	[END_DRAIN] = "drain",
 	[END_SLOW] = "slow",
+	[END_FULL] = "full",
 	[END_KICK] = "kick",
 	[END_SIGNAL] = "signal",
 	[END_CHILD] = "child",
@@ -111,10 +85,21 @@ static void tell_open(const struct session *s)
 		EV_NUM("active", s->hub->all.count));
 }
 
+/* From here on only a probe of the kernel finds out that the peer is gone altogether. */
+static void peer_ended(struct session *s)
+{
+	if (!s->ended)
+		s->hub->all.half++;
+	if (s->stream->caps & ST_SOCK)
+		sockopt_probe_soon(s->hub->env->conf, stream_bottom(s->stream)->rfd, &s->peer);
+}
+
 static void tell_ended(struct tally *t, bool in)
 {
-	const struct session *s = (const struct session *)((const char *)t - offsetof(struct session, tally));
+	struct session *s = (struct session *)((char *)t - offsetof(struct session, tally));
 	const struct event_sink *events = s->hub->env->events;
+	if (in)
+		peer_ended(s);
 	if (!in)
 		event(events, EV_SENT, s->id, EV_NUM("bytes", t->out));
 	if (!is_dgram(s))
@@ -353,6 +338,7 @@ void session_end(struct session *s, enum session_end by, enum close_how how, con
 		s->how = (uint8_t)cut;
 	}
 	s->hub->all.count--;
+	s->hub->all.half -= s->tally.in_ended;
 	loop_timer(s->hub->env->loop, &s->clock, NEVER);
 	loop_later(s->hub->env->loop, &s->sweep);
 }

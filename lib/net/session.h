@@ -20,6 +20,7 @@ enum session_end { /* "closed by" in words */
 	END_LIFETIME,
 	END_DRAIN,
 	END_SLOW,
+	END_FULL, /* its place was given to a newcomer */
 	END_KICK,
 	END_SIGNAL,
 	END_CHILD,
@@ -73,6 +74,9 @@ struct service {
 	int (*start)(struct hub *hub, struct err *e);	      /* before any socket: open files and stdin. NULL: nothing to do */
 	int (*open)(struct session *s, struct err *e);	      /* after setup; borrows s->stream; may call session_end at once */
 	void (*drain)(struct session *s);		      /* finish and session_end; NULL: ended at once */
+	/* The peer has ended its side, nothing is on its way to it, and no answer is owed: in a full house it may give way to a
+	 * newcomer. NULL: a session never does. hub->spare is to be called when the answer may have become yes. */
+	bool (*spare)(const struct session *s);
 	void (*close)(struct session *s); /* let go of the stream: every waiter, timer, block. NULL: nothing held */
 	void (*stop)(struct hub *hub);	  /* NULL: nothing to do */
 };
@@ -82,6 +86,7 @@ struct sessions {
 	struct session *first, *last;
 	uint32_t count;	  /* that have not ended */
 	uint32_t left;	  /* that have not been swept */
+	uint32_t half;	  /* of count: whose peer has ended its side */
 	uint64_t in, out; /* bytes of those that have been */
 };
 
@@ -101,6 +106,8 @@ struct hub {
 	bool outlived;		   /* --lifetime has passed: that is what ends those who are left */
 	void (*finish)(void *arg); /* a service that is over (the console's stdin ended) asks the server to accept no more */
 	void *finish_arg;
+	void (*spare)(void *arg); /* a session may give way now (service->spare); NULL: of no interest */
+	void *spare_arg;
 };
 
 extern const struct opt_group clock_opts; /* -i, --max-time, --lifetime */

@@ -82,6 +82,13 @@ bool sockopt_has(const struct conf *conf, const char *name)
 	return false;
 }
 
+void sockopt_probe_soon(const struct conf *conf, int fd, const struct sa *peer)
+{
+	bool inet = peer->family == AF_INET || peer->family == AF_INET6;
+	if (inet && conf_get(conf, &sockopt_opts) != NULL && !sockopt_has(conf, "keepalive"))
+		sockopt_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, SOCKOPT_SOON_S);
+}
+
 int sockopt_backlog(const struct conf *conf, int otherwise)
 {
 	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);

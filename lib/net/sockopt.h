@@ -25,6 +25,9 @@ int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e);
  * that it refuses is -1 with e naming it (ERR_USAGE). ADDR_FD: the descriptor is asked what it is. */
 int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, const struct sa *at, unsigned when, struct err *e);
 int sockopt_backlog(const struct conf *conf, int otherwise);
+/* The peer at the other end of this connection has ended its side: should it be gone altogether, keepalive is to notice that
+ * within 90 s. Its kernel answers for it for 60 s. Nothing is done where the user has chosen keepalive's times. */
+void sockopt_probe_soon(const struct conf *conf, int fd, const struct sa *peer);
 bool sockopt_has(const struct conf *conf, const char *name);
 
 #endif

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-enum { SOCKOPT_NONE = -1, SOCKOPT_IDLE_S = 60, SOCKOPT_INTERVAL_S = 10, SOCKOPT_COUNT = 6 };
+enum { SOCKOPT_NONE = -1, SOCKOPT_IDLE_S = 60, SOCKOPT_SOON_S = 20, SOCKOPT_INTERVAL_S = 10, SOCKOPT_COUNT = 6 };
 
 #ifndef TCP_KEEPIDLE
 #ifdef TCP_KEEPALIVE

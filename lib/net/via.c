@@ -30,9 +30,22 @@ int via_keep(struct table *all, uint32_t id, const struct sa *sa)
 	return -1;
 }
 
+static struct table_node *via_node(const struct table *all, uint32_t id)
+{
+	return table_find(all, table_hash(all, &id, sizeof id), same, &id);
+}
+
+bool via_find(const struct table *all, uint32_t id, struct sa *sa)
+{
+	const struct table_node *node = via_node(all, id);
+	if (node != NULL)
+		*sa = ((const struct via *)(const void *)node)->sa;
+	return node != NULL;
+}
+
 bool via_take(struct table *all, uint32_t id, struct sa *sa)
 {
-	struct table_node *node = table_find(all, table_hash(all, &id, sizeof id), same, &id);
+	struct table_node *node = via_node(all, id);
 	if (node == NULL)
 		return false;
 	*sa = ((const struct via *)(const void *)node)->sa;

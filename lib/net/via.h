@@ -6,8 +6,9 @@
 #include "base/table.h"
 #include "net/sa.h"
 
-int via_keep(struct table *all, uint32_t id, const struct sa *via); /* -1: no memory */
-bool via_take(struct table *all, uint32_t id, struct sa *via);	    /* forgets it; false: none */
+int via_keep(struct table *all, uint32_t id, const struct sa *via);  /* -1: no memory */
+bool via_find(const struct table *all, uint32_t id, struct sa *via); /* false: none */
+bool via_take(struct table *all, uint32_t id, struct sa *via);	     /* forgets it; false: none */
 void via_free(struct table *all);
 
 #endif

@@ -6,7 +6,8 @@
  *
  * stdin is read while a client is there to hear it and no client's queue is over half full. When stdout cannot keep up the
  * clients are not read. A client that has finished is still sent what comes from stdin, for "the peer's EOF never shortens
- * sending"; where a person sits at stdin it is let go, as connect does with a terminal. */
+ * sending", as long as there is room for it: in a full house it gives way to a newcomer. Where a person sits at stdin it is let
+ * go, as connect does with a terminal. */
 #include "services/service.h"
 
 #include "base/mem.h"
@@ -19,9 +20,11 @@
 #include <string.h>
 
 enum { LABEL_ID, LABEL_ADDR, LABEL_NONE };
+enum console_end { END_AUTO, END_BOTH, END_WITH_PEER };
 struct console_conf {
 	int label;
 	bool commands, recv_only, raw;
+	int end; /* enum console_end */
 };
 
 static const struct opt rows[] = {
@@ -41,6 +44,15 @@ static const struct opt rows[] = {
 		       "/who lists the clients on standard error, \"/kick 3\" closes one; @@ and // at the start of a "
 		       "line stand for the plain sign. Without it, what comes from a pipe or file is passed on byte for "
 		       "byte." },
+	{ .name = "end",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct console_conf, end),
+		.arg = "auto|both|peer",
+		.def = "auto",
+		.help = "end a client when it has finished, or keep it",
+		.man = "Of a console: when a client's connection is over. peer: as soon as the client has ended its side and has got "
+		       "what was queued for it. both: when standard input has ended, too; until then the client is sent what comes. auto "
+		       "is peer when standard input is a terminal or has nothing to say, and both otherwise." },
 	{ .name = "recv-only",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct console_conf, recv_only),
@@ -132,8 +144,28 @@ static void console_said(struct member *m, const char *bytes, size_t n, bool cut
 static void console_finished(struct member *m)
 {
 	const struct console *c = console_of(m);
-	if (c->silent || c->desk.tty)
+	bool soon = c->conf->end == END_AUTO ? c->desk.tty : c->conf->end == END_WITH_PEER;
+	if (c->silent || soon)
 		room_bye(m, END_PEER, true);
+}
+
+/* One that has finished is kept for what may still come, while there is room. */
+static bool console_spare(const struct session *s)
+{
+	const struct console *c = s->hub->mem;
+	return room_spent(s->mem) && desk_quiet(&c->desk);
+}
+
+static void console_quiet(void *arg)
+{
+	const struct hub *hub = ((struct console *)arg)->hub;
+	if (hub->spare != NULL)
+		hub->spare(hub->spare_arg);
+}
+
+static void console_spent(struct member *m)
+{
+	console_quiet(console_of(m));
 }
 
 static void console_left(struct member *m)
@@ -142,11 +174,14 @@ static void console_left(struct member *m)
 }
 
 static const struct room_ops room_ops = {
-	.said = console_said, .finished = console_finished, .left = console_left, .aside = true
+	.said = console_said, .finished = console_finished, .spent = console_spent, .left = console_left, .aside = true
 };
-static const struct room_ops bare_ops = {
-	.said = console_said, .finished = console_finished, .left = console_left, .aside = true, .raw = true
-};
+static const struct room_ops bare_ops = { .said = console_said,
+	.finished = console_finished,
+	.spent = console_spent,
+	.left = console_left,
+	.aside = true,
+	.raw = true };
 
 /* stdin to clients */
 
@@ -256,7 +291,7 @@ static void console_ready(void *arg)
 }
 
 static const struct desk_ops desk_ops = {
-	.listens = console_listens, .heard = console_heard, .ended = console_ended, .full = console_full
+	.listens = console_listens, .heard = console_heard, .quiet = console_quiet, .ended = console_ended, .full = console_full
 };
 
 /* The service */
@@ -318,6 +353,7 @@ const struct service service_console = {
 	.start = console_start,
 	.open = console_open,
 	.drain = console_drain,
+	.spare = console_spare,
 	.close = console_close,
 	.stop = console_stop,
 };

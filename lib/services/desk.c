@@ -152,7 +152,14 @@ static void read_some(struct desk *d)
 		if (got == ST_FAIL)
 			run_failed(d, &d->near->why);
 		heard_end(d);
+	} else if (d->ops->quiet != NULL) {
+		d->ops->quiet(d->arg);
 	}
+}
+
+bool desk_quiet(const struct desk *d)
+{
+	return d->rd_waits || !d->opts.reads;
 }
 
 /* Turns */

@@ -12,6 +12,7 @@
 struct desk_ops {
 	bool (*listens)(void *arg); /* may stdin be read now? */
 	void (*heard)(void *arg, const char *bytes, size_t n);
+	void (*quiet)(void *arg);	    /* stdin has nothing just now (desk_quiet); NULL: of no interest */
 	void (*ended)(void *arg);	    /* stdin's end */
 	void (*full)(void *arg, bool full); /* of stdout's queue */
 };
@@ -45,7 +46,8 @@ bool desk_terminal(void); /* would stdin be one? */
 int desk_open(
 	struct desk *d, struct hub *hub, const struct desk_opts *opts, const struct desk_ops *ops, void *arg, struct err *e);
 void desk_print(struct desk *d, struct msg *borrows);
-void desk_look(struct desk *d); /* `listens` may have changed */
+void desk_look(struct desk *d);	       /* `listens` may have changed */
+bool desk_quiet(const struct desk *d); /* stdin was asked and had nothing */
 /* From service->stop: turns the loop until all is written, closes stdout, and says so when that fails. */
 void desk_close(struct desk *d);
 

@@ -15,48 +15,11 @@
 
 #include "base/mem.h"
 #include "io/fdstream.h"
+#include "services/service.h"
 
 #include <errno.h>
 
-enum {
-	HALF_BYTES = ROOM_QUEUE_BYTES / 2,
-	LINE_MOST = 65536,
-};
-
-static const struct opt rows[] = {
-	{ .name = "slow",
-		.kind = OPT_CHOICE,
-		.off = offsetof(struct room_conf, slow),
-		.arg = "auto|skip|close|wait",
-		.def = "auto",
-		.help = "what is done about a client that does not keep up",
-		.man = "While the queue of a client is more than half full, those that fill it are not read. A queue "
-		       "that stays so for a second marks its client slow: with skip lines are left out for it from then "
-		       "on, and it is told how many when it has caught up; with close it is closed; with wait it is "
-		       "never marked and the slowest sets the pace. auto is skip, and wait for a console whose standard "
-		       "input is not a terminal." },
-	{ .name = "slow-after",
-		.kind = OPT_MS,
-		.off = offsetof(struct room_conf, slow_after_ms),
-		.arg = "TIME",
-		.def = "10s",
-		.min = 1,
-		.max = INT64_MAX / 4,
-		.help = "close a client that takes nothing for TIME",
-		.man = "Closes a client that takes nothing for TIME while something waits for it." },
-	{ .name = "max-line",
-		.kind = OPT_SIZE,
-		.off = offsetof(struct room_conf, max_line),
-		.arg = "SIZE",
-		.def = "4096",
-		.min = 1,
-		.max = LINE_MOST,
-		.help = "cut lines of clients after SIZE bytes",
-		.man = "Cuts a line of a client after SIZE bytes, at most 64k; the rest of that line is dropped, and it "
-		       "is said." },
-	{ 0 },
-};
-const struct opt_group room_opts = { .title = "Slow clients and long lines", .size = sizeof(struct room_conf), .rows = rows };
+enum { HALF_BYTES = ROOM_QUEUE_BYTES / 2 };
 
 static struct loop *loop_of(const struct room *r)
 {
@@ -310,6 +273,11 @@ static void send_some(struct member *m)
 	watch_pace(m);
 }
 
+bool room_spent(const struct member *m)
+{
+	return m->eof && !m->leaving && !m->broken && m->out.n == 0 && !m->unsent && !m->session->ended;
+}
+
 /* Turns */
 
 /* It will say no more, and now hears no more either. */
@@ -346,6 +314,8 @@ static void member_turn(void *arg)
 	}
 	if (s->ended)
 		return;
+	if (m->room->ops->spent != NULL && room_spent(m))
+		m->room->ops->spent(m);
 	if (room_may_hear(m) && !m->rd_waits)
 		look(m);
 	if (waiter_arm(&m->waiter, m->rd_waits && room_may_hear(m), m->wr_waits) != 0)

@@ -51,6 +51,7 @@ struct room_ops {
 	/* Whole lines, each with its newline and at most --max-line long. cut: the last one was longer. May speak. */
 	void (*said)(struct member *from, const char *bytes, size_t len, bool cut);
 	void (*finished)(struct member *m); /* its peer will say no more; NULL: room_bye */
+	void (*spent)(struct member *m);    /* finished, still there, and all that was queued for it is out; NULL: nothing */
 	void (*left)(struct member *m);	    /* it is going or gone; still listed, no longer counted; NULL: nothing */
 	size_t (*missed)(uint32_t lines, char *out, size_t cap); /* what to tell one that skipped lines; NULL: nothing */
 	bool raw;						 /* bytes as they come, no lines */
@@ -82,7 +83,8 @@ void room_leave(struct member *m); /* from service->close: unlists, frees queue 
 bool room_tell(struct member *m, struct msg *borrows);
 /* To all but `except` (may be NULL). */
 void room_say(struct room *r, struct msg *borrows, const struct member *except);
-bool room_free(const struct room *r); /* may somebody who speaks to all be read now? */
+bool room_free(const struct room *r);	 /* may somebody who speaks to all be read now? */
+bool room_spent(const struct member *m); /* see ops->spent */
 void room_hold(struct room *r, bool held);
 /* What is queued goes out, then a half-close, then the end (by: in the event), with hears only after the member's own EOF. */
 void room_bye(struct member *m, enum session_end by, bool hears);

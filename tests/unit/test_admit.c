@@ -310,6 +310,49 @@ static int no_memory(enum sys_call call, int fd, size_t *most_bytes)
 	return call == SYS_MEMORY ? ENOMEM : 0;
 }
 
+/* What a place given back by another would be good for. */
+static void what_one_lacks(void **state)
+{
+	(void)state;
+	struct desk d;
+	struct sa one = at("10.0.0.1"), other = at("10.0.0.2"), local = at("unix");
+	OPEN(&d, "max", "2", "max-per-ip", "1", "conn-rate", "3");
+	assert_int_equal(ask(&d, "10.0.0.1", 0), ADMIT_YES);
+	assert_int_equal(ask(&d, "10.0.0.3", 0), ADMIT_YES);
+	assert_int_equal(ask(&d, "10.0.0.1", 0), ADMIT_FULL);
+	assert_int_equal(admit_lacks(d.admit, &one, 0), ADMIT_PER_IP);
+	for (int i = 0; i < 5; i++) /* it takes nothing */
+		assert_int_equal(admit_lacks(d.admit, &other, 0), ADMIT_YES);
+	assert_int_equal(admit_lacks(d.admit, &local, 0), ADMIT_YES);
+	leave(&d, "10.0.0.3");
+	assert_int_equal(ask(&d, "10.0.0.4", 0), ADMIT_YES);
+	assert_int_equal(admit_lacks(d.admit, &other, 0), ADMIT_RATE);
+	assert_int_equal(admit_lacks(d.admit, &other, 2000), ADMIT_YES);
+	desk_close(&d);
+}
+
+static void one_address(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+		{ "10.0.0.1", "10.0.0.1", true },
+		{ "10.0.0.1", "10.0.0.2", false },
+		{ "10.0.0.1", "::ffff:10.0.0.1", true },
+		{ "2001:db8:1:2::1", "2001:db8:1:2:3::9", true },
+		{ "2001:db8:1:2::1", "2001:db8:1:3::1", false },
+		{ "unix", "unix", false },
+		{ "unix", "10.0.0.1", false },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sa a = at(rows[i].a), b = at(rows[i].b);
+		if (admit_same(&a, &b) != rows[i].same || admit_same(&b, &a) != rows[i].same)
+			fail_msg("%s and %s", rows[i].a, rows[i].b);
+	}
+}
+
 static void without_memory(void **state)
 {
 	(void)state;
@@ -337,6 +380,8 @@ int main(void)
 		cmocka_unit_test(so_many_and_no_more),
 		cmocka_unit_test(per_address),
 		cmocka_unit_test(the_rate_is_a_bucket),
+		cmocka_unit_test(what_one_lacks),
+		cmocka_unit_test(one_address),
 		cmocka_unit_test(without_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

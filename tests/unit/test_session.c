@@ -17,7 +17,7 @@
 struct quiet {
 	struct stream s;
 	struct waker waker;
-	bool closed, shut;
+	bool closed, shut, eof;
 	enum close_how how;
 };
 
@@ -26,7 +26,7 @@ static ssize_t quiet_readv(struct stream *s, const struct iovec *v, int n)
 	(void)v;
 	(void)n;
 	s->rd = (struct need){ .wake = true };
-	return ST_AGAIN;
+	return ((struct quiet *)s)->eof ? 0 : ST_AGAIN;
 }
 
 static ssize_t quiet_writev(struct stream *s, const struct iovec *v, int n)
@@ -196,6 +196,28 @@ static void life_of_one(void **state)
 	assert_string_equal(run.log, "open 1, take 1, let go 1, close 1, gone 1");
 	assert_true(run.streams[1].closed);
 	assert_int_equal(run.streams[1].how, CLOSE_PLAIN);
+}
+
+/* Of a connection whose peer has ended its side, and the count of them. */
+static void ended_sides_are_counted(void **state)
+{
+	(void)state;
+	char byte;
+	serve(&service);
+	struct session *one = come(1, 0), *two = come(2, 0);
+	assert_int_equal(run.hub->all.half, 0);
+	run.streams[1].eof = run.streams[2].eof = true;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(stream_read(one->stream, &byte, 1), 0);
+	assert_int_equal(run.hub->all.half, 1);
+	session_end(two, END_KICK, CLOSE_RST, NULL);
+	assert_int_equal(stream_read(two->stream, &byte, 1), 0); /* it has ended already */
+	assert_int_equal(run.hub->all.half, 1);
+	session_end(one, END_FULL, CLOSE_PLAIN, NULL);
+	assert_int_equal(run.hub->all.half, 0);
+	one->peer_done = true;
+	turn();
+	assert_int_equal(run.hub->all.half, 0);
 }
 
 static void a_good_end_lingers(void **state)
@@ -398,6 +420,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
 		TEST(life_of_one),
+		TEST(ended_sides_are_counted),
 		TEST(a_good_end_lingers),
 		TEST(refused_by_the_service),
 		TEST(idle),
