@@ -143,7 +143,7 @@ all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/sim/*.h 
 
 # --- building --------------------------------------------------------------------------------------------------------
 
-.PHONY: all demo static asan seam check check-asan unit cli floors format man man-check install uninstall clean dist FORCE
+.PHONY: all demo static asan seam check check-all check-asan unit cli floors format man man-check install uninstall clean dist FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -221,6 +221,8 @@ unit:
 cli: all
 	$(quiet)$(MAKE) variant=$(unit_variant) all
 	$(quiet)$(run_check) $(ONLY)
+check-all: # make check, and its longer half: without TLS, and under sanitizers
+	$(quiet)MAKE='$(MAKE)' tests/tools/check-all
 check-asan: asan
 	$(quiet)$(MAKE) check variant=asan suffix=-asan
 
