@@ -39,26 +39,38 @@ static struct stream *let_go(struct pending *p)
 	return s;
 }
 
+/* It has passed, and its hand-over is put off to the next turn. */
+static bool has_passed(const struct pending *p)
+{
+	return p->end.queued && p->why.cls == ERR_OK;
+}
+
+/* A layer may have read what stands behind the setup: a plain close would tell the peer that these bytes have arrived. */
 static void fail(struct pending *p, const struct why *why)
 {
 	struct pendings *all = p->all;
 	struct newcomer who = p->who;
 	struct why copy = *why; /* it may lie in p */
+	enum close_how how = has_passed(p) ? CLOSE_RST : CLOSE_PLAIN;
 	struct stream *s = let_go(p);
 	all->ops->failed(all->arg, s, &who, &copy);
-	stream_close(s, CLOSE_PLAIN);
+	stream_close(s, how);
+}
+
+static void hand_over(struct pending *p)
+{
+	struct pendings *all = p->all;
+	struct newcomer who = p->who;
+	all->ops->passed(all->arg, let_go(p), &who);
 }
 
 static void end(void *arg)
 {
 	struct pending *p = arg;
-	if (p->why.cls != ERR_OK) {
+	if (p->why.cls != ERR_OK)
 		fail(p, &p->why);
-		return;
-	}
-	struct pendings *all = p->all;
-	struct newcomer who = p->who;
-	all->ops->passed(all->arg, let_go(p), &who);
+	else
+		hand_over(p);
 }
 
 static void end_soon(struct pending *p, const struct why *why)
@@ -138,16 +150,36 @@ void pending_start(struct pendings *all, struct stream *s, const struct newcomer
 	stream_close(s, CLOSE_PLAIN);
 }
 
+/* One whose setup has failed, and only waits for its turn, keeps its own reason. */
+static void drop(struct pending *p)
+{
+	fail(p, p->end.queued && !has_passed(p) ? &p->why : &pending_dropped);
+}
+
 bool pending_drop_oldest(struct pendings *all)
 {
-	if (all->first == NULL)
+	struct pending *p = all->first;
+	while (p != NULL && has_passed(p))
+		p = p->next;
+	if (p == NULL)
 		return false;
-	fail(all->first, &pending_dropped);
+	drop(p);
+	return true;
+}
+
+bool pending_hand_over(struct pendings *all)
+{
+	struct pending *p = all->first;
+	while (p != NULL && !has_passed(p))
+		p = p->next;
+	if (p == NULL)
+		return false;
+	hand_over(p);
 	return true;
 }
 
 void pendings_close(struct pendings *all)
 {
-	while (pending_drop_oldest(all))
-		;
+	while (all->first != NULL)
+		drop(all->first);
 }

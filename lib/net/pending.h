@@ -34,8 +34,10 @@ struct pendings {
 
 /* Takes the stream. One of the two callbacks comes, once: before this returns when nothing has to be waited for. */
 void pending_start(struct pendings *all, struct stream *takes, const struct newcomer *who);
-extern const struct why pending_dropped;	/* why it failed whom we dropped ourselves */
-bool pending_drop_oldest(struct pendings *all); /* false: there is none */
-void pendings_close(struct pendings *all);	/* every one fails */
+extern const struct why pending_dropped; /* why it failed whom we dropped ourselves */
+/* False: there is none, save for those that have passed and are handed over in the next turn: these keep their places. */
+bool pending_drop_oldest(struct pendings *all);
+bool pending_hand_over(struct pendings *all); /* the oldest that has passed, now; false: there is none */
+void pendings_close(struct pendings *all);    /* every one fails, also one that has passed */
 
 #endif

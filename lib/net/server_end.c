@@ -17,17 +17,23 @@ static void stop(void *arg)
 	loop_stop(arg);
 }
 
+/* A client holds its place from its admission on: in its setup, between setup and session, and as a session until that is swept.
+ * So the places say whether a client is left, and no end is decided while one is on its way from one state to the next. A UDP
+ * peer that had to make room has given its place away before its session is swept. */
 void server_look(struct server *s)
 {
-	if (s->over || !s->closed || s->hub->all.left > 0 || s->pending.count > 0 || run_busy(s->run))
+	if (s->over || !s->closed || admit_active(s->admit) > 0 || s->hub->all.left > 0 || run_busy(s->run))
 		return;
 	s->over = true;
 	linger_when_empty(s->env->linger, stop, s->env->loop);
 }
 
+/* A client that has passed is served, unless --count says that it is one too many. */
 void server_no_more(struct server *s)
 {
 	doors_shut(s);
+	while ((s->conf->count == 0 || s->opened < s->conf->count) && pending_hand_over(&s->pending))
+		;
 	pendings_close(&s->pending);
 	server_look(s);
 }
@@ -53,10 +59,10 @@ void server_drain(struct server *s, const char *reason)
 	event(s->env->events, EV_DRAIN, 0, EV_TEXT("signal", reason), EV_NUM("active", s->hub->all.count),
 		EV_NUM("deadline_us", ms * 1000), EV_NUM("deadline_ms", ms));
 	admit_drain(s->admit);
-	hub_drain(s->hub);
 	loop_timer(s->env->loop, &s->deadline, loop_now(s->env->loop) + ms);
+	server_no_more(s); /* before the sessions are drained: a setup that has passed is one of them */
+	hub_drain(s->hub);
 	run_end(s->run);
-	server_no_more(s);
 }
 
 static void signalled(void *arg, int signo)

@@ -15,6 +15,7 @@ struct shy { /* its setup says AGAIN until `rounds` have passed, then 0 or what 
 	struct waker waker;
 	int rounds;
 	bool fails, closed;
+	enum close_how how;
 };
 
 static struct {
@@ -40,9 +41,10 @@ static int shy_setup(struct stream *s)
 
 static void shy_close(struct stream *s, enum close_how how)
 {
-	(void)how;
-	assert_false(((struct shy *)s)->closed);
-	((struct shy *)s)->closed = true;
+	struct shy *shy = (struct shy *)s;
+	assert_false(shy->closed);
+	shy->closed = true;
+	shy->how = how;
 }
 
 static const struct stream_ops shy_ops = { .name = "shy", .setup = shy_setup, .close = shy_close };
@@ -178,6 +180,56 @@ static void the_first_to_pass_closes_the_others(void **state)
 	assert_false(b->closed);
 }
 
+/* It has its place, and nothing is left that could fail. */
+static void one_that_has_passed_keeps_its_place(void **state)
+{
+	(void)state;
+	struct shy *a = start(1, 1, false), *b = start(2, 9, false);
+	wake(a);
+	assert_true(pending_drop_oldest(&run.all));
+	assert_int_equal(run.failed[0], 2);
+	assert_true(b->closed);
+	assert_int_equal(b->how, CLOSE_PLAIN);
+	assert_false(pending_drop_oldest(&run.all));
+	turn();
+	assert_int_equal(run.passed[0], 1);
+}
+
+static void one_that_has_passed_is_handed_over_at_once(void **state)
+{
+	(void)state;
+	struct shy *a = start(1, 9, false), *b = start(2, 1, false);
+	assert_false(pending_hand_over(&run.all));
+	wake(b);
+	assert_true(pending_hand_over(&run.all));
+	assert_int_equal(run.passed[0], 2);
+	assert_false(b->closed);
+	assert_false(pending_hand_over(&run.all));
+	assert_int_equal(run.all.count, 1);
+	assert_false(a->closed);
+}
+
+/* Its layers may have read payload, and a plain end would say that it has arrived. */
+static void one_that_has_passed_is_closed_with_a_reset(void **state)
+{
+	(void)state;
+	struct shy *a = start(1, 1, false);
+	wake(a);
+	pendings_close(&run.all);
+	assert_true(a->closed);
+	assert_int_equal(a->how, CLOSE_RST);
+}
+
+static void one_that_has_failed_keeps_its_reason(void **state)
+{
+	(void)state;
+	struct shy *a = start(1, 1, true);
+	wake(a);
+	assert_true(pending_drop_oldest(&run.all));
+	assert_int_equal(run.why.cls, ERR_TLS);
+	assert_int_equal(a->how, CLOSE_PLAIN);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -187,6 +239,10 @@ int main(void)
 		TEST(one_deadline_each),
 		TEST(the_oldest_goes_first),
 		TEST(the_first_to_pass_closes_the_others),
+		TEST(one_that_has_passed_keeps_its_place),
+		TEST(one_that_has_passed_is_handed_over_at_once),
+		TEST(one_that_has_passed_is_closed_with_a_reset),
+		TEST(one_that_has_failed_keeps_its_reason),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
