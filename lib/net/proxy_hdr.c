@@ -160,6 +160,12 @@ static void v2_inet(struct sa *sa, const unsigned char *host, const unsigned cha
 	sa_set_port(sa, (uint16_t)two(port));
 }
 
+/* The families that there are, each with its kinds; with none there is no kind. */
+static bool v2_known(unsigned family, unsigned kind)
+{
+	return family == UNSPEC ? kind == 0 : family <= UNIX && (kind == STREAM || kind == DGRAM);
+}
+
 static int v2_read(const unsigned char *p, size_t n, struct proxy_hdr *h, const char **why)
 {
 	static const size_t lengths[] = { [UNSPEC] = 0, [INET] = V2_INET, [INET6] = V2_INET6, [UNIX] = V2_UNIX };
@@ -169,7 +175,7 @@ static int v2_read(const unsigned char *p, size_t n, struct proxy_hdr *h, const 
 	size_t whole = V2_HEAD + two(p + V2_LENGTH), host = family == INET6 ? 16 : 4;
 	if (p[V2_VERSION] >> 4 != 2 || command > PROXY)
 		return bad(why, "is of an unknown version or command");
-	if (family > UNIX || kind > DGRAM)
+	if (!v2_known(family, kind))
 		return bad(why, "names an unknown family");
 	if (whole > PROXY_HDR_MOST)
 		return bad(why, "is longer than 4096 bytes");
@@ -178,12 +184,8 @@ static int v2_read(const unsigned char *p, size_t n, struct proxy_hdr *h, const 
 	if (n < whole)
 		return (int)(whole - n);
 	*h = (struct proxy_hdr){ .version = PROXY_V2, .dgram = kind == DGRAM };
-	if (command == LOCAL || family == UNSPEC || kind == 0)
-		return 0;
-	h->told = true;
-	if (family == UNIX) {
-		h->peer.family = h->local.family = AF_UNIX;
-	} else {
+	h->told = command == PROXY && (family == INET || family == INET6);
+	if (h->told) {
 		v2_inet(&h->peer, p + V2_HEAD, p + V2_HEAD + 2 * host, family == INET6);
 		v2_inet(&h->local, p + V2_HEAD + host, p + V2_HEAD + 2 * host + 2, family == INET6);
 	}

@@ -13,9 +13,11 @@ enum { PROXY_V1 = 1, PROXY_V2 = 2 }; /* versions, which can be joined */
 
 struct proxy_hdr {
 	unsigned version;
-	bool told;	       /* addresses are announced; else the proxy speaks for itself, or for nobody whom it can name */
-	bool dgram;	       /* the one it speaks for sends datagrams */
-	struct sa peer, local; /* with told: the client, and where it came to; AF_UNIX carries no path */
+	bool told;  /* addresses are announced; else the proxy speaks for itself, or for a peer that has none */
+	bool dgram; /* the one it speaks for sends datagrams */
+	/* With told, the client, and where it came to. What is read is AF_INET or AF_INET6; of AF_UNIX, which can be written, no
+	 * path is. */
+	struct sa peer, local;
 };
 
 /* Of the n bytes that have come: 0, they are a whole header, now in *h; > 0, so many more are needed and surely belong to it;

@@ -21,6 +21,8 @@ def binary(peer="192.0.2.1", local="192.0.2.2", ports=(51000, 443), more=b"", co
 
 LOCAL = SIGNATURE + b"\x20\0\0\0"
 UNIX = SIGNATURE + b"\x21\x31\0\xd8" + bytes(216)
+PATHS = [UNIX, UNIX[:13] + b"\x32" + UNIX[14:], SIGNATURE + b"\x21\0\0\x04\4\0\1x"]  # none of them tells an address
+NOT_KNOWN = [kind for kind in range(256) if kind not in (0, 0x11, 0x12, 0x21, 0x22, 0x31, 0x32)]
 WHO = "echo $PROTO $TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT; cat"
 
 
@@ -50,8 +52,7 @@ def events(log):
     (b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.8 1 2\r\n", b"TCP 192.0.2.7 1 192.0.2.8 2\n"),
     (binary(), b"TCP 192.0.2.1 51000 192.0.2.2 443\n"),
     (binary("2001:db8::1", "::1", (1, 2), more=b"\4\0\3abc"), b"TCP 2001:db8::1 1 ::1 2\n"),
-    (UNIX, b"UNIX\n"),
-], ids=["v1-4", "v1-6", "v1-mapped", "v2-4", "v2-6", "v2-unix"])
+], ids=["v1-4", "v1-6", "v1-mapped", "v2-4", "v2-6"])
 def test_the_announced_client_is_the_peer(sockctl, place, mode, header, told):
     served(sockctl, mode, place, "--proxy-in", "any", "-e", WHO)
     sock = behind(place, header)
@@ -64,8 +65,8 @@ def test_the_announced_client_is_the_peer(sockctl, place, mode, header, told):
     sender.result()
 
 
-@pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN ::1 ::1 1 2\r\n", LOCAL, binary(command=0x20)],
-                         ids=["unknown", "unknown-more", "local", "local-more"])
+@pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN ::1 ::1 1 2\r\n", LOCAL, binary(command=0x20), *PATHS],
+                         ids=["unknown", "unknown-more", "local", "local-more", "unix", "unix-dgram", "unspecified"])
 def test_who_speaks_for_itself(sockctl, tcp, header):
     served(sockctl, "serve", tcp, "--proxy-in", "any", "-e", WHO)
     sock = behind(tcp, header)
@@ -145,6 +146,11 @@ def test_the_program_may_have_the_socket_itself(sockctl, tcp):
     (SIGNATURE + b"\x21\x11\xff\xff" + bytes(70000), "is longer than 4096 bytes"),
     (SIGNATURE + b"\x31\x11\0\x0c" + bytes(12), "is of an unknown version or command"),
     (binary(more=b"\3\0\4abcd"), "has a wrong checksum"),
+    (binary(more=b"\4"), "lies about its length"),
+    (binary(more=b"\4\0"), "lies about its length"),
+    (SIGNATURE + b"\x21\x31\0\xda" + bytes(216) + b"\4\0", "lies about its length"),
+    (SIGNATURE + b"\x21\0\0\x02\4\0", "lies about its length"),
+    (SIGNATURE + b"\x20\0\0\x04\4\0\2x", "lies about its length"),
 ])
 def test_hostile_headers(sockctl, tcp, tmp_path, sent, why):
     log = tmp_path / "log"
@@ -160,6 +166,17 @@ def test_hostile_headers(sockctl, tcp, tmp_path, sent, why):
     other = behind(tcp, LINE)
     other.sendall(b"hola")
     assert wire.read(other, 4) == b"hola"
+
+
+@pytest.mark.parametrize("command", [0x20, 0x21])
+def test_families_that_do_not_exist(sockctl, tcp, command):
+    proc = served(sockctl, "echo", tcp, "--proxy-in", "v2", "--max", "0")
+    for kind in NOT_KNOWN:
+        sock = tcp.dial()
+        with contextlib.suppress(OSError):
+            sock.sendall(SIGNATURE + bytes([command, kind]) + b"\0\xd8" + bytes(216) + b"hola")
+        assert wire.closed_without_a_byte(sock), hex(kind)
+    assert proc.says(rb"turned away: proxy: its PROXY header names an unknown family")
 
 
 @pytest.mark.parametrize("asked,header,why", [("v1", binary(), "is of version 2, and version 1 is wanted"),
@@ -224,6 +241,28 @@ def test_from_a_file_with_mapped_addresses(sockctl, tmp_path):
 
 
 # places, and who is admitted
+
+
+@pytest.mark.parametrize("mode", ["listen", "serve", "echo"])
+@pytest.mark.parametrize("words,inside", [
+    (["--deny", "127.0.0.1"], False), (["--allow", "192.0.2.0/24"], False), (["--allow", "127.0.0.0/8"], True),
+    (["--deny", "192.0.2.1"], True),
+], ids=["denied", "not-allowed", "allowed", "another-denied"])
+@pytest.mark.parametrize("header", [*PATHS, LOCAL, binary(command=0x20), b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN x y z\r\n"],
+                         ids=["unix", "unix-dgram", "unspecified", "local", "local-more", "v1", "v1-more"])
+def test_who_is_not_announced_is_looked_up_by_the_connection(sockctl, tcp, mode, words, inside, header):
+    """The lists are asked of an address in any case, and where the header tells none it is the connection's own."""
+    proc = served(sockctl, mode, tcp, "--proxy-in", "any", *words)
+    sock = tcp.dial()
+    with contextlib.suppress(OSError):
+        sock.sendall(header + b"hola\n")
+    if not inside:
+        assert wire.closed_without_a_byte(sock)
+        proc.says(rb"127.0.0.1:%d turned away: deny" % sock.getsockname()[1])
+    elif mode == "echo":
+        assert wire.read(sock, 5) == b"hola\n"
+    else:
+        assert proc.read_until().endswith(b"hola\n")
 
 
 @pytest.mark.parametrize("words,inside,outside", [
@@ -431,7 +470,7 @@ def test_a_unix_client_of_haproxy(sockctl, haproxy, tcp, tmp_path):
     haproxy(front, "", f"127.0.0.1:{tcp.port} send-proxy-v2")
     sock = wire.keep(socket.socket(socket.AF_UNIX))
     sock.connect(str(tmp_path / "front"))
-    assert wire.read_until(sock).split()[0] in (b"TCP", b"UNIX")
+    assert wire.read_until(sock).startswith(b"TCP 127.0.0.1 ")
 
 
 def test_haproxy_looks_whether_we_are_well(sockctl, haproxy, tcp, tmp_path):

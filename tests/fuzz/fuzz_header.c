@@ -31,6 +31,29 @@ static void say_again(const struct proxy_hdr *h)
 	fuzz_check(same.version == h->version, "said again it is of another version");
 }
 
+/* Of version 2, by the book and not by our reader: a family that exists, extras that tile what is left, and an address only where
+ * the proxy speaks for another. */
+static void judge_bytes(const uint8_t *p, size_t n, const struct proxy_hdr *h)
+{
+	static const struct {
+		uint8_t family;
+		uint8_t bytes;
+		bool inet;
+	} known[] = { { 0, 0, false }, { 0x11, 12, true }, { 0x12, 12, true }, { 0x21, 36, true }, { 0x22, 36, true },
+		{ 0x31, 216, false }, { 0x32, 216, false } };
+	size_t i = 0;
+	while (i < sizeof known / sizeof *known && known[i].family != p[13])
+		i++;
+	fuzz_check(i < sizeof known / sizeof *known, "a family that does not exist");
+	fuzz_check(p[12] == 0x20 || p[12] == 0x21, "a version or command that does not exist");
+	fuzz_check(h->told == (p[12] == 0x21 && known[i].inet), "an address where none was announced, or none where one was");
+	fuzz_check(!h->told || h->peer.family == AF_INET || h->peer.family == AF_INET6, "an address that no list knows");
+	size_t at = 16 + known[i].bytes;
+	while (at + 3 <= n)
+		at += 3 + ((size_t)p[at + 1] << 8 | p[at + 2]);
+	fuzz_check(at == n || (p[12] == 0x20 && n < 16u + known[i].bytes), "half an extra");
+}
+
 static void run(const uint8_t *bytes, size_t n)
 {
 	struct proxy_hdr h = { 0 };
@@ -46,6 +69,8 @@ static void run(const uint8_t *bytes, size_t n)
 			return;
 		have += (size_t)more;
 	}
+	if (more == 0 && h.version == PROXY_V2)
+		judge_bytes(bytes + 1, have, &h);
 	if (more == 0)
 		say_again(&h);
 	else
