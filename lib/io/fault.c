@@ -21,9 +21,11 @@ int64_t fault_now_us(const struct fault *f)
 	return loop_now_us(f->run->loop);
 }
 
-uint64_t fault_draw(const struct fault *f, int dir, enum fault_kind kind, uint64_t index)
+uint64_t fault_draw(const struct fault *f, const struct fault_rule *r, int dir, uint64_t index)
 {
-	const struct rng_place place = { .conn = f->conn, .dir = (uint16_t)dir, .what = (uint16_t)kind, .index = index };
+	const struct rng_place place = {
+		.conn = f->conn, .dir = (uint16_t)(dir | r->nth[dir] << 1), .what = r->spec.kind, .index = index
+	};
 	return rng_at(f->run->seed, &place);
 }
 
@@ -110,6 +112,7 @@ static const struct stream_ops bytes_ops = {
 	.readv = bytes_readv,
 	.writev = bytes_writev,
 	.flush = bytes_flush,
+	.last = bytes_last,
 	.shut = bytes_shut,
 	.close = fault_close,
 };
@@ -122,7 +125,7 @@ static const struct stream_ops dgram_ops = {
 	.close = fault_close,
 };
 
-int fault_push(struct stream **top, const struct fault_run *run, uint32_t conn)
+int fault_push(struct stream **top, struct fault_run *run, uint32_t conn)
 {
 	struct fault *f = mem_new(sizeof *f);
 	if (f == NULL)
@@ -132,6 +135,7 @@ int fault_push(struct stream **top, const struct fault_run *run, uint32_t conn)
 		f->s.waker = &f->own;
 	f->run = run;
 	f->conn = conn;
+	f->way[FAULT_IN].held_all = f->way[FAULT_OUT].held_all = &run->held;
 	f->clock = (struct timer){ .fn = clocked, .arg = f };
 	f->send = (struct timer){ .fn = sends, .arg = f };
 	f->kick = (struct task){ .fn = kicked, .arg = f };
@@ -146,27 +150,35 @@ static struct fault *find(struct stream *s)
 	return s != NULL ? self(s) : NULL;
 }
 
-static void set_buffer(const struct fault *f, const struct fault_rule *r)
+static void set_buffer(struct fault *f, const struct fault_rule *r)
 {
 	int bytes = (int)r->spec.a;
 	int fd = stream_bottom(&f->s)->rfd;
-	if (fd >= 0)
+	if (fd >= 0 && (f->rcvbuf == 0 || bytes < f->rcvbuf))
 		sys_setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	f->rcvbuf = f->rcvbuf == 0 || bytes < f->rcvbuf ? bytes : f->rcvbuf;
 	fault_tell(f, &r->spec, -1, UINT64_MAX, r->spec.a);
 }
 
 /* In the order in which they were given. */
-static void add(struct fault *f, struct fault_rule *rule)
+static void append(struct fault *f, struct fault_rule *rule)
 {
 	struct fault_rule **at = &f->rules;
-	while (*at != NULL)
-		at = &(*at)->next;
+	for (; *at != NULL; at = &(*at)->next)
+		for (int dir = 0; dir < FAULT_WAYS; dir++)
+			if ((*at)->spec.kind == rule->spec.kind && ((*at)->spec.dirs & 1U << dir) != 0)
+				rule->nth[dir] = (uint16_t)((*at)->nth[dir] + 1);
 	*at = rule;
+}
+
+static void add(struct fault *f, struct fault_rule *rule)
+{
+	append(f, rule);
 	rule->at_ms = loop_now(f->run->loop) + rule->spec.a;
 	rule->base[FAULT_IN] = f->s.caps & ST_DGRAM ? f->way[FAULT_IN].arrived : f->way[FAULT_IN].passed;
 	rule->base[FAULT_OUT] = f->way[FAULT_OUT].arrived;
 	if (rule->spec.kind == FAULT_SLOW_CLOSE)
-		f->slow = rule;
+		f->slow_ms += rule->spec.a;
 	if (rule->spec.kind == FAULT_RCVBUF)
 		set_buffer(f, rule);
 	for (int dir = 0; dir < FAULT_WAYS; dir++)
@@ -177,24 +189,85 @@ static void add(struct fault *f, struct fault_rule *rule)
 	cut_clock(f);
 }
 
-int fault_apply(struct stream *top, const struct fault_spec *spec)
+/* What stands at a place that has been passed will not happen any more. */
+static bool is_over(const struct fault *f, const struct fault_rule *r)
+{
+	uint64_t last = r->spec.kind == FAULT_CORRUPT_AT ? (uint64_t)r->spec.a : 0;
+	for (unsigned i = 0; i < r->spec.picks_n; i++)
+		last = r->spec.picks[i] > last ? r->spec.picks[i] : last;
+	for (int dir = 0; dir < FAULT_WAYS; dir++) {
+		const struct fault_way *w = &f->way[dir];
+		bool over = r->spec.picks_n > 0 ? w->arrived - r->base[dir] >= last
+						: w->passed > r->base[dir] && w->passed - r->base[dir] > last;
+		if ((r->spec.dirs & 1U << dir) != 0 && !over)
+			return false;
+	}
+	return true;
+}
+
+static bool is_placed(const struct fault_spec *spec)
+{
+	return spec->kind == FAULT_CORRUPT_AT || spec->picks_n > 0;
+}
+
+/* How many faults there are, without those that are over. */
+static unsigned tidy(struct fault *f)
+{
+	unsigned n = 0;
+	for (struct fault_rule **at = &f->rules, *r; (r = *at) != NULL;) {
+		if (!is_placed(&r->spec) || !is_over(f, r)) {
+			at = &r->next;
+			n++;
+			continue;
+		}
+		*at = r->next;
+		mem_free(r);
+	}
+	return n;
+}
+
+/* Places count from where the step is taken, so each time they are others. */
+static bool holds_already(const struct fault *f, const struct fault_spec *step)
+{
+	const struct fault_rule *r = is_placed(step) ? NULL : f->rules;
+	while (r != NULL && r->step != step)
+		r = r->next;
+	return r != NULL;
+}
+
+static int apply(struct stream *top, const struct fault_spec *spec, const struct fault_spec *step)
 {
 	struct fault *f = find(top);
 	if (f == NULL || (fault_places(spec) & (f->s.caps & ST_DGRAM ? FAULT_AT_DGRAM : FAULT_AT_STREAM)) == 0) {
 		errno = f == NULL ? ENOENT : EINVAL;
 		return -1;
 	}
-	if (!fault_concerns(spec, f->run->seed, f->conn))
+	if (!fault_concerns(spec, f->run->seed, f->conn) || (step != NULL && holds_already(f, step)))
 		return 0;
+	if (tidy(f) >= FAULT_RULES_MOST) {
+		errno = ENOBUFS;
+		return -1;
+	}
 	struct fault_rule *rule = mem_new(sizeof *rule);
 	if (rule == NULL) {
 		errno = ENOMEM;
 		return -1;
 	}
 	rule->spec = *spec;
+	rule->step = step;
 	add(f, rule);
 	fault_wake(f); /* what somebody waits for may be another thing now */
 	return 0;
+}
+
+int fault_apply(struct stream *top, const struct fault_spec *spec)
+{
+	return apply(top, spec, NULL);
+}
+
+int fault_step(struct stream *top, const struct fault_spec *spec)
+{
+	return apply(top, spec, spec);
 }
 
 int64_t fault_patience_ms(const struct stream *top)
@@ -203,7 +276,5 @@ int64_t fault_patience_ms(const struct stream *top)
 	if (f == NULL)
 		return 0;
 	const struct fault_way *w = &f->way[FAULT_OUT];
-	int64_t ms = f->slow != NULL ? f->slow->spec.a : 0;
-	ms += w->latency != NULL ? w->latency->spec.a + w->latency->spec.b : 0;
-	return ms + (w->rate != NULL ? (int64_t)w->held * 1000 / w->rate->spec.a : 0);
+	return f->slow_ms + w->late_us / 1000 + (w->rate > 0 ? (int64_t)w->held * 1000 / w->rate : 0);
 }

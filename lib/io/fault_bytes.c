@@ -45,7 +45,7 @@ static void send_held(struct fault *f)
 	while (w->first != NULL && !w->stalled && w->end != FAULT_BROKE && f->cut == 0) {
 		struct fault_piece *p = w->first;
 		int64_t at_us = 0;
-		size_t n = shape_allows(f, FAULT_OUT, p->us, cut_allows(f, FAULT_OUT, p->len), &at_us);
+		size_t n = shape_allows(f, FAULT_OUT, p, cut_allows(f, FAULT_OUT, p->len), &at_us);
 		if (n == 0) {
 			need_time(&w->need, at_us);
 			return;
@@ -114,11 +114,17 @@ ssize_t bytes_writev(struct stream *s, const struct iovec *v, int n)
 		return (ssize_t)total;
 	size_t room = hold_room(w);
 	size_t most = cut_accepts(f, total < room ? total : room);
-	if (most == 0)
-		return total == 0 ? 0 : write_again(f);
+	if (total == 0)
+		return 0;
+	if (most == 0) {
+		w->dry = false;
+		return write_again(f);
+	}
+	shape_comes(w, fault_now_us(f));
 	if (hold_add(w, v, n, most, fault_now_us(f)) != 0)
 		return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what is sent to");
-	w->asked_us = 0;
+	w->dry = most == total;
+	w->asked_us = w->last_us = 0;
 	bytes_send(f);
 	return w->end == FAULT_BROKE ? write_broke(f) : (ssize_t)most;
 }
@@ -133,7 +139,8 @@ int bytes_flush(struct stream *s)
 	if (w->end == FAULT_BROKE)
 		return write_broke(f);
 	if (w->first != NULL) {
-		w->asked_us = fault_now_us(f);
+		if (w->asked_us == 0 || w->moved_us <= w->asked_us) /* else it asks again because something has passed */
+			w->asked_us = fault_now_us(f);
 		return write_again(f);
 	}
 	rc = stream_flush(s->below);
@@ -142,11 +149,28 @@ int bytes_flush(struct stream *s)
 	return rc == 0 ? 0 : stream_fail_below(s);
 }
 
-/* Whoever asks for the end the moment the last byte has gone has been waiting for that, and knew of the end before. */
+int bytes_last(struct stream *s)
+{
+	struct fault *f = self(s);
+	struct fault_way *w = &f->way[FAULT_OUT];
+	w->last_us = w->last_us != 0 ? w->last_us : fault_now_us(f);
+	return bytes_flush(s);
+}
+
+/* Where that was not said: whoever asks for the end the moment the last byte has gone has been waiting for that. */
 static int64_t end_came_us(const struct fault *f)
 {
 	const struct fault_way *w = &f->way[FAULT_OUT];
+	if (w->last_us != 0)
+		return w->last_us;
 	return w->moved_us == fault_now_us(f) && w->asked_us != 0 ? w->asked_us : fault_now_us(f);
+}
+
+static void tell_slow(const struct fault *f)
+{
+	for (const struct fault_rule *r = f->slow_ms > 0 ? f->rules : NULL; r != NULL; r = r->next)
+		if (r->spec.kind == FAULT_SLOW_CLOSE)
+			fault_tell(f, &r->spec, -1, UINT64_MAX, r->spec.a * 1000);
 }
 
 int bytes_shut(struct stream *s)
@@ -155,11 +179,10 @@ int bytes_shut(struct stream *s)
 	struct fault_way *w = &f->way[FAULT_OUT];
 	if (w->end == FAULT_OPEN && !w->over && f->cut == 0) {
 		w->end = FAULT_ENDED;
-		w->end_us = end_came_us(f) + shape_latency_us(f, FAULT_OUT, w->arrived / FAULT_BLOCK);
-		if (f->slow != NULL) {
-			w->end_us += f->slow->spec.a * 1000;
-			fault_tell(f, &f->slow->spec, -1, UINT64_MAX, f->slow->spec.a * 1000);
-		}
+		int64_t came_us = end_came_us(f);
+		shape_comes(w, came_us);
+		w->end_us = came_us + shape_latency_us(f, FAULT_OUT, w->burst) + f->slow_ms * 1000;
+		tell_slow(f);
 	}
 	int rc = go_on(f);
 	if (f->shut_below)
@@ -182,17 +205,20 @@ static bool take(struct fault *f)
 	struct iovec v = { bytes, room < sizeof bytes ? room : sizeof bytes };
 	ssize_t got = stream_readv(f->s.below, &v, 1);
 	if (got == ST_AGAIN) {
+		w->dry = true;
 		need_join(&w->need, &f->s.below->rd);
 		return false;
 	}
 	if (got > 0 && w->sinks)
 		return true;
+	shape_comes(w, fault_now_us(f));
+	w->dry = got > 0 && (size_t)got < v.iov_len;
 	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "delay what came from" };
 	bool lost = got > 0 && hold_add(w, &v, 1, (size_t)got, fault_now_us(f)) != 0;
 	if (got > 0 && !lost)
 		return true;
 	w->end = got == 0 ? FAULT_ENDED : FAULT_BROKE;
-	w->end_us = fault_now_us(f) + shape_latency_us(f, FAULT_IN, w->arrived / FAULT_BLOCK);
+	w->end_us = fault_now_us(f) + shape_latency_us(f, FAULT_IN, w->burst);
 	w->why = lost ? no_memory : f->s.below->why;
 	return false;
 }
@@ -207,7 +233,7 @@ static size_t give(struct fault *f, const struct iovec *v, int n)
 		struct fault_piece *p = w->first;
 		int64_t at_us = 0;
 		size_t most = p->len < total - done ? p->len : total - done;
-		most = shape_allows(f, FAULT_IN, p->us, cut_allows(f, FAULT_IN, most), &at_us);
+		most = shape_allows(f, FAULT_IN, p, cut_allows(f, FAULT_IN, most), &at_us);
 		if (most == 0) {
 			need_time(&w->need, at_us);
 			break;

@@ -178,37 +178,34 @@ static uint64_t next_change(const struct fault *f, const struct fault_rule *r, i
 		return UINT64_MAX;
 	if (r->spec.kind == FAULT_CORRUPT_AT) {
 		uint64_t at = place_of(r, dir);
-		*mask = (unsigned char)(1 + fault_draw(f, dir, FAULT_CORRUPT_AT, at) % MASKS);
+		*mask = (unsigned char)(1 + fault_draw(f, r, dir, at) % MASKS);
 		return at >= from ? at : UINT64_MAX;
 	}
 	if (r->spec.kind != FAULT_CORRUPT)
 		return UINT64_MAX;
 	uint64_t size = (uint64_t)r->spec.a, base = r->base[dir]; /* one byte of each so many */
 	for (uint64_t block = from > base ? (from - base) / size : 0;; block++) {
-		uint64_t bits = fault_draw(f, dir, FAULT_CORRUPT, block), at = base + block * size + rng_below(bits, size);
+		uint64_t bits = fault_draw(f, r, dir, block), at = base + block * size + rng_below(bits, size);
 		*mask = (unsigned char)(1 + bits % MASKS);
 		if (at >= from)
 			return at;
 	}
 }
 
-/* In the order of places, whoever changes them. */
-static const struct fault_rule *first_change(
-	const struct fault *f, int dir, const struct fault_rule *behind, uint64_t *at, unsigned char *mask)
+/* The first from `from` on that is changed; of several rules that change this byte the one that was given first does, so that
+ * they do not put it right again. */
+static const struct fault_rule *first_change(const struct fault *f, int dir, uint64_t from, uint64_t *at, unsigned char *mask)
 {
 	const struct fault_rule *first = NULL;
-	uint64_t from = *at;
-	bool same = behind == NULL; /* a place where several rules change: each has its turn */
 	*at = UINT64_MAX;
 	for (const struct fault_rule *r = f->rules; r != NULL; r = r->next) {
 		unsigned char m = 0;
-		uint64_t here = next_change(f, r, dir, same ? from : from + 1, &m);
+		uint64_t here = next_change(f, r, dir, from, &m);
 		if (here < *at) {
 			*at = here;
 			*mask = m;
 			first = r;
 		}
-		same |= r == behind;
 	}
 	return first;
 }
@@ -216,22 +213,19 @@ static const struct fault_rule *first_change(
 void cut_change(struct fault *f, int dir, unsigned char *bytes, size_t n)
 {
 	struct fault_way *w = &f->way[dir];
-	uint64_t at = w->changed > w->passed ? w->changed : w->passed, end = w->passed + n;
-	const struct fault_rule *r = NULL;
+	uint64_t from = w->changed > w->passed ? w->changed : w->passed, end = w->passed + n, at = 0;
 	unsigned char mask = 0;
-	if (at >= end)
-		return;
-	while ((r = first_change(f, dir, r, &at, &mask)) != NULL && at < end)
+	for (; from < end && first_change(f, dir, from, &at, &mask) != NULL && at < end; from = at + 1)
 		bytes[at - w->passed] ^= mask;
-	w->changed = end;
+	w->changed = end > w->changed ? end : w->changed;
 }
 
 void cut_passed(struct fault *f, int dir, size_t n)
 {
-	uint64_t end = f->way[dir].passed, at = end - n;
+	uint64_t end = f->way[dir].passed, from = end - n, at = 0;
 	const struct fault_rule *r = NULL;
 	unsigned char mask = 0;
-	while ((r = first_change(f, dir, r, &at, &mask)) != NULL && at < end)
+	for (; from < end && (r = first_change(f, dir, from, &at, &mask)) != NULL && at < end; from = at + 1)
 		fault_tell(f, &r->spec, dir, at, mask);
 	cut_look(f, dir);
 }

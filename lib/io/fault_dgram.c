@@ -1,6 +1,6 @@
 /* The two ways of a stream of datagrams. What happens to one is decided when it comes, by its number; then it waits, alone or
- * twice, until its time has come and enough others have overtaken it. One that was to be overtaken and is not, because no others
- * follow, is late by LATE_US and not lost. */
+ * with its copies, until its time has come and enough others have overtaken it. One that was to be overtaken and is not, because
+ * no others follow, is late by LATE_US and not lost. */
 #include "io/fault_parts.h"
 
 enum { LATE_US = 1000 * 1000, TURN_DATAGRAMS = 64 };
@@ -18,7 +18,7 @@ static bool hits(const struct fault *f, const struct fault_rule *r, int dir, uin
 	for (unsigned i = 0; i < r->spec.picks_n; i++)
 		if (number - r->base[dir] == r->spec.picks[i])
 			return true;
-	return r->spec.picks_n == 0 && rng_hits(fault_draw(f, dir, (enum fault_kind)r->spec.kind, number), (uint32_t)r->spec.a);
+	return r->spec.picks_n == 0 && rng_hits(fault_draw(f, r, dir, number), (uint32_t)r->spec.a);
 }
 
 struct fate { /* of a datagram */
@@ -42,9 +42,9 @@ static struct fate decide(struct fault *f, int dir, uint64_t number, size_t len)
 		if (r->spec.kind == FAULT_TRUNCATE)
 			fate.len = (size_t)r->spec.a;
 		else if (r->spec.kind == FAULT_REORDER)
-			fate.after = (uint32_t)r->spec.b;
+			fate.after = (uint32_t)r->spec.b > fate.after ? (uint32_t)r->spec.b : fate.after;
 		else
-			fate.copies = r->spec.kind == FAULT_DUP ? 2 : 0;
+			fate.copies = r->spec.kind == FAULT_DUP ? fate.copies + 1 : 0;
 	}
 	return fate;
 }
@@ -56,10 +56,7 @@ static int come(struct fault *f, int dir, const struct iovec *v, int n, size_t l
 	uint64_t number = ++w->arrived;
 	struct fate fate = decide(f, dir, number, len);
 	int64_t now_us = fault_now_us(f);
-	if (w->latency != NULL && (w->latency->done & 1U << dir) == 0) {
-		w->latency->done |= (uint8_t)(1U << dir);
-		fault_tell(f, &w->latency->spec, dir, number, w->latency->spec.a * 1000);
-	}
+	shape_tell(f, dir, number);
 	for (unsigned i = 0; i < fate.copies; i++) {
 		struct fault_piece *p = hold_add_one(w, v, n, fate.len);
 		if (p == NULL)

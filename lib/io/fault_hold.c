@@ -1,16 +1,16 @@
-/* What waits in the layer: a queue of pieces for each way, whose memory is bounded (hold_room). What is added within one turn of
- * the loop shares pieces, so that many small writes do not cost a piece each. */
+/* What waits in the layer: a queue of pieces for each way. What is added within one turn of the loop shares pieces, so that many
+ * small writes do not cost a piece each.
+ *
+ * Memory is bounded: a little for each way, and where there is a latency what is on its way, which is the rate times the latency,
+ * out of a store that all connections of the run share. Each may have SHARE times what is then left in it, so that one that takes
+ * as much as it can leaves something for those who come later. */
 #include "io/fault_parts.h"
 
 #include "base/mem.h"
 
 #include <string.h>
 
-enum {
-	LEAST_BYTES = 64,
-	LINE_BYTES = 64 * 1024,	 /* without latency: what keeps a line busy */
-	LATE_BYTES = 1024 * 1024 /* with it: what is on its way */
-};
+enum { LEAST_BYTES = 64, SHARE = 16, CRUMB = 1024 /* bytes: not worth a piece while others are held */ };
 
 size_t iov_total(const struct iovec *v, int n)
 {
@@ -53,13 +53,15 @@ static struct fault_piece *append(struct fault_way *w, size_t cap)
 	*(w->last != NULL ? &w->last->next : &w->first) = p;
 	w->last = p;
 	w->held += sizeof *p + cap;
+	*w->held_all += sizeof *p + cap;
 	return p;
 }
 
 int hold_add(struct fault_way *w, const struct iovec *v, int n, size_t len, int64_t now_us)
 {
 	struct fault_piece *p = w->last;
-	size_t spare = p != NULL && p->us == now_us ? p->cap - p->at - p->len : 0, done = spare < len ? spare : len;
+	bool shares = p != NULL && p->us == now_us && p->burst == w->burst;
+	size_t spare = shares ? p->cap - p->at - p->len : 0, done = spare < len ? spare : len;
 	if (done < len) { /* what may fail first */
 		size_t more = len - done;
 		if (append(w, more < LEAST_BYTES ? LEAST_BYTES : more) == NULL)
@@ -72,6 +74,7 @@ int hold_add(struct fault_way *w, const struct iovec *v, int n, size_t len, int6
 	if (done < len) {
 		p = w->last;
 		p->us = now_us;
+		p->burst = w->burst;
 		p->len = (uint32_t)move(v, n, done, p->bytes, len - done, false);
 	}
 	w->arrived += len;
@@ -95,6 +98,7 @@ void hold_remove(struct fault_way *w, struct fault_piece *p)
 	if (w->last == p)
 		w->last = before;
 	w->held -= sizeof *p + p->cap;
+	*w->held_all -= sizeof *p + p->cap;
 	mem_free(p);
 }
 
@@ -118,10 +122,35 @@ void hold_clear(struct fault_way *w)
 	w->arrived = w->passed;
 }
 
+static size_t room_below(size_t most, uint64_t used)
+{
+	return used < most ? most - (size_t)used : 0;
+}
+
+/* What a line of this rate has on its way, and what keeps it busy. */
+static size_t line_bytes(const struct fault_way *w)
+{
+	const uint64_t second_us = 1000 * 1000, late_us = (uint64_t)w->late_us, rate = (uint64_t)w->rate;
+	if (late_us > FAULT_RUN_BYTES * second_us / rate)
+		return FAULT_RUN_BYTES;
+	return (size_t)(rate * late_us / second_us) + FAULT_LINE_BYTES;
+}
+
+static size_t no_crumb(const struct fault_way *w, size_t room)
+{
+	return room >= CRUMB || w->first == NULL ? room : 0;
+}
+
 size_t hold_room(const struct fault_way *w)
 {
-	size_t most = w->latency != NULL ? LATE_BYTES : LINE_BYTES;
-	return w->held < most ? most - w->held : 0;
+	size_t own = room_below(FAULT_LINE_BYTES, w->held);
+	if (!w->late)
+		return no_crumb(w, own);
+	size_t left = room_below(FAULT_RUN_BYTES, *w->held_all), share = room_below(SHARE * left, w->held);
+	size_t most = share < left ? share : left;
+	most = most > own ? most : own;
+	size_t line = w->rate > 0 ? room_below(line_bytes(w), w->arrived - w->passed) : most;
+	return no_crumb(w, line < most ? line : most);
 }
 
 void need_join(struct need *a, const struct need *b)

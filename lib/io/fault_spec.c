@@ -335,7 +335,7 @@ int fault_parse(struct fault_spec *out, const char *text, struct err *e)
 
 bool fault_concerns(const struct fault_spec *s, uint64_t seed, uint32_t conn)
 {
-	const struct rng_place place = { .conn = conn, .what = s->kind, .index = UINT64_MAX };
+	const struct rng_place place = { .conn = conn, .dir = s->nth, .what = s->kind, .index = UINT64_MAX };
 	bool named = s->ranges_n == 0;
 	for (unsigned i = 0; i < s->ranges_n; i++)
 		named |= conn >= s->ranges[i].from && conn <= s->ranges[i].to;

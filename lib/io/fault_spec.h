@@ -41,6 +41,7 @@ struct fault_spec {
 	uint8_t kind; /* enum fault_kind */
 	uint8_t dirs; /* 1 << FAULT_IN, 1 << FAULT_OUT; both where none was named or the fault has none */
 	bool timed;   /* of those that take N|T: a is a time */
+	uint8_t nth;  /* which of its kind it is in the run, as its giver counts: prob is drawn for each; fault_parse: 0 */
 	uint8_t ranges_n, picks_n;
 	uint32_t prob; /* per million connections */
 	int64_t a, b;  /* the value: times in ms, sizes in bytes, shares per million; b: jitter, B of A..B, N of P%/N */

@@ -200,7 +200,7 @@ static int end_all(struct frame *f)
 int frame_last(struct stream *s)
 {
 	int rc = end_all((struct frame *)s);
-	return rc != 0 ? rc : pass_down(s, stream_flush);
+	return rc != 0 ? rc : pass_down(s, stream_last);
 }
 
 int frame_shut(struct stream *s)

@@ -111,21 +111,26 @@ ssize_t stream_write(struct stream *s, const void *buf, size_t len)
 	return stream_writev(s, &v, 1);
 }
 
-int stream_flush(struct stream *s)
+static int ask_below(struct stream *s, int (*call)(struct stream *))
 {
-	if (s->ops->flush != NULL)
-		return s->ops->flush(s);
 	if (s->below == NULL)
 		return 0;
-	int rc = stream_flush(s->below);
+	int rc = call(s->below);
 	if (rc == ST_AGAIN)
 		return stream_again_wr(s, &s->below->wr);
 	return rc == 0 ? 0 : stream_fail_below(s);
 }
 
+int stream_flush(struct stream *s)
+{
+	return s->ops->flush != NULL ? s->ops->flush(s) : ask_below(s, stream_flush);
+}
+
 int stream_last(struct stream *s)
 {
-	return s->ops->last != NULL ? s->ops->last(s) : stream_flush(s);
+	if (s->ops->last != NULL)
+		return s->ops->last(s);
+	return s->ops->flush != NULL ? s->ops->flush(s) : ask_below(s, stream_last);
 }
 
 static int shut(struct stream *s)

@@ -73,7 +73,7 @@ struct stream_ops {
 	int (*recvm)(struct stream *s, struct msgs *m);
 	int (*sendm)(struct stream *s, const struct msgs *m);
 	int (*flush)(struct stream *s);			 /* 0 nothing held here or below, AGAIN (wr), FAIL; NULL: asks below */
-	int (*last)(struct stream *s);			 /* nothing more will be written: 0, AGAIN (wr), FAIL; NULL: flush */
+	int (*last)(struct stream *s);			 /* nothing more will be written: 0, AGAIN (wr), FAIL; NULL: as flush */
 	int (*shut)(struct stream *s);			 /* 0, AGAIN (wr), FAIL; NULL: flush, then shut below */
 	void (*secured)(struct stream *s);		 /* from here on there is TLS below (starttls); NULL: of no interest */
 	int (*verdict)(struct stream *s, struct err *e); /* was all that came as expected? Asked once; NULL: no opinion */

@@ -12,8 +12,11 @@ static int read_fault(void *block, const char *text, struct err *e)
 	struct fault_conf *conf = block;
 	if (conf->n == FAULTS_MOST)
 		return err_set(e, ERR_USAGE, 0, "more than %d of them", FAULTS_MOST);
-	if (fault_parse(&conf->spec[conf->n], text, e) != 0)
+	struct fault_spec *spec = &conf->spec[conf->n];
+	if (fault_parse(spec, text, e) != 0)
 		return -1;
+	for (unsigned i = 0; i < conf->n; i++)
+		spec->nth = (uint8_t)(spec->nth + (conf->spec[i].kind == spec->kind));
 	conf->n++;
 	return 0;
 }
@@ -60,13 +63,22 @@ void faults_name_seed(const struct env *env, struct err *e)
 		err_set(e, e->cls, 0, "%s (--seed %u)", e->what, (unsigned)env->seed);
 }
 
-const struct fault_spec *faults_of(const struct env *env, enum fault_kind kind, uint32_t conn)
+const struct fault_spec *faults_next(const struct env *env, enum fault_kind kind, uint32_t conn, const struct fault_spec *after)
 {
 	const struct fault_conf *conf = conf_of(env);
-	for (unsigned i = conf->n; i-- > 0;)
-		if (conf->spec[i].kind == kind && (conn == 0 || fault_concerns(&conf->spec[i], env->seed, conn)))
-			return &conf->spec[i];
+	const struct fault_spec *spec = after != NULL ? after + 1 : conf->spec;
+	for (; spec < conf->spec + conf->n; spec++)
+		if (spec->kind == kind && (conn == 0 || fault_concerns(spec, env->seed, conn)))
+			return spec;
 	return NULL;
+}
+
+const struct fault_spec *faults_of(const struct env *env, enum fault_kind kind, uint32_t conn)
+{
+	const struct fault_spec *spec = NULL, *longest = NULL;
+	while ((spec = faults_next(env, kind, conn, spec)) != NULL)
+		longest = longest == NULL || spec->a > longest->a ? spec : longest;
+	return longest;
 }
 
 void faults_tell(const struct env *env, const struct fault_spec *spec, uint32_t conn)

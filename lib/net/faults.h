@@ -25,8 +25,10 @@ uint32_t faults_seed(const struct conf *conf); /* of the run: that of --seed, or
 /* A failure of a run with faults says how to repeat it. */
 void faults_name_seed(const struct env *env, struct err *e);
 
-/* The latest of this kind that concerns the connection, or with conn 0 the listener; NULL: none. */
+/* Of this kind those that concern the connection, or with conn 0 the listener: the one of the longest time; NULL: none. */
 const struct fault_spec *faults_of(const struct env *env, enum fault_kind kind, uint32_t conn);
+/* ... and one after the other, the first behind `after` (NULL: of all). */
+const struct fault_spec *faults_next(const struct env *env, enum fault_kind kind, uint32_t conn, const struct fault_spec *after);
 /* Tells of one that belongs to no direction. */
 void faults_tell(const struct env *env, const struct fault_spec *spec, uint32_t conn);
 

@@ -151,7 +151,7 @@ static enum turn misbehave(struct talk *t, const struct talk_act *a)
 	enum turn turn = talk_flush(t);
 	if (turn != TURN_ON)
 		return turn;
-	if (fault_apply(t->session->stream, a->step->fault) == 0)
+	if (fault_step(t->session->stream, a->step->fault) == 0)
 		return done(t);
 	const struct why why = { ERR_LOCAL, errno, text };
 	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
