@@ -109,8 +109,8 @@ static int open_ends(int *tty)
 
 struct stream *pty_open(int *tty, struct err *e)
 {
-	static const struct fdpair_words words = { "read the program's terminal for", "write to the terminal of",
-		"close the terminal of" };
+	static const struct fdpair_words words = { "read the terminal of the program for",
+		"write to the terminal of the program for", "close the terminal of the program for" };
 	int ours = open_ends(tty);
 	if (ours < 0) {
 		err_set(e, ERR_LOCAL, errno, "open a terminal for the program");

@@ -137,7 +137,7 @@ static int64_t quit_at(struct pump *p)
 
 const struct why *pump_lack(const struct pump *p)
 {
-	static const struct why few = { ERR_TIMEOUT, 0, "fewer replies than asked for" };
+	static const struct why few = { ERR_TIMEOUT, 0, "fewer replies than asked for came from" };
 	return p->opts.replies > p->down.messages ? &few : NULL;
 }
 

@@ -47,10 +47,10 @@ const char *session_label(const struct session *s, char out[SA_TEXT])
 	return out;
 }
 
-/* "receive from" wants to be followed by whom; "write stdout" does not. */
+/* "receive from" wants to be followed by whom; "write stdout" does not. tests/cli/test_words.py holds every text against this. */
 static bool names_peer(const char *text)
 {
-	static const char *const ends[] = { " from", " to", " with", " towards" };
+	static const char *const ends[] = { " from", " to", " with", " towards", " by", " for" };
 	size_t n = strlen(text);
 	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
 		size_t m = strlen(ends[i]);

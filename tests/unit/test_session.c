@@ -386,6 +386,15 @@ static void words(void **state)
 	s->why = (struct why){ ERR_LOCAL, ENOSPC, "write stdout" };
 	session_words(s, &e);
 	assert_string_equal(e.what, "write stdout: No space left on device");
+	static const char *const half[] = { "not everything was acknowledged by", "write to the terminal of the program for",
+		"send to", "TLS has ended towards", "connection with" };
+	for (size_t i = 0; i < sizeof half / sizeof half[0]; i++) {
+		char whole[128];
+		snprintf(whole, sizeof whole, "%s 192.0.2.1:80", half[i]);
+		s->why = (struct why){ ERR_LOST, 0, half[i] };
+		session_words(s, &e);
+		assert_string_equal(e.what, whole);
+	}
 }
 
 #ifdef SYS_SEAM
