@@ -17,7 +17,7 @@ struct goer {
 struct lingers {
 	struct loop *loop;
 	struct goer *first;
-	unsigned count;
+	unsigned count, most;
 	void (*empty)(void *arg);
 	void *arg;
 	struct task tell;
@@ -93,13 +93,14 @@ struct lingers *linger_open(struct loop *loop)
 	if (l == NULL)
 		return NULL;
 	l->loop = loop;
+	l->most = LINGER_MOST;
 	l->tell = (struct task){ .fn = linger_tell, .arg = l };
 	return l;
 }
 
 void linger_take(struct lingers *l, struct stream *s, int64_t until_ms)
 {
-	struct goer *g = l->count < LINGER_MOST && !(s->caps & ST_DGRAM) ? mem_new(sizeof *g) : NULL;
+	struct goer *g = l->count < l->most && !(s->caps & ST_DGRAM) ? mem_new(sizeof *g) : NULL;
 	if (g == NULL) {
 		stream_shut(s);
 		stream_close(s, CLOSE_PLAIN);
@@ -119,6 +120,16 @@ void linger_take(struct lingers *l, struct stream *s, int64_t until_ms)
 	waiter_open(&g->waiter, l->loop, s, goer_turn, g);
 	loop_timer(l->loop, &g->deadline, until_ms);
 	goer_turn(g);
+}
+
+void linger_limit(struct lingers *l, unsigned most)
+{
+	l->most = most;
+}
+
+unsigned linger_most(const struct lingers *l)
+{
+	return l->most;
 }
 
 unsigned linger_count(const struct lingers *l)

@@ -10,7 +10,7 @@ enum { KEPT = 16, BURST = 4 * KEPT, PIPES_KEPT = 4 };
 struct pool {
 	size_t block_bytes, most, lent, kept;
 	void *free;
-	int pipes_lent, pipes_kept, pipe[PIPES_KEPT][2];
+	int pipes_most, pipes_lent, pipes_kept, pipe[PIPES_KEPT][2];
 	int wide_n, wide[POOL_PIPES_WIDE]; /* fd[0] of those that hold POOL_PIPE_BYTES */
 	bool copy_only;
 	bool burst; /* BURST blocks and more were lent at a time */
@@ -23,6 +23,7 @@ struct pool *pool_open(size_t block_bytes, size_t most_blocks)
 		return NULL;
 	p->block_bytes = block_bytes;
 	p->most = most_blocks;
+	p->pipes_most = POOL_PIPES_MOST;
 	return p;
 }
 
@@ -104,7 +105,7 @@ static void close_pipe(struct pool *p, const int fd[2])
 
 int pool_pipe_take(struct pool *p, int fd[2])
 {
-	if (p->pipes_lent >= POOL_PIPES_MOST)
+	if (p->pipes_lent >= p->pipes_most)
 		return -1;
 	if (p->pipes_kept > 0) {
 		p->pipes_kept--;
@@ -127,13 +128,18 @@ void pool_pipe_give(struct pool *p, int fd[2], bool empty)
 	if (fd[0] < 0)
 		return;
 	p->pipes_lent--;
-	if (empty && p->pipes_kept < PIPES_KEPT) {
+	if (empty && p->pipes_kept < PIPES_KEPT && p->pipes_lent + p->pipes_kept < p->pipes_most) {
 		p->pipe[p->pipes_kept][0] = fd[0];
 		p->pipe[p->pipes_kept++][1] = fd[1];
 	} else {
 		close_pipe(p, fd);
 	}
 	fd[0] = fd[1] = -1;
+}
+
+void pool_limit_pipes(struct pool *p, unsigned most)
+{
+	p->pipes_most = (int)most;
 }
 
 void pool_copy_only(struct pool *p)

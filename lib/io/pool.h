@@ -25,6 +25,7 @@ void pool_give(struct pool *pool, void *takes); /* NULL is fine */
 size_t pool_pipe_bytes(const struct pool *pool, const int fd[2]); /* what this one should hold at the most */
 /* A nonblocking pipe with nothing in it. -1: none to be had (so many are lent, or the system has no more): copy. */
 int pool_pipe_take(struct pool *pool, int fd[2]);
+void pool_limit_pipes(struct pool *pool, unsigned most);	     /* fewer than POOL_PIPES_MOST, where descriptors are few */
 void pool_pipe_give(struct pool *pool, int takes_fd[2], bool empty); /* sets both to -1, which are fine */
 
 /* From now on whoever asks is told to move bytes by reading and writing alone. */

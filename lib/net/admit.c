@@ -54,7 +54,9 @@ static const struct opt limit_rows[] = {
 		.arg = "N",
 		.def = "100",
 		.max = MAX_CLIENTS,
-		.help = "at most N clients at once (0: no limit)" },
+		.help = "at most N clients at once (0: no limit)",
+		.man = "At most N clients at once; 0 is no limit. If the system allows fewer open files than N clients need "
+		       "(ulimit -n), the default is lowered to what fits, which is said, and an N that was asked for is refused." },
 	{ .name = "max-per-ip",
 		.kind = OPT_INT,
 		AT(per_ip),

@@ -49,7 +49,7 @@ static void say_full(struct server *s, int fd)
 {
 	const char *text = s->opts.full_text;
 	bool sent = text != NULL ? send_notice(fd, text, "") : send_notice(fd, s->conf->full_message, "\n");
-	bool room = linger_count(s->env->linger) < LINGER_MOST;
+	bool room = linger_count(s->env->linger) < linger_most(s->env->linger);
 	struct stream *stream = sent && room ? fdstream_socket(fd, false) : NULL;
 	if (stream != NULL)
 		linger_take(s->env->linger, stream, loop_now(s->env->loop) + NOTICE_MS);

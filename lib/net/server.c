@@ -365,9 +365,14 @@ int server_main(const struct env *env, const struct service *service, const stru
 			service->name);
 	if (refuse_idle(env->conf, service, e) != 0)
 		return -1;
-	if (server_limits(server_descriptors(env->conf, opts->max, service), e) != 0)
+	struct server_shares shares;
+	if (server_limits(env, addr_dgram(&a), opts, service, &shares, e) != 0)
 		return -1;
-	struct server *s = server_open(env, &a, service, opts, e);
+	struct server_opts fit = *opts;
+	fit.max = shares.max;
+	linger_limit(env->linger, shares.lingers);
+	pool_limit_pipes(env->pool, shares.pipes);
+	struct server *s = server_open(env, &a, service, &fit, e);
 	if (s == NULL)
 		return -1;
 	int rc = server_run(s, e);

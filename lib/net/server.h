@@ -37,11 +37,18 @@ void server_close(struct server *takes);
 /* The whole of it, for a mode: reads the address from env's words, opens, runs, closes. */
 int server_main(const struct env *env, const struct service *service, const struct server_opts *opts, struct err *e);
 
-/* Descriptors that a server with this conf may hold: clients with what the service (may be NULL) has for each, connections that
- * linger, and some of its own. */
+/* Descriptors that a server with this conf would like to have: for clients, with what the service (may be NULL) has for each,
+ * connections that linger, and some of its own. */
 size_t server_descriptors(const struct conf *conf, uint32_t max, const struct service *service);
-/* Raises RLIMIT_NOFILE's soft limit to what a run needs; -1 with e (ERR_USAGE), naming both numbers, when the hard limit is too
- * low. */
-int server_limits(size_t fds, struct err *e);
+
+struct server_shares { /* of the descriptors that the system allows */
+	uint32_t max;  /* clients at a time; 0: what --max says */
+	unsigned lingers, pipes;
+};
+/* Raises RLIMIT_NOFILE's soft limit to what a run would like. Where the hard limit is lower, a --max that nobody asked for is
+ * lowered to what fits, and that is said; -1 with e (ERR_USAGE), naming both numbers, when not even that helps, or when the user
+ * asked for more clients than fit. */
+int server_limits(const struct env *env, bool dgram, const struct server_opts *opts, const struct service *service,
+	struct server_shares *out, struct err *e);
 
 #endif

@@ -20,8 +20,7 @@ enum {
 	RECORD_BYTES = 16 * 1024,
 	RECORD_EXTRA = 512, /* head, nonce, padding and MAC of any cipher, and room for an alert */
 	ALERT_MS = 2000,
-	BYE_TRIES = 100,
-	ALERTS_MOST = LINGER_MOST / 2 /* whoever floods us with nonsense leaves room for those who end well */
+	BYE_TRIES = 100
 };
 
 static const char unended[] = "TLS cannot be ended towards";
@@ -220,7 +219,8 @@ static void tls_close(struct stream *s, enum close_how how)
 		if ((put = stream_write(below, t->bye + at, t->bye_n - at)) == ST_AGAIN && ++tries == BYE_TRIES)
 			break; /* everything was acknowledged, so there is room: no system means this for long */
 	bool alert = t->refused && t->tls->role == ROLE_ACCEPT && !t->below_eof && !t->below_fail && !t->gone && t->out == NULL;
-	if (how == CLOSE_PLAIN && alert && linger_count(env->linger) < ALERTS_MOST)
+	/* Whoever floods us with nonsense leaves room for those who end well. */
+	if (how == CLOSE_PLAIN && alert && linger_count(env->linger) < linger_most(env->linger) / 2)
 		linger_take(env->linger, below, loop_now(env->loop) + ALERT_MS);
 	else
 		stream_close(below, how);

@@ -209,6 +209,7 @@ static void source_close(struct session *s)
 const struct service service_file = {
 	.name = "file",
 	.session_bytes = sizeof(struct source),
+	.descriptors = 1,
 	.wanted = file_wanted,
 	.start = file_start,
 	.open = file_open,
