@@ -16,7 +16,7 @@ enum ev_kind {
 	EV_KINDS
 };
 
-enum ev_level { EV_ALWAYS, EV_VERBOSE, EV_DEBUG }; /* shown always (not with -q), with -v, with -vv */
+enum ev_level { EV_LOUD, EV_ALWAYS, EV_VERBOSE, EV_DEBUG }; /* shown also with -q, always but then, with -v, with -vv */
 
 struct ev_row {
 	const char *name; /* "open" */

@@ -100,7 +100,7 @@ static void say_event(struct out *out, const struct event *ev)
 	const struct ev_row *row = &ev_rows[ev->kind];
 	if (out->voice != NULL)
 		say_as(out, ev);
-	else if (!out->conf->quiet && row->level <= out->level && row->sentence[0] != '\0')
+	else if ((!out->conf->quiet || row->level == EV_LOUD) && row->level <= out->level && row->sentence[0] != '\0')
 		say(out, words, report_text(words, sizeof words, ev), false);
 }
 

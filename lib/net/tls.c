@@ -149,7 +149,7 @@ static const struct opt client_rows[] = {
 		.kind = OPT_FLAG,
 		AT(insecure),
 		.help = "verify nothing: anybody may be at the other end",
-		.man = "Verifies neither the peer's certificate nor its name, and warns of it on every run: anybody may be at the "
+		.man = "Verifies neither the peer's certificate nor its name, and warns of it on every run, also with -q: anybody may be at the "
 		       "other end, reading and changing what is sent. For a server of your own --pin is as easy, and safe." },
 	{ .name = "pin",
 		.kind = OPT_HOOK,

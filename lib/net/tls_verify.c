@@ -155,7 +155,7 @@ static int trust_as_client(struct tls *t, struct err *e)
 	take_name(t);
 	t->verifies = !conf->insecure && (conf->pins == 0 || conf->ca != NULL);
 	if (conf->insecure)
-		event(t->env->events, EV_WARN, 0,
+		event(t->env->events, EV_UNSAFE, 0,
 			EV_TEXT("text", "--insecure: the peer's certificate is not verified, anybody may be there"));
 	if (t->verifies && t->name[0] == '\0')
 		return err_set(e, ERR_USAGE, 0, "--tls: %s has no host name to verify; say --server-name, --pin or --insecure",

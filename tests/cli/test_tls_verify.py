@@ -263,6 +263,21 @@ def test_insecure_takes_everybody_and_warns(sockctl, tcp):
         assert proc.ends(0) == b"answer" and task.result().heard == WORD
         assert re.match(r"sockctl: warning: .*not verified", proc.complaint())
 
+@pytest.mark.parametrize("quiet", [["-q"], [], ["-v", "-q"]])
+def test_insecure_warns_also_when_quiet(sockctl, tcp, tmp_path, quiet):
+    """On every run: who is there is not known, whatever else one wants to hear."""
+    proc, task = meet(sockctl, tcp, relay.server_context(certs.good()), "--insecure", *quiet)
+    proc.wait()
+    assert proc.code == 0, proc
+    assert [line for line in proc.lines() if "--insecure" in line] == [
+        "sockctl: warning: --insecure: the peer's certificate is not verified, anybody may be there"]
+    assert "-q" not in quiet or len(proc.lines()) == 1
+
+
+def test_insecure_of_a_forwarder_warns_also_when_quiet(sockctl, tcp):
+    proc = sockctl.serve("serve", tcp, "-q", "--insecure", "--forward", "tls://127.0.0.1:1")
+    proc.says(rb"warning: --insecure")
+
 
 # versions and ciphers
 
