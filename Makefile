@@ -132,6 +132,11 @@ main_o := $(build)/sockctl.o
 help_o := $(help_c:%.c=$(build)/%.o)
 sim_bin := $(build)/sim/sim
 sim_o := $(sim_c:%.c=$(build)/%.o)
+# A history of a server has a system of its own: these calls of lib come to it (tests/sim/wraps.c).
+wrapped := socket bind listen accept4 getsockname setsockopt getsockopt poll recvmsg sendmsg shutdown close ioctl fcntl fstat \
+	isatty loop_signal resolve_wait stdfd_stream stack_build stream_setup run_wanted run_take_stdin run_start run_busy run_end \
+	run_kill run_status run_close run_look
+wrap := $(if $(filter Linux,$(shell uname -s)),$(wrapped:%=-Wl,--wrap=%))
 fuzz_c := $(sort $(filter-out %/replay.c $(if $(have_tls),,%/fuzz_tls.c),$(wildcard tests/fuzz/*.c)))
 fuzz_o := $(fuzz_c:%.c=$(build)/%.o)
 unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
@@ -186,7 +191,7 @@ $(build)/unit/%: $(build)/tests/unit/%.o $(help_o) $(lib_o)
 $(sim_bin): $(sim_o) $(help_o) $(lib_o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(quiet)$(link) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
+	$(quiet)$(link) $(wrap) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
 
 fuzz_all_o := $(fuzz_o) $(filter-out %/sim.o,$(sim_o)) $(filter-out %/way.o,$(help_o)) $(lib_o) # way.c needs the seam
 $(build)/fuzz/fuzz: $(fuzz_all_o)
@@ -194,7 +199,7 @@ $(build)/fuzz/replay: $(build)/tests/fuzz/replay.o $(fuzz_all_o)
 $(build)/fuzz/fuzz $(build)/fuzz/replay:
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(quiet)$(link) $(if $(filter %/fuzz,$@),$(fuzz_driver)) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
+	$(quiet)$(link) $(wrap) $(if $(filter %/fuzz,$@),$(fuzz_driver)) -o $@ $^ $(LDLIBS) $(own_libs) -lcmocka
 
 -include $(patsubst %.o,%.d,$(main_o) $(lib_o) $(help_o) $(sim_o) $(fuzz_o) $(build)/tests/fuzz/replay.o $(unit_c:%.c=$(build)/%.d))
 

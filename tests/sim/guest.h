@@ -1,0 +1,61 @@
+/* A client of a simulated server: what it says and when, how it ends, and whether it would call that a success. */
+#ifndef TESTS_GUEST_H
+#define TESTS_GUEST_H
+
+#include "tests/sim/kernel.h"
+#include "tests/sim/sim.h"
+
+enum setup_kind { SETUP_NONE, SETUP_PROXY, SETUP_SHAKE, SETUPS };
+enum guest_kind {
+	GUEST_SENDS,  /* all it has to say, then its end; it hears the server to its end */
+	GUEST_YIELDS, /* the same, but it stops when the server has ended: a pool, nc */
+	GUEST_STAYS,  /* says it all and ends only when the server has */
+	GUEST_GHOST,  /* ends its side, and is gone or only listens: nothing tells */
+	GUEST_MUTE,   /* its setup never begins, or is never finished */
+	GUEST_BAD,    /* its setup is none */
+	GUEST_BREAKS, /* off, with a reset, somewhere */
+	GUEST_KINDS
+};
+enum { GUEST_STEPS = 24, GUEST_TEXT = 200, GUEST_LINE_MOST = 24 };
+
+enum step_kind { STEP_DIAL, STEP_SAY, STEP_WAIT, STEP_HEAR_S, STEP_FIN, STEP_RESET, STEP_LEAVE, STEP_STOP };
+struct step {
+	enum step_kind kind;
+	const char *text;
+	size_t n;
+	int64_t ms;
+};
+
+struct guest {
+	enum guest_kind kind;
+	enum setup_kind setup;
+	struct conn *conn;
+	struct loop *loop;
+	struct timer timer;
+	struct step steps[GUEST_STEPS + 2];
+	unsigned at, steps_n;
+	size_t said;	       /* of the present step */
+	size_t setup_bytes;    /* of what it says, these are no payload */
+	size_t acked;	       /* bytes, with those */
+	char text[GUEST_TEXT]; /* all that it says */
+	size_t text_n;
+	bool hurries; /* the run is over: nothing waits any more */
+	bool heard_s, heard_bye, done, broke;
+	bool stepping;
+	size_t echoed, told; /* of what it heard, its own letters, and those of the operator */
+	char letter;
+	int64_t came_ms;
+	/* as the server's events tell */
+	unsigned opens, closes, rejects;
+	bool full; /* it was turned away because of that */
+};
+
+void guest_draw(struct guest *g, struct dice *d, enum setup_kind setup, unsigned i);
+void guest_start(struct guest *g, struct loop *loop); /* its clock runs */
+void guest_finish(struct guest *g);		      /* the server is gone: what it has left to do fails or is done */
+bool guest_honest(const struct guest *g);	      /* it has a good setup and does not break off */
+bool guest_well(const struct guest *g);		      /* it would end with 0 */
+size_t guest_letters(const struct guest *g);	      /* of its payload, those that were acknowledged */
+size_t guest_letters_all(const struct guest *g);
+
+#endif
