@@ -11,10 +11,12 @@
 #include "cli/nc.h"
 #include "cli/out.h"
 #include "cli/parse.h"
+#include "io/prelude.h"
 #include "io/stdfd.h"
 #include "net/confine.h"
 #include "net/faults.h"
 #include "net/meter.h"
+#include "net/session.h"
 #include "net/stack.h"
 
 #include <signal.h>
@@ -152,9 +154,14 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 {
 	const struct mode *mode = modes[parsed->command - menu->command];
 	const struct progress_conf *progress = conf_get(parsed->conf, &progress_opts);
+	const struct clock_conf *clocks = conf_get(parsed->conf, &clock_opts);
+	prelude_begin(clocks->lifetime_ms);
 	struct out *out = out_open(conf_get(parsed->conf, &report_opts), progress, voice, &outcome->first);
-	if (out == NULL)
+	if (out == NULL) {
+		prelude_called_off(&outcome->signo, &outcome->first);
+		prelude_end();
 		return -1;
+	}
 	struct stack stack = { 0 };
 	struct confine confine = { 0 };
 	struct env env = { .conf = parsed->conf,
@@ -178,7 +185,10 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 		rc = env.meter != NULL ? mode->run(&env, &e) : -1;
 	}
 	if (rc != 0)
+		prelude_called_off(&outcome->signo, &e);
+	if (rc != 0 && outcome->signo == 0)
 		err_keep(&outcome->first, &e);
+	prelude_end();
 	e.cls = ERR_OK;
 	if (env.linger != NULL && wait_for_closes(&env, &e) != 0)
 		err_keep(&outcome->first, &e);
@@ -257,7 +267,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
 		signal(ignored[i], SIG_IGN);
 	int rc = voice != NULL ? start_nc(&nc, argc, argv, &outcome) : start(argc, argv, NULL, &outcome);
-	if (rc != 0)
+	if (rc != 0 && outcome.signo == 0)
 		out_cry(voice, outcome.first.what);
 	stdfd_restore();
 #ifdef SYS_SEAM

@@ -149,7 +149,7 @@ static int converse(struct client *c, struct err *e)
 		return -1;
 	confine_dials(c->env, c->again->reconnect ? &c->addr : NULL);
 	confine_dials(c->env, service->dials != NULL ? service->dials(c->env->conf) : NULL);
-	if (confine_prepare(c->env, 0, e) != 0) {
+	if (env_die_on_signals(c->env, e) < 0 || confine_prepare(c->env, 0, e) != 0) {
 		hub_close(c->hub);
 		return -1;
 	}
@@ -171,7 +171,7 @@ static int converse(struct client *c, struct err *e)
 
 static int ask(struct client *c, struct err *e)
 {
-	if (probe_start(c->env, &c->addr, e) != 0)
+	if (probe_start(c->env, &c->addr, e) != 0 || env_die_on_signals(c->env, e) < 0)
 		return -1;
 	confine_dials(c->env, &c->addr);
 	bool confined = confine_prepare(c->env, 0, e) == 0 && confine_drop(c->env, e) == 0 && confine_seal(c->env, e) == 0;
@@ -213,7 +213,7 @@ static int run(const struct env *env, struct err *e)
 	int used;
 	if (addr_parse(&c.addr, conf_get(env->conf, &addr_opts), asks ? ADDR_RANGES : 0, env->argc, env->argv, &used, e) < 0)
 		return -1;
-	if (check(&c, asks, e) < 0 || env_die_on_signals(env, e) < 0)
+	if (check(&c, asks, e) < 0)
 		return -1;
 	c.pause = (struct timer){ .fn = redial, .arg = &c };
 	c.life = (struct timer){ .fn = lived, .arg = &c };

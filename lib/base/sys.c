@@ -83,12 +83,14 @@ void sys_pipe_grow(int fd, int bytes)
 #endif
 }
 
+volatile sig_atomic_t sys_called_off;
+
 int sys_open(const char *path, int flags, mode_t mode)
 {
 	int fd;
 	do
 		fd = sys_allowed(SYS_OPEN) ? open(path, flags | O_CLOEXEC | O_NOCTTY, mode) : -1;
-	while (fd < 0 && errno == EINTR);
+	while (fd < 0 && sys_again());
 	return fd;
 }
 

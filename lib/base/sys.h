@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -173,6 +174,13 @@ static inline ssize_t sys_sendfile(int to, int from, size_t n)
 	return sys_allowed_most(SYS_SPLICE, to, &n) ? sendfile(to, from, NULL, n) : -1;
 }
 #endif
+
+/* The run is called off before its loop turns (io/prelude.h): what was interrupted is not tried again. */
+extern volatile sig_atomic_t sys_called_off;
+static inline bool sys_again(void)
+{
+	return errno == EINTR && !sys_called_off;
+}
 
 /* Nonblocking and close-on-exec from birth where the system can, at once after it elsewhere. */
 int sys_socket(int family, int type, int protocol);

@@ -398,6 +398,8 @@ int loop_run(struct loop *loop, struct err *e)
 			return err_set(e, ERR_BUG, 0, "nothing is left to wait for");
 		if (loop->backend->wait(loop->state, loop, until_ms, e) != 0)
 			return -1;
+		if (sys_called_off)
+			return 0;
 		loop_clock(loop);
 		loop_dispatch(loop);
 		loop_expire(loop);

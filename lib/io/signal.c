@@ -6,6 +6,7 @@
 #include "io/signal.h"
 #include "base/sys.h"
 #include "io/loop.h"
+#include "io/prelude.h"
 
 #include <signal.h>
 #include <string.h>
@@ -89,6 +90,8 @@ int loop_signal(struct loop *loop, int signo, void (*fn)(void *arg, int signo), 
 	if (sigaction(signo, &act, &here.of[signo].before) != 0)
 		return err_set(e, ERR_LOCAL, errno, "catch signal %d", signo);
 	here.of[signo].set = true;
+	if (prelude_caught(signo))
+		signal_caught(signo);
 	return 0;
 }
 

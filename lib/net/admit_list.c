@@ -170,7 +170,7 @@ static char *read_all(const struct entry *at, int fd, size_t *len, struct err *e
 	for (*len = 0; text != NULL;) {
 		struct iovec v = { text + *len, cap - 1 - *len };
 		ssize_t n = sys_readv(fd, &v, 1);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && sys_again())
 			continue;
 		if (n < 0)
 			err_set(e, ERR_USAGE, errno, "%s: read %s", at->option, at->file);

@@ -1,6 +1,8 @@
 /* What failures and signals do to a run as a whole. */
 #include "net/env.h"
 
+#include "io/prelude.h"
+
 #include <signal.h>
 
 void env_fail(const struct env *env, const struct err *e)
@@ -28,5 +30,6 @@ int env_die_on_signals(const struct env *env, struct err *e)
 	for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
 		if (loop_signal(env->loop, deadly[i], die, (void *)env, e) != 0)
 			return -1;
+	prelude_end();
 	return 0;
 }

@@ -94,7 +94,7 @@ static int read_line(const char *path, char *line, size_t cap)
 		ssize_t got = sys_readv(fd, &v, 1);
 		if (got == 0)
 			break;
-		if (got < 0 && errno != EINTR)
+		if (got < 0 && !sys_again())
 			sys = errno;
 		n += got > 0 ? (size_t)got : 0;
 	}

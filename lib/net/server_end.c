@@ -3,6 +3,8 @@
  * cut after it. A second signal cuts at once. */
 #include "net/server_parts.h"
 
+#include "io/prelude.h"
+
 #include <signal.h>
 #include <stdio.h>
 
@@ -113,6 +115,7 @@ int server_watch_ends(struct server *s, struct err *e)
 	for (size_t i = 0; i < ENDING; i++)
 		if (loop_signal(loop, ending[i].signo, signalled, s, e) != 0)
 			return -1;
+	prelude_end();
 	return 0;
 }
 

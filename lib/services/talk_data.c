@@ -53,7 +53,7 @@ static int read_all(struct talk_script *s, int fd, struct talk_chunk **c, size_t
 		}
 		struct iovec v = { (char *)(*c)->mem + *n, cap - *n };
 		got = sys_readv(fd, &v, 1);
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && sys_again())
 			continue;
 		if (got < 0)
 			return err_set(e, ERR_USAGE, errno, "read");
