@@ -16,7 +16,8 @@ enum ev_kind {
 	EV_KINDS
 };
 
-enum ev_level { EV_LOUD, EV_ALWAYS, EV_VERBOSE, EV_DEBUG }; /* shown also with -q, always but then, with -v, with -vv */
+/* Shown also with -q; without -v alone, which says the same in more lines; always but with -q; with -v; with -vv. */
+enum ev_level { EV_LOUD, EV_BRIEF, EV_ALWAYS, EV_VERBOSE, EV_DEBUG };
 
 struct ev_row {
 	const char *name; /* "open" */

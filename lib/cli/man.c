@@ -172,7 +172,11 @@ static void put_sentence(FILE *out, const char *p)
 /* Rows of one name differ in what people are told, not in what programs are. */
 static void put_events(FILE *out)
 {
-	static const char *const shown[] = { [EV_ALWAYS] = "Always", [EV_VERBOSE] = "With \\-v", [EV_DEBUG] = "With \\-vv" };
+	static const char *const shown[] = { [EV_LOUD] = "Always",
+		[EV_BRIEF] = "Without \\-v",
+		[EV_ALWAYS] = "Always",
+		[EV_VERBOSE] = "With \\-v",
+		[EV_DEBUG] = "With \\-vv" };
 	fputs(".\\\" @EVENTS@\n.Bl -tag -width Ds\n", out);
 	for (int i = 0; i < EV_KINDS; i++) {
 		const struct ev_row *row = &ev_rows[i];

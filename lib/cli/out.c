@@ -94,13 +94,19 @@ static void say_as(struct out *out, const struct event *ev)
 	}
 }
 
+static bool has_words(const struct out *out, const struct ev_row *row)
+{
+	bool fits = row->level == EV_BRIEF ? out->level == EV_ALWAYS : row->level <= out->level;
+	return fits && row->sentence[0] != '\0';
+}
+
 static void say_event(struct out *out, const struct event *ev)
 {
 	char words[LINE_MOST];
 	const struct ev_row *row = &ev_rows[ev->kind];
 	if (out->voice != NULL)
 		say_as(out, ev);
-	else if ((!out->conf->quiet || row->level == EV_LOUD) && row->level <= out->level && row->sentence[0] != '\0')
+	else if ((!out->conf->quiet || row->level == EV_LOUD) && has_words(out, row))
 		say(out, words, report_text(words, sizeof words, ev), false);
 }
 

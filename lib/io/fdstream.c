@@ -28,6 +28,7 @@ struct fdstream {
 	struct stream s;
 	const struct fdpair_words *words; /* NULL: a connected socket */
 	bool rsock, wsock, shut;
+	bool heard;	      /* a socket of a stream: bytes have been read */
 	uint8_t pass[2];      /* enum pass: may bytes be taken past us, given past us? */
 	struct batch_cut cut; /* UDP */
 };
@@ -117,6 +118,7 @@ static void note_dry(struct stream *s, const struct iovec *v, int n, size_t got)
 	size_t asked = 0;
 	for (int i = 0; i < n; i++)
 		asked += v[i].iov_len;
+	fd_self(s)->heard = true;
 	s->dry = got < asked;
 	if (s->dry)
 		s->rd = (struct need){ .in = true };
@@ -366,6 +368,11 @@ int fdstream_unsent(const struct stream *s)
 		return 0;
 #endif
 	return n;
+}
+
+bool fdstream_heard(const struct stream *s)
+{
+	return (s->caps & ST_SOCK) && ((const struct fdstream *)(const void *)s)->heard;
 }
 
 int fdstream_unread(const struct stream *s)

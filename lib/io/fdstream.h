@@ -30,6 +30,7 @@ bool fdstream_tcp(const struct stream *s);
  * and SO_ERROR. Both are 0 for anything that has not ST_SOCK. */
 int fdstream_unsent(const struct stream *s);
 int fdstream_unread(const struct stream *s); /* bytes that are there to be read, as far as the system tells: else 0 */
+bool fdstream_heard(const struct stream *s); /* has it been read from, with success? */
 int fdstream_error(const struct stream *s);
 
 #endif

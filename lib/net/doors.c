@@ -120,7 +120,7 @@ static void let_in(struct door *d, int fd, struct newcomer *who)
 		return;
 	}
 	stream_close(top, CLOSE_RST); /* a plain end would look like an answer of no bytes */
-	server_lost(s, who, NULL, &e);
+	server_lost(s, who, NULL, &e, true);
 }
 
 /* Errors of the one who came, or of its network: the next one may be well. */
@@ -239,7 +239,7 @@ static int new_peer(void *arg, struct stream *top, const struct sa *peer, const 
 		return 0;
 	}
 	stream_close(top, CLOSE_PLAIN);
-	server_lost(s, &who, NULL, &e);
+	server_lost(s, &who, NULL, &e, true);
 	return 0;
 }
 

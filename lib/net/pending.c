@@ -45,16 +45,16 @@ static bool has_passed(const struct pending *p)
 	return p->end.queued && p->why.cls == ERR_OK;
 }
 
-/* A layer may have read what stands behind the setup: a plain close would tell the peer that these bytes have arrived. */
+/* A plain end would look like an answer of no bytes, or as if what was sent had arrived: a layer may have read it already. Where
+ * TLS has an alert to send, it sees to that. */
 static void fail(struct pending *p, const struct why *why)
 {
 	struct pendings *all = p->all;
 	struct newcomer who = p->who;
 	struct why copy = *why; /* it may lie in p */
-	enum close_how how = has_passed(p) ? CLOSE_RST : CLOSE_PLAIN;
 	struct stream *s = let_go(p);
 	all->ops->failed(all->arg, s, &who, &copy);
-	stream_close(s, how);
+	stream_close(s, CLOSE_RST);
 }
 
 static void hand_over(struct pending *p)
@@ -115,7 +115,7 @@ static void wait_for(struct pendings *all, struct stream *s, const struct newcom
 {
 	struct pending *p = mem_new(sizeof *p);
 	if (p == NULL) {
-		stream_close(s, CLOSE_PLAIN);
+		stream_close(s, CLOSE_RST);
 		all->ops->failed(all->arg, NULL, who, &no_memory);
 		return;
 	}
@@ -147,7 +147,7 @@ void pending_start(struct pendings *all, struct stream *s, const struct newcomer
 		return;
 	}
 	all->ops->failed(all->arg, s, who, &s->why);
-	stream_close(s, CLOSE_PLAIN);
+	stream_close(s, CLOSE_RST);
 }
 
 /* One whose setup has failed, and only waits for its turn, keeps its own reason. */

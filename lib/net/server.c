@@ -7,6 +7,7 @@
 #include "net/server_parts.h"
 
 #include "base/mem.h"
+#include "io/fdstream.h"
 #include "net/confine.h"
 #include "net/dial.h"
 #include "net/faults.h"
@@ -85,12 +86,13 @@ void server_left(struct server *s, const struct sa *peer)
 	server_look(s);
 }
 
-void server_lost(struct server *s, const struct newcomer *who, const char *reason, const struct err *e)
+void server_lost(struct server *s, const struct newcomer *who, const char *reason, const struct err *e, bool loud)
 {
 	char text[SA_TEXT], words[sizeof e->what + 2];
 	if (reason == NULL)
 		reason = e->cls == ERR_LOCAL ? "local" : e->cls == ERR_TLS ? "tls" : "setup";
-	if (s->conf->strict && !s->closed) {
+	bool decides = s->conf->strict && !s->closed, said = decides && s->env->outcome->first.cls == ERR_OK;
+	if (decides) {
 		struct err named = *e;
 		err_prefix(&named, "client %u, %s", (unsigned)who->id, sa_text(&who->peer, text));
 		env_fail(s->env, &named);
@@ -98,7 +100,17 @@ void server_lost(struct server *s, const struct newcomer *who, const char *reaso
 	snprintf(words, sizeof words, ": %s", e->what);
 	event(s->env->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", reason),
 		EV_TEXT("error", e->what), EV_TEXT("words", words));
+	if (loud && !said) /* what the run ends with is said at its end */
+		complaint_add(&s->complaint, who->id, &who->peer, reason, e->what);
 	server_left(s, &who->peer);
+}
+
+/* One that was dropped by us, or has left without a byte (a health check, a scan), is of no interest unless asked for. */
+static bool worth_a_line(const struct stream *top, const struct why *why)
+{
+	if (why->text == pending_dropped.text)
+		return false;
+	return why->cls == ERR_TIMEOUT || why->cls == ERR_LOCAL || (top != NULL && fdstream_heard(stream_bottom(top)));
 }
 
 static void setup_failed(void *arg, const struct stream *top, const struct newcomer *who, const struct why *why)
@@ -107,7 +119,7 @@ static void setup_failed(void *arg, const struct stream *top, const struct newco
 	struct err e;
 	err_set(&e, why->cls, why->sys, "%s", why->text);
 	bool of_header = proxy_in_waits(top) && why->text != pending_dropped.text;
-	server_lost(s, who, of_header ? verdict_name(ADMIT_PROXY) : NULL, &e);
+	server_lost(s, who, of_header ? verdict_name(ADMIT_PROXY) : NULL, &e, worth_a_line(top, why));
 }
 
 /* listen: the first to pass has won. The door closes before its service says a word, so that whoever comes later is refused. */
@@ -152,7 +164,7 @@ static bool believe(struct server *s, const struct stream *top, struct newcomer 
 	}
 	if (proxy_in_said(top) == NULL || via_keep(&s->vias, who->id, &came.peer) == 0)
 		return true;
-	server_lost(s, &came, NULL, &no_memory);
+	server_lost(s, &came, NULL, &no_memory, true);
 	return false;
 }
 
@@ -197,6 +209,10 @@ static void session_gone(void *arg, struct session *i)
 		struct err e;
 		session_words(i, &e);
 		env_fail(s->env, &e);
+	} else if (i->why.cls == ERR_TLS) { /* a client that refuses our certificate says so behind its handshake */
+		struct err e;
+		session_words(i, &e);
+		complaint_add(&s->complaint, i->id, &i->peer, "tls", e.what);
 	}
 	if (!i->uncounted) {
 		give_place(s, i->id, &i->peer);
@@ -312,6 +328,7 @@ struct server *server_open(
 	s->keep_open = opts->one && listening->keep_open;
 	s->addr = *a;
 	table_init(&s->vias, env->seed);
+	complaint_open(&s->complaint, env);
 	s->pending = (struct pendings){ .env = env, .ops = &server_pending, .arg = s };
 	if (prepare(s, service, e) == 0)
 		return s;
@@ -335,6 +352,7 @@ void server_close(struct server *s)
 	s->hub = NULL;
 	doors_close(s);
 	server_forget_ends(s);
+	complaint_close(&s->complaint);
 	ready_close(s->ready);
 	admit_close(s->admit);
 	via_free(&s->vias);

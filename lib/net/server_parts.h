@@ -6,6 +6,7 @@
 #define NET_SERVER_PARTS_H
 
 #include "net/admit.h"
+#include "net/complaint.h"
 #include "net/leash.h"
 #include "net/listener.h"
 #include "net/pending.h"
@@ -62,14 +63,15 @@ struct server {
 	struct timer finish;
 	unsigned failures; /* to accept, one after the other, each of one client only */
 	bool paused;	   /* accepting failed for want of something and is tried again in a while */
-	const char *told;  /* of what: said once, until it works again; NULL: all is well */
+	struct complaint complaint;
+	const char *told; /* of what: said once, until it works again; NULL: all is well */
 	struct timer pause, deadline, lifetime;
 };
 
 /* server.c */
 extern const struct pending_ops server_pending;
-/* An admitted one that did not become a session: says so, and gives its place back. */
-void server_lost(struct server *s, const struct newcomer *who, const char *reason, const struct err *e);
+/* An admitted one that did not become a session: says so (loud: also without -v), and gives its place back. */
+void server_lost(struct server *s, const struct newcomer *who, const char *reason, const struct err *e, bool loud);
 void server_left(struct server *s, const struct sa *peer); /* gives it back and says nothing */
 
 /* doors.c */

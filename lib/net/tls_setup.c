@@ -27,6 +27,15 @@ static int handshake_failed(struct tls_stream *t, const char *words)
 	return stream_fail(&t->s, ERR_TLS, 0, t->words != NULL ? t->words : "the handshake failed");
 }
 
+/* No alert, which it would take for data; and its connection is reset, so that it does not take the end for an answer. */
+static int refuse_plain(struct tls_stream *t, const char *words)
+{
+	tls_drop_out(t);
+	handshake_failed(t, words);
+	t->refused = false;
+	return ST_FAIL;
+}
+
 static int broke_off(struct tls_stream *t)
 {
 	struct err e;
@@ -45,10 +54,13 @@ static int judge_failure(struct tls_stream *t)
 	if (!speaks_tls(t)) {
 		text_show(shown, sizeof shown, t->sniffed, t->sniffed_n);
 		snprintf(words, sizeof words, "the peer does not speak TLS: it sent \"%s\"", shown);
-	} else if (t->below_eof) {
+		return refuse_plain(t, words);
+	}
+	if (t->below_eof)
 		snprintf(words, sizeof words, "the peer closed the connection during the handshake%s",
 			t->sniffed_n == 0 ? "; perhaps it does not speak TLS" : "");
-	}
+	if (t->below_eof && t->sniffed_n == 0)
+		return refuse_plain(t, words);
 	return handshake_failed(t, words);
 }
 
@@ -138,7 +150,7 @@ int tls_setup(struct stream *s)
 			break;
 		}
 		rc = SSL_get_error(t->ssl, rc);
-		if (rc != SSL_ERROR_WANT_READ && rc != SSL_ERROR_WANT_WRITE)
+		if ((rc != SSL_ERROR_WANT_READ && rc != SSL_ERROR_WANT_WRITE) || !speaks_tls(t))
 			return judge_failure(t);
 		int pushed = tls_push_out(t);
 		if (pushed == ST_FAIL && gone) /* and the peer has not said why */

@@ -218,12 +218,13 @@ static void tls_close(struct stream *s, enum close_how how)
 	for (size_t at = 0; how == CLOSE_PLAIN && t->bye_due && at < t->bye_n && put != ST_FAIL; at += put > 0 ? (size_t)put : 0)
 		if ((put = stream_write(below, t->bye + at, t->bye_n - at)) == ST_AGAIN && ++tries == BYE_TRIES)
 			break; /* everything was acknowledged, so there is room: no system means this for long */
-	bool alert = t->refused && t->tls->role == ROLE_ACCEPT && !t->below_eof && !t->below_fail && !t->gone && t->out == NULL;
+	bool knows = t->refused && t->tls->role == ROLE_ACCEPT; /* a peer that speaks TLS takes no end for an answer */
+	bool alert = knows && !t->below_eof && !t->below_fail && !t->gone && t->out == NULL;
 	/* Whoever floods us with nonsense leaves room for those who end well. */
-	if (how == CLOSE_PLAIN && alert && linger_count(env->linger) < linger_most(env->linger) / 2)
+	if (alert && linger_count(env->linger) < linger_most(env->linger) / 2)
 		linger_take(env->linger, below, loop_now(env->loop) + ALERT_MS);
 	else
-		stream_close(below, how);
+		stream_close(below, knows ? CLOSE_PLAIN : how);
 	tls_forget_peer(t);
 	SSL_free(t->ssl);
 	pool_give(env->pool, t->out);

@@ -3,6 +3,7 @@ crashes, no place is lost, and the next client is served at once.
 
 SOCKCTL_LONG flips every bit, and tries connect at every byte, too.
 """
+import contextlib
 import os
 import select
 import ssl
@@ -348,7 +349,8 @@ def test_the_one_place_is_not_used_up(sockctl, tcp, tmp_path):
     for words in (b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\0\1\1", b""):
         sock = tcp.dial()
         sock.sendall(words)
-        wire.half_close(sock)
+        with contextlib.suppress(OSError):  # what is no TLS is reset
+            wire.half_close(sock)
         assert wire.read_any(sock)[:1] != b"\x16"
     client = Client(tcp, TLS13)
     while not client.tls.shake():

@@ -189,7 +189,7 @@ static void one_that_has_passed_keeps_its_place(void **state)
 	assert_true(pending_drop_oldest(&run.all));
 	assert_int_equal(run.failed[0], 2);
 	assert_true(b->closed);
-	assert_int_equal(b->how, CLOSE_PLAIN);
+	assert_int_equal(b->how, CLOSE_RST);
 	assert_false(pending_drop_oldest(&run.all));
 	turn();
 	assert_int_equal(run.passed[0], 1);
@@ -227,7 +227,7 @@ static void one_that_has_failed_keeps_its_reason(void **state)
 	wake(a);
 	assert_true(pending_drop_oldest(&run.all));
 	assert_int_equal(run.why.cls, ERR_TLS);
-	assert_int_equal(a->how, CLOSE_PLAIN);
+	assert_int_equal(a->how, CLOSE_RST);
 }
 
 int main(void)

@@ -222,7 +222,7 @@ static void refused_in_a_flood(void **state)
 			linger_take(p.linger, &others[i].a.s, NEVER);
 		}
 		tlspair_start(&p);
-		assert_int_equal(stream_write(&p.joint.a.s, "nonsense", 8), 8);
+		assert_int_equal(stream_write(&p.joint.a.s, "\x16\3\1\0\4\1\0\0\0", 9), 9);
 		assert_int_equal(stream_setup(p.server.top), ST_FAIL);
 		stream_close(p.server.top, CLOSE_PLAIN);
 		p.server.top = NULL;
@@ -231,6 +231,28 @@ static void refused_in_a_flood(void **state)
 		linger_cut(p.linger);
 		for (unsigned i = 0; i < there; i++)
 			joint_close(&others[i]);
+		tlspair_close(&p);
+	}
+}
+
+/* It would take an alert for data, and an end for an answer. */
+static void what_is_no_tls_gets_neither_alert_nor_end(void **state)
+{
+	static const char *const words[] = { "GET / HTTP/1.0\r\n\r\n", "h", "\x16\2", "\x80\x2e\1\3\1" };
+	struct tlspair p;
+	(void)state;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		ssize_t n = (ssize_t)strlen(words[i]);
+		tlspair_open(&p, BLOCK, BLOCKS);
+		tlspair_start(&p);
+		assert_int_equal(stream_write(&p.joint.a.s, words[i], (size_t)n), n);
+		assert_int_equal(stream_setup(p.server.top), ST_FAIL);
+		assert_non_null(strstr(p.server.top->why.text, "does not speak TLS"));
+		stream_close(p.server.top, CLOSE_RST);
+		p.server.top = NULL;
+		assert_int_equal(p.joint.b.given, 0);
+		assert_int_equal(linger_count(p.linger), 0);
+		assert_true(p.joint.b.closed);
 		tlspair_close(&p);
 	}
 }
@@ -307,6 +329,7 @@ int main(void)
 		cmocka_unit_test(asked_for_new_keys_and_not_listened_to),
 		cmocka_unit_test(asked_for_new_keys_after_our_goodbye),
 		cmocka_unit_test(refused_in_a_flood),
+		cmocka_unit_test(what_is_no_tls_gets_neither_alert_nor_end),
 		cmocka_unit_test(what_follows_a_goodbye_is_nothing),
 		cmocka_unit_test(a_hello_twice),
 		cmocka_unit_test(no_second_handshake),
