@@ -38,6 +38,15 @@ def test_a_sample_of_faults():
     assert total(text)["runs"] == RUNS
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scene", ["listen.tls.stdio.mute", "listen.tls.stdio.half", "echo.tcp.echo.three", "echo.tls.echo.queue"])
+def test_one_client_takes_nothing_from_another(scene):
+    """Twelve times the order in which things happen beside strangers and in a crowd, which nobody decides; a call fails now and then."""
+    more = ["--without", "crypto"] if is_sanitized() else ["--without", "memory"]
+    code, text = sweep("--only", scene, "--runs", 12, "--jobs", 2, *more)
+    assert code == 0, text
+
+
 def test_the_sweep_sees_what_is_wrong(tmp_path):
     """A program that loses a byte and says nothing."""
     liar = tmp_path / "liar"

@@ -39,7 +39,10 @@ class Door:
 
 
 class End:
-    """A stream. says: what it sends; enough: it hangs up after so many bytes; before None it half-closes when it has said all."""
+    """A stream. says: what it sends; enough: it hangs up after so many bytes; before None it half-closes when it has said all.
+    holds: it has more to say, later. loose: nothing is promised to it."""
+
+    loose = holds = False
 
     def __init__(self, name, says=b"", context=None, server=False, enough=None, shuts=True):
         self.name, self.says = name, bytes(says)
@@ -80,14 +83,17 @@ class End:
         self.over = True
         self.close()
 
+    def _ends(self):
+        return not self.said and self.shuts and not self.holds
+
     def _talking(self):
         return not self.tls or self.tls.shaken
 
     def wants(self):
         if self.tls:
-            sending = bool(self.tls.out) or (self.tls.shaken and (bool(self.out) or not self.said and self.shuts))
+            sending = bool(self.tls.out) or (self.tls.shaken and (bool(self.out) or self._ends()))
         else:
-            sending = bool(self.out) or not self.said and self.shuts
+            sending = bool(self.out) or self._ends()
         return select.POLLIN * (not self.eof) | select.POLLOUT * sending
 
     def turn(self, what):
@@ -100,7 +106,7 @@ class End:
             pass
         except OSError:
             self._lost()
-        if not self.over and self.eof and (self.said or not self.shuts) and not (self.tls and self.tls.out):
+        if not self.over and self.eof and not self.holds and (self.said or not self.shuts) and not (self.tls and self.tls.out):
             self.over = True
             self.close()
         return []
@@ -133,7 +139,7 @@ class End:
                     part = bytes(self.out[:16384])
                     del self.out[:16384]
                     self.tls.write(part)
-                elif self.shuts:
+                elif self._ends():
                     self.tls.end()
                     self.said = True
                 else:
@@ -145,7 +151,7 @@ class End:
             with memoryview(self.out)[:CHUNK] as part:
                 sent = self.sock.send(part)
             del self.out[:sent]
-        if not self.out and not self.said and self.shuts:
+        if not self.out and self._ends():
             self.said = True
             self.sock.shutdown(socket.SHUT_WR)
 
@@ -159,6 +165,8 @@ class End:
 class Mail:
     """Datagrams. says: what it sends, one after the other: the first at once when it knows its peer, each further one when
     `paced` datagrams have come for the one before. A server waits for its first word (peer unknown)."""
+
+    loose = False
 
     def __init__(self, name, says=(), hears=0, paced=0):
         self.name, self.says, self.hears, self.paced = name, [bytes(each) for each in says], hears, paced

@@ -201,6 +201,11 @@ def run(binary, scene, fault, folder, extra_env=None, prefix=(), stall_s=STALL_S
             if plan.term and told_s is None and plan.dial is None and not live and program.code is None:
                 program.signal(signal.SIGTERM)
                 told_s = time.monotonic()
+            wake_s = None
+            for act in () if waited else plan.acts:
+                wake_s = act(program) or wake_s
+            if plan.told and told_s is None:
+                told_s = time.monotonic()
             poll, where = select.poll(), {}
             program.register(poll, where)
             for each in live:
@@ -208,7 +213,10 @@ def run(binary, scene, fault, folder, extra_env=None, prefix=(), stall_s=STALL_S
                 where[each.sock.fileno()] = each
             # A server whose guests have all gone may rightly wait for others: a handshake that failed does not count.
             left_alone = plan.serves and not plan.dial and not live
-            events = poll.poll((stall_s / 8 if left_alone else stall_s) * 1000)
+            patience_s = stall_s / 8 if left_alone else stall_s
+            events = poll.poll((patience_s if wake_s is None else max(0, min(patience_s, wake_s - time.monotonic()))) * 1000)
+            if not events and wake_s is not None and time.monotonic() >= wake_s:
+                continue
             if not events and told_s is None and program.code is None:
                 before, worked = worked, spent(program.pid)
                 if sum(worked) - sum(before) > BUSY_MS and worked[0] < 1000 * END_S:
@@ -246,6 +254,8 @@ def judge(fault, plan, program, waited, killed, children, sockets, counts):
     # Lines of a room that got lost are told as they are, and are no failure of the run.
     lines = [line for line in err.decode("utf-8", "replace").splitlines() if line and not plan.expected_line(line)]
 
+    honest = [each for each in plan.parties if not each.loose]
+
     def says(verdict, why=""):
         return Outcome(verdict, why, code, err, counts)
 
@@ -260,7 +270,7 @@ def judge(fault, plan, program, waited, killed, children, sockets, counts):
     spent = program.usage.ru_utime + program.usage.ru_stime
     if spent > SPIN_S:
         return says(HUNG, f"spins: {spent:.2f} s of processor time")
-    good = code == plan.code and not waited
+    good = code == plan.code and not waited and plan.began() and not (plan.fails and fault)
     # Whoever reads no more is no failure of ours where it is a program, as of head(1): what it gives back ends early then.
     deaf = plan.scene.service == "exec" and fault.startswith("write:") and fault.endswith(":EPIPE")
     # A datagram is what one read of stdin, or of a program, gave: the first, of a few bytes, may bring all the replies that end it.
@@ -270,15 +280,15 @@ def judge(fault, plan, program, waited, killed, children, sockets, counts):
         if wrong:
             return says(LOST, wrong)
     if good and not waited:
-        for each in plan.parties:
+        for each in honest:
             # An end of TLS that has ended and got all may miss our goodbye, which is sent last of all, when nobody can be told any more.
             if each.cut and not plan.rude and not (fault.startswith("write:") and each.said):
                 return says(LOST, f"exit 0, but {each.name} was cut off")
     if waited:
-        if plan.serves and (code > 0 and len(lines) == 1 or code < 0 and plan.parties and all(each.cut or not each.sock for each in plan.parties)):
+        if plan.serves and (code > 0 and len(lines) == 1 or code < 0 and honest and all(each.cut or not each.sock for each in honest)):
             return says(REPORTED)  # a server that goes on; the client itself was cut off, which tells it
         return says(WAITED, f"ended only when it was told to, exit {code}, {lines}")
-    if good and plan.code == 0:
+    if code == plan.code == 0 and not waited:
         return says(SILENT, f"exit 0 with {lines}") if lines and not plan.warns(lines) else says(CLEAN)
     lines = [line for line in lines if not plan.warns([line])]
     if len(lines) != 1:

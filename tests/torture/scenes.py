@@ -82,6 +82,10 @@ class Plan:
         self.serves = scene.mode != "connect"
         self.term = False
         self.rude = False  # an end hangs up in the middle
+        self.acts = []  # what is done in the middle: each is called with the program at every turn, and says when it is to be called again
+        self.told = False  # one of them has told the program to end
+        self.fails = False  # it ends with a failure in any case: only undisturbed all of it arrives
+        self.began = lambda: True  # else the program may have ended before anybody came
         self.code = 0
 
     def expected_line(self, line):

@@ -21,6 +21,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "cli"))
 
+import crowds  # noqa: E402
 import one  # noqa: E402
 import scenes  # noqa: E402
 
@@ -105,7 +106,7 @@ def work(task):
     return name, fault, outcome.verdict, outcome.why, outcome.code, outcome.err, outcome.counts
 
 
-BY_NAME = {scene.name: scene for scene in scenes.every()}
+BY_NAME = {scene.name: scene for scene in scenes.every() + crowds.every()}
 
 
 def spread(pool, tasks, minutes):
