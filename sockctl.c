@@ -133,7 +133,7 @@ static int exit_code(const struct outcome *outcome, const struct voice *voice)
 }
 
 /* A command of --run has perhaps said why it failed, or it could not even be found. */
-static void tell_end(struct out *out, const struct outcome *outcome, const struct voice *voice)
+static int say_end(struct out *out, const struct outcome *outcome, const struct voice *voice, struct err *e)
 {
 	char words[64];
 	const char *cls = err_class_name(outcome->first.cls), *error = NULL;
@@ -146,7 +146,15 @@ static void tell_end(struct out *out, const struct outcome *outcome, const struc
 		error = words;
 		snprintf(words, sizeof words, "the command ended with status %d", outcome->child_status);
 	}
-	out_end(out, exit_code(outcome, voice), cls, error);
+	return out_end(out, exit_code(outcome, voice), cls, error, e);
+}
+
+/* Events that cannot be written to their end are a failure of the run, which those that can be written are to tell. */
+static void tell_end(struct out *out, struct outcome *outcome, const struct voice *voice)
+{
+	struct err e = { 0 };
+	while (say_end(out, outcome, voice, &e) != 0)
+		err_keep(&outcome->first, &e);
 }
 
 static int run_mode(const struct parsed *parsed, const struct menu *menu, int argc, char **argv, const struct voice *voice,

@@ -23,6 +23,7 @@ enum { LINE_MOST = 2048, CLOSE_WAIT_MS = 200 };
 struct events { /* one stream of them; sink NULL: nobody asked */
 	struct sink *sink;
 	uint64_t seq;
+	bool failed; /* and that was told as the run's failure */
 };
 
 struct out {
@@ -340,13 +341,42 @@ void out_error(struct out *out, const char *words)
 		say(out, shown, n, true);
 }
 
-void out_end(struct out *out, int code, const char *cls, const char *error)
+/* Once for each stream. A reader that has left wanted no more. */
+static int judge(struct events *events, const char *name, struct err *e)
 {
+	char shown[200];
+	int sys = events->sink != NULL && !events->failed ? sink_error(events->sink) : 0;
+	if (sys == 0 || sys == EPIPE || sys == ECONNRESET)
+		return 0;
+	events->failed = true;
+	text_show(shown, sizeof shown, name, strlen(name));
+	return err_set(e, ERR_LOCAL, sys, "write %s", shown);
+}
+
+static int write_end(const struct out *out, struct events *to, const struct event *ev, const char *name, struct err *e)
+{
+	if (to->sink == NULL || to->failed)
+		return 0;
+	write_to(out, to, ev);
+	sink_flush(to->sink, sink_clock_ms() + CLOSE_WAIT_MS);
+	return judge(to, name, e);
+}
+
+int out_end(struct out *out, int code, const char *cls, const char *error, struct err *e)
+{
+	const struct ev_field fields[] = { EV_NUM("code", code), EV_TEXT("class", cls), EV_TEXT("error", error),
+		EV_NUM("conns", out->conns), EV_NUM("rejected", out->rejected), EV_NUM("in", out->in), EV_NUM("out", out->out),
+		EV_NUM("fails", out->fails), EV_NUM("dur_us", since_us(out)), { 0 } };
+	const struct event ev = { .kind = EV_EXIT, .fields = fields };
+	if (judge(&out->file, out->conf->events, e) != 0 || judge(&out->json, "stderr", e) != 0)
+		return -1;
+	if (write_end(out, &out->file, &ev, out->conf->events, e) != 0)
+		return -1;
 	if (error != NULL)
 		out_error(out, error);
-	event(&out->sink, EV_EXIT, 0, EV_NUM("code", code), EV_TEXT("class", cls), EV_TEXT("error", error),
-		EV_NUM("conns", out->conns), EV_NUM("rejected", out->rejected), EV_NUM("in", out->in), EV_NUM("out", out->out),
-		EV_NUM("fails", out->fails), EV_NUM("dur_us", since_us(out)));
+	if (out->words != NULL)
+		say_event(out, &ev);
+	return write_end(out, &out->json, &ev, "stderr", e);
 }
 
 void out_close(struct out *out)

@@ -31,8 +31,10 @@ void out_watch(struct out *out, struct loop *loop);
 void out_error(struct out *out, const char *words);
 /* The same where there is no report, written directly. */
 void out_cry(const struct voice *voice, const char *words);
-/* The last words: how the run ended, as the last event, and where it failed (error is not NULL) as out_error. */
-void out_end(struct out *out, int code, const char *cls, const char *error);
+/* The last words: how the run ended, as the last event, and where it failed (error is not NULL) as out_error. -1 with e
+ * (ERR_LOCAL): the events could not be written to their end, for another reason than that their reader has left, and so the run
+ * has failed; to be said once more then. */
+int out_end(struct out *out, int code, const char *cls, const char *error, struct err *e);
 void out_close(struct out *takes); /* waits at most 200 ms for blocked readers */
 
 #endif

@@ -55,7 +55,8 @@ static const struct opt report_rows[] = {
 		.help = "write events as JSON to FILE, descriptor N or stdout",
 		.man = "Write every event as one line of JSON to FILE, which is made (mode 0600) or emptied, to the open descriptor "
 		       "N, or with - to standard output, which is refused where payload goes there. What is said on standard error "
-		       "stays the same. See EVENTS." },
+		       "stays the same. If they cannot be written to the end (a full disk) the file ends with a whole line, and the exit "
+		       "status is 9; a reader that leaves only ends the events. See EVENTS." },
 	{ .name = "events-data",
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct report_conf, data),

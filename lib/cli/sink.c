@@ -39,7 +39,7 @@ struct sink {
 	unsigned long missed;
 	struct loop *loop;
 	struct watch room;
-	size_t from, to;
+	size_t from, to, begun; /* begun: bytes of a line that is not whole yet, and out */
 	char queue[QUEUE_BYTES];
 };
 
@@ -75,6 +75,18 @@ static ssize_t put_line(const struct sink *s, const char *line, size_t n)
 	}
 }
 
+/* A disk that is full has taken a piece of a line: whoever reads the file finds whole lines alone. Not where another one has
+ * written behind it. */
+static void take_back(const struct sink *s)
+{
+	struct stat st;
+	off_t end = s->begun > 0 ? lseek(s->fd, 0, SEEK_CUR) : -1;
+	if (end < 0 || fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != end)
+		return;
+	if (ftruncate(s->fd, end - (off_t)s->begun) != 0)
+		return; /* it stays as it is */
+}
+
 /* As much as goes at once. */
 static void write_some(struct sink *s)
 {
@@ -82,11 +94,14 @@ static void write_some(struct sink *s)
 		const char *line = s->queue + s->from;
 		const char *end = memchr(line, '\n', s->to - s->from);
 		ssize_t put = put_line(s, line, end == NULL ? s->to - s->from : (size_t)(end - line) + 1);
-		if (put < 0)
+		if (put < 0) {
 			s->error = errno;
+			take_back(s);
+		}
 		if (put <= 0)
 			return;
 		s->from += (size_t)put;
+		s->begun = line[put - 1] == '\n' ? 0 : s->begun + (size_t)put;
 	}
 	s->from = s->to = 0;
 }

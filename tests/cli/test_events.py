@@ -608,5 +608,40 @@ def test_a_full_disk(sockctl, tcp):
     sock = wire.accept(listener)
     assert wire.read_eof(sock) == b"x"
     sock.close()
-    proc.ends(0)
-    assert len(proc.lines()) == 1 and "No space left" in proc.lines()[0]
+    proc.ends(9)
+    assert proc.lines() == ["sockctl: warning: no more events: write /dev/full: No space left on device",
+                            "sockctl: write /dev/full: No space left on device"]
+
+
+@pytest.mark.parametrize("mode", ["serve", "echo", "chat", "listen"])
+def test_a_full_disk_is_said_also_with_q(sockctl, tcp, mode):
+    proc = sockctl.run(mode, "-q", "--events", "/dev/full", "--run", "true" if mode != "listen" else "exit 3", *tcp.words())
+    assert proc.code == 9, proc
+    assert proc.complaint() == "sockctl: write /dev/full: No space left on device"
+
+
+def test_events_of_a_full_stderr(sockctl, tcp):
+    with open("/dev/full", "w") as full:
+        proc = sockctl.run("echo", "--json", "--run", "true", *tcp.words(), stderr=full)
+    assert proc.code == 9
+
+
+@pytest.mark.parametrize("most", [1000, 2000, 3333, 4096])
+def test_a_disk_that_fills_holds_whole_lines(sockctl, tcp, tmp_path, most):
+    """Each write of the last line may be cut anywhere; what is there is read without a mistake, and every other report tells the end."""
+    file = tmp_path / "events"
+    other = sockctl.serve("echo", tcp, "--events", file, "--count", 20, "--json",
+                          before_exec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+    for _ in range(20):
+        sock = tcp.dial()
+        sock.sendall(b"x")
+        assert wire.read(sock, 1) == b"x"
+        wire.close(sock)
+    other.ends(9)
+    text = file.read_bytes()
+    assert text.endswith(b"\n") and len(text) <= most
+    seqs = [json.loads(line)["seq"] for line in text.splitlines()]
+    assert seqs == list(range(1, len(seqs) + 1)) and len(seqs) > 2
+    last = json.loads(other.err.splitlines()[-1])
+    assert (last["ev"], last["code"], last["class"]) == ("exit", 9, "local")
+    assert last["error"] == f"write {file}: File too large"
