@@ -107,6 +107,14 @@ static void fault_close(struct stream *s, enum close_how how)
 	fault_free(f);
 }
 
+/* What a fault keeps for good is not meant to arrive. */
+static bool bytes_hold(const struct stream *s)
+{
+	const struct fault *f = (const struct fault *)s;
+	const struct fault_way *w = &f->way[FAULT_IN];
+	return w->first != NULL && !w->stalled && !w->over && f->cut == 0;
+}
+
 static const struct stream_ops bytes_ops = {
 	.name = "fault",
 	.readv = bytes_readv,
@@ -114,6 +122,7 @@ static const struct stream_ops bytes_ops = {
 	.flush = bytes_flush,
 	.last = bytes_last,
 	.shut = bytes_shut,
+	.holds = bytes_hold,
 	.close = fault_close,
 };
 static const struct stream_ops dgram_ops = {

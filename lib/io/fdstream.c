@@ -281,11 +281,17 @@ static const struct stream_ops udp_ops = {
 	.close = fd_close,
 };
 
+static bool fd_holds(const struct stream *s)
+{
+	return !(s->caps & ST_DGRAM) && fdstream_unread(s) > 0;
+}
+
 static const struct stream_ops fd_ops = {
 	.name = "fd",
 	.readv = fd_readv,
 	.writev = fd_writev,
 	.shut = fd_shut,
+	.holds = fd_holds,
 	.close = fd_close,
 	.rawfd = fd_rawfd,
 };
@@ -379,6 +385,22 @@ int fdstream_unread(const struct stream *s)
 {
 	int n = 0;
 	return s->rfd >= 0 && ioctl(s->rfd, FIONREAD, &n) == 0 ? n : 0;
+}
+
+void fdstream_deafen(const struct stream *s)
+{
+	if (s->caps & ST_SOCK)
+		sys_shutdown(s->rfd, SHUT_RD);
+}
+
+bool fdstream_waits(const struct stream *s)
+{
+	int n = 0;
+	if (s->wfd < 0)
+		return false;
+	if (((const struct fdstream *)s)->wsock)
+		return ioctl(s->wfd, SIOCOUTQ, &n) == 0 && n > 0;
+	return (s->caps & ST_PIPE) && ioctl(s->wfd, FIONREAD, &n) == 0 && n > 0;
 }
 
 int fdstream_error(const struct stream *s)

@@ -31,6 +31,11 @@ bool fdstream_tcp(const struct stream *s);
 int fdstream_unsent(const struct stream *s);
 int fdstream_unread(const struct stream *s); /* bytes that are there to be read, as far as the system tells: else 0 */
 bool fdstream_heard(const struct stream *s); /* has it been read from, with success? */
+/* Nothing more is taken in: where our end is out already, Linux answers what still comes with a reset, and a Unix peer's write
+ * fails. What had come before can still be read. */
+void fdstream_deafen(const struct stream *s);
+/* Does its pipe, or its socket pair, hold bytes that were written and not yet read at the other end? */
+bool fdstream_waits(const struct stream *s);
 int fdstream_error(const struct stream *s);
 
 #endif

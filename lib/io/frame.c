@@ -92,6 +92,7 @@ int frame_push(struct stream **top, const struct framer *framer, bool whole)
 		.flush = frame_flush,
 		.last = frame_last,
 		.shut = frame_shut,
+		.holds = frame_holds,
 		.close = frame_close,
 	};
 	struct frame *f = mem_new(sizeof *f);

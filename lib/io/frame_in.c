@@ -168,3 +168,9 @@ ssize_t frame_readv(struct stream *s, const struct iovec *v, int n)
 	struct taker t = { .v = v, .n = n };
 	return s->caps & ST_DGRAM ? read_datagram(f, &t) : read_bytes(f, &t);
 }
+
+bool frame_holds(const struct stream *s)
+{
+	const struct frame *f = (const struct frame *)s;
+	return f->in.len > 0 || f->newline;
+}

@@ -30,7 +30,9 @@ struct frame {
 	char out_words[FRAME_WORDS];
 };
 
-ssize_t frame_readv(struct stream *s, const struct iovec *v, int n); /* frame_in.c */
+/* frame_in.c */
+ssize_t frame_readv(struct stream *s, const struct iovec *v, int n);
+bool frame_holds(const struct stream *s);
 
 ssize_t frame_writev(struct stream *s, const struct iovec *v, int n); /* frame_out.c */
 int frame_flush(struct stream *s);

@@ -386,6 +386,22 @@ void pump_finish_down(struct pump *p)
 	pump_kick(p);
 }
 
+void pump_bye(struct pump *p)
+{
+	if (p->over)
+		return;
+	if (p->opts.half != HALF_NO)
+		p->opts.half = HALF_YES;
+	p->opts.no_up = p->opts.late_if_empty = false;
+	flow_finish(&p->up);
+	pump_kick(p);
+}
+
+bool pump_holds(const struct pump *p)
+{
+	return flow_holds(&p->up) || flow_holds(&p->down);
+}
+
 void pump_last_of_near(struct pump *p)
 {
 	if (p->over)

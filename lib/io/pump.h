@@ -55,8 +55,12 @@ struct pump {
 
 void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct stream *near, struct stream *far,
 	const struct pump_opts *opts, pump_done *done, void *arg);
-void pump_kick(struct pump *p);		/* look again: something outside the streams changed (SIGCONT) */
-void pump_finish_down(struct pump *p);	/* by decree: far is read no more, near is told the end */
+void pump_kick(struct pump *p);	       /* look again: something outside the streams changed (SIGCONT) */
+void pump_finish_down(struct pump *p); /* by decree: far is read no more, near is told the end */
+/* Far is told our end as soon as what was read of near by now is out; near is read no more, and what far still says goes on to
+ * it. Not where far is never told (HALF_NO), and not over datagrams, which have no end. */
+void pump_bye(struct pump *p);
+bool pump_holds(const struct pump *p);	/* it has taken in what it has not given out */
 void pump_last_of_near(struct pump *p); /* whoever was there is gone: what can be read now is sent, then the pump ends */
 void pump_stop(struct pump *p);		/* gives both streams back; done is not called */
 

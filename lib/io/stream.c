@@ -146,6 +146,14 @@ static int shut(struct stream *s)
 	return rc == 0 ? 0 : stream_fail_below(s);
 }
 
+bool stream_unread(const struct stream *s)
+{
+	for (; s != NULL; s = s->below)
+		if (s->ops->holds != NULL && s->ops->holds(s))
+			return true;
+	return false;
+}
+
 int stream_verdict(struct stream *s, struct err *e)
 {
 	for (; s != NULL; s = s->below)

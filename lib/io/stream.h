@@ -77,6 +77,7 @@ struct stream_ops {
 	int (*shut)(struct stream *s);			 /* 0, AGAIN (wr), FAIL; NULL: flush, then shut below */
 	void (*secured)(struct stream *s);		 /* from here on there is TLS below (starttls); NULL: of no interest */
 	int (*verdict)(struct stream *s, struct err *e); /* was all that came as expected? Asked once; NULL: no opinion */
+	bool (*holds)(const struct stream *s);		 /* of the peer's bytes, some that were not handed up yet; NULL: never */
 	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
 	/* The descriptor whose bytes may be taken from (or given to) directly, unseen by this layer, and without ever blocking;
 	 * -1 or NULL: none, here or below somebody must see them. The answer may change: ask before each use. */
@@ -100,6 +101,8 @@ int stream_flush(struct stream *s);
  * more to come (an unfinished line) goes, too. */
 int stream_last(struct stream *s);
 int stream_shut(struct stream *s);
+/* Has the peer sent what nobody has read yet? The socket is asked, and each layer; of datagrams it is not known. */
+bool stream_unread(const struct stream *s);
 /* At a session's end: 0, or -1 with e from the first layer, from the top, that expected something else. */
 int stream_verdict(struct stream *s, struct err *e);
 void stream_close(struct stream *takes, enum close_how how); /* NULL is fine */

@@ -48,6 +48,11 @@ static ssize_t unread_writev(struct stream *s, const struct iovec *v, int n)
 	return put < 0 ? stream_fail_below(s) : put;
 }
 
+static bool unread_holds(const struct stream *s)
+{
+	return ((const struct unread *)s)->n > 0;
+}
+
 void unread_drop(struct stream *s)
 {
 	mem_free(self(s)->bytes);
@@ -63,7 +68,7 @@ static void unread_close(struct stream *s, enum close_how how)
 int unread_push(struct stream **top, const void *bytes, size_t n)
 {
 	static const struct stream_ops ops = {
-		.name = "unread", .readv = unread_readv, .writev = unread_writev, .close = unread_close
+		.name = "unread", .readv = unread_readv, .writev = unread_writev, .holds = unread_holds, .close = unread_close
 	};
 	struct unread *u = mem_new(sizeof *u);
 	if (u == NULL || (u->bytes = mem_raw(n)) == NULL) {

@@ -122,12 +122,19 @@ static void header_in_close(struct stream *s, enum close_how how)
 	mem_free(s);
 }
 
+static bool header_in_holds(const struct stream *s)
+{
+	const struct header_in *h = (const struct header_in *)s;
+	return !h->done && h->n > 0;
+}
+
 static const struct stream_ops ops = {
 	.name = "proxy-in",
 	.setup = header_in_setup,
 	.readv = stream_pass_readv,
 	.writev = stream_pass_writev,
 	.rawfd = stream_pass_rawfd,
+	.holds = header_in_holds,
 	.close = header_in_close,
 };
 

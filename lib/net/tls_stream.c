@@ -232,6 +232,13 @@ static void tls_close(struct stream *s, enum close_how how)
 	mem_free(t);
 }
 
+/* Of a record that has not come whole the head may be all that is there. */
+static bool tls_holds(const struct stream *s)
+{
+	const struct tls_stream *t = (const struct tls_stream *)s;
+	return t->ready && !t->ended && !t->broken && (SSL_has_pending(t->ssl) || strcmp(SSL_rstate_string(t->ssl), "RB") == 0);
+}
+
 static const struct stream_ops ops = {
 	.name = "tls",
 	.setup = tls_setup,
@@ -239,6 +246,7 @@ static const struct stream_ops ops = {
 	.writev = tls_writev,
 	.flush = tls_flush,
 	.shut = tls_shut,
+	.holds = tls_holds,
 	.close = tls_close,
 };
 
