@@ -14,7 +14,8 @@
 
 enum {
 	TURN_ACCEPTS = 64,
-	LOOKS = 2, /* a turn in which those inside are called, and one in which those who had gone are swept */
+	LAST_ACCEPTS = 8192, /* twice what a queue holds: newcomers may not keep a last call going for ever */
+	LOOKS = 2,	     /* a turn in which those inside are called, and one in which those who had gone are swept */
 	FAILURES_MOST = 1000,
 	PAUSE_MS = 1000,
 	QUEUE_SNDBUF = 256 * 1024 /* loopback alone takes 4 MiB of its own accord */
@@ -270,17 +271,46 @@ int doors_open(struct server *s, struct err *e)
 	return 0;
 }
 
+/* All that stand at one door, also where there is no place for them: that is then told. */
+static void let_all_in(struct door *d)
+{
+	for (int i = 0; i < LAST_ACCEPTS && d->watch.want != 0 && accept_one(d); i++)
+		doors_update(d->server);
+}
+
 bool doors_last_call(struct server *s)
 {
 	bool nobody = true;
 	for (unsigned i = 0; i < s->doors_n && !s->closed; i++) {
 		struct door *d = &s->doors[i];
 		if (d->udp == NULL)
-			accept_some(d);
-		if (d->l->fd >= 0 && !s->fault.deaf && somebody_there(d->l->fd))
+			let_all_in(d);
+		if (d->udp == NULL && !s->closed && d->watch.want == 0 && somebody_there(d->l->fd))
 			nobody = false;
 	}
-	return nobody;
+	return nobody || s->paused || s->fault.deaf;
+}
+
+/* One connection that nobody was let in for. */
+static bool turn_out(int fd)
+{
+	struct stream *one = fdstream_socket(fd, false);
+	bool said = one != NULL && stream_unread(one);
+	stream_close(one, CLOSE_RST);
+	return said;
+}
+
+unsigned doors_turn_out(struct server *s)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->doors_n && !s->closed; i++) {
+		const struct door *d = &s->doors[i];
+		int fd = 0;
+		for (int j = 0; j < LAST_ACCEPTS && d->udp == NULL && !d->l->inherited && fd >= 0; j++)
+			if ((fd = sys_accept(d->l->fd, NULL, NULL)) >= 0)
+				n += turn_out(fd);
+	}
+	return n;
 }
 
 static void close_door(struct server *s, struct door *d)

@@ -19,6 +19,7 @@ struct pending {
 	struct pending *next, *prev;
 };
 
+const struct why pending_cut = { .cls = ERR_LOST, .text = "cut before its setup was done" };
 const struct why pending_dropped = { .cls = ERR_LOST, .text = "dropped before its setup was done" };
 static const struct why too_slow = { .cls = ERR_TIMEOUT, .text = "setup took too long" };
 static const struct why no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .text = "set up" };
@@ -182,4 +183,14 @@ void pendings_close(struct pendings *all)
 {
 	while (all->first != NULL)
 		drop(all->first);
+}
+
+unsigned pendings_cut(struct pendings *all)
+{
+	unsigned lossy = 0;
+	while (all->first != NULL) {
+		lossy += stream_unread(all->first->s);
+		fail(all->first, &pending_cut);
+	}
+	return lossy;
 }

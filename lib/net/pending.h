@@ -34,10 +34,12 @@ struct pendings {
 
 /* Takes the stream. One of the two callbacks comes, once: before this returns when nothing has to be waited for. */
 void pending_start(struct pendings *all, struct stream *takes, const struct newcomer *who);
-extern const struct why pending_dropped; /* why it failed whom we dropped ourselves */
+extern const struct why pending_dropped, pending_cut; /* why it failed whom we dropped ourselves, or cut at a deadline */
 /* False: there is none, save for those that have passed and are handed over in the next turn: these keep their places. */
 bool pending_drop_oldest(struct pendings *all);
 bool pending_hand_over(struct pendings *all); /* the oldest that has passed, now; false: there is none */
 void pendings_close(struct pendings *all);    /* every one fails, also one that has passed */
+/* The same, at a deadline: how many had sent what was not read, and get a reset. */
+unsigned pendings_cut(struct pendings *all);
 
 #endif

@@ -38,8 +38,7 @@ static const struct opt rows[] = {
 		       "Unix socket SOCKCTL_ADDR alone; under TLS also SOCKCTL_PIN, for --pin. Standard input is not read then, and is empty for CMD. CMD's output "
 		       "goes to standard error if standard output carries payload. When CMD ends nobody else comes in, those "
 		       "who are there finish, and the exit status is that of CMD (128 + n for signal n) unless this program "
-		       "has failed itself. A client that has been silent for half a second is sent the end, and if nothing "
-		       "moves for --drain those that are left are cut. At a signal, at the end of --lifetime and at any other "
+		       "has failed itself. Clients finish within --drain then, as after a signal. At a signal, at the end of --lifetime and at any other "
 		       "end of this program CMD's process group gets SIGTERM and after two seconds SIGKILL." },
 	{ 0 },
 };
@@ -141,16 +140,14 @@ bool run_busy(const struct run *r)
 	return r != NULL && r->child != NULL;
 }
 
-void run_look(struct run *r)
-{
-	if (r->child == NULL && r->group != 0 && !child_left(r->group))
-		r->group = 0;
-}
-
 void run_end(struct run *r)
 {
 	struct err e = { 0 };
-	if (r == NULL || r->ending || r->group == 0)
+	if (r == NULL || r->ending)
+		return;
+	if (r->child == NULL && r->group != 0 && !child_left(r->group)) /* its number may be another's some day */
+		r->group = 0;
+	if (r->group == 0)
 		return;
 	r->ending = true;
 	if (r->child != NULL)

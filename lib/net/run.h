@@ -22,7 +22,6 @@ struct run;
 struct run *run_start(
 	const struct env *env, const struct reach *reach, bool stdout_taken, void (*idle)(void *arg), void *arg, struct err *e);
 bool run_busy(const struct run *r); /* idle will be called; NULL: false */
-void run_look(struct run *r);	    /* are those still there whom it left behind? Their number is another's some day */
 void run_end(struct run *r);	    /* TERM to all of its group, KILL in 2 s; NULL is fine */
 void run_kill(struct run *r);	    /* KILL; NULL is fine */
 /* The command's status as a shell has it, 128 + n for signal n. Once it has ended. */

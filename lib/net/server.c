@@ -52,9 +52,10 @@ static const struct opt server_rows[] = {
 		.off = offsetof(struct server_conf, drain_ms),
 		.arg = "TIME",
 		.def = "5s",
-		.help = "how long clients may finish after a signal",
-		.man = "After SIGTERM, SIGINT or SIGHUP nobody else comes in and the clients may finish within TIME. Those "
-		       "that have not are cut, and the exit status is 7. A second signal cuts at once." },
+		.help = "how long clients may finish when the run is to end",
+		.man = "When the run is to end (a signal, --lifetime, --exit-with-fd, the end of --run's command or of a console's "
+		       "standard input) no more clients are taken and those present may finish within TIME: see SERVING MANY. "
+		       "Then what is left is closed, and the exit status is 7 if that loses a byte. A second signal does so at once." },
 	{ .name = "strict",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct server_conf, strict),
@@ -108,7 +109,7 @@ void server_lost(struct server *s, const struct newcomer *who, const char *reaso
 /* One that was dropped by us, or has left without a byte (a health check, a scan), is of no interest unless asked for. */
 static bool worth_a_line(const struct stream *top, const struct why *why)
 {
-	if (why->text == pending_dropped.text)
+	if (why->text == pending_dropped.text || why->text == pending_cut.text)
 		return false;
 	return why->cls == ERR_TIMEOUT || why->cls == ERR_LOCAL || (top != NULL && fdstream_heard(stream_bottom(top)));
 }
@@ -119,7 +120,9 @@ static void setup_failed(void *arg, const struct stream *top, const struct newco
 	struct err e;
 	err_set(&e, why->cls, why->sys, "%s", why->text);
 	bool of_header = proxy_in_waits(top) && why->text != pending_dropped.text;
-	server_lost(s, who, of_header ? verdict_name(ADMIT_PROXY) : NULL, &e, worth_a_line(top, why));
+	bool cut = why->text == pending_cut.text;
+	const char *reason = cut ? verdict_name(ADMIT_DRAIN) : of_header ? verdict_name(ADMIT_PROXY) : NULL;
+	server_lost(s, who, reason, &e, worth_a_line(top, why));
 }
 
 /* listen: the first to pass has won. The door closes before its service says a word, so that whoever comes later is refused. */
@@ -222,9 +225,12 @@ static void session_gone(void *arg, struct session *i)
 	server_look(s);
 }
 
+/* The operator has said the last word. */
 static void finish(void *arg)
 {
-	server_no_more(arg);
+	struct server *s = arg;
+	if (!s->draining)
+		server_drain(s, "stdin", false);
 }
 
 /* A client that waits at a door for a place may have one now. */

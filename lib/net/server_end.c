@@ -1,8 +1,13 @@
 /* Why a serving run ends, and how: first nobody else comes in, then the clients may finish, then the connections that linger
- * are closed well, then the loop stops. A signal and --lifetime hurry the clients: they are asked to finish within --drain and
- * cut after it. A second signal cuts at once. */
+ * are closed well, then the loop stops.
+ *
+ * There is one drain, for a signal, --lifetime, --exit-with-fd, the end of --run's command and the end of a console's stdin.
+ * Those who stand at the doors have been told by the system that they are connected, so they come in first; setups that are under
+ * way go on. Then every session is to finish (session_drain.c), also each that is still to open. At the deadline, --drain later,
+ * or at once with a second signal, what is left is cut; the run has failed only if that has cost somebody bytes. */
 #include "net/server_parts.h"
 
+#include "io/fdstream.h"
 #include "io/prelude.h"
 
 #include <signal.h>
@@ -19,14 +24,42 @@ static void stop(void *arg)
 	loop_stop(arg);
 }
 
+/* Who stands at a door is let in; where there is no place for it now it is asked again when somebody has left. */
+static void call_last(struct server *s)
+{
+	if (s->calling)
+		return;
+	s->calling = true;
+	bool nobody = doors_last_call(s);
+	s->calling = false;
+	if (!nobody)
+		return;
+	admit_drain(s->admit);
+	if (!s->closed)
+		doors_shut(s);
+}
+
+/* listen that has served nobody has not done what it was asked for; a command that failed has said so itself. */
+static void judge_run(const struct server *s)
+{
+	struct err e;
+	if (s->run == NULL || !s->opts.one || s->opened > 0 || s->env->outcome->child_status != 0)
+		return;
+	err_set(&e, ERR_NETWORK, 0, "--run: the command has ended and no client has come");
+	env_fail(s->env, &e);
+}
+
 /* A client holds its place from its admission on: in its setup, between setup and session, and as a session until that is swept.
  * So the places say whether a client is left, and no end is decided while one is on its way from one state to the next. A UDP
  * peer that had to make room has given its place away before its session is swept. */
 void server_look(struct server *s)
 {
+	if (s->draining && !s->over && !s->closed)
+		call_last(s);
 	if (s->over || !s->closed || admit_active(s->admit) > 0 || s->hub->all.left > 0 || run_busy(s->run))
 		return;
 	s->over = true;
+	judge_run(s);
 	linger_when_empty(s->env->linger, stop, s->env->loop);
 }
 
@@ -40,12 +73,16 @@ void server_no_more(struct server *s)
 	server_look(s);
 }
 
-/* Also cut is who had ended well, but has not got everything yet. */
-void server_cut(struct server *s, enum session_end by, const char *reason)
+/* Also cut is one that had ended well, but has not got everything yet. */
+void server_cut(struct server *s, const char *reason)
 {
-	unsigned long n = s->hub->all.count + linger_cut(s->env->linger);
+	enum session_end by = s->signals > 1 ? END_SIGNAL : hub_ends_by(s->hub);
+	s->over = true;
+	while (pending_hand_over(&s->pending))
+		;
+	unsigned long n = doors_turn_out(s) + pendings_cut(&s->pending) + linger_cut(s->env->linger);
 	for (struct session *i = s->hub->all.first; i != NULL; i = i->next)
-		session_end(i, by, CLOSE_RST, NULL);
+		n += session_cut(i, by);
 	if (n > 0) {
 		struct err e;
 		err_set(&e, ERR_LOST, 0, "%s: %lu client%s cut", reason, n, n == 1 ? "" : "s");
@@ -54,17 +91,35 @@ void server_cut(struct server *s, enum session_end by, const char *reason)
 	loop_stop(s->env->loop);
 }
 
-void server_drain(struct server *s, const char *reason)
+/* What clients have got by now of what they were sent, as far as that can be told. */
+static uint64_t delivered_to(const struct server *s)
 {
-	int64_t ms = s->conf->drain_ms;
+	uint64_t sum = s->hub->all.out;
+	for (const struct session *i = s->hub->all.first; i != NULL; i = i->next)
+		sum += i->tally.out - (uint64_t)fdstream_unsent(stream_bottom(i->stream));
+	return sum;
+}
+
+static void set_deadline(struct server *s)
+{
+	loop_timer(s->env->loop, &s->deadline, loop_now(s->env->loop) + s->conf->drain_ms);
+	s->delivered = delivered_to(s);
+}
+
+void server_drain(struct server *s, const char *reason, bool hurries)
+{
+	bool first = !s->draining;
+	if (s->hurries)
+		return; /* there is a deadline already */
+	if (first)
+		call_last(s);
 	s->draining = true;
+	s->hurries = hurries;
 	event(s->env->events, EV_DRAIN, 0, EV_TEXT("signal", reason), EV_NUM("active", s->hub->all.count),
-		EV_NUM("deadline_us", ms * 1000), EV_NUM("deadline_ms", ms));
-	admit_drain(s->admit);
-	loop_timer(s->env->loop, &s->deadline, loop_now(s->env->loop) + ms);
-	server_no_more(s); /* before the sessions are drained: a setup that has passed is one of them */
+		EV_NUM("deadline_us", s->conf->drain_ms * 1000), EV_NUM("deadline_ms", s->conf->drain_ms));
+	set_deadline(s);
 	hub_drain(s->hub);
-	run_end(s->run);
+	server_look(s);
 }
 
 static void signalled(void *arg, int signo)
@@ -74,20 +129,27 @@ static void signalled(void *arg, int signo)
 	for (size_t i = 0; i < ENDING; i++)
 		if (ending[i].signo == signo)
 			name = ending[i].name;
-	if (!s->draining) {
-		server_drain(s, name);
+	if (s->signals++ == 0) {
+		run_end(s->run);
+		server_drain(s, name, true);
 		return;
 	}
 	char reason[32];
 	run_kill(s->run);
 	snprintf(reason, sizeof reason, "second signal, %s", name);
-	server_cut(s, END_SIGNAL, reason);
+	server_cut(s, reason);
 }
 
+/* Nobody hurries an operator's last words: a client that is still taking them gets as long again. */
 static void drained(void *arg)
 {
-	const struct server *s = arg;
-	server_cut(arg, s->hub->outlived ? END_LIFETIME : END_DRAIN, "drain deadline");
+	struct server *s = arg;
+	uint64_t before = s->delivered;
+	if (!s->hurries && delivered_to(s) > before) {
+		set_deadline(s);
+		return;
+	}
+	server_cut(s, "drain deadline");
 }
 
 static void lived(void *arg)
@@ -98,8 +160,8 @@ static void lived(void *arg)
 	err_set(&e, ERR_TIMEOUT, 0, "--lifetime: %g seconds are over", (double)clocks->lifetime_ms / 1000);
 	env_fail(s->env, &e);
 	s->hub->outlived = true;
-	if (!s->draining)
-		server_drain(s, "lifetime");
+	run_end(s->run);
+	server_drain(s, "lifetime", true);
 }
 
 int server_watch_ends(struct server *s, struct err *e)

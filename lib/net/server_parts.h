@@ -56,11 +56,12 @@ struct server {
 
 	bool closed; /* nobody else comes in, for good */
 	bool draining, over;
+	bool hurries;	    /* the deadline holds, whoever is still taking something */
+	bool calling;	    /* inside the last call */
+	unsigned signals;   /* that were to end us */
+	uint64_t delivered; /* to clients, when the deadline was set */
 	struct leash leash;
-	struct run *run; /* NULL: no command */
-	bool finishing;	 /* the command has ended: since when, and when we look next who still talks */
-	int64_t finish_ms;
-	struct timer finish;
+	struct run *run;   /* NULL: no command */
 	unsigned failures; /* to accept, one after the other, each of one client only */
 	bool paused;	   /* accepting failed for want of something and is tried again in a while */
 	struct complaint complaint;
@@ -78,8 +79,10 @@ void server_left(struct server *s, const struct sa *peer); /* gives it back and 
 int doors_open(struct server *s, struct err *e);
 void doors_update(struct server *s); /* watches those that may be accepted from now */
 void doors_resume(struct server *s); /* somebody has left: accepting may work again */
-/* Lets in whoever stands at a door by now. True when nobody is left there; false also while nobody may be let in. */
+/* Lets in whoever stands at a door by now. True: nobody is left there, or nobody will ever be let in; false: not just now. */
 bool doors_last_call(struct server *s);
+/* Of those who still stand there, how many had sent something already. */
+unsigned doors_turn_out(struct server *s);
 void doors_shut(struct server *s); /* for good; datagram sockets stay for the peers they have */
 void doors_keep_only(struct server *s, struct door *d, struct stream *top); /* shut, all but one peer of d */
 void doors_close(struct server *s);
@@ -103,10 +106,11 @@ int64_t door_fault_holds_ms(const struct server *s, const struct newcomer *who);
 /* server_end.c */
 int server_watch_ends(struct server *s, struct err *e); /* signals and --lifetime */
 void server_forget_ends(struct server *s);
-void server_no_more(struct server *s); /* nobody else; ends when the last has gone */
+void server_no_more(struct server *s); /* nobody else, not even who has begun; ends when the last has gone */
 void server_look(struct server *s);    /* is it over? */
-void server_drain(struct server *s, const char *reason);
-void server_cut(struct server *s, enum session_end by, const char *reason); /* whoever is left, and the loop stops */
+/* The one drain. hurries: its deadline is final, which it is not for the clients of an operator whose stdin has ended. */
+void server_drain(struct server *s, const char *reason, bool hurries);
+void server_cut(struct server *s, const char *reason); /* what is left, and the loop stops */
 
 /* server_run.c */
 int server_run_prepare(struct server *s, const struct service *service, struct err *e); /* before stdin is opened */

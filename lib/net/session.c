@@ -303,11 +303,14 @@ int session_open(struct hub *hub, struct stream *takes, uint32_t id, bool dialed
 	tell_open(s);
 	look_at_clock(s);
 	struct err why = { 0 };
-	if (hub->service->open(s, &why) == 0)
-		return 0;
-	if (e != NULL)
-		*e = why;
-	return refused(s, &why);
+	if (hub->service->open(s, &why) != 0) {
+		if (e != NULL)
+			*e = why;
+		return refused(s, &why);
+	}
+	if (hub->draining)
+		session_drain(s);
+	return 0;
 }
 
 static bool same_id(const struct table_node *node, const void *key)
@@ -363,24 +366,6 @@ struct hub *hub_open(const struct env *env, const struct service *service, struc
 	mem_free(hub->mem);
 	mem_free(hub);
 	return NULL;
-}
-
-void session_drain(struct session *s)
-{
-	if (s->ended || s->drained)
-		return;
-	s->drained = true;
-	if (s->hub->service->drain != NULL)
-		s->hub->service->drain(s);
-	else
-		session_end(s, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
-}
-
-void hub_drain(struct hub *hub)
-{
-	hub->draining = true;
-	for (struct session *s = hub->all.first; s != NULL; s = s->next)
-		session_drain(s);
 }
 
 void hub_close(struct hub *takes)

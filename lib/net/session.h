@@ -73,7 +73,11 @@ struct service {
 	const struct addr *(*dials)(const struct conf *conf); /* whom it connects to for each client; NULL: nobody */
 	int (*start)(struct hub *hub, struct err *e);	      /* before any socket: open files and stdin. NULL: nothing to do */
 	int (*open)(struct session *s, struct err *e);	      /* after setup; borrows s->stream; may call session_end at once */
-	void (*drain)(struct session *s);		      /* finish and session_end; NULL: ended at once */
+	/* The run is to end: half-close as soon as nothing more is to be sent, hear the peer to its end, session_end. NULL: ended
+	 * at once, for a service that holds nothing. */
+	void (*drain)(struct session *s);
+	/* At the deadline: has it anything of this connection, either way, that is not delivered? NULL: nothing ever. */
+	bool (*holds)(struct session *s);
 	/* The peer has ended its side, nothing is on its way to it, and no answer is owed: in a full house it may give way to a
 	 * newcomer. NULL: a session never does. hub->spare is to be called when the answer may have become yes. */
 	bool (*spare)(const struct session *s);
@@ -123,7 +127,17 @@ void hub_drain(struct hub *hub);   /* session_drain for each */
  * or the service refused; the stream is closed. */
 int session_open(struct hub *hub, struct stream *takes, uint32_t id, bool dialed, const struct sa *peer, const struct sa *local,
 	struct err *e);
-void session_drain(struct session *s);				  /* service->drain, once */
+/* A service that only answers says goodbye in a drain when for so long nothing has come. */
+enum { DRAIN_QUIET_MS = 100 };
+void session_drain(struct session *s); /* service->drain, once */
+/* Of a service that has said its goodbye in a drain and cannot answer what comes after it (owes: it has something already). True:
+ * the session has ended, with its peer's end, or with a reset, and the run's failure, because of that. False: wait for reading.
+ */
+bool session_hear_out(struct session *s, bool owes);
+void session_too_late(struct session *s); /* that reset, where the service itself has found out */
+/* Ends it, whatever it is doing. True: something was undelivered, and the peer gets a reset. */
+bool session_cut(struct session *s, enum session_end by);
+enum session_end hub_ends_by(const struct hub *hub);		  /* a drain, and why there is one */
 struct session *session_find(const struct hub *hub, uint32_t id); /* not one that has ended */
 /* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done. Drops the tally's clock at once. */
 void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);

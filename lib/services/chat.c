@@ -26,7 +26,7 @@ const struct opt_group chat_opts = { .title = "Chat", .size = sizeof(struct chat
 static bool operator_listens(void *arg)
 {
 	const struct chat *c = arg;
-	return room_free(&c->room) && !c->room.held;
+	return room_free(&c->room) && !c->room.held && !c->hub->draining;
 }
 
 static void operator_heard(void *arg, const char *bytes, size_t n)
@@ -104,9 +104,16 @@ static void chat_drain(struct session *s)
 {
 	struct chat *c = s->hub->mem;
 	struct guest *g = s->mem;
+	if (c->operated)
+		desk_last(&c->desk);
 	if (c->wire->closing != NULL)
 		c->wire->closing(c, g);
-	room_bye(&g->m, END_DRAIN, false);
+	room_drain(&g->m, hub_ends_by(s->hub));
+}
+
+static bool chat_holds(struct session *s)
+{
+	return room_holds(&((struct guest *)s->mem)->m);
 }
 
 static void chat_close(struct session *s)
@@ -131,6 +138,7 @@ const struct service service_chat = {
 	.start = chat_start,
 	.open = chat_open,
 	.drain = chat_drain,
+	.holds = chat_holds,
 	.close = chat_close,
 	.stop = chat_stop,
 };

@@ -265,7 +265,7 @@ int chat_speak(struct chat *c, struct guest *g, const char *bytes, size_t n)
 			at = 0;
 			len = n;
 		}
-		if (g != NULL && (g->m.leaving || g->m.session->ended))
+		if (g != NULL && ((g->m.leaving && !g->m.hears) || g->m.session->ended))
 			break;
 		chat_command_parse(bytes + at, len, &cmd);
 		if (cmd.verb == CHAT_SAY && add_line(g, &b, &cmd, bytes, n) != 0)

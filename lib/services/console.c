@@ -263,19 +263,19 @@ static void console_heard(void *arg, const char *bytes, size_t n)
 static bool console_listens(void *arg)
 {
 	const struct console *c = arg;
-	return c->room.count > 0 && room_free(&c->room);
+	return c->room.count > 0 && room_free(&c->room) && !c->hub->draining;
 }
 
-/* After data: what is queued goes out, and each is heard to its end. Nothing at all: those that have finished already waited only
- * for a word of ours. */
+/* After data: a drain. What is queued goes out, and each is heard to its end. Nothing at all: those that have finished already
+ * waited only for a word of ours. */
 static void console_ended(void *arg)
 {
 	struct console *c = arg;
 	c->over = c->desk.any;
 	c->silent = true;
 	for (struct member *m = c->room.first; m != NULL; m = m->next)
-		if (!m->leaving && (c->over || m->eof))
-			room_bye(m, c->over ? END_LOCAL : END_PEER, true);
+		if (!c->over && m->eof)
+			room_bye(m, END_PEER, true);
 	if (c->over && c->hub->finish != NULL)
 		c->hub->finish(c->hub->finish_arg);
 }
@@ -330,7 +330,14 @@ static int console_open(struct session *s, struct err *e)
 
 static void console_drain(struct session *s)
 {
-	room_drain(s->mem);
+	struct console *c = s->hub->mem;
+	desk_last(&c->desk);
+	room_drain(s->mem, c->over ? END_LOCAL : hub_ends_by(s->hub));
+}
+
+static bool console_holds(struct session *s)
+{
+	return room_holds(s->mem);
 }
 
 static void console_close(struct session *s)
@@ -354,6 +361,7 @@ const struct service service_console = {
 	.open = console_open,
 	.drain = console_drain,
 	.spare = console_spare,
+	.holds = console_holds,
 	.close = console_close,
 	.stop = console_stop,
 };

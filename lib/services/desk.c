@@ -119,9 +119,7 @@ static bool listens(const struct desk *d)
 static void heard_end(struct desk *d)
 {
 	d->eof = true;
-	if (d->in_len > 0)
-		d->ops->heard(d->arg, d->in, d->in_len);
-	d->in_len = 0;
+	desk_last(d);
 	d->ops->ended(d->arg);
 }
 
@@ -208,6 +206,14 @@ static void continued(void *arg, int signo)
 void desk_look(struct desk *d)
 {
 	loop_later(loop_of(d), &d->turn);
+}
+
+void desk_last(struct desk *d)
+{
+	size_t n = d->in_len;
+	d->in_len = 0;
+	if (n > 0)
+		d->ops->heard(d->arg, d->in, n);
 }
 
 /* Start and end */

@@ -48,6 +48,8 @@ int desk_open(
 void desk_print(struct desk *d, struct msg *borrows);
 void desk_look(struct desk *d);	       /* `listens` may have changed */
 bool desk_quiet(const struct desk *d); /* stdin was asked and had nothing */
+/* In a drain nothing more is read of stdin: the beginning of a line that was read goes where the line would have gone. */
+void desk_last(struct desk *d);
 /* From service->stop: turns the loop until all is written, closes stdout, and says so when that fails. */
 void desk_close(struct desk *d);
 

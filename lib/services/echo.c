@@ -15,7 +15,6 @@ enum {
 	LOOK_BYTES = 16 * 1024, /* who has more to say is worth a pipe */
 	TURN_BYTES = 256 * 1024,
 	POOL_MS = 20,
-	QUIET_MS = 100,
 	STREAM_BYTES = 128 /* of a socket's stream, fdstream.c */
 };
 
@@ -24,6 +23,7 @@ struct busy {
 	struct task turn;
 	struct timer again; /* a block of the pool may be free then, or a drain is over */
 	bool by_us;	    /* a drain: what has arrived goes back, and then the half-close */
+	bool said_bye;	    /* that was it: what comes now can no longer be answered */
 	uint64_t seen;	    /* bytes that had come in when ... */
 	int64_t quiet_ms;   /* ... a drain last found nothing there; 0: not yet */
 };
@@ -69,13 +69,23 @@ static void let_go(struct session *s)
 /* The whole way round, or as far as it could get. */
 static void echo_over(struct session *s, const struct flow *f)
 {
-	const struct echo *echo = s->mem;
-	bool by_us = echo->busy != NULL && echo->busy->by_us && !f->eof;
-	s->peer_done = !by_us;
+	bool dgram = s->stream->caps & ST_DGRAM;
+	s->peer_done = true;
 	if (f->failed_from || f->failed_to)
 		session_end(s, END_ERROR, CLOSE_PLAIN, &f->why);
 	else
-		session_end(s, by_us ? END_DRAIN : END_PEER, CLOSE_PLAIN, NULL);
+		session_end(s, dgram ? hub_ends_by(s->hub) : END_PEER, CLOSE_PLAIN, NULL);
+}
+
+/* It was a drain's end: the peer may still have its own. */
+static bool said_bye(const struct session *s, const struct flow *f)
+{
+	const struct echo *echo = s->mem;
+	bool by_us = echo->busy != NULL && echo->busy->by_us && (s->stream->caps & ST_DGRAM) == 0;
+	if (!by_us || f->eof || f->failed_from || f->failed_to)
+		return false;
+	echo->busy->said_bye = true;
+	return true;
 }
 
 static bool waits_for_peer_only(const struct flow *f)
@@ -83,9 +93,10 @@ static bool waits_for_peer_only(const struct flow *f)
 	return f->state == FLOW_OPEN && !flow_holds(f) && !f->wait_to && !f->wait_pool;
 }
 
-/* A drain is over when nothing has come for a moment: what still fills the peer's queue needs that long to follow what we read.
+/* Our goodbye is due when nothing has come for a moment: what still fills the peer's queue needs that long to follow what we
+ * read.
  */
-static bool drained(struct busy *busy, struct loop *loop)
+static bool bye_due(struct busy *busy, struct loop *loop)
 {
 	const struct flow *f = &busy->flow;
 	if (!busy->by_us || !f->wait_from || f->state != FLOW_OPEN)
@@ -93,9 +104,16 @@ static bool drained(struct busy *busy, struct loop *loop)
 	if (busy->quiet_ms == 0 || busy->seen != f->in) {
 		busy->seen = f->in;
 		busy->quiet_ms = loop_now(loop);
-		loop_timer(loop, &busy->again, loop_now(loop) + QUIET_MS);
+		loop_timer(loop, &busy->again, loop_now(loop) + DRAIN_QUIET_MS);
 	}
-	return loop_now(loop) >= busy->quiet_ms + QUIET_MS;
+	return loop_now(loop) >= busy->quiet_ms + DRAIN_QUIET_MS;
+}
+
+static void hear_out(struct session *s)
+{
+	struct echo *echo = s->mem;
+	if (!session_hear_out(s, false) && waiter_arm(&echo->waiter, true, false) != 0)
+		fail(s, errno, "wait for data from");
 }
 
 static void echo_turn(void *arg)
@@ -106,6 +124,10 @@ static void echo_turn(void *arg)
 	struct flow own, *f = echo->busy != NULL ? &echo->busy->flow : &own;
 	if (s->ended)
 		return;
+	if (f != &own && echo->busy->said_bye) {
+		hear_out(s);
+		return;
+	}
 	if (f == &own)
 		flow_open(f, s->hub->env->pool, s->stream, s->stream);
 	enum flow_run run = flow_run(f, f->bulk ? TURN_BYTES : LOOK_BYTES);
@@ -113,13 +135,17 @@ static void echo_turn(void *arg)
 		flow_bulk(f);
 		run = flow_run(f, TURN_BYTES);
 	}
-	if (echo->busy != NULL && drained(echo->busy, loop)) {
+	if (echo->busy != NULL && bye_due(echo->busy, loop)) {
 		flow_finish(f);
 		run = flow_run(f, TURN_BYTES);
 	}
 	if (f->state == FLOW_HELD) {
 		flow_let_shut(f);
 		run = flow_run(f, TURN_BYTES);
+	}
+	if (run == FLOW_ENDED && said_bye(s, f)) {
+		hear_out(s);
+		return;
 	}
 	if (run == FLOW_ENDED) {
 		echo_over(s, f);
@@ -155,7 +181,7 @@ static int echo_open(struct session *s, struct err *e)
 	return 0;
 }
 
-/* Our kernel has acknowledged what has arrived: that is still read, until nothing comes any more. */
+/* Our kernel has acknowledged what has arrived: that is still read, until nothing comes for a moment. */
 static void echo_drain(struct session *s)
 {
 	struct echo *echo = s->mem;
@@ -167,6 +193,12 @@ static void echo_drain(struct session *s)
 	}
 	echo->busy->by_us = echo->busy->flow.state == FLOW_OPEN;
 	loop_later(s->hub->env->loop, &echo->busy->turn);
+}
+
+static bool echo_holds(struct session *s)
+{
+	const struct echo *echo = s->mem;
+	return echo->busy != NULL && flow_holds(&echo->busy->flow);
 }
 
 static void echo_close(struct session *s)
@@ -181,5 +213,6 @@ const struct service service_echo = {
 	.session_bytes = sizeof(struct echo),
 	.open = echo_open,
 	.drain = echo_drain,
+	.holds = echo_holds,
 	.close = echo_close,
 };

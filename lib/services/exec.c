@@ -10,6 +10,7 @@
 
 #include "base/sys.h"
 #include "io/child.h"
+#include "io/fdstream.h"
 #include "io/pump.h"
 #include "io/stdfd.h"
 #include "net/admit.h"
@@ -320,14 +321,25 @@ static int exec_open(struct session *s, struct err *e)
 	return conf_of(s->hub->env)->socket ? open_socket(s, e) : open_near(s, e);
 }
 
-/* The child is told the client's end, and may finish. */
+/* What the client still says is the program's, and the other way round: only where no end can be told the program is told one. */
 static void exec_drain(struct session *s)
 {
 	struct exec *x = s->mem;
-	if (x->near != NULL)
+	if (x->near != NULL && (s->stream->caps & ST_DGRAM))
 		pump_finish_down(&x->pump);
-	else if (x->job != NULL)
+	else if (x->near == NULL && x->job != NULL && (s->stream->caps & ST_DGRAM))
 		child_end(x->job->child);
+}
+
+/* What the pipes hold nobody will read when the program is killed. One that has been told the client's end and goes on has not
+ * done yet what the client asked for. */
+static bool exec_holds(struct session *s)
+{
+	const struct exec *x = s->mem;
+	if (x->near == NULL)
+		return false;
+	bool works = x->job != NULL && x->pump.down.eof;
+	return works || pump_holds(&x->pump) || stream_unread(x->near) || fdstream_waits(stream_bottom(x->near));
 }
 
 static void exec_close(struct session *s)
@@ -369,6 +381,7 @@ const struct service service_exec = {
 	.start = exec_start,
 	.open = exec_open,
 	.drain = exec_drain,
+	.holds = exec_holds,
 	.close = exec_close,
 	.stop = exec_stop,
 };

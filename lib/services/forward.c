@@ -262,11 +262,21 @@ static int forward_open(struct session *s, struct err *e)
 	return 0;
 }
 
-/* Two streams come to their end by themselves, or the server's deadline cuts them. Datagrams have none. */
+/* Either may still have something to say to the other, so two streams come to their end by themselves. Datagrams have none. */
 static void forward_drain(struct session *s)
 {
 	if (is_dgram(s->stream))
-		session_end(s, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+		session_end(s, hub_ends_by(s->hub), CLOSE_PLAIN, NULL);
+}
+
+static bool forward_holds(struct session *s)
+{
+	const struct forward *f = s->mem;
+	if (f->target == NULL)
+		return false; /* nothing was read yet */
+	const struct stream *bottom = stream_bottom(f->target);
+	return pump_holds(&f->pump) || stream_unread(f->target) || stream_flush(f->target) != 0 ||
+	       (fdstream_tcp(bottom) && fdstream_unsent(bottom) > 0);
 }
 
 static void forward_close(struct session *s)
@@ -294,5 +304,6 @@ const struct service service_forward = {
 	.start = forward_start,
 	.open = forward_open,
 	.drain = forward_drain,
+	.holds = forward_holds,
 	.close = forward_close,
 };

@@ -6,8 +6,8 @@
  *   over     more than half the queue waits. Counted in room->hurried while not slow; hurried > 0 stops the reading of speakers.
  *   slow     was over for ROOM_HURRY_MS, or the queue was full: skipped and counted until all is out, then told.
  *   broken   nothing more can be sent. What the peer said before is still heard, then it ends with that failure.
- *   leaving  room_bye was called. Queue out, half-close, end: at once, or with `hears` after the peer's own EOF, or (`hurries`)
- *            when nothing more is there to be read.
+ *   leaving  room_bye was called. Queue out, half-close, end: at once, or with `hears` after the peer's own EOF.
+ *   drained  the run is to end, and so is this member when nobody is left who could speak to it.
  *
  * What can be read is bounded per turn, so the largest overshoot of any queue is what one read makes of itself. Reading happens
  * in one scratch buffer that all members share; what is left of an unfinished line moves to memory of the member's own. */
@@ -168,6 +168,8 @@ static void tell_missed(struct member *m)
  * counts. */
 static bool tell(struct member *m, struct msg *msg, uint32_t *lines)
 {
+	if (m->leaving && m->drained && m->hears && m->room->speaker != NULL)
+		m->room->speaker->unanswered = true;
 	if (m->leaving || m->broken || m->session->ended)
 		return false;
 	if (m->out.n == 0)
@@ -204,6 +206,16 @@ void room_say(struct room *r, struct msg *msg, const struct member *except)
 			tell(m, msg, &lines);
 }
 
+/* In a drain: nobody will speak to it any more. */
+static void bye_to_the_last(struct room *r)
+{
+	struct member *m = r->first;
+	while (m != NULL && m->departed)
+		m = m->next;
+	if (r->count == 1 && m->drained)
+		room_bye(m, (enum session_end)m->by, true);
+}
+
 void room_depart(struct member *m)
 {
 	if (m->departed)
@@ -212,6 +224,7 @@ void room_depart(struct member *m)
 	m->room->count--;
 	if (m->room->ops->left != NULL)
 		m->room->ops->left(m);
+	bye_to_the_last(m->room);
 }
 
 void room_bye(struct member *m, enum session_end by, bool hears)
@@ -226,11 +239,20 @@ void room_bye(struct member *m, enum session_end by, bool hears)
 	look(m);
 }
 
-void room_drain(struct member *m)
+void room_drain(struct member *m, enum session_end by)
 {
-	room_bye(m, END_DRAIN, true);
-	m->hurries = true;
-	m->rd_waits = false; /* what nobody has looked for since the last try */
+	m->drained = true;
+	if (!m->leaving)
+		m->by = (uint8_t)by;
+	if (m->room->ops->aside || m->room->count == 1 || m->eof || room_dgram(m))
+		room_bye(m, by, true);
+}
+
+bool room_holds(struct member *m)
+{
+	if (m->room->ops->aside)
+		room_hear_last(m);
+	return m->line_len > 0 || m->out.n > 0 || m->unsent || m->unanswered;
 }
 
 static void broke(struct member *m)
@@ -308,6 +330,8 @@ static void member_turn(void *arg)
 		room_hear(m);
 	if (m->broken && (m->eof || m->rd_waits || (m->leaving && !m->hears)))
 		session_end(m->session, END_ERROR, CLOSE_PLAIN, &m->why);
+	if (m->unanswered)
+		session_too_late(m->session);
 	if (m->leaving && m->shut && (!m->hears || room_dgram(m))) {
 		m->session->peer_done = m->eof;
 		session_end(m->session, (enum session_end)m->by, CLOSE_PLAIN, NULL);

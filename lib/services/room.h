@@ -40,7 +40,8 @@ struct member { /* zeroed memory of its session */
 	bool eof, broken; /* nothing more can be read / written */
 	bool leaving;	  /* room_bye: what is queued goes out, then a half-close */
 	bool hears, shut; /* while leaving: still read to its EOF / half-closed */
-	bool hurries;	  /* while it hears: only what has arrived already */
+	bool drained;	  /* room_drain was called: it is said goodbye to when nobody is left who could speak to it */
+	bool unanswered;  /* it said what somebody who was said goodbye to should hear, be that itself */
 	bool departed;	  /* ops->left was called */
 	bool rd_waits, wr_waits;
 	bool unsent; /* the queue may be empty, the layers below are not */
@@ -69,6 +70,7 @@ struct room {
 	uint32_t hurried;	/* members over half that are not slow */
 	bool held;		/* the service's own wish that no member is read (stdout is full) */
 	unsigned char *scratch; /* where reading happens, one member at a time */
+	struct member *speaker; /* who is being heard; NULL: nobody */
 	struct task wake;
 	void (*ready)(void *arg); /* room_free may have become true; may be NULL */
 	void *arg;
@@ -88,7 +90,9 @@ bool room_spent(const struct member *m); /* see ops->spent */
 void room_hold(struct room *r, bool held);
 /* What is queued goes out, then a half-close, then the end (by: in the event), with hears only after the member's own EOF. */
 void room_bye(struct member *m, enum session_end by, bool hears);
-/* A signal says goodbye: as room_bye, but what has arrived by now, and was acknowledged to its sender, is heard. */
-void room_drain(struct member *m);
+/* The run is to end. Members that speak to each other may go on until each is alone; one that is, or that speaks to the service,
+ * gets what is queued and a half-close, and is heard to its end. */
+void room_drain(struct member *m, enum session_end by);
+bool room_holds(struct member *m); /* at the deadline: something is undelivered, either way */
 
 #endif

@@ -16,8 +16,11 @@ enum { READ_LINES_BYTES = 4096 }; /* a turn: a line of one byte may become one o
 static void said(struct member *m, const unsigned char *bytes, size_t n, bool cut)
 {
 	bool deaf = m->session->ended || (m->leaving && !m->hears);
-	if (n > 0 && !deaf)
-		m->room->ops->said(m, (const char *)bytes, n, cut);
+	if (n == 0 || deaf)
+		return;
+	m->room->speaker = m;
+	m->room->ops->said(m, (const char *)bytes, n, cut);
+	m->room->speaker = NULL;
 }
 
 /* In a line that is too long already: skips to its end. Returns what follows in p. */
@@ -101,7 +104,7 @@ static void heard(struct member *m, unsigned char *p, size_t n)
 }
 
 /* The unfinished line is the last one: it is finished for it. */
-static void heard_last(struct member *m)
+void room_hear_last(struct member *m)
 {
 	size_t n = m->line_len;
 	unsigned char *p = m->room->scratch;
@@ -116,7 +119,7 @@ static void heard_last(struct member *m)
 static void heard_eof(struct member *m)
 {
 	m->eof = true;
-	heard_last(m);
+	room_hear_last(m);
 	if (m->session->ended || m->broken)
 		return;
 	if (m->leaving) {
@@ -127,14 +130,6 @@ static void heard_eof(struct member *m)
 	} else {
 		room_bye(m, END_PEER, false);
 	}
-}
-
-/* Enough is heard of one who must go: the unfinished line is the last one here, too. */
-static void heard_out(struct member *m)
-{
-	heard_last(m);
-	room_depart(m);
-	m->hears = false;
 }
 
 void room_hear(struct member *m)
@@ -150,12 +145,10 @@ void room_hear(struct member *m)
 		heard(m, r->scratch, kept + (size_t)got);
 	else if (got == 0)
 		heard_eof(m);
-	else if (got == ST_AGAIN && m->hurries)
-		heard_out(m);
 	if (got != ST_FAIL)
 		return;
 	struct why why = s->why; /* speaking may fail, too */
 	m->eof = true;
-	heard_last(m);
+	room_hear_last(m);
 	session_end(m->session, END_ERROR, CLOSE_PLAIN, m->broken ? &m->why : &why);
 }

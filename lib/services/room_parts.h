@@ -6,7 +6,8 @@
 
 enum { ROOM_READ_BYTES = 65536 }; /* in one call; no datagram is longer, save on Unix */
 
-void room_hear(struct member *m); /* one read, and what follows from it */
+void room_hear(struct member *m);      /* one read, and what follows from it */
+void room_hear_last(struct member *m); /* the unfinished line is finished */
 bool room_may_hear(const struct member *m);
 bool room_dgram(const struct member *m);
 void room_depart(struct member *m);

@@ -143,7 +143,7 @@ static void pump_over(void *arg, const struct why *why)
 	if (why->cls != ERR_OK)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
 	else
-		session_end(s, s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+		session_end(s, s->drained ? hub_ends_by(s->hub) : s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
 }
 
 static int start_pump(struct session *s, struct stream *takes_near, struct pump_opts opts, struct err *e)
@@ -193,10 +193,32 @@ static int zero_open(struct session *s, struct err *e)
 	return start_pump(s, zero_stream(), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = NEVER }, e);
 }
 
-/* A file that is on its way comes to its end by itself, or the server's deadline cuts it. */
+/* A file that is on its way comes to its end by itself. */
 static void file_drain(struct session *s)
 {
 	(void)s;
+}
+
+static bool file_holds(struct session *s)
+{
+	const struct source *src = s->mem;
+	return src->pump.up.state < FLOW_HELD || pump_holds(&src->pump);
+}
+
+/* Zeros are enough whenever they end, and nothing is nothing. What the peer still sends is swallowed, to its end. */
+static void endless_drain(struct session *s)
+{
+	struct source *src = s->mem;
+	if (s->stream->caps & ST_DGRAM)
+		session_end(s, hub_ends_by(s->hub), CLOSE_PLAIN, NULL);
+	else
+		pump_bye(&src->pump);
+}
+
+static bool endless_holds(struct session *s)
+{
+	const struct source *src = s->mem;
+	return pump_holds(&src->pump);
 }
 
 static void source_close(struct session *s)
@@ -214,6 +236,7 @@ const struct service service_file = {
 	.start = file_start,
 	.open = file_open,
 	.drain = file_drain,
+	.holds = file_holds,
 	.close = source_close,
 };
 
@@ -222,6 +245,8 @@ const struct service service_discard = {
 	.session_bytes = sizeof(struct source),
 	.wanted = discard_wanted,
 	.open = discard_open,
+	.drain = endless_drain,
+	.holds = endless_holds,
 	.close = source_close,
 };
 
@@ -230,5 +255,7 @@ const struct service service_zero = {
 	.session_bytes = sizeof(struct source),
 	.wanted = zero_wanted,
 	.open = zero_open,
+	.drain = endless_drain,
+	.holds = endless_holds,
 	.close = source_close,
 };

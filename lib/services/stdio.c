@@ -235,6 +235,20 @@ static int stdio_open(struct session *s, struct err *e)
 	return 0;
 }
 
+/* Only what is to end by itself may take its time: --lifetime is exact. */
+static void stdio_drain(struct session *s)
+{
+	if (s->hub->outlived || (s->stream->caps & ST_DGRAM))
+		session_end(s, hub_ends_by(s->hub), CLOSE_PLAIN, NULL);
+	else
+		pump_bye(pump_of(s));
+}
+
+static bool stdio_holds(struct session *s)
+{
+	return pump_holds(pump_of(s));
+}
+
 static void stdio_close(struct session *s)
 {
 	struct stdio *std = s->hub->mem;
@@ -265,6 +279,8 @@ const struct service service_stdio = {
 	.session_bytes = sizeof(struct pump),
 	.start = stdio_start,
 	.open = stdio_open,
+	.drain = stdio_drain,
+	.holds = stdio_holds,
 	.close = stdio_close,
 	.stop = stdio_stop,
 };

@@ -124,10 +124,12 @@ static enum turn wait_for(struct talk *t, const struct talk_act *a)
 	const struct session *s = t->session;
 	enum turn turn = a->input ? talk_listen(t, a->at_ms) : TURN_WAIT;
 	t->listens = a->input;
-	if (turn != TURN_WAIT_RD && turn != TURN_WAIT)
+	if (turn != TURN_WAIT_RD && turn != TURN_WAIT) {
+		t->quiet_ms = 0;
 		return turn;
+	}
 	if (s->drained && talk_engine_waits(&t->engine))
-		return talk_over(t, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+		return talk_part(t, turn, a->at_ms);
 	if (t->waiter.hup && !a->input && !is_dgram(t)) {
 		talk_engine_gone(&t->engine);
 		return TURN_ON;
@@ -228,6 +230,8 @@ static void talk_turn(void *arg)
 	loop_timer(loop, &t->clock, NEVER);
 	if (!t->listens)
 		t->now_ms = loop_now(loop);
+	if (t->bye)
+		turn = talk_hear_out(t);
 	for (int i = 0; i < TURN_ACTS && (turn == TURN_ON || turn == TURN_AGAIN); i++)
 		turn = perform(t, talk_engine_next(&t->engine, t->now_ms));
 	if ((turn == TURN_WAIT_RD || turn == TURN_WAIT) && talk_flush(t) == TURN_OVER)
@@ -278,13 +282,6 @@ static int talk_open(struct session *s, struct err *e)
 	return 0;
 }
 
-/* Whoever waits for the next frame has come to an end as good as any. Others may finish what they have begun. */
-static void talk_drain(struct session *s)
-{
-	struct talk *t = s->mem;
-	loop_later(s->hub->env->loop, &t->turn);
-}
-
 static void talk_close(struct session *s)
 {
 	struct talk *t = s->mem;
@@ -312,6 +309,7 @@ const struct service service_talk = {
 	.start = talk_start,
 	.open = talk_open,
 	.drain = talk_drain,
+	.holds = talk_holds,
 	.close = talk_close,
 	.stop = talk_stop,
 };

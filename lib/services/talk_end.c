@@ -136,7 +136,7 @@ enum turn talk_hang(struct talk *t)
 	if (t->waiter.hup && (!stream || all_acknowledged(t)))
 		return talk_over(t, END_PEER, CLOSE_PLAIN, NULL);
 	if (s->drained)
-		return talk_over(t, s->hub->outlived ? END_LIFETIME : END_DRAIN, CLOSE_PLAIN, NULL);
+		return talk_let_go(t);
 	if (!stream)
 		return TURN_WAIT;
 	t->waiter.ends = !told;

@@ -31,6 +31,8 @@ struct talk {
 	unsigned late;	 /* reads in which it stood still */
 	int64_t end_ms;	 /* since when we wait for the peer to have got everything, 0: we do not; failed: until when */
 	int64_t step_ms;
+	int64_t quiet_ms;     /* in a drain: since when nothing comes, 0: not yet */
+	bool bye;	      /* our goodbye is said: the peer is only heard to its end */
 	int64_t tls_until_ms; /* the handshake's deadline; 0: there is none */
 };
 
@@ -50,6 +52,13 @@ void talk_rewait(struct talk *t); /* the session has another stream */
 ssize_t talk_hear(struct talk *t, size_t most); /* into the scratch, as stream_read; a failure stays one */
 enum turn talk_listen(struct talk *t, int64_t until_ms);
 enum turn talk_hear_ahead(struct talk *t); /* for what waits to be written: BOTH, WR (there is enough), AGAIN (something came) */
+
+/* talk_drain.c */
+enum turn talk_part(struct talk *t, enum turn waits, int64_t until_ms);
+enum turn talk_hear_out(struct talk *t);
+enum turn talk_let_go(struct talk *t);
+void talk_drain(struct session *s);
+bool talk_holds(struct session *s);
 
 /* talk_tls.c: one step of it */
 enum turn talk_secure(struct talk *t);

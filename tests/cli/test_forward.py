@@ -330,9 +330,9 @@ def test_drain_cuts_who_does_not(joined):
     proc, client, target = joined("serve", "tcp4", "tcp4", "--drain", "200ms")
     client.sendall(b"before")
     assert wire.read(target, 6) == b"before"
+    wire.fill(client)
     proc.signal(signal.SIGTERM)
     assert is_reset(client)
-    assert is_reset(target)
     proc.ends(7)
     assert proc.complaint() == "sockctl: drain deadline: 1 client cut"
 
