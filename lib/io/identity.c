@@ -60,6 +60,24 @@ int identity_find(struct identity *who, const char *user, const char *root, stru
 	return root != NULL ? find_root(who, e) : 0;
 }
 
+static bool dress_as(gid_t gid, uid_t uid, const gid_t *groups, int n)
+{
+	return setgroups((size_t)n, groups) == 0 && setegid(gid) == 0 && seteuid(uid) == 0;
+}
+
+int identity_may(const struct identity *who, const char *path, int access_mode)
+{
+	gid_t before[IDENTITY_GROUPS], gid = getegid();
+	if (!who->user)
+		return 0;
+	int n = getgroups(IDENTITY_GROUPS, before), sys = 0;
+	if (n < 0)
+		return 0; /* we could not be ourselves again */
+	if (!dress_as(who->gid, who->uid, who->groups, who->groups_n) || faccessat(AT_FDCWD, path, access_mode, AT_EACCESS) != 0)
+		sys = errno;
+	return seteuid(0) == 0 && setegid(gid) == 0 && setgroups((size_t)n, before) == 0 ? sys : errno;
+}
+
 static int change_root(struct identity *who, struct err *e)
 {
 	char path[SHOWN];

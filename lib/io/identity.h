@@ -23,6 +23,8 @@ struct identity { /* zeroed: nobody else */
 int identity_find(struct identity *who, const char *user, const char *root, struct err *e);
 /* Root folder, groups, user. Then it tries to get back, and fails (ERR_LOCAL) if it can. -1 with e. */
 int identity_become(struct identity *who, struct err *e);
+/* Before that: may this user do so with the file (access(2))? 0, or the errno that it would meet. */
+int identity_may(const struct identity *who, const char *path, int access_mode);
 void identity_close(struct identity *who);
 
 #endif

@@ -1,6 +1,7 @@
 /* From options and needs to what is given up (confine.h). */
 #include "net/confine.h"
 
+#include "base/text.h"
 #include "io/escape.h"
 #include "io/stdfd.h"
 #include "net/proxy.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct opt rows[] = {
 	{ .name = "sandbox",
@@ -32,7 +34,8 @@ static const struct opt rows[] = {
 		.help = "as root: become this user once all is bound",
 		.man = "Started by root, the process becomes the user NAME (or number), with that user's groups, once its sockets "
 		       "are bound and its files are open; connect, once it is connected. There is no way back. Programs of --exec "
-		       "and --run run as that user. The port file and a Unix socket can be removed at the end only where that "
+		       "and --run run as that user. What is opened later (--file, names with %c) must be open to that user: it is asked "
+		       "before anything listens. The port file and a Unix socket can be removed at the end only where that "
 		       "user may." },
 	{ .name = "chroot",
 		.kind = OPT_TEXT,
@@ -48,6 +51,7 @@ const struct opt_group confine_opts = { .title = "Confinement", .size = sizeof(s
 
 struct gathering {
 	struct sandbox *plan;
+	const struct identity *who;
 	struct err *e;
 	bool failed;
 };
@@ -62,6 +66,27 @@ static void gather(void *arg, unsigned needs, const char *text)
 	g->plan->needs |= needs;
 	if (needs & (NEEDS_READ | NEEDS_WRITE))
 		g->failed = sandbox_folder(g->plan, text, needs, g->e) != 0;
+}
+
+/* What is opened when we are somebody else already. It fails now, or with every client. */
+static void try_as_user(void *arg, unsigned needs, const char *text)
+{
+	struct gathering *g = arg;
+	char path[4096], shown[256];
+	bool writes = (needs & NEEDS_WRITE) != 0;
+	if (g->failed || (needs & (NEEDS_READ | NEEDS_WRITE)) == 0 || (writes && strstr(text, "%c") == NULL))
+		return;
+	const char *slash = strrchr(text, '/');
+	int n = !writes ? (int)strlen(text) : slash == NULL ? 0 : slash == text ? 1 : (int)(slash - text);
+	snprintf(path, sizeof path, "%.*s", n > 0 ? n : 1, n > 0 ? text : ".");
+	if (writes && strstr(path, "%c") != NULL) /* a folder of each connection: no telling */
+		return;
+	int sys = identity_may(g->who, path, writes ? W_OK | X_OK : R_OK);
+	if (sys == 0)
+		return;
+	text_show(shown, sizeof shown, path, strlen(path));
+	g->failed = true;
+	err_set(g->e, ERR_USAGE, sys, "--user %.64s cannot %s %s", g->who->name, writes ? "make files in" : "read", shown);
 }
 
 /* A name that has to be asked for: the helper that does so needs all of the system's ways to know names. */
@@ -130,7 +155,11 @@ int confine_prepare(const struct env *env, unsigned needs, struct err *e)
 	const char *lacks = c->off != NULL ? c->off : sandbox_lacks();
 	if (conf->sandbox == CONFINE_STRICT && lacks != NULL)
 		return err_set(e, ERR_USAGE, 0, "--sandbox strict: %s", lacks);
-	return identity_find(&c->who, conf->user, conf->chroot, e) == 0 ? check_chroot(c, lacks, e) : -1;
+	if (identity_find(&c->who, conf->user, conf->chroot, e) != 0 || check_chroot(c, lacks, e) != 0)
+		return -1;
+	struct gathering g = { .who = &c->who, .e = e };
+	conf_needs(env->conf, try_as_user, &g);
+	return g.failed ? -1 : 0;
 }
 
 void confine_hold(const struct env *env, int folder_fd)

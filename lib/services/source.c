@@ -176,6 +176,10 @@ static int file_open(struct session *s, struct err *e)
 {
 	static const struct fdpair_words words = { "read the file", "write the file", "close the file" };
 	int fd = s->hub->server && would_flood(s, e) ? -1 : open_file(conf_of(s->hub->env->conf)->file, e);
+	bool *told = s->hub->mem; /* each client meets the same: it is said once, until it is well again */
+	if (fd < 0 && !*told)
+		event(s->hub->env->events, EV_WARN, s->id, EV_TEXT("text", e->what));
+	*told = fd < 0;
 	if (fd < 0)
 		return -1;
 	return start_pump(s, fdstream_pair(fd, -1, &words), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = 0 }, e);
@@ -230,6 +234,7 @@ static void source_close(struct session *s)
 
 const struct service service_file = {
 	.name = "file",
+	.hub_bytes = sizeof(bool),
 	.session_bytes = sizeof(struct source),
 	.descriptors = 1,
 	.wanted = file_wanted,
