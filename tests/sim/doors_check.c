@@ -51,6 +51,7 @@ void doors_emit(void *arg, const struct event *ev)
 	if (ev->kind == EV_OPEN) {
 		struct guest *g = guest_at(text_of(ev, "peer"));
 		g->opens++;
+		g->last = doors.drained;
 		doors.opened++;
 		sim_check(ev->conn <= KERNEL_CONNS, "a number that is too high");
 		doors.by_conn[ev->conn] = (unsigned)(g - doors.guest);
@@ -83,13 +84,21 @@ static void check_delivered(const struct guest *g)
 		acked, guest_well(g) ? "both ends say 0" : "the server says 0");
 }
 
-/* The end of the one client of listen has been read: nothing of it is left, now or later. */
+/* The end of the one client of listen has been read, unless a drain was not patient enough: nothing of it is left. */
 static void check_ended(const struct guest *g)
 {
 	const struct conn *c = g->conn;
 	bool ended = c->eof_read || (g->setup == SETUP_SHAKE && c->in_n == 0 && g->acked > 0);
-	if (g->opens > 0 && !g->broke && says_ok() && doors.of->shape == LISTEN)
+	if (g->opens > 0 && !g->broke && says_ok() && doors.of->shape == LISTEN && !doors.drained && !doors.run_over)
 		sim_check(ended, "listen says 0 before its client has ended");
+}
+
+/* What has been acknowledged at the door is seen by a server of many, unless it says why it does not serve it. */
+static void check_forgotten(const struct guest *g)
+{
+	bool met = g->opens > 0 || g->rejects > 0 || g->broke || guest_letters(g) == 0;
+	if (says_ok() && doors.of->shape >= ECHO && doors.of->count == 0)
+		sim_check(met, "a client was left at the door with what it had said, and the server says 0");
 }
 
 /* listen has its one client, --count its N, the system was told to stop at once: all else that passes is served. */
@@ -121,7 +130,7 @@ static void check_calm(const struct guest *g)
 {
 	bool spoken = doors.of->shape == CONSOLE && doors.of->in == STDIN_SPEAKS;
 	bool calm = doors.finished && doors.of->shape >= ECHO && !spoken && says_ok();
-	if (!calm || !guest_honest(g) || g->broke || g->came_ms > DOORS_END_MS / 2)
+	if (!calm || !guest_honest(g) || g->broke || g->last || g->came_ms > DOORS_END_MS / 2)
 		return;
 	if (g->opens > 0)
 		sim_check(
@@ -136,6 +145,7 @@ void doors_check(void)
 	for (unsigned i = 0; i < doors.guests; i++) {
 		check_delivered(&doors.guest[i]);
 		check_ended(&doors.guest[i]);
+		check_forgotten(&doors.guest[i]);
 		check_served(&doors.guest[i]);
 		check_calm(&doors.guest[i]);
 	}

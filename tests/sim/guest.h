@@ -48,6 +48,7 @@ struct guest {
 	/* as the server's events tell */
 	unsigned opens, closes, rejects;
 	bool full; /* it was turned away because of that */
+	bool last; /* it came in when the run was to end */
 };
 
 void guest_draw(struct guest *g, struct dice *d, enum setup_kind setup, unsigned i);
