@@ -88,6 +88,7 @@ void server_cut(struct server *s, const char *reason)
 		err_set(&e, ERR_LOST, 0, "%s: %lu client%s cut", reason, n, n == 1 ? "" : "s");
 		env_fail(s->env, &e);
 	}
+	judge_run(s);
 	loop_stop(s->env->loop);
 }
 
