@@ -8,9 +8,6 @@
 #include "tests/sim/wraps.h"
 
 enum { DOORS_CONFS = 96, DOORS_END_MS = 30000 /* then a signal ends what has not ended */ };
-#ifndef ENDS
-#define ENDS 0 /* before their time, by a signal, --run's command or standard input */
-#endif
 enum shape { LISTEN, LISTEN_ON, ECHO, CONSOLE, SHAPES };
 enum stdin_kind { STDIN_QUIET, STDIN_EMPTY, STDIN_SPEAKS, STDIN_UNREAD };
 

@@ -60,7 +60,7 @@ static void draw_conf(struct doors_conf *c, struct dice *d)
 		set(c->conf, &listen_opts, "keep-open", NULL);
 	if (c->in == STDIN_UNREAD && c->shape != ECHO)
 		set(c->conf, c->shape == CONSOLE ? &console_opts : &stdio_opts, "recv-only", NULL);
-	if (ENDS && dice_chance(d, 15))
+	if (dice_chance(d, 15))
 		set(c->conf, &clock_opts, "lifetime", dice_chance(d, 50) ? "150ms" : "700ms");
 	if (c->shape >= ECHO)
 		draw_many(c, d);

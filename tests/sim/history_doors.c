@@ -156,14 +156,14 @@ static void draw_run(struct dice *d)
 	memset(&wraps, 0, sizeof wraps);
 	wraps.std = &doors.std;
 	wraps.shake = c->setup == SETUP_SHAKE;
-	wraps.has_run = ENDS && dice_chance(d, 20);
+	wraps.has_run = dice_chance(d, 20);
 	doors.guests = 1 + dice_roll(d, KERNEL_CONNS);
 	for (unsigned i = 0; i < doors.guests; i++)
 		guest_draw(&doors.guest[i], d, c->setup, i);
-	maybe(&doors.term, on_term, ENDS ? 25 : 0, 800);
-	maybe(&doors.second, on_second, ENDS ? 10 : 0, 1500);
+	maybe(&doors.term, on_term, 25, 800);
+	maybe(&doors.second, on_second, 10, 1500);
 	maybe(&doors.run_ends, on_run_end, wraps.has_run ? 100 : 0, 900);
-	maybe(&doors.speaks, on_speak, ENDS && c->in == STDIN_SPEAKS ? 100 : 0, 700);
+	maybe(&doors.speaks, on_speak, c->in == STDIN_SPEAKS ? 100 : 0, 700);
 	doors.writes = (struct timer){ .fn = on_writable };
 	doors.finish = (struct timer){ .fn = on_finish };
 	loop_timer(doors.env.loop, &doors.finish, loop_now(doors.env.loop) + DOORS_END_MS);

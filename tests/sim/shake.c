@@ -108,6 +108,12 @@ static int shake_shut(struct stream *s)
 	return rc == ST_FAIL ? stream_fail_below(s) : 0;
 }
 
+static bool shake_holds(const struct stream *s)
+{
+	const struct shake *h = (const struct shake *)(const void *)s;
+	return h->at < h->n && h->ahead[h->at] != SHAKE_BYE;
+}
+
 static void shake_close(struct stream *s, enum close_how how)
 {
 	stream_close(s->below, how);
@@ -120,6 +126,7 @@ static const struct stream_ops shake_ops = {
 	.readv = shake_readv,
 	.writev = shake_writev,
 	.shut = shake_shut,
+	.holds = shake_holds,
 	.close = shake_close,
 };
 

@@ -282,10 +282,4 @@ WRAPPED(int, run_close, struct run *r)
 	return wraps.run_status;
 }
 
-WRAPPED(void, run_look, struct run *r)
-{
-	if (!kernel.on)
-		__real_run_look(r);
-}
-
 #endif
