@@ -60,7 +60,8 @@ static const struct opt server_rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct server_conf, strict),
 		.help = "one client's failure is the run's",
-		.man = "A failure of one client, which is otherwise only reported, also decides the exit status." },
+		.man = "A failure of one client, which is otherwise only reported, also decides the exit status; so does one of its "
+		       "program (--exec), which ends with another status than 0 or by a signal: status 9." },
 	{ 0 },
 };
 const struct opt_group server_opts = { .title = "Serving", .size = sizeof(struct server_conf), .rows = server_rows };

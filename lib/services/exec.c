@@ -68,6 +68,7 @@ const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct 
 
 struct job { /* a child; it may outlive its session for a while */
 	struct child *child;
+	bool told; /* to end: how it does is no failure of its own */
 	struct hub *hub;
 	struct session *session; /* NULL: gone */
 	pid_t pid;
@@ -197,6 +198,20 @@ static void end_rest(struct job *j)
 		forget(j);
 }
 
+/* --strict: a program that has failed is a client that was not served. */
+static void judge(const struct job *j, int status)
+{
+	const struct server_conf *server = conf_get(j->hub->env->conf, &server_opts);
+	bool killed = WIFSIGNALED(status);
+	char label[SA_TEXT];
+	struct err e = { 0 };
+	if (j->session == NULL || j->told || !j->hub->server || j->hub->one || !server->strict || status == 0)
+		return;
+	err_set(&e, ERR_LOCAL, 0, "client %u, %s: its program ended with %s %d", (unsigned)j->session->id,
+		session_label(j->session, label), killed ? "signal" : "status", killed ? WTERMSIG(status) : WEXITSTATUS(status));
+	env_fail(j->hub->env, &e);
+}
+
 static void child_ended(void *arg, int status)
 {
 	struct job *j = arg;
@@ -205,6 +220,7 @@ static void child_ended(void *arg, int status)
 	j->child = NULL;
 	tell_child(j, s != NULL ? s->id : 0, status);
 	warn_unstarted(j, s != NULL ? s->id : 0, status);
+	judge(j, status);
 	if (j->hub->one)
 		env->outcome->child_status = WIFEXITED(status) ? WEXITSTATUS(status) : KILLED_BY + WTERMSIG(status);
 	if (s != NULL) {
@@ -221,6 +237,7 @@ static void child_ended(void *arg, int status)
 static void out_of_grace(void *arg)
 {
 	struct job *j = arg;
+	j->told = true;
 	child_end(j->child);
 }
 
@@ -229,6 +246,7 @@ static void orphan(struct job *j)
 {
 	j->session = NULL;
 	loop_timer(j->hub->env->loop, &j->grace, NEVER);
+	j->told = true;
 	child_end(j->child);
 }
 
