@@ -283,5 +283,11 @@ def every():
              Scene("echo", "tls", "echo", beside(counts, "mute", "half"), tag="mute-half"),
              Scene("echo", "tcp", "echo", echoes, EPOLL, tag="three-epoll"),
              Scene("echo", "tls", "echo", queue, EPOLL, tag="queue-epoll")]
+    for name, how in ENDS.items():
+        places = STREAMS if name == "term" else ("tcp",)
+        rows += [Scene("serve", place, "receive", ends(how, receives), tag=name) for place in places]
+        rows += [Scene("serve", place, "forward", ends(how, forwards), tag=name) for place in places if place != "unix"]
+        rows += [Scene("serve", place, "exec", ends(how, executes), tag=name) for place in places if place != "unix"]
+    rows += [Scene("serve", "tcp", "receive", ends(by_signal, receives), EPOLL, tag="term-epoll")]
     return rows
 

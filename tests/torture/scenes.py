@@ -89,7 +89,7 @@ class Plan:
         self.code = 0
 
     def expected_line(self, line):
-        return "listening on " in line or line.endswith("lines for a slow client lost")
+        return "listening on " in line or "] " in line and " turned away: " in line or line.endswith("lines for a slow client lost")
 
     def warns(self, said):
         return all("warning: " in line or ": paused: " in line for line in said)
