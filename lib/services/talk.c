@@ -18,6 +18,8 @@
 enum {
 	TURN_ACTS = 64,
 	SEND_BYTES = 64 * 1024,
+	TURN_WORK =
+		100 * 1000, /* of all conversations in a turn of the loop: a millisecond, or a few where nothing was met before */
 };
 
 struct talk_conf {
@@ -193,6 +195,8 @@ static enum turn try(struct talk *t, const struct talk_act *a)
 		return talk_end_failed(t, a);
 	case DO_WAIT:
 		return wait_for(t, a);
+	case DO_TURN:
+		return TURN_LATER;
 	default:
 		return done(t);
 	}
@@ -220,23 +224,58 @@ void talk_rewait(struct talk *t)
 	waiter_open(&t->waiter, talk_loop(t), t->session->stream, talk_turn, t);
 }
 
+static void set_thinking(struct talk *t, bool thinks)
+{
+	struct talks *all = t->session->hub->mem;
+	all->thinking += (unsigned)thinks - (unsigned)t->thinks;
+	t->thinks = thinks;
+}
+
+static void refill_work(void *arg)
+{
+	((struct talks *)arg)->work = TURN_WORK;
+}
+
+/* Its part of the work of this turn, so that no conversation holds up the loop, nor all of them together. */
+static int64_t share_work(struct talk *t)
+{
+	struct talks *all = t->session->hub->mem;
+	int64_t part = TURN_WORK / (all->thinking > 0 ? all->thinking : 1);
+	loop_later(talk_loop(t), &all->refill);
+	return part < all->work ? part : all->work;
+}
+
+static enum turn do_acts(struct talk *t)
+{
+	struct talks *all = t->session->hub->mem;
+	enum turn turn = TURN_ON;
+	int64_t work = share_work(t);
+	talk_engine_work(&t->engine, work);
+	for (int i = 0; i < TURN_ACTS && (turn == TURN_ON || turn == TURN_AGAIN); i++)
+		turn = perform(t, talk_engine_next(&t->engine, t->now_ms));
+	all->work -= work - t->engine.work;
+	set_thinking(t, turn == TURN_LATER);
+	return turn;
+}
+
 static void talk_turn(void *arg)
 {
 	struct talk *t = arg;
 	struct loop *loop = talk_loop(t);
-	enum turn turn = TURN_ON;
+	enum turn turn;
 	if (t->session->ended)
 		return;
 	loop_timer(loop, &t->clock, NEVER);
 	if (!t->listens)
 		t->now_ms = loop_now(loop);
-	if (t->bye)
-		turn = talk_hear_out(t);
-	for (int i = 0; i < TURN_ACTS && (turn == TURN_ON || turn == TURN_AGAIN); i++)
-		turn = perform(t, talk_engine_next(&t->engine, t->now_ms));
-	if ((turn == TURN_WAIT_RD || turn == TURN_WAIT) && talk_flush(t) == TURN_OVER)
-		return;
+	turn = t->bye ? talk_hear_out(t) : TURN_ON;
 	if (turn == TURN_ON || turn == TURN_AGAIN)
+		turn = do_acts(t);
+	if ((turn == TURN_WAIT_RD || turn == TURN_WAIT || turn == TURN_LATER) && talk_flush(t) == TURN_OVER)
+		return;
+	if (turn == TURN_LATER)
+		waiter_rest(&t->waiter);
+	if (turn == TURN_ON || turn == TURN_AGAIN || turn == TURN_LATER)
 		loop_later(loop, &t->turn);
 	else if (turn != TURN_OVER)
 		arm(t, turn);
@@ -256,6 +295,8 @@ static int talk_start(struct hub *hub, struct err *e)
 		.tls = tls_built(),
 	};
 	struct talks *talks = hub->mem;
+	talks->work = TURN_WORK;
+	talks->refill = (struct task){ .fn = refill_work, .arg = talks };
 	talks->script = talk_parse(conf->script.v, conf->script.n, &options, e);
 	if (talks->script == NULL)
 		return -1;
@@ -291,13 +332,16 @@ static void talk_close(struct session *s)
 		talk_tell_failure(t, fail);
 	loop_forget(s->hub->env->loop, &t->turn);
 	loop_timer(s->hub->env->loop, &t->clock, NEVER);
+	set_thinking(t, false);
 	waiter_close(&t->waiter);
 	talk_engine_close(&t->engine);
 }
 
 static void talk_stop(struct hub *hub)
 {
-	talk_free(((struct talks *)hub->mem)->script);
+	struct talks *talks = hub->mem;
+	loop_forget(hub->env->loop, &talks->refill);
+	talk_free(talks->script);
 }
 
 const struct service service_talk = {

@@ -14,11 +14,12 @@
 #ifndef SERVICES_TALK_H
 #define SERVICES_TALK_H
 
+#include "base/ere.h"
 #include "base/err.h"
+#include "base/needle.h"
 #include "io/fault_spec.h"
 #include "io/framer.h"
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,22 +75,33 @@ struct talk_pattern {
 	struct talk_bytes text;	 /* EQUAL, PREFIX, CONTAINS, REGEX */
 	struct talk_bytes words; /* as the script writes it */
 	uint64_t count;		 /* COUNT */
-	regex_t regex;
-	bool compiled;
-	struct talk_data data; /* what text was made of */
+	struct needle needle;	 /* the text, to be searched for */
+	struct ere *ere;	 /* REGEX */
+	struct ere_cache *cache; /* the script's: all that changes of it */
+	unsigned groups;	 /* $0 to $9 of it that the script uses; 0: none beside $0 */
+	struct talk_data data;	 /* what text was made of */
 };
 
-/* Is this frame meant? Where p is a REGEX, frame[n] must be NUL (a frame that holds one never matches), and group[i] is set for
- * what its parentheses matched; group[0] is the whole frame for every kind. */
-bool talk_match(const struct talk_pattern *p, const unsigned char *frame, size_t n, struct talk_bytes group[TALK_GROUPS]);
+enum talk_fit { TALK_NO, TALK_YES, TALK_MORE, TALK_NO_MEMORY };
 
-enum talk_fit { TALK_NO, TALK_YES, TALK_MORE };
+/* Is this frame meant? It may take more than one turn of the loop to tell. Zeroed before first use. */
+struct talk_match {
+	const struct talk_pattern *p; /* NULL: none has begun */
+	struct talk_bytes frame;
+	size_t at; /* of a literal: so far it is equal; REGEX: 1 when it was found to hold no NUL */
+	struct needle_search search;
+	struct ere_run run;
+};
+void talk_match_start(struct talk_match *m, const struct talk_pattern *p, const struct talk_bytes *frame);
+/* MORE: *work, of which 1 is about a byte, is done, and it is to be called again. For YES and NO group[0] is the frame, and for
+ * YES of a REGEX group[i] what its parentheses have found, as far as p->groups says. A frame that holds a NUL fits no REGEX. */
+enum talk_fit talk_match_go(struct talk_match *m, int64_t *work, struct talk_bytes group[TALK_GROUPS]);
+void talk_match_stop(struct talk_match *m); /* before its end, or after */
+
 /* In raw frames, do the next bytes begin with it (EQUAL, PREFIX, COUNT)? *n is, for YES, how many bytes it takes; for NO, how
  * many show that; for MORE, how many of len are known to be right, and may be given back as n of the next call (0 at first).
  * last: no more bytes will come. */
 enum talk_fit talk_fits(const struct talk_pattern *p, const unsigned char *buf, size_t len, bool last, size_t *n);
-/* Where the literal begins in buf, or -1: nowhere. */
-ptrdiff_t talk_search(const struct talk_pattern *p, const unsigned char *buf, size_t len);
 /* The first byte of the two that differs (case aside, where the pattern says so). */
 size_t talk_same(const struct talk_pattern *p, const unsigned char *buf, size_t len);
 

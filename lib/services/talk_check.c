@@ -28,15 +28,15 @@ struct walk { /* along the steps of one rule, or those on connect */
 	const struct talk_section *section;
 	const struct talk_rule *rule; /* NULL: those on connect */
 	struct err *e;
-	const struct talk_pattern *pattern; /* what $1 to $9 stand for */
-	bool matched;			    /* there is a $0 */
+	struct talk_pattern *pattern; /* what $1 to $9 stand for */
+	bool matched;		      /* there is a $0 */
 	const struct talk_step *last, *shut, *tls;
 };
 
 static int check_groups(const struct walk *w, const struct talk_step *s)
 {
-	const struct talk_pattern *p = w->pattern;
-	size_t has = p != NULL && p->kind == TALK_REGEX && !p->not ? p->regex.re_nsub : 0;
+	struct talk_pattern *p = w->pattern;
+	size_t has = p != NULL && p->kind == TALK_REGEX && !p->not ? ere_groups(p->ere) : 0;
 	if (s->data.groups < 0)
 		return 0;
 	if (!w->matched)
@@ -44,6 +44,8 @@ static int check_groups(const struct walk *w, const struct talk_step *s)
 	if ((size_t)s->data.groups > has)
 		return talk_refuse(w->e, &s->place, "$%d: the pattern before this has %lu pairs of parentheses", s->data.groups,
 			(unsigned long)has);
+	if (s->data.groups > 0 && p->groups <= (unsigned)s->data.groups)
+		p->groups = (unsigned)s->data.groups + 1;
 	return 0;
 }
 

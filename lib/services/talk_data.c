@@ -89,8 +89,8 @@ void talk_free(struct talk_script *s)
 	if (s == NULL)
 		return;
 	for (struct talk_pattern *p = s->patterns; p != NULL; p = p->next)
-		if (p->compiled)
-			regfree(&p->regex);
+		ere_close(p->ere);
+	ere_cache_close(s->cache);
 	while (s->chunks != NULL) {
 		struct talk_chunk *c = s->chunks;
 		s->chunks = c->next;

@@ -12,7 +12,9 @@
 
 int talk_engine_open(struct talk_engine *e, const struct talk_section *section, bool dgram, int64_t now_ms)
 {
-	*e = (struct talk_engine){ .section = section, .dgram = dgram, .step = section->steps, .idle_ms = now_ms };
+	*e = (struct talk_engine){
+		.section = section, .dgram = dgram, .step = section->steps, .idle_ms = now_ms, .most = 1, .work = INT64_MAX
+	};
 	for (size_t i = 0; i < TALK_GROUPS; i++)
 		e->group[i].p = (const unsigned char *)"";
 	if (section->rules_n > 0)
@@ -22,6 +24,7 @@ int talk_engine_open(struct talk_engine *e, const struct talk_section *section, 
 
 void talk_engine_close(struct talk_engine *e)
 {
+	talk_match_stop(&e->match);
 	mem_free(e->in);
 	mem_free(e->kept);
 	mem_free(e->hits);
@@ -42,6 +45,17 @@ void talk_engine_wait(struct talk_engine *e, bool input, int64_t at_ms)
 	talk_engine_act(e, DO_WAIT, NULL);
 	e->act.input = input;
 	e->act.at_ms = at_ms;
+}
+
+void talk_engine_turn(struct talk_engine *e)
+{
+	talk_engine_act(e, DO_TURN, NULL);
+	e->busy = false;
+}
+
+void talk_engine_work(struct talk_engine *e, int64_t work)
+{
+	e->work = work;
 }
 
 struct talk_act *talk_engine_fail(struct talk_engine *e, enum talk_why why, const struct talk_place *place)
@@ -180,6 +194,10 @@ static void mismatch(struct talk_engine *e, const struct talk_pattern *p, struct
 static void not_there(struct talk_engine *e, enum talk_take took)
 {
 	struct talk_bytes got = { e->in != NULL ? e->in + e->in_at : NULL, e->in_len };
+	if (took == TAKE_TURN) {
+		talk_engine_turn(e);
+		return;
+	}
 	if (took == TAKE_MORE && (e->now_ms < e->until_ms || (e->now_ms == e->until_ms && !e->asked))) {
 		e->asked = true; /* `within 0s` is for what is there already */
 		talk_engine_wait(e, true, e->until_ms);
@@ -210,9 +228,16 @@ static void step_frame(struct talk_engine *e, const struct talk_pattern *p, bool
 	struct talk_bytes frame;
 	size_t used = 0;
 	enum talk_take took = talk_input_frame(e, &frame, &used);
-	if (took != TAKE_FRAME)
+	if (took != TAKE_FRAME) {
 		not_there(e, took);
-	else if (talk_input_match(e, p, &frame))
+		return;
+	}
+	enum talk_fit fit = talk_input_match(e, p, &frame);
+	if (fit == TALK_MORE)
+		talk_engine_turn(e);
+	else if (fit == TALK_NO_MEMORY)
+		talk_engine_fail(e, WHY_MEMORY, &e->step->place);
+	else if (fit == TALK_YES)
 		hit(e, &frame, used);
 	else if (!skip)
 		mismatch(e, p, frame, talk_same(p, frame.p, frame.n));
@@ -231,13 +256,12 @@ static void found(struct talk_engine *e, const struct talk_bytes *bytes, size_t 
 static void step_raw(struct talk_engine *e, const struct talk_pattern *p)
 {
 	struct talk_bytes next = { e->in != NULL ? e->in + e->in_at : (const unsigned char *)"", 0 };
-	next.n = e->seen;
-	enum talk_fit fit = talk_fits(p, next.p, e->in_len, e->eof, &next.n);
+	bool turn = false;
+	enum talk_fit fit = talk_input_fits(e, p, &next.n, &turn);
 	if (fit == TALK_YES) {
 		found(e, &next, next.n);
 	} else if (fit == TALK_MORE) {
-		e->seen = next.n;
-		not_there(e, TAKE_MORE);
+		not_there(e, turn ? TAKE_TURN : TAKE_MORE);
 	} else if (e->eof && (p->kind == TALK_COUNT || talk_same(p, next.p, e->in_len) == e->in_len)) {
 		not_there(e, TAKE_END);
 	} else {
@@ -274,6 +298,7 @@ static void begin(struct talk_engine *e)
 	e->asked = false;
 	e->until_ms = ms > NEVER - e->now_ms ? NEVER : e->now_ms + ms;
 	e->seen = 0;
+	e->search = (struct needle_search){ 0 };
 }
 
 static void ignore(struct talk_engine *e)

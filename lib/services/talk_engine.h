@@ -23,6 +23,7 @@ enum {
 
 enum talk_do {
 	DO_DONE,      /* never given: it is time to look again */
+	DO_TURN,      /* the work of this turn is done, and there is more: talk_engine_work, and again, when others had theirs */
 	DO_WAIT,      /* for input if `input`, and until at_ms at the latest */
 	DO_SEND,      /* talk_engine_copy, talk_engine_sent */
 	DO_MATCH,     /* a rule was hit: nothing but to be told */
@@ -76,13 +77,19 @@ struct talk_engine {
 	unsigned char *in; /* room for one byte more than in_cap */
 	size_t in_at, in_len, in_cap;
 	uint64_t in_off; /* of in[in_at] in all that came */
-	size_t seen;	 /* of in, by whoever looks for a frame there */
+	size_t seen;	 /* of in, by whoever looks for a frame there, or compares raw bytes with a literal */
 	bool eof, whole; /* nothing more will come; a datagram is there, if an empty one */
 	bool crlf;	 /* the peer's last line ended so */
 
 	unsigned char *kept; /* what group points to */
 	size_t kept_cap;
 	struct talk_bytes group[TALK_GROUPS];
+
+	struct talk_match match;	/* of a frame, begun; */
+	const struct talk_rule *trying; /* with this rule; those before it do not fit. NULL: with the first, or the step */
+	size_t most;			/* raw: bytes that show it of those */
+	struct needle_search search;	/* raw: of the step */
+	int64_t work;			/* that is left of this turn */
 
 	const struct talk_step *step;
 	bool begun, asked, shut, secured, eof_told, gone, over;
@@ -113,6 +120,8 @@ void talk_engine_eof(struct talk_engine *e);
 void talk_engine_gone(struct talk_engine *e);
 
 const struct talk_act *talk_engine_next(struct talk_engine *e, int64_t now_ms);
+/* From now on so much may be done before DO_TURN: 1 is about a byte that is compared. At first: without end. */
+void talk_engine_work(struct talk_engine *e, int64_t work);
 void talk_engine_done(struct talk_engine *e);
 
 /* DO_SEND: copies what is to be sent next (over datagrams all of it, at most TALK_DATAGRAM_MOST), and takes note of what was. */
@@ -137,6 +146,7 @@ const char *talk_engine_words(const struct talk_engine *e, const struct talk_act
 /* Inside talk_*.c: the present act becomes this one. */
 struct talk_act *talk_engine_act(struct talk_engine *e, enum talk_do what, const struct talk_place *place);
 void talk_engine_wait(struct talk_engine *e, bool input, int64_t at_ms);
+void talk_engine_turn(struct talk_engine *e);
 struct talk_act *talk_engine_fail(struct talk_engine *e, enum talk_why why, const struct talk_place *place);
 void talk_engine_finish(struct talk_engine *e, enum talk_do how); /* or fails, when a `must` was missed */
 void talk_engine_step(struct talk_engine *e);			  /* looks at the present step */
@@ -144,10 +154,13 @@ void talk_engine_go_on(struct talk_engine *e);			  /* to the next */
 bool talk_engine_is_raw(const struct talk_engine *e);
 
 /* Inside talk_*.c: frames in what came (talk_input.c). */
-enum talk_take { TAKE_FRAME, TAKE_MORE, TAKE_END, TAKE_CUT, TAKE_BAD };
+enum talk_take { TAKE_FRAME, TAKE_MORE, TAKE_END, TAKE_CUT, TAKE_BAD, TAKE_TURN };
 enum talk_take talk_input_frame(struct talk_engine *e, struct talk_bytes *frame, size_t *used);
 enum talk_take talk_input_search(struct talk_engine *e, const struct talk_pattern *p, struct talk_bytes *found, size_t *used);
-bool talk_input_match(struct talk_engine *e, const struct talk_pattern *p, const struct talk_bytes *frame);
+/* The match that has begun goes on, or it begins. MORE: in the next turn. */
+enum talk_fit talk_input_match(struct talk_engine *e, const struct talk_pattern *p, const struct talk_bytes *frame);
+/* talk_fits, as far as there is work for this turn; *turn: that is the reason for MORE. */
+enum talk_fit talk_input_fits(struct talk_engine *e, const struct talk_pattern *p, size_t *n, bool *turn);
 int talk_input_keep(struct talk_engine *e, const struct talk_bytes *frame); /* group, as they were matched; -1: no memory */
 void talk_input_drop(struct talk_engine *e, size_t n);
 

@@ -11,6 +11,7 @@
 enum {
 	FIRST_BYTES = 1024,
 	AHEAD_BYTES = 1024 * 1024,
+	COPIED_AT_ONCE = 8, /* bytes for one of work */
 };
 
 static int make_room(struct talk_engine *e, size_t n)
@@ -18,7 +19,7 @@ static int make_room(struct talk_engine *e, size_t n)
 	if (e->in_at > 0 && e->in_len > 0)
 		memmove(e->in, e->in + e->in_at, e->in_len);
 	e->in_at = 0;
-	if (n <= e->in_cap - e->in_len)
+	if (n <= e->in_cap - e->in_len && e->in_len <= e->in_cap / 2) /* else they would be moved again for a few bytes more */
 		return 0;
 	size_t cap = e->in_cap == 0 ? FIRST_BYTES : e->in_cap;
 	while (cap - e->in_len < n)
@@ -36,6 +37,7 @@ void talk_engine_bytes(struct talk_engine *e, const void *bytes, size_t n, int64
 	bool ignored = e->step != NULL && e->step->verb == TALK_IGNORE;
 	e->idle_ms = now_ms;
 	e->asked = false;
+	e->work -= (int64_t)(n / COPIED_AT_ONCE);
 	if (ignored || e->over) {
 		e->in_off += n;
 		return;
@@ -182,27 +184,38 @@ enum talk_take talk_input_frame(struct talk_engine *e, struct talk_bytes *frame,
 /* What cannot be part of it any more is not kept. */
 enum talk_take talk_input_search(struct talk_engine *e, const struct talk_pattern *p, struct talk_bytes *found, size_t *used)
 {
-	ptrdiff_t at = talk_search(p, here(e), e->in_len);
-	if (at >= 0) {
-		*found = (struct talk_bytes){ here(e) + at, p->text.n };
-		*used = (size_t)at + p->text.n;
+	if (needle_go(&e->search, &p->needle, here(e), e->in_len, &e->work) == NEEDLE_FOUND) {
+		*found = (struct talk_bytes){ here(e) + e->search.at, p->text.n };
+		*used = e->search.at + p->text.n;
 		return TAKE_FRAME;
 	}
-	if (e->in_len >= p->text.n)
+	if (e->work <= 0)
+		return TAKE_TURN;
+	if (e->in_len >= p->text.n) {
+		e->search.at -= e->in_len - p->text.n + 1;
 		talk_input_drop(e, e->in_len - p->text.n + 1);
+	}
 	return e->eof ? TAKE_END : TAKE_MORE;
 }
 
-/* A regular expression wants a NUL behind the frame: there is always one byte more. */
-bool talk_input_match(struct talk_engine *e, const struct talk_pattern *p, const struct talk_bytes *frame)
+enum talk_fit talk_input_match(struct talk_engine *e, const struct talk_pattern *p, const struct talk_bytes *frame)
 {
-	if (e->in == NULL)
-		return talk_match(p, frame->p, frame->n, e->group);
-	unsigned char *end = e->in + (frame->p - e->in) + frame->n, was = *end;
-	*end = '\0';
-	bool is = talk_match(p, frame->p, frame->n, e->group);
-	*end = was;
-	return is;
+	if (e->match.p != p)
+		talk_match_start(&e->match, p, frame);
+	return talk_match_go(&e->match, &e->work, e->group);
+}
+
+enum talk_fit talk_input_fits(struct talk_engine *e, const struct talk_pattern *p, size_t *n, bool *turn)
+{
+	size_t len = e->in_len, from = e->seen, work = e->work > 0 ? (size_t)e->work : 1;
+	*turn = p->kind != TALK_COUNT && len - from > work;
+	len = *turn ? from + work : len;
+	*n = from;
+	enum talk_fit fit = talk_fits(p, here(e), len, e->eof && !*turn, n);
+	e->work -= p->kind != TALK_COUNT && *n > from ? (int64_t)(*n - from) : 1;
+	if (fit == TALK_MORE)
+		e->seen = *n;
+	return fit;
 }
 
 int talk_input_keep(struct talk_engine *e, const struct talk_bytes *frame)

@@ -1,5 +1,8 @@
 /* What a pattern means. Pure: the same bytes give the same answer, however many calls they came in.
  *
+ * A frame is what a peer chose, and patterns meet it in time that is linear in its length: a regular expression as base/ere.h
+ * says, a search as base/needle.h does. What is more than the work that a turn of the loop may do is gone on with in the next.
+ *
  * Letters are those of ASCII, whatever the locale. */
 #include "services/talk.h"
 
@@ -25,59 +28,94 @@ size_t talk_same(const struct talk_pattern *p, const unsigned char *buf, size_t 
 	return same(p->text.p, buf, 0, len < p->text.n ? len : p->text.n, p->icase);
 }
 
-ptrdiff_t talk_search(const struct talk_pattern *p, const unsigned char *buf, size_t len)
+/* --- one frame --- */
+
+void talk_match_start(struct talk_match *m, const struct talk_pattern *p, const struct talk_bytes *frame)
 {
-	struct talk_bytes t = p->text;
-	if (t.n > len)
-		return -1;
-	if (t.n == 0)
-		return 0;
-	if (!p->icase) {
-		const unsigned char *at = memmem(buf, len, t.p, t.n);
-		return at != NULL ? at - buf : -1;
-	}
-	for (size_t at = 0; at + t.n <= len; at++)
-		if (lower(buf[at]) == lower(t.p[0]) && same(t.p, buf + at, 1, t.n, true) == t.n)
-			return (ptrdiff_t)at;
-	return -1;
+	*m = (struct talk_match){ .p = p, .frame = *frame };
+	if (p->kind == TALK_REGEX)
+		ere_start(&m->run, p->ere, p->cache, frame->p, frame->n, p->groups);
 }
 
-static bool match_regex(const struct talk_pattern *p, const unsigned char *frame, size_t n, struct talk_bytes group[TALK_GROUPS])
+void talk_match_stop(struct talk_match *m)
 {
-	regmatch_t at[TALK_GROUPS];
-	if (memchr(frame, '\0', n + 1) != frame + n || regexec(&p->regex, (const char *)frame, TALK_GROUPS, at, 0) != 0)
-		return false;
-	for (size_t i = 1; i < TALK_GROUPS && i <= p->regex.re_nsub; i++)
-		if (at[i].rm_so >= 0)
-			group[i] = (struct talk_bytes){ frame + at[i].rm_so, (size_t)(at[i].rm_eo - at[i].rm_so) };
-	return true;
+	if (m->p != NULL && m->p->kind == TALK_REGEX)
+		ere_stop(&m->run);
+	m->p = NULL;
 }
 
-static bool match(const struct talk_pattern *p, const unsigned char *frame, size_t n, struct talk_bytes group[TALK_GROUPS])
+static enum talk_fit match_literal(struct talk_match *m, int64_t *work)
 {
-	switch (p->kind) {
+	const struct talk_pattern *p = m->p;
+	size_t n = p->text.n, most = n - m->at < (size_t)*work ? n : m->at + (size_t)*work;
+	if (p->kind == TALK_EQUAL ? m->frame.n != n : m->frame.n < n)
+		return TALK_NO;
+	size_t at = same(p->text.p, m->frame.p, m->at, most, p->icase);
+	*work -= (int64_t)(at - m->at);
+	m->at = at;
+	return at == n ? TALK_YES : at == most ? TALK_MORE : TALK_NO;
+}
+
+static enum talk_fit match_search(struct talk_match *m, int64_t *work)
+{
+	if (needle_go(&m->search, &m->p->needle, m->frame.p, m->frame.n, work) == NEEDLE_FOUND)
+		return TALK_YES;
+	return *work > 0 ? TALK_NO : TALK_MORE;
+}
+
+static enum talk_fit match_regex(struct talk_match *m, int64_t *work, struct talk_bytes group[TALK_GROUPS])
+{
+	enum { AT_ONCE = 16 }; /* so many bytes does the system look at while we look at one */
+	if (m->at == 0 && m->frame.n > 0 && memchr(m->frame.p, '\0', m->frame.n) != NULL)
+		return TALK_NO;
+	*work -= m->at == 0 ? (int64_t)(m->frame.n / AT_ONCE) : 0;
+	m->at = 1;
+	enum ere_did did = ere_go(&m->run, work);
+	for (unsigned i = 1; did == ERE_YES && i < m->p->groups; i++)
+		if (m->run.group[i].from >= 0)
+			group[i] = (struct talk_bytes){ m->frame.p + m->run.group[i].from,
+				(size_t)(m->run.group[i].to - m->run.group[i].from) };
+	return did == ERE_YES ? TALK_YES : did == ERE_NO ? TALK_NO : did == ERE_MORE ? TALK_MORE : TALK_NO_MEMORY;
+}
+
+static enum talk_fit match_kind(struct talk_match *m, int64_t *work, struct talk_bytes group[TALK_GROUPS])
+{
+	switch (m->p->kind) {
 	case TALK_EQUAL:
-		return n == p->text.n && talk_same(p, frame, n) == n;
 	case TALK_PREFIX:
-		return n >= p->text.n && talk_same(p, frame, n) == p->text.n;
+		return match_literal(m, work);
 	case TALK_CONTAINS:
-		return talk_search(p, frame, n) >= 0;
+		return match_search(m, work);
 	case TALK_REGEX:
-		return match_regex(p, frame, n, group);
+		return match_regex(m, work, group);
 	case TALK_COUNT:
-		return n == p->count;
+		return m->frame.n == m->p->count ? TALK_YES : TALK_NO;
 	default:
-		return true;
+		return TALK_YES;
 	}
 }
 
-bool talk_match(const struct talk_pattern *p, const unsigned char *frame, size_t n, struct talk_bytes group[TALK_GROUPS])
+enum talk_fit talk_match_go(struct talk_match *m, int64_t *work, struct talk_bytes group[TALK_GROUPS])
 {
+	enum { EACH = 16 };
+	if (*work <= 0)
+		return TALK_MORE;
+	*work -= EACH;
 	for (size_t i = 0; i < TALK_GROUPS; i++)
-		group[i] = (struct talk_bytes){ frame, 0 };
-	group[0].n = n;
-	return match(p, frame, n, group) != p->not ;
+		group[i] = (struct talk_bytes){ m->frame.p, 0 };
+	group[0].n = m->frame.n;
+	int64_t left = *work > 0 ? *work : 1, was = left;
+	enum talk_fit fit = match_kind(m, &left, group);
+	*work -= was - left;
+	if (fit == TALK_MORE)
+		return TALK_MORE;
+	if (m->p->not &&fit != TALK_NO_MEMORY)
+		fit = fit == TALK_YES ? TALK_NO : TALK_YES;
+	talk_match_stop(m);
+	return fit;
 }
+
+/* --- raw bytes --- */
 
 enum talk_fit talk_fits(const struct talk_pattern *p, const unsigned char *buf, size_t len, bool last, size_t *n)
 {

@@ -10,7 +10,8 @@ struct talk_script {
 	struct talk_chunk *chunks;     /* all of its memory */
 	struct talk_section *sections; /* the first is that of "conn *" */
 	struct talk_pattern *patterns;
-	size_t bytes; /* read from files */
+	struct ere_cache *cache; /* of all regular expressions; NULL: there are none */
+	size_t bytes;		 /* read from files */
 };
 
 void *talk_new(struct talk_script *s, size_t bytes, struct err *e); /* zeroed; NULL with e */

@@ -2,6 +2,7 @@
  */
 #include "services/talk_parts.h"
 
+#include <errno.h>
 #include <string.h>
 
 int talk_flatten(struct talk_script *s, struct talk_pattern *p, const struct talk_place *at, struct err *e)
@@ -9,24 +10,28 @@ int talk_flatten(struct talk_script *s, struct talk_pattern *p, const struct tal
 	uint64_t size = talk_data_size(&p->data, NULL);
 	if (size > TALK_BYTES_MOST)
 		return talk_refuse(e, at, "what is expected is over %d MiB", TALK_BYTES_MOST >> 20);
-	unsigned char *bytes = talk_new(s, (size_t)size + 1, e); /* a NUL behind them, for regcomp */
+	unsigned char *bytes = talk_new(s, (size_t)size + 1, e); /* never nothing */
 	if (bytes == NULL)
 		return -1;
 	p->text = (struct talk_bytes){ bytes, talk_data_copy(&p->data, NULL, 0, bytes, (size_t)size) };
+	needle_make(&p->needle, p->text.p, p->text.n, p->icase);
 	return 0;
 }
 
 static int compile(struct talk_lex *l, struct talk_pattern *p, const struct talk_place *at)
 {
-	char words[200];
+	char why[ERE_WORDS];
 	if (memchr(p->text.p, '\0', p->text.n) != NULL)
 		return talk_wrong(l, at, "a regular expression cannot hold a NUL byte");
-	int rc = regcomp(&p->regex, (const char *)p->text.p, REG_EXTENDED | (p->icase ? REG_ICASE : 0));
-	p->compiled = rc == 0;
-	if (rc == 0)
+	if (l->script->cache == NULL)
+		l->script->cache = ere_cache_open();
+	p->cache = l->script->cache;
+	p->ere = p->cache != NULL ? ere_open(p->text.p, p->text.n, p->icase, why) : NULL;
+	if (p->ere != NULL)
 		return 0;
-	regerror(rc, &p->regex, words, sizeof words);
-	return talk_wrong(l, at, "regular expression: %s", words);
+	if (p->cache == NULL || why[0] == '\0')
+		return err_set(l->e, ERR_LOCAL, ENOMEM, "read the script of --talk");
+	return talk_wrong(l, at, "regular expression: %s", why);
 }
 
 static bool take_sign(struct talk_lex *l, unsigned char sign)

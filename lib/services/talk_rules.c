@@ -6,6 +6,8 @@
 
 #include "io/loop.h"
 
+enum { EACH_STEP = 64 }; /* of work, beside what it compares: many small frames are much work, too */
+
 static bool usable(const struct talk_engine *e, const struct talk_rule *r)
 {
 	if (r->most > 0 && e->hits[r->index] >= r->most)
@@ -37,6 +39,10 @@ static void enter(struct talk_engine *e, const struct talk_rule *rule, struct ta
 					 : e->section->rules != NULL ? &e->section->rules->place
 								     : NULL;
 	struct talk_act *a = talk_engine_act(e, matched ? DO_MATCH : DO_UNMATCHED, place);
+	talk_match_stop(&e->match);
+	e->trying = NULL;
+	e->seen = 0;
+	e->most = 1;
 	a->rule = rule;
 	a->got = frame;
 	a->off = e->in_off + (frame.n > 0 && e->in != NULL ? (uint64_t)(frame.p - (e->in + e->in_at)) : 0);
@@ -129,11 +135,19 @@ static void framed(struct talk_engine *e)
 		a->got = (struct talk_bytes){ e->in + e->in_at, e->in_len };
 		return;
 	}
-	for (const struct talk_rule *r = e->section->rules; r != NULL; r = r->next)
-		if (r->on == TALK_ON_PATTERN && usable(e, r) && talk_input_match(e, r->pattern, &frame)) {
+	for (const struct talk_rule *r = e->trying != NULL ? e->trying : e->section->rules; r != NULL; r = r->next) {
+		bool could = r->on == TALK_ON_PATTERN && usable(e, r);
+		enum talk_fit fit = could ? talk_input_match(e, r->pattern, &frame) : TALK_NO;
+		e->trying = r;
+		if (fit == TALK_YES)
 			enter(e, r, frame, used);
+		else if (fit == TALK_MORE)
+			talk_engine_turn(e);
+		else if (fit == TALK_NO_MEMORY)
+			talk_engine_fail(e, WHY_MEMORY, &r->place);
+		if (fit != TALK_NO)
 			return;
-		}
+	}
 	unmatched(e, frame, used);
 }
 
@@ -142,7 +156,7 @@ static void framed(struct talk_engine *e)
 static void raw(struct talk_engine *e)
 {
 	struct talk_bytes next = { e->in != NULL ? e->in + e->in_at : NULL, 0 };
-	size_t most = 1;
+	bool turn = false;
 	if (e->in_len == 0) {
 		if (e->eof)
 			ended(e);
@@ -150,11 +164,16 @@ static void raw(struct talk_engine *e)
 			idle(e);
 		return;
 	}
-	for (const struct talk_rule *r = e->section->rules; r != NULL; r = r->next) {
+	/* Where a rule may still match, the next call goes on: those before it do not, whatever comes. */
+	for (const struct talk_rule *r = e->trying != NULL ? e->trying : e->section->rules; r != NULL; r = r->next, e->seen = 0) {
 		if (r->on != TALK_ON_PATTERN || !usable(e, r))
 			continue;
-		next.n = 0;
-		enum talk_fit fit = talk_fits(r->pattern, next.p, e->in_len, e->eof, &next.n);
+		e->trying = r;
+		enum talk_fit fit = talk_input_fits(e, r->pattern, &next.n, &turn);
+		if (fit == TALK_MORE && turn) {
+			talk_engine_turn(e);
+			return;
+		}
 		if (fit == TALK_MORE) {
 			idle(e);
 			return;
@@ -164,10 +183,10 @@ static void raw(struct talk_engine *e)
 			enter(e, r, next, next.n);
 			return;
 		}
-		most = next.n > most ? next.n : most;
+		e->most = next.n > e->most ? next.n : e->most;
 	}
 	/* So many bytes show that nobody wants them; an `else` takes one, for the next may begin what somebody wants. */
-	next.n = first(e, TALK_ELSE) != NULL ? 1 : most;
+	next.n = first(e, TALK_ELSE) != NULL ? 1 : e->most;
 	unmatched(e, next, 1);
 }
 
@@ -198,8 +217,11 @@ const struct talk_act *talk_engine_next(struct talk_engine *e, int64_t now_ms)
 	e->now_ms = now_ms;
 	if (!e->busy)
 		e->act.what = DO_DONE;
-	while (!e->busy && e->act.what != DO_WAIT) {
-		if (e->step != NULL)
+	while (!e->busy && e->act.what != DO_WAIT && e->act.what != DO_TURN) {
+		e->work -= EACH_STEP;
+		if (e->work <= 0)
+			talk_engine_turn(e);
+		else if (e->step != NULL)
 			talk_engine_step(e);
 		else if (!any_usable(e))
 			talk_engine_finish(e, DO_CLOSE);

@@ -12,6 +12,9 @@ enum { TALK_SCRATCH = TALK_DATAGRAM_MOST };
 struct talks { /* of a run */
 	struct talk_script *script;
 	unsigned char scratch[TALK_SCRATCH];
+	int64_t work;	    /* that is left to all conversations in this turn of the loop */
+	struct task refill; /* in the next */
+	unsigned thinking;  /* conversations that had more than their part of it */
 };
 
 struct talk {
@@ -27,6 +30,7 @@ struct talk {
 	struct why lost; /* reading has failed; cls ERR_OK: it has not */
 	bool taken;	 /* TLS: the peer has acknowledged all that the script said, and our goodbye is due */
 	bool listens;	 /* the engine waits for input */
+	bool thinks;	 /* it had more work than there was in a turn */
 	int64_t now_ms;	 /* the engine's time */
 	unsigned late;	 /* reads in which it stood still */
 	int64_t end_ms;	 /* since when we wait for the peer to have got everything, 0: we do not; failed: until when */
@@ -36,7 +40,16 @@ struct talk {
 	int64_t tls_until_ms; /* the handshake's deadline; 0: there is none */
 };
 
-enum turn { TURN_ON, TURN_AGAIN /* the same act */, TURN_WAIT, TURN_WAIT_RD, TURN_WAIT_WR, TURN_WAIT_BOTH, TURN_OVER };
+enum turn {
+	TURN_ON,
+	TURN_AGAIN /* the same act */,
+	TURN_WAIT,
+	TURN_WAIT_RD,
+	TURN_WAIT_WR,
+	TURN_WAIT_BOTH,
+	TURN_LATER /* in the next turn of the loop */,
+	TURN_OVER
+};
 
 struct loop *talk_loop(const struct talk *t);
 unsigned char *talk_scratch(const struct talk *t);

@@ -13,7 +13,7 @@ static const struct fuzz *const fuzzers[] = { &fuzz_address, &fuzz_options, &fuz
 #ifdef SOCKCTL_TLS
 	&fuzz_tls,
 #endif
-	&fuzz_record, &fuzz_fault, &fuzz_telnet, &fuzz_pump, &fuzz_sessions, &fuzz_chat, &fuzz_conversation };
+	&fuzz_record, &fuzz_regex, &fuzz_fault, &fuzz_telnet, &fuzz_pump, &fuzz_sessions, &fuzz_chat, &fuzz_conversation };
 enum { FUZZERS = sizeof fuzzers / sizeof fuzzers[0], SHOWN = 4096 };
 
 static const struct fuzz *fuzz;

@@ -15,7 +15,8 @@ struct fuzz {
 	void (*run)(const uint8_t *bytes, size_t n);
 };
 extern const struct fuzz fuzz_address, fuzz_options, fuzz_framer, fuzz_line, fuzz_json, fuzz_clean, fuzz_talk, fuzz_proxy,
-	fuzz_tls, fuzz_header, fuzz_record, fuzz_fault, fuzz_telnet, fuzz_pump, fuzz_sessions, fuzz_chat, fuzz_conversation;
+	fuzz_tls, fuzz_header, fuzz_record, fuzz_regex, fuzz_fault, fuzz_telnet, fuzz_pump, fuzz_sessions, fuzz_chat,
+	fuzz_conversation;
 
 /* Ends the process, if it does not hold. */
 void fuzz_check(bool holds, const char *what);
