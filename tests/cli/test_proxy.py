@@ -167,6 +167,13 @@ V5_OK = b"\5\0" + b"\5\0\0\1\0\0\0\0\0\0"
     ("socks5h", b"\5\1\0\5\1\0\4" + bytes(15) + b"\1\0\x50", [(3, b"\5\0"), (22, b"\5\0\0\4" + bytes(18))]),
     ("http", b"CONNECT name.example:80 HTTP/1.1\r\nHost: name.example:80\r\n\r\n",
      [(59, b"HTTP/1.0 200 Connection established\r\nX: y\r\n\r\n")]),
+    *(("http", b"CONNECT name.example:80 HTTP/1.1\r\nHost: name.example:80\r\n\r\n", [(59, answer)]) for answer in (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\nX: y\r\n\r\n" * 8 + b"HTTP/1.0 200\r\n\r\n",
+        b"HTTP/1.1  200  Connection established\r\n\r\n",
+        b"HTTP/1.1    204\n\n",
+        b"HTTP/1.1 200 \r\n\r\n",
+    )),
 ])
 @pytest.mark.parametrize("cut", [False, True])
 def test_words_on_the_wire(sockctl, tcp, scheme, said, answers, cut):
@@ -203,6 +210,15 @@ def test_words_on_the_wire(sockctl, tcp, scheme, said, answers, cut):
     ("socks4a", [b"\7\x5a\0\0\0\0\0\0"], "what answers is no SOCKS 4 proxy"),
     ("http", [b"HTTP/1.1 403 For\x1b[2Jbidden\r\nA: b\r\n\r\n"], r"it answered 403 For\x1b[2Jbidden"),
     ("http", [b"SSH-2.0-x\r\n"], 'what answers is no HTTP proxy: it said "S"'),
+    ("http", [b"HTTP/1.1  407  Proxy Authentication Required\r\n\r\n"], "it answered 407  Proxy Authentication Required"),
+    ("http", [b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 502\r\n\r\n"], "it answered 502"),
+    ("http", [b"HTTP/1.1 100 Continue\r\n\r\n"], "it closed the connection"),
+    ("http", [b"HTTP/1.1 100 Continue\r\n\r\n" * 9], "it answered 9 times that its answer is still to come"),
+    ("http", [b"HTTP/1.1 101 Switching Protocols\r\n\r\n"], "it answered 101 Switching Protocols"),
+    ("http", [b"HTTP/1.1 2000 OK\r\n\r\n"], 'what answers is no HTTP proxy: it said "HTTP/1.1 2000 OK"'),
+    ("http", [b"HTTP/1.1 20\r\n\r\n"], 'what answers is no HTTP proxy: it said "HTTP/1.1 20"'),
+    ("http", [b"HTTP/1.1200 OK\r\n\r\n"], 'what answers is no HTTP proxy: it said "HTTP/1.1200 OK"'),
+    ("http", [b"HTTP/2.0 200 OK\r\n\r\n"], 'what answers is no HTTP proxy: it said "HTTP/2.0 200 OK"'),
     ("http", [b"HTTP/1.1 200"], "it closed the connection"),
     ("http", [b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 9000], "its answer has a head of more than 8192 bytes"),
 ])
