@@ -28,10 +28,11 @@
  * waits for the other, and a turn moves a bounded number of bytes. */
 #include "io/pump.h"
 #include "io/fdstream.h"
+#include "io/settle.h"
 
 #include <errno.h>
 
-enum { TURN_BYTES = 1024 * 1024, QUIET_MS = 1000, POOL_MS = 20, STEP_MOST_MS = 50 };
+enum { TURN_BYTES = 1024 * 1024, QUIET_MS = 1000, POOL_MS = 20 };
 
 static bool far_dgram(const struct pump *p)
 {
@@ -225,8 +226,9 @@ static bool settled(struct pump *p)
 	}
 	waiter_rest(&p->near);
 	waiter_rest(&p->far);
-	loop_timer(p->loop, &p->clock, now_ms + p->step_ms);
-	p->step_ms = p->step_ms * 2 < STEP_MOST_MS ? p->step_ms * 2 : STEP_MOST_MS;
+	int64_t left_ms = p->opts.settle_ms == NEVER ? NEVER : p->settle_ms + p->opts.settle_ms - now_ms;
+	loop_timer(p->loop, &p->clock, now_ms + (left_ms < p->step_ms ? left_ms : p->step_ms));
+	p->step_ms = settle_step(stream_bottom(p->far.s), p->step_ms, now_ms - p->settle_ms);
 	return false;
 }
 

@@ -270,3 +270,16 @@ def test_a_password_is_read_in_pieces(sockctl, tcp, tmp_path):
     proc = sockctl.run("connect", "--proxy-auth", tmp_path / "auth", "--proxy", f"socks5://127.0.0.1:{tcp.port}", "127.0.0.1", 1,
                        env={"SOCKCTL_SEAM": "short=1"})
     assert proc.code == 4 and "refused" in proc.complaint()
+
+
+@pytest.mark.parametrize("mode", ["connect", "listen"])
+def test_a_peer_that_has_ended_and_never_reads_is_not_asked_for_ever(sockctl, pair, seam, tmp_path, mode):
+    """On a Unix socket nothing tells when it reads. The run asks less and less often: a dozen questions in four seconds."""
+    seam(f"report={tmp_path / 'report'}")
+    place = Place("unix", tmp_path)
+    proc, sock = pair(mode, place, "--max-time", "4s", stdin=b"not read")
+    wire.half_close(sock)
+    proc.ends(5)
+    calls = {name: int(n) for name, n in (line.split() for line in (tmp_path / "report").read_text().splitlines())}
+    assert 0 < calls["wait"] <= 40
+    assert wire.read(sock, 8) == b"not read"

@@ -180,8 +180,8 @@ static void test_settles_when_acknowledged(void **state)
 	queue_open(&q, queue_drain, 10000);
 	assert_null(world_run(&q.w, &(struct pump_opts){ .settle_ms = NEVER }));
 	assert_int_equal(q.w.why.cls, ERR_OK);
-	assert_in_range(q.w.took_ms, 10000, 10050);
-	assert_in_range(sim_waits(), 200, 220); /* 1, 2, 4 ... then every 50 ms */
+	assert_in_range(q.w.took_ms, 10000, 11000);
+	assert_in_range(sim_waits(), 15, 25); /* 1, 2, 4 ... then every second: of a Unix socket it may last */
 	queue_close(&q);
 }
 
