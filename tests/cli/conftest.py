@@ -22,6 +22,7 @@ from program import BINARY, TOP, has_tls
 
 sys.path.insert(0, str(TOP / "tests" / "tools"))
 
+import neighbours  # noqa: E402
 import wire  # noqa: E402
 from place import DATAGRAMS, STREAMS, Address, Place, make_place  # noqa: E402
 from proc import SANITIZER, Proc  # noqa: E402
@@ -34,6 +35,7 @@ FLAGS = os.environ.get("SOCKCTL_TEST_FLAGS", "").split()
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "whole(why): not where each byte is moved by a call of its own (make check-short)")
+    config.addinivalue_line("markers", "neighbours: bad ones stand beside its clients at each TLS server (neighbours.py)")
     config.addinivalue_line("markers", "tls: not with a program that was built without it")
     config.addinivalue_line("markers", "no_tls(why): a test of all places but the one with TLS, where it makes no sense")
     if not os.access(BINARY, os.X_OK):
@@ -94,6 +96,7 @@ class Runner:
         self.folder = folder
         self.loop = ["--loop", loop] if loop else []
         self.procs = []
+        self.neighbours = False
 
     def start(self, mode, *words, **how):
         flags = flags_of(words) if mode in MANY + ("connect", "listen") else []
@@ -137,6 +140,8 @@ class Runner:
         proc.port = int(number) if number.isdigit() else 0
         if isinstance(place, Place):
             place.port = proc.port
+        if self.neighbours and any("tls://127.0.0.1:" in word for word in address):
+            neighbours.surround("127.0.0.1", proc.port, neighbours.QUIET)
         return proc
 
     def connect(self, place, *words, **how):
@@ -185,6 +190,7 @@ def sockctl(request, tmp_path):
     loop = request.getfixturevalue("loop") if "loop" in request.fixturenames else None
     before = descriptors()
     runner = Runner(tmp_path, loop)
+    runner.neighbours = request.node.get_closest_marker("neighbours") is not None
     yield runner
     wrong = runner.clean_up()
     wrong += [f"socket file left: {path}" for path in socket_files(tmp_path)]

@@ -12,6 +12,8 @@ from program import has_tls
 from test_talk import script
 from test_talk_peers import events_of
 
+pytestmark = pytest.mark.neighbours
+
 if not has_tls():
     pytest.skip("built without TLS", allow_module_level=True)
 

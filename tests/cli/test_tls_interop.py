@@ -9,6 +9,8 @@ import tlspeer
 import wire
 from program import has_tls
 
+pytestmark = pytest.mark.neighbours
+
 if not has_tls():
     pytest.skip("built without TLS", allow_module_level=True)
 

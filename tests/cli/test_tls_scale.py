@@ -10,6 +10,8 @@ import tlspeer
 import wire
 from program import has_tls, is_sanitized
 
+pytestmark = pytest.mark.neighbours
+
 if not has_tls():
     pytest.skip("built without TLS", allow_module_level=True)
 

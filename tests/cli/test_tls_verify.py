@@ -19,6 +19,8 @@ from place import make_place
 from program import has_tls
 from tlspeer import says_why
 
+pytestmark = pytest.mark.neighbours
+
 if not has_tls():
     pytest.skip("built without TLS", allow_module_level=True)
 
