@@ -83,15 +83,18 @@ static int wait_for_closes(const struct env *env, struct err *e)
 	return loop_run(env->loop, e);
 }
 
-static int env_open(struct env *env, const struct mode *mode, struct err *e)
+static int env_open(struct env *env, const struct mode *mode, struct budget *borrows, struct err *e)
 {
+	const struct loop_conf *conf = conf_get(env->conf, &loop_opts);
 	size_t fds = mode->descriptors(env);
-	const struct loop_backend *backend = loop_pick(conf_get(env->conf, &loop_opts), fds, e);
+	*borrows = (struct budget){ .most = (uint64_t)conf->memory };
+	env->budget = borrows;
+	const struct loop_backend *backend = loop_pick(conf, fds, e);
 	env->loop = backend == NULL ? NULL : loop_open(backend, e);
 	if (env->loop == NULL)
 		return -1;
 	env->pool = pool_open(mode->block_bytes, 3 * fds); /* of each connection both ways, and what TLS has to send */
-	if (env->pool != NULL && ((const struct loop_conf *)conf_get(env->conf, &loop_opts))->no_splice)
+	if (env->pool != NULL && conf->no_splice)
 		pool_copy_only(env->pool);
 	env->linger = linger_open(env->loop);
 	return env->pool != NULL && env->linger != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "start");
@@ -186,7 +189,8 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 	}
 	struct err e = { 0 };
 	tell_start(&env, mode->cmd.name, argc, argv);
-	int rc = env_open(&env, mode, &e);
+	struct budget budget;
+	int rc = env_open(&env, mode, &budget, &e);
 	if (rc == 0) {
 		out_watch(out, env.loop);
 		env.meter = meter_open(&env, progress_every_ms(progress), progress->size_bytes, &e);

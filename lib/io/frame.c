@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { FIRST_BYTES = 4096 };
@@ -42,9 +43,18 @@ int bytes_room(struct bytes *b, size_t more, size_t most)
 		cap = most;
 	if (cap < need)
 		cap = need;
-	unsigned char *mem = mem_grow(b->mem, cap);
-	if (mem == NULL)
+	size_t left = budget_left(b->budget, b->cap);
+	if (cap - b->cap > left) /* then not by doubling */
+		cap = b->cap + left > need ? b->cap + left : need;
+	errno = ENOBUFS;
+	if (!budget_take(b->budget, b->cap, cap - b->cap))
 		return -1;
+	unsigned char *mem = mem_grow(b->mem, cap);
+	if (mem == NULL) {
+		budget_give(b->budget, cap - b->cap);
+		errno = ENOMEM;
+		return -1;
+	}
 	b->mem = mem;
 	b->cap = cap;
 	return 0;
@@ -60,7 +70,8 @@ void bytes_fit(struct bytes *b)
 {
 	if (b->len == 0) {
 		mem_free(b->mem);
-		*b = (struct bytes){ 0 };
+		budget_give(b->budget, b->cap);
+		*b = (struct bytes){ .budget = b->budget };
 		return;
 	}
 	if (b->at > 0)
@@ -69,21 +80,28 @@ void bytes_fit(struct bytes *b)
 	unsigned char *less = b->cap > b->len ? mem_grow(b->mem, b->len) : NULL;
 	if (less == NULL)
 		return;
+	budget_give(b->budget, b->cap - b->len);
 	b->mem = less;
 	b->cap = b->len;
+}
+
+static void free_bytes(struct bytes *b)
+{
+	b->len = 0;
+	bytes_fit(b);
 }
 
 static void frame_close(struct stream *s, enum close_how how)
 {
 	struct frame *f = (struct frame *)s;
 	stream_close(s->below, how);
-	mem_free(f->in.mem);
-	mem_free(f->line.mem);
-	mem_free(f->out.mem);
+	free_bytes(&f->in);
+	free_bytes(&f->line);
+	free_bytes(&f->out);
 	mem_free(f);
 }
 
-int frame_push(struct stream **top, const struct framer *framer, bool whole)
+int frame_push(struct stream **top, const struct framer *framer, struct budget *budget, bool whole)
 {
 	static const struct stream_ops ops = {
 		.name = "frame",
@@ -98,6 +116,7 @@ int frame_push(struct stream **top, const struct framer *framer, bool whole)
 	struct frame *f = mem_new(sizeof *f);
 	if (f == NULL)
 		return -1;
+	f->in.budget = f->line.budget = f->out.budget = budget;
 	f->framer = framer;
 	f->whole = whole;
 	stream_push(&f->s, &ops, *top);

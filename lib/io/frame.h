@@ -10,6 +10,7 @@
 #define IO_FRAME_H
 
 #include "base/opt.h"
+#include "io/budget.h"
 #include "io/framer.h"
 #include "io/stream.h"
 
@@ -19,8 +20,9 @@ struct frame_conf {
 	struct framer framer;
 };
 
-/* Stands on *top and replaces it; borrows framer. whole: nothing is translated, what is read comes in whole frames, exactly as
- * it came, and what is written passes; for streams. -1: no memory, *top as it was. */
-int frame_push(struct stream **top, const struct framer *framer, bool whole);
+/* Stands on *top and replaces it; borrows framer and budget (NULL: its memory is bounded by the longest frame alone). whole:
+ * nothing is translated, what is read comes in whole frames, exactly as it came, and what is written passes; for streams. -1: no
+ * memory, *top as it was. */
+int frame_push(struct stream **top, const struct framer *framer, struct budget *borrows, bool whole);
 
 #endif

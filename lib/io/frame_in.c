@@ -74,6 +74,12 @@ static int cut_short(struct frame *f)
 	return bad(f, words);
 }
 
+static int no_room(struct frame *f)
+{
+	return errno == ENOMEM ? stream_fail(&f->s, ERR_LOCAL, ENOMEM, "keep a frame from")
+			       : stream_fail(&f->s, ERR_LOCAL, 0, "--memory has no room for the frame from");
+}
+
 /* Is there a frame at the front? 1, 0, or FAIL: never. */
 static int find_frame(struct frame *f)
 {
@@ -102,7 +108,7 @@ static ssize_t take_in(struct frame *f)
 {
 	size_t most = f->framer->most + 2 * FRAMER_EDGE + READ_MOST_BYTES;
 	if (bytes_room(&f->in, 1, most) != 0)
-		return stream_fail(&f->s, ERR_LOCAL, ENOMEM, "keep a frame from");
+		return no_room(f);
 	size_t room = f->in.cap - f->in.at - f->in.len;
 	ssize_t got = stream_read(
 		f->s.below, f->in.mem + f->in.at + f->in.len, room < READ_MOST_BYTES ? room : (size_t)READ_MOST_BYTES);
@@ -146,7 +152,7 @@ static ssize_t read_datagram(struct frame *f, struct taker *t)
 	for (int i = 0; i < t->n; i++)
 		room += t->v[i].iov_len;
 	if (bytes_room(&f->in, room, room) != 0)
-		return stream_fail(&f->s, ERR_LOCAL, ENOMEM, "keep a datagram from");
+		return no_room(f);
 	ssize_t got = stream_read(f->s.below, f->in.mem, room - 1);
 	if (got > 0 || got == ST_EMPTY) {
 		size_t len = got > 0 ? (size_t)got : 0;

@@ -2,13 +2,15 @@
 #ifndef IO_FRAME_PARTS_H
 #define IO_FRAME_PARTS_H
 
+#include "io/budget.h"
 #include "io/frame.h"
 
 enum { FRAME_WORDS = FRAMER_WORDS + 8 };
 
 struct bytes { /* that grow; mem is NULL while it was never needed or has been given back */
 	unsigned char *mem;
-	size_t at, len, cap; /* len bytes from at on */
+	size_t at, len, cap;   /* len bytes from at on */
+	struct budget *budget; /* cap is taken from it; NULL: without a bound */
 };
 
 struct frame {
@@ -39,8 +41,8 @@ int frame_flush(struct stream *s);
 int frame_last(struct stream *s);
 int frame_shut(struct stream *s);
 
-/* Room for `more` bytes behind what is there, growing by doubling, to at most `most` in all where that is enough. -1: no memory.
- */
+/* Room for `more` bytes behind what is there, growing by doubling, to at most `most` in all where that is enough. -1: no memory
+ * (ENOMEM), or more than the budget has for us (ENOBUFS). */
 int bytes_room(struct bytes *b, size_t more, size_t most);
 void bytes_drop(struct bytes *b, size_t n); /* from the front */
 void bytes_fit(struct bytes *b);	    /* gives back what is not used */

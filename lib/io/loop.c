@@ -41,26 +41,6 @@ struct loop {
 	bool stop;
 };
 
-static const struct opt loop_rows[] = {
-	{ .name = "loop",
-		.kind = OPT_CHOICE,
-		.off = offsetof(struct loop_conf, backend),
-		.arg = "auto|select|epoll",
-		.def = "auto",
-		.help = "how to wait for descriptors",
-		.man = "How to wait for descriptors. auto is select, and epoll where more than 256 descriptors are possible "
-		       "and the system has it. A run that select cannot hold is refused at start." },
-	{ .name = "no-splice",
-		.kind = OPT_FLAG,
-		.off = offsetof(struct loop_conf, no_splice),
-		.help = "move all bytes by reading and writing",
-		.man = "Moves all bytes by reading and writing. Without it, bytes that nobody here has to look at go from one "
-		       "descriptor to the other inside the kernel (splice, sendfile), where the system can. A file that is "
-		       "changed while it is being sent may then arrive with the change." },
-	{ 0 },
-};
-const struct opt_group loop_opts = { .title = "Running", .size = sizeof(struct loop_conf), .rows = loop_rows };
-
 enum {
 	SELECT_COMFORT = 256,
 	READY_LEAST = 64,

@@ -66,6 +66,7 @@ extern const struct opt_group loop_opts; /* how the machine does it: --loop, --n
 struct loop_conf {
 	int backend; /* 0 auto, 1 select, 2 epoll */
 	bool no_splice;
+	int64_t memory; /* bytes, of io/budget.h */
 };
 
 /* The backend for a run that may hold `fds` descriptors: what --loop says, else select up to 256 and epoll beyond where

@@ -4,6 +4,7 @@
 
 #include "base/event.h"
 #include "base/opt.h"
+#include "io/budget.h"
 #include "io/linger.h"
 #include "io/loop.h"
 #include "io/pool.h"
@@ -21,6 +22,7 @@ struct confine; /* net/confine.h */
 struct env {
 	struct loop *loop;
 	struct pool *pool;
+	struct budget *budget; /* NULL: none */
 	struct lingers *linger;
 	const struct conf *conf;
 	const struct event_sink *events;

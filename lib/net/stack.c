@@ -80,7 +80,7 @@ static int push_frame(struct stream **top, const struct link *link, void *shared
 	(void)shared;
 	if (conf == NULL || !conf->wanted || (needs & OWN_FRAMES) || (whole && ((*top)->caps & ST_DGRAM)))
 		return 0;
-	return frame_push(top, &conf->framer, whole) == 0 ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "cut frames");
+	return frame_push(top, &conf->framer, link->env->budget, whole) == 0 ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "cut frames");
 }
 
 static const struct layer layers[] = {

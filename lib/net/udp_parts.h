@@ -87,7 +87,8 @@ struct udp_peer {
 	struct udp_peer *next, *prev; /* among those that wait for room to send */
 	struct datagram *first, **last;
 	struct udp_slot *slot, *slot_last; /* behind the queue: what lies in the batch; NULL: nothing */
-	uint32_t queued;		   /* bytes, with their headers */
+	uint32_t queued;		   /* bytes, with their headers; */
+	struct budget *budget;		   /* taken from this; NULL: from none */
 	uint16_t held;			   /* answers in the batch */
 	bool waits;
 	int error;	 /* an ICMP error to report; 0: none */

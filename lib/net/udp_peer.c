@@ -59,6 +59,7 @@ static ssize_t read_queue(struct udp_peer *p, const struct iovec *v, int n)
 	if (p->first == NULL)
 		p->last = &p->first;
 	p->queued -= (uint32_t)sizeof *d + d->len;
+	budget_give(p->budget, sizeof *d + d->len);
 	ssize_t got = hand_out(p, v, n, d->bytes, d->len);
 	mem_free(d);
 	return got;
@@ -194,6 +195,7 @@ static void peer_close(struct stream *s, enum close_how how)
 	struct udp_peer *p = self(s);
 	if (p->udp != NULL)
 		udp_unlink(p->udp, p);
+	budget_give(p->budget, p->queued);
 	for (struct datagram *d = p->first, *next; d != NULL; d = next) {
 		next = d->next;
 		mem_free(d);
@@ -218,6 +220,7 @@ struct udp_peer *udp_peer_new(struct udp *u, const struct udp_path *path)
 		return NULL;
 	p->s = (struct stream){ .ops = &peer_ops, .rfd = -1, .wfd = -1, .caps = ST_DGRAM, .waker = &p->waker };
 	p->udp = u;
+	p->budget = u->env->budget;
 	p->last = &p->first;
 	p->to = path->to;
 	p->scope = path->scope;
@@ -230,7 +233,10 @@ static void keep(struct udp_peer *p, const struct udp_slot *slot)
 {
 	size_t bytes = sizeof(struct datagram) + slot->len;
 	bool fits = p->queued == 0 || p->queued + bytes <= QUEUE_BYTES; /* the largest one must be able to come in at all */
+	fits = fits && budget_take(p->budget, p->queued, bytes);
 	struct datagram *d = fits ? mem_raw(bytes) : NULL;
+	if (fits && d == NULL)
+		budget_give(p->budget, bytes);
 	if (d == NULL) {
 		udp_loss_add(&p->udp->loss);
 		return;

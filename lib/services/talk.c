@@ -318,6 +318,7 @@ static int talk_open(struct session *s, struct err *e)
 	t->clock = (struct timer){ .fn = talk_turn, .arg = t };
 	if (talk_engine_open(&t->engine, talk_section(talks->script, s->id), is_dgram(t), loop_now(loop)) != 0)
 		return err_set(e, ERR_LOCAL, ENOMEM, "begin a conversation");
+	t->engine.budget = s->hub->env->budget;
 	waiter_open(&t->waiter, loop, s->stream, talk_turn, t);
 	loop_later(loop, &t->turn);
 	return 0;

@@ -164,7 +164,10 @@ enum turn talk_end_reset(struct talk *t)
 enum turn talk_end_failed(struct talk *t, const struct talk_act *a)
 {
 	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "keep what came from" };
+	static const struct why no_room = { .cls = ERR_LOCAL, .text = "--memory has no room for what came from" };
 	int64_t now_ms = loop_now(talk_loop(t));
+	if (a->why == WHY_BUDGET)
+		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_room);
 	if (a->why == WHY_MEMORY)
 		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_memory);
 	if (!t->told) {

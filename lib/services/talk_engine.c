@@ -28,6 +28,7 @@ void talk_engine_close(struct talk_engine *e)
 	mem_free(e->in);
 	mem_free(e->kept);
 	mem_free(e->hits);
+	budget_give(e->budget, e->in_cap + e->kept_cap);
 	*e = (struct talk_engine){ .over = true };
 }
 
@@ -215,7 +216,7 @@ static void not_there(struct talk_engine *e, enum talk_take took)
 static void hit(struct talk_engine *e, const struct talk_bytes *frame, size_t used)
 {
 	if (talk_input_keep(e, frame) != 0) {
-		talk_engine_fail(e, WHY_MEMORY, &e->step->place);
+		talk_engine_fail(e, talk_input_why(), &e->step->place);
 		return;
 	}
 	talk_input_drop(e, used);

@@ -14,6 +14,7 @@
 #ifndef SERVICES_TALK_ENGINE_H
 #define SERVICES_TALK_ENGINE_H
 
+#include "io/budget.h"
 #include "services/talk.h"
 
 enum {
@@ -46,12 +47,13 @@ enum talk_why {
 	WHY_FRAME, /* this is none */
 	WHY_UNMATCHED,
 	WHY_MUST,
-	WHY_SAID,  /* by the script: talk_engine_text */
-	WHY_SIZE,  /* what is to be sent cannot be a frame */
-	WHY_SHUT,  /* sending after it */
-	WHY_TOLD,  /* talk_engine_told: an act could not be done */
-	WHY_ENDED, /* talk_engine_end */
-	WHY_MEMORY /* ours, not the conversation's */
+	WHY_SAID,   /* by the script: talk_engine_text */
+	WHY_SIZE,   /* what is to be sent cannot be a frame */
+	WHY_SHUT,   /* sending after it */
+	WHY_TOLD,   /* talk_engine_told: an act could not be done */
+	WHY_ENDED,  /* talk_engine_end */
+	WHY_MEMORY, /* ours, not the conversation's */
+	WHY_BUDGET  /* the same: there is no more for this one */
 };
 
 struct talk_act {
@@ -74,7 +76,7 @@ struct talk_engine {
 	const struct talk_section *section;
 	bool dgram; /* over datagrams, each of which is a frame */
 
-	unsigned char *in; /* room for one byte more than in_cap */
+	unsigned char *in;
 	size_t in_at, in_len, in_cap;
 	uint64_t in_off; /* of in[in_at] in all that came */
 	size_t seen;	 /* of in, by whoever looks for a frame there, or compares raw bytes with a literal */
@@ -83,6 +85,7 @@ struct talk_engine {
 
 	unsigned char *kept; /* what group points to */
 	size_t kept_cap;
+	struct budget *budget; /* in_cap and kept_cap are taken from it; NULL: from none */
 	struct talk_bytes group[TALK_GROUPS];
 
 	struct talk_match match;	/* of a frame, begun; */
@@ -161,7 +164,9 @@ enum talk_take talk_input_search(struct talk_engine *e, const struct talk_patter
 enum talk_fit talk_input_match(struct talk_engine *e, const struct talk_pattern *p, const struct talk_bytes *frame);
 /* talk_fits, as far as there is work for this turn; *turn: that is the reason for MORE. */
 enum talk_fit talk_input_fits(struct talk_engine *e, const struct talk_pattern *p, size_t *n, bool *turn);
-int talk_input_keep(struct talk_engine *e, const struct talk_bytes *frame); /* group, as they were matched; -1: no memory */
+/* group, as they were matched; -1: no memory, errno says why: ENOMEM, or ENOBUFS (no more of the budget) */
+int talk_input_keep(struct talk_engine *e, const struct talk_bytes *frame);
+enum talk_why talk_input_why(void); /* of such an errno */
 void talk_input_drop(struct talk_engine *e, size_t n);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -14,6 +15,29 @@ enum {
 	COPIED_AT_ONCE = 8, /* bytes for one of work */
 };
 
+/* One of our two buffers. -1: errno says why. */
+static int resize(struct talk_engine *e, unsigned char **mem, size_t *cap, size_t to)
+{
+	errno = ENOBUFS;
+	if (to > *cap && !budget_take(e->budget, e->in_cap + e->kept_cap, to - *cap))
+		return -1;
+	unsigned char *grown = mem_grow(*mem, to);
+	if (grown == NULL) {
+		budget_give(e->budget, to > *cap ? to - *cap : 0);
+		errno = ENOMEM;
+		return -1;
+	}
+	budget_give(e->budget, to < *cap ? *cap - to : 0);
+	*mem = grown;
+	*cap = to;
+	return 0;
+}
+
+enum talk_why talk_input_why(void)
+{
+	return errno == ENOBUFS ? WHY_BUDGET : WHY_MEMORY;
+}
+
 static int make_room(struct talk_engine *e, size_t n)
 {
 	if (e->in_at > 0 && e->in_len > 0)
@@ -21,15 +45,16 @@ static int make_room(struct talk_engine *e, size_t n)
 	e->in_at = 0;
 	if (n <= e->in_cap - e->in_len && e->in_len <= e->in_cap / 2) /* else they would be moved again for a few bytes more */
 		return 0;
-	size_t cap = e->in_cap == 0 ? FIRST_BYTES : e->in_cap;
-	while (cap - e->in_len < n)
+	size_t cap = e->in_cap == 0 ? FIRST_BYTES : e->in_cap, left = budget_left(e->budget, e->in_cap + e->kept_cap);
+	while (cap - e->in_len < n || cap == e->in_cap)
 		cap *= 2;
-	unsigned char *in = mem_grow(e->in, cap + 1);
-	if (in == NULL)
-		return -1;
-	e->in = in;
-	e->in_cap = cap;
-	return 0;
+	if (cap - e->in_cap > left) { /* then not by doubling; if need be, without moving it less often */
+		cap = e->in_cap + left;
+		if (cap - e->in_len < n && e->in_cap - e->in_len >= n)
+			return 0;
+		cap = cap - e->in_len < n ? e->in_len + n : cap;
+	}
+	return resize(e, &e->in, &e->in_cap, cap);
 }
 
 void talk_engine_bytes(struct talk_engine *e, const void *bytes, size_t n, int64_t now_ms)
@@ -44,7 +69,7 @@ void talk_engine_bytes(struct talk_engine *e, const void *bytes, size_t n, int64
 	}
 	e->whole = e->dgram;
 	if (n > e->in_cap - e->in_at - e->in_len && make_room(e, n) != 0) {
-		talk_engine_fail(e, WHY_MEMORY, NULL);
+		talk_engine_fail(e, talk_input_why(), NULL);
 		return;
 	}
 	if (n > 0)
@@ -106,7 +131,10 @@ size_t talk_engine_room(const struct talk_engine *e, size_t want)
 	most = frame > most ? frame : most;
 	if (e->dgram || e->in_len >= most)
 		return 0;
-	return want < most - e->in_len ? want : (size_t)(most - e->in_len);
+	size_t room = want < most - e->in_len ? want : (size_t)(most - e->in_len);
+	size_t left = e->in_cap - e->in_len, more = budget_left(e->budget, e->in_cap + e->kept_cap);
+	left = more > SIZE_MAX - left ? SIZE_MAX : left + more;
+	return room < left ? room : left;
 }
 
 /* --- frames --- */
@@ -118,6 +146,12 @@ void talk_input_drop(struct talk_engine *e, size_t n)
 	e->in_off += n;
 	e->seen = 0;
 	e->whole = false;
+	if (e->in_len == 0 && e->in_cap > BUDGET_SMALL) { /* it may be long until so much comes again */
+		mem_free(e->in);
+		budget_give(e->budget, e->in_cap);
+		e->in = NULL;
+		e->in_cap = 0;
+	}
 }
 
 static const unsigned char *here(const struct talk_engine *e)
@@ -222,13 +256,9 @@ int talk_input_keep(struct talk_engine *e, const struct talk_bytes *frame)
 {
 	if (!e->section->groups)
 		return 0;
-	if (frame->n > e->kept_cap) {
-		unsigned char *kept = mem_grow(e->kept, frame->n);
-		if (kept == NULL)
-			return -1;
-		e->kept = kept;
-		e->kept_cap = frame->n;
-	}
+	bool much = e->kept_cap > BUDGET_SMALL && frame->n <= BUDGET_SMALL;
+	if ((frame->n > e->kept_cap || much) && resize(e, &e->kept, &e->kept_cap, frame->n > 0 ? frame->n : 1) != 0 && !much)
+		return -1;
 	if (frame->n > 0)
 		memcpy(e->kept, frame->p, frame->n);
 	for (size_t i = 0; i < TALK_GROUPS; i++)

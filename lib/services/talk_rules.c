@@ -77,7 +77,7 @@ static void entered(struct talk_engine *e)
 	e->hits[r->index] += e->hits[r->index] < UINT32_MAX;
 	if (r->pattern != NULL || r->on == TALK_ELSE) {
 		if (talk_input_keep(e, &frame) != 0) {
-			talk_engine_fail(e, WHY_MEMORY, &r->place);
+			talk_engine_fail(e, talk_input_why(), &r->place);
 			return;
 		}
 		talk_input_drop(e, e->spends);

@@ -132,6 +132,7 @@ const char *talk_engine_words(const struct talk_engine *e, const struct talk_act
 	case WHY_ENDED:
 		ended(&w, a);
 		break;
+	case WHY_BUDGET:
 	case WHY_MEMORY:
 		say(&w, "out of memory");
 		break;

@@ -22,7 +22,7 @@ static struct stream *framed(struct double_stream *d, const char *spec, bool who
 {
 	struct stream *top = &d->s;
 	assert_int_equal(framer_parse(&framer, spec, NULL), 0);
-	assert_int_equal(frame_push(&top, &framer, whole), 0);
+	assert_int_equal(frame_push(&top, &framer, NULL, whole), 0);
 	assert_ptr_not_equal(top, &d->s);
 	return top;
 }
