@@ -22,8 +22,8 @@ struct ere_state {
 };
 
 struct ere_cache {
-	unsigned states, chunks_n;
-	size_t used; /* of the last chunk */
+	unsigned states, chunks_n, at; /* at: the chunk that is being filled */
+	size_t used;		       /* of that */
 	unsigned char *chunks[CHUNKS_MOST];
 	struct ere_state *table[TABLE];
 };
@@ -55,11 +55,10 @@ static uint16_t *state_set(const struct ere_state *s)
 	return (uint16_t *)(uintptr_t)&s->next[s->x->classes + 1];
 }
 
-/* The first chunk stays. */
+/* The memory stays, for the next. */
 static void forget_all(struct ere_cache *c)
 {
-	while (c->chunks_n > 1)
-		mem_free(c->chunks[--c->chunks_n]);
+	c->at = 0;
 	c->used = 0;
 	c->states = 0;
 	memset(c->table, 0, sizeof c->table);
@@ -67,18 +66,17 @@ static void forget_all(struct ere_cache *c)
 
 static void *take_bytes(struct ere_cache *c, size_t bytes)
 {
-	if (c->chunks_n == 0 || c->used + bytes > CHUNK_BYTES) {
-		if (c->chunks_n == CHUNKS_MOST)
+	if (c->used + bytes > CHUNK_BYTES) {
+		c->at++;
+		c->used = 0;
+		if (c->at == CHUNKS_MOST)
 			forget_all(c);
-		if (c->chunks_n == 0 || c->used > 0) {
-			unsigned char *chunk = mem_raw(CHUNK_BYTES);
-			if (chunk == NULL)
-				return NULL;
-			c->chunks[c->chunks_n++] = chunk;
-			c->used = 0;
-		}
 	}
-	void *p = c->chunks[c->chunks_n - 1] + c->used;
+	if (c->at == c->chunks_n && (c->chunks[c->at] = mem_raw(CHUNK_BYTES)) == NULL)
+		return NULL;
+	if (c->at == c->chunks_n)
+		c->chunks_n++;
+	void *p = c->chunks[c->at] + c->used;
 	c->used += bytes;
 	return p;
 }

@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-enum { NOWHERE = UINT32_MAX, RESTORES = 0x10000 };
+#define NOWHERE UINT32_MAX
+
+enum { RESTORES = 0x10000 };
 
 struct todo {
 	uint32_t what; /* an instruction, or RESTORES and a slot */
