@@ -5,7 +5,7 @@
 #ifndef IO_BATCH_H
 #define IO_BATCH_H
 
-#include "io/flow.h"
+#include "io/stream.h"
 
 #include <sys/socket.h>
 
@@ -30,8 +30,5 @@ enum { BATCH_CONTROL_BYTES = 32 };
 void batch_say(struct msghdr *m, size_t size);
 /* A message of so many datagrams of that size was refused: because it was to be cut? Then it goes otherwise the next time. */
 bool batch_learns(struct batch_cut *cut, unsigned parts, size_t size, int sys);
-
-extern const struct mover mover_gather; /* datagrams to bytes: batch_move.c */
-extern const struct mover mover_cut;	/* bytes to datagrams, not by line */
 
 #endif

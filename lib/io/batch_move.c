@@ -5,9 +5,10 @@
  * mover_cut needs no memory of its own: what was read lies in one piece in the ring. mover_gather receives into places of 64 KiB
  * for 64 datagrams, of which the system gives what was touched, and writes from there; only for a sink that is full they are
  * moved together in the ring. */
-#include "io/batch.h"
+#include "io/batch_move.h"
 
 #include "base/mem.h"
+#include "io/batch.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* What a flow is, whoever moves its bytes: the choice of the mover, the turns, and how a way comes to its end. What a failure of
  * either end means for the other direction is the pump's to say, not ours. */
 #include "io/flow.h"
-#include "io/batch.h"
+#include "io/batch_move.h"
 #include "io/fdstream.h"
 #include "io/loop.h"
 #include "io/splice.h"

@@ -9,6 +9,7 @@
 
 #include "double.h"
 #include "io/batch.h"
+#include "io/batch_move.h"
 #include "io/waiter.h"
 
 #include <string.h>
