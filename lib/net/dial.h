@@ -6,7 +6,7 @@
 #include "io/stream.h"
 #include "net/addr.h"
 #include "net/env.h"
-#include "net/stack.h"
+#include "net/layer.h"
 
 extern const struct opt_group dial_opts; /* -w, -s */
 struct dial_conf {

@@ -4,7 +4,7 @@
 #define NET_FAULTS_H
 
 #include "io/fault_spec.h"
-#include "net/stack.h"
+#include "net/layer.h"
 
 enum { FAULTS_MOST = 24 };
 

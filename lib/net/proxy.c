@@ -185,7 +185,7 @@ void proxy_stop(const struct env *env, void *takes)
 
 const struct proxy *proxy_of(const struct env *env)
 {
-	return stack_shared(env, proxy_push);
+	return layer_shared(env, proxy_push);
 }
 
 bool proxy_resolves(const struct proxy *p)

@@ -5,7 +5,7 @@
 #ifndef NET_PROXY_H
 #define NET_PROXY_H
 
-#include "net/stack.h"
+#include "net/layer.h"
 
 enum proxy_kind { PROXY_SOCKS4, PROXY_SOCKS4A, PROXY_SOCKS5, PROXY_SOCKS5H, PROXY_HTTP };
 enum { PROXY_WORD = 255, PROXY_SENDS = 2048, PROXY_TAKES = 8192, PROXY_WORDS = 320 };

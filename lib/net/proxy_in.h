@@ -7,7 +7,7 @@
 
 #include "base/opt.h"
 #include "net/proxy_hdr.h"
-#include "net/stack.h"
+#include "net/layer.h"
 
 extern const struct opt_group proxy_in_opts; /* --proxy-in --proxy-from */
 struct proxy_in_conf {

@@ -3,7 +3,7 @@
 #define NET_PROXY_OUT_H
 
 #include "base/opt.h"
-#include "net/stack.h"
+#include "net/layer.h"
 
 extern const struct opt_group proxy_out_opts; /* --proxy-out */
 struct proxy_out_conf {

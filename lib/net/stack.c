@@ -112,10 +112,17 @@ static bool has(const struct stack *stack, size_t i)
 	return stack->places & 1U << layers[i].place;
 }
 
+static int start_row(const struct env *env, size_t i, struct err *e)
+{
+	struct layer_share *share = &env->stack->shared[i];
+	share->push = layers[i].push;
+	return layers[i].start(env, &share->mem, e);
+}
+
 static int start(const struct env *env, struct err *e)
 {
 	for (size_t i = 0; i < LAYERS; i++)
-		if (has(env->stack, i) && layers[i].start != NULL && layers[i].start(env, &env->stack->shared[i], e) < 0)
+		if (has(env->stack, i) && layers[i].start != NULL && start_row(env, i, e) < 0)
 			return -1;
 	return 0;
 }
@@ -158,19 +165,11 @@ void stack_stop(const struct env *env)
 		env->stack->far = NULL;
 	}
 	for (size_t i = 0; i < LAYERS; i++) {
-		if (env->stack->shared[i] != NULL && layers[i].stop != NULL)
-			layers[i].stop(env, env->stack->shared[i]);
-		env->stack->shared[i] = NULL;
+		struct layer_share *share = &env->stack->shared[i];
+		if (share->mem != NULL && layers[i].stop != NULL)
+			layers[i].stop(env, share->mem);
+		*share = (struct layer_share){ 0 };
 	}
-}
-
-const void *stack_shared(
-	const struct env *env, int (*push)(struct stream **top, const struct link *link, void *shared, struct err *e))
-{
-	for (size_t i = 0; i < LAYERS && env->stack != NULL; i++)
-		if (layers[i].push == push)
-			return env->stack->shared[i];
-	return NULL;
 }
 
 static bool is_later(const struct stack *stack, size_t i)
@@ -183,7 +182,7 @@ int stack_build(struct stream **top, const struct link *link, struct err *e)
 	const struct stack *stack = link->env->stack;
 	for (size_t i = 0; i < LAYERS; i++)
 		if ((stack == NULL || (has(stack, i) && !is_later(stack, i))) &&
-			layers[i].push(top, link, stack != NULL ? stack->shared[i] : NULL, e) < 0)
+			layers[i].push(top, link, stack != NULL ? stack->shared[i].mem : NULL, e) < 0)
 			return -1;
 	return 0;
 }
@@ -203,7 +202,9 @@ int stack_tls_later(const struct env *env, bool wanted, struct err *e)
 	if (env->stack == NULL)
 		return 0;
 	env->stack->tls_later = wanted;
-	return tls_later(env, &env->stack->shared[tls_row()], e);
+	struct layer_share *share = &env->stack->shared[tls_row()];
+	share->push = layers[tls_row()].push;
+	return tls_later(env, &share->mem, e);
 }
 
 /* Of a socket, or of a layer whose place is below that of TLS. */
@@ -228,7 +229,7 @@ int stack_secure(struct stream **top, const struct link *link, const void *unrea
 	if (n > 0 && unread_push(&tls, unread, n) != 0)
 		return err_set(e, ERR_LOCAL, ENOMEM, "start TLS");
 	struct stream *again = tls;
-	if (layers[row].push(&tls, link, link->env->stack->shared[row], e) != 0) {
+	if (layers[row].push(&tls, link, link->env->stack->shared[row].mem, e) != 0) {
 		if (again != below)
 			unread_drop(again);
 		return -1;

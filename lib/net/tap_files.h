@@ -3,7 +3,7 @@
 #define NET_TAP_FILES_H
 
 #include "io/outfile.h"
-#include "net/stack.h"
+#include "net/layer.h"
 
 struct tap_files {
 	const char *option, *file; /* "--transcript", and what it was given */

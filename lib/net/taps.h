@@ -2,7 +2,7 @@
 #ifndef NET_TAPS_H
 #define NET_TAPS_H
 
-#include "net/stack.h"
+#include "net/layer.h"
 
 extern const struct opt_group tap_opts; /* --transcript --pcap --record */
 struct tap_conf {

@@ -277,6 +277,6 @@ void tls_tell_pin(const struct env *env)
 
 const char *tls_pin(const struct env *env)
 {
-	const void *shared = stack_shared(env, tls_push);
+	const void *shared = layer_shared(env, tls_push);
 	return shared != NULL ? tls_own_pin(shared) : NULL;
 }

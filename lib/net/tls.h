@@ -6,7 +6,7 @@
 #define NET_TLS_H
 
 #include "base/sha256.h"
-#include "net/stack.h"
+#include "net/layer.h"
 
 enum { TLS_ALPN_MOST = 255, TLS_PINS_MOST = 8, TLS_PIN_TEXT = 64 };
 

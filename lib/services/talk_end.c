@@ -7,7 +7,7 @@
 #include "io/fault.h"
 #include "io/fdstream.h"
 #include "net/server.h"
-#include "net/stack.h"
+#include "net/layer.h"
 
 #include <errno.h>
 

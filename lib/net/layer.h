@@ -1,0 +1,65 @@
+/* What a layer is, and what it sees of the run and of its connection.
+ *
+ * A layer is a stream that stands on another stream (io/stream.h). A row of struct layer says how it starts once a run, how it
+ * pushes itself on each connection, and how it stops. The table of all rows is net/stack.c. */
+#ifndef NET_LAYER_H
+#define NET_LAYER_H
+
+#include "io/stream.h"
+#include "net/addr.h"
+#include "net/env.h"
+#include "net/sa.h"
+
+enum role { ROLE_DIAL, ROLE_ACCEPT };
+enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_TAP, PLACE_TELNET, PLACE_FRAME };
+
+struct behalf { /* for whom somebody else is dialed */
+	struct sa peer, local;
+	bool dgram;
+};
+
+struct link { /* a connection as its layers see it while they push themselves */
+	const struct env *env;
+	enum role role;
+	uint32_t conn;
+	const struct sa *peer, *local;
+	const struct sa *target;     /* of a proxy, where its name was resolved here; NULL: it was not */
+	const struct behalf *client; /* NULL: dialed for ourselves, or accepted */
+};
+
+typedef int layer_push(struct stream **top, const struct link *link, void *shared, struct err *e);
+
+struct layer {
+	enum place place;
+	const char *name;
+	const struct opt_group *group; /* where its options live; NULL: it has none of its own */
+	/* Once a run, before any socket: opens files. *shared is handed to push and stop, NULL if the layer is not asked for.
+	 * NULL: there is nothing to share, push looks at its options. */
+	int (*start)(const struct env *env, void **shared, struct err *e);
+	layer_push *push;				  /* without its option it pushes nothing: 0 */
+	void (*stop)(const struct env *env, void *takes); /* after the last stream is closed */
+};
+
+struct layer_share { /* what a layer that was asked for keeps for its connections; zeroed: it was not */
+	layer_push *push;
+	void *mem;
+};
+
+enum { STACK_ROWS = 16 };
+struct service;
+struct stack_far;
+struct stack { /* what the layers of one run share; zeroed before first use */
+	enum role role;
+	unsigned places;	       /* 1 << place for those with layers */
+	const struct addr *addr;       /* whom we dial, or where we listen */
+	const struct service *service; /* what our end is; NULL: of no interest to layers */
+	struct stack_far *far;
+	bool faults;			       /* a script has faults: every connection can have some (net/faults.h) */
+	bool tls_later;			       /* connections begin without TLS: stack_secure puts it into them */
+	struct layer_share shared[STACK_ROWS]; /* a row each */
+};
+
+/* What the layer with this push keeps for the run, borrowed until the stack stops; NULL: the layer is not asked for. */
+void *layer_shared(const struct env *env, layer_push *push);
+
+#endif
