@@ -18,7 +18,6 @@
 #include "net/taps.h"
 #include "net/tls.h"
 #include "services/chat.h"
-#include "services/service.h"
 
 enum { VBNET_MAX = 10 };
 

@@ -19,6 +19,7 @@
 #include "net/taps.h"
 #include "net/tls.h"
 #include "services/service.h"
+#include "services/talk_service.h"
 
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 

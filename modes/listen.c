@@ -22,6 +22,7 @@
 #include "net/tls.h"
 #include "net/udp.h"
 #include "services/service.h"
+#include "services/talk_service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &tls_opts, &tls_server_opts,
 	&tls_client_opts, &dial_opts, &proxy_opts, &proxy_out_opts, &proxy_in_opts, &ready_opts, &run_opts, &leash_opts,

@@ -21,7 +21,9 @@
 #include "net/taps.h"
 #include "net/tls.h"
 #include "net/udp.h"
+#include "services/room.h"
 #include "services/service.h"
+#include "services/talk_service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &tls_client_opts,
 	&dial_opts, &proxy_opts, &proxy_out_opts, &proxy_in_opts, &ready_opts, &run_opts, &leash_opts, &limit_opts, &admit_opts,

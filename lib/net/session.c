@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "io/fault.h"
 #include "net/meter.h"
+#include "net/layer.h"
 #include "net/sockopt.h"
-#include "net/stack.h"
 
 #include <errno.h>
 #include <stdio.h>

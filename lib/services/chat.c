@@ -4,8 +4,6 @@
  * and on the other wires, stdin is not read and stdout not written. */
 #include "services/chat.h"
 
-#include "services/service.h"
-
 static const struct opt rows[] = {
 	{ .name = "wire",
 		.kind = OPT_CHOICE,

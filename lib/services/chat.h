@@ -6,6 +6,8 @@
 #include "services/desk.h"
 #include "services/room.h"
 
+extern const struct service service_chat;
+extern const struct opt_group chat_opts; /* --wire */
 enum { CHAT_LINES, CHAT_VBNET, CHAT_RAW };
 struct chat_conf {
 	int wire;

@@ -15,7 +15,6 @@
 
 #include "base/mem.h"
 #include "io/fdstream.h"
-#include "services/service.h"
 
 #include <errno.h>
 

@@ -12,6 +12,7 @@
 #include "io/waiter.h"
 #include "net/session.h"
 
+extern const struct opt_group room_opts; /* --slow --slow-after --max-line */
 enum room_slow { SLOW_AUTO, SLOW_SKIP, SLOW_CLOSE, SLOW_WAIT };
 struct room_conf {
 	int slow; /* enum room_slow */

@@ -1,8 +1,6 @@
 /* What a room does about slow clients and long lines, as options. */
 #include "services/room.h"
 
-#include "services/service.h"
-
 #include <stdint.h>
 
 enum { LINE_MOST = 65536 };

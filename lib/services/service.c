@@ -1,6 +1,8 @@
 /* Which service: the rows that an option can ask for, and the mode's own otherwise. */
 #include "services/service.h"
 
+#include "services/talk_service.h"
+
 static const struct service *const rows[] = { &service_file, &service_discard, &service_zero, &service_exec, &service_talk,
 	&service_forward };
 

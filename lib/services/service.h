@@ -1,4 +1,5 @@
-/* The services: what our end of each connection is wired to. A service is one file with a `struct service`, and a row here. */
+/* The services: what our end of each connection is wired to. A service is one file with a `struct service` (net/service.h), and a
+ * row in service.c. Chat and talk, which are more than one file, declare themselves in their own headers. */
 #ifndef SERVICES_SERVICE_H
 #define SERVICES_SERVICE_H
 
@@ -7,12 +8,10 @@
 extern const struct service service_stdio;   /* stdin to the peer, the peer to stdout */
 extern const struct service service_console; /* stdin to all clients, their lines to stdout */
 extern const struct service service_echo;
-extern const struct service service_chat;
 extern const struct service service_file;    /* --file PATH */
 extern const struct service service_discard; /* --discard */
 extern const struct service service_zero;    /* --zero */
 extern const struct service service_exec;    /* -e CMD, -- PROG ARG... */
-extern const struct service service_talk;    /* --talk LINE|@FILE */
 extern const struct service service_forward; /* --forward ADDRESS */
 
 /* The one service that an option asks for, else the mode's own. NULL with e (ERR_USAGE) when two are asked for. */
@@ -30,9 +29,6 @@ struct stdio_conf {
 extern const struct opt_group forward_opts; /* services/forward.c */
 extern const struct opt_group source_opts;  /* services/source.c: --file --discard --zero */
 extern const struct opt_group exec_opts;    /* services/exec.c: -e --exec-socket */
-extern const struct opt_group talk_opts;    /* services/talk.c: --talk --swap */
 extern const struct opt_group console_opts; /* services/console.c: --label --commands */
-extern const struct opt_group room_opts;    /* services/room.c: --slow --slow-after --max-line */
-extern const struct opt_group chat_opts;    /* services/chat.c: --wire */
 
 #endif

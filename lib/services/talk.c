@@ -4,7 +4,7 @@
  * What the script sends is flushed before anything is waited for, and while that finds no room the peer is heard all the same
  * (talk_hear.c, which also tells how deadlines are kept).
  */
-#include "services/service.h"
+#include "services/talk_service.h"
 #include "services/talk_run.h"
 
 #include "io/fault.h"

@@ -7,7 +7,6 @@
 #include "tests/sim/stage.h"
 
 #include "services/chat.h"
-#include "services/service.h"
 
 #include <stdio.h>
 #include <stdlib.h>

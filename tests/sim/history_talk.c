@@ -6,7 +6,7 @@
 #include "tests/sim/talk_draft.h"
 #include "tests/unit/talk_play.h"
 
-#include "services/service.h"
+#include "services/talk_service.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "io/frame.h"
 #include "services/chat.h"
-#include "services/service.h"
+#include "services/talk_service.h"
 
 #include <stdlib.h>
 #include <string.h>

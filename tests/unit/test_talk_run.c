@@ -12,7 +12,7 @@
 #include "net/server.h"
 #include "net/stack.h"
 #include "net/tls.h"
-#include "services/service.h"
+#include "services/talk_service.h"
 #include "services/talk_run.h"
 #include "tests/unit/double.h"
 #include "tests/unit/joint.h"

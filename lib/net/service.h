@@ -1,0 +1,47 @@
+/* What a service is: our end of each connection. A service is a row of functions, which sessions (net/session.h) call; it knows
+ * nothing of listening and dialing, and what calls it knows nothing of what it does with the bytes. */
+#ifndef NET_SERVICE_H
+#define NET_SERVICE_H
+
+#include "net/addr.h"
+#include "net/env.h"
+
+struct hub;
+struct session;
+
+enum { /* needs of a service */
+	OWNS_STDIN = 1,
+	OWNS_STDOUT = 2,
+	CAP_SNDBUF = 4,	    /* a queue of ours bounds its memory only if the kernel's is bounded too (256 KiB) */
+	GUARD_UDP = 8,	    /* answers whoever asks: never a reflector (udp.h) */
+	NOTICE_FULL = 16,   /* --when-full is notice by default, a plain close otherwise */
+	WHOLE_FRAMES = 32,  /* --frame: whole frames exactly as they come, not lines */
+	OWN_FRAMES = 64,    /* --frame is the service's own business: no layer */
+	RUNS_COMMAND = 128, /* takes the words behind "--" */
+	LATER_TLS = 512,    /* says in its start, by stack_tls_later, whether its connections get TLS later (starttls) */
+	NO_PAYLOAD = 1024,  /* nothing is passed on: of its connections' layers only TLS is built */
+	COSTLY = 256 /* each client costs a connection or a process: at most 10 new UDP peers a second if not asked otherwise */
+};
+
+struct service {
+	const char *name;
+	unsigned needs;
+	size_t hub_bytes, session_bytes;
+	unsigned descriptors;				      /* of each client, beside its own socket */
+	bool (*wanted)(const struct env *env);		      /* asked for by an option; NULL: only as a mode's own service */
+	const struct addr *(*dials)(const struct conf *conf); /* whom it connects to for each client; NULL: nobody */
+	int (*start)(struct hub *hub, struct err *e);	      /* before any socket: open files and stdin. NULL: nothing to do */
+	int (*open)(struct session *s, struct err *e);	      /* after setup; borrows s->stream; may call session_end at once */
+	/* The run is to end: half-close as soon as nothing more is to be sent, hear the peer to its end, session_end. NULL: ended
+	 * at once, for a service that holds nothing. */
+	void (*drain)(struct session *s);
+	/* At the deadline: has it anything of this connection, either way, that is not delivered? NULL: nothing ever. */
+	bool (*holds)(struct session *s);
+	/* The peer has ended its side, nothing is on its way to it, and no answer is owed: in a full house it may give way to a
+	 * newcomer. NULL: a session never does. hub->spare is to be called when the answer may have become yes. */
+	bool (*spare)(const struct session *s);
+	void (*close)(struct session *s); /* let go of the stream: every waiter, timer, block. NULL: nothing held */
+	void (*stop)(struct hub *hub);	  /* NULL: nothing to do */
+};
+
+#endif
