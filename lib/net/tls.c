@@ -2,7 +2,7 @@
 #include "net/tls.h"
 
 #include "net/addr.h"
-#include "net/session.h"
+#include "net/service.h"
 
 #include <stdio.h>
 #include <string.h>
