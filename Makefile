@@ -45,7 +45,7 @@ known = $(foreach flag,$(1),$(shell $(CC) -Werror $(flag) -fsyntax-only -x c /de
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wvla $(if $(filter 1,$(WERROR)),-Werror)
 own_flags := -std=c11 $(warnings) -ffile-prefix-map=$(CURDIR)=.
-own_cpp := -D_GNU_SOURCE -DSOCKCTL_VERSION='"$(VERSION)"' -Ilib -I.
+own_cpp := -D_GNU_SOURCE -DSOCKCTL_VERSION='"$(VERSION)"' -Ilib -I. -Itests/unit
 own_ld :=
 
 ifneq ($(findstring seam,$(variant)),)
@@ -105,7 +105,7 @@ have_tls := $(shell $(call openssl_test,-fsyntax-only))
 endif
 ifeq ($(have_tls),yes)
 own_cpp += -DSOCKCTL_TLS
-not_built := lib/net/tls_none.c
+not_built := lib/tls/tls_none.c
 ifeq ($(variant),static)
 own_cpp += -DTLS_LINKED
 own_libs := -lssl -lcrypto
@@ -115,7 +115,7 @@ endif
 else ifeq ($(TLS),yes)
 $(error TLS=yes: $(CC) finds no headers of OpenSSL 3 (libssl-dev))
 else
-not_built := $(filter-out lib/net/tls_none.c,$(wildcard lib/net/tls_*.c)) $(wildcard tests/unit/test_tls*.c)
+not_built := $(filter-out lib/tls/tls_none.c,$(wildcard lib/tls/*.c)) $(wildcard tests/unit/tls/*.c)
 endif
 
 compile := $(CC) $(own_cpp) $(CPPFLAGS) $(own_flags) $(CFLAGS)
@@ -124,8 +124,8 @@ link := $(CC) $(own_flags) $(CFLAGS) $(own_ld) $(LDFLAGS)
 # --- files -----------------------------------------------------------------------------------------------------------
 
 lib_c := $(sort $(filter-out $(not_built),$(wildcard lib/*/*.c modes/*.c)))
-unit_c := $(sort $(filter-out $(not_built),$(wildcard tests/unit/test_*.c)))
-help_c := $(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))) tests/sim/loop_sim.c
+unit_c := $(sort $(filter-out $(not_built),$(wildcard tests/unit/*/test_*.c)))
+help_c := $(sort $(wildcard tests/unit/*.c)) tests/sim/loop_sim.c
 sim_c := $(filter-out $(help_c),$(sort $(wildcard tests/sim/*.c)))
 lib_o := $(lib_c:%.c=$(build)/%.o)
 main_o := $(build)/sockctl.o
@@ -143,8 +143,8 @@ unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
 bench_c := $(sort $(wildcard tests/bench/*.c))
 hostile_c := $(sort $(wildcard tests/hostile/*.c))
 bench_bin := $(patsubst tests/bench/%.c,build/bench/%,$(filter-out tests/bench/load.c $(if $(have_tls),,%/handshake.c),$(bench_c)))
-all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c tests/sim/*.c tests/fuzz/*.c)) $(bench_c) $(hostile_c)
-all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/sim/*.h tests/fuzz/*.h tests/bench/*.h))
+all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c tests/unit/*/*.c tests/sim/*.c tests/fuzz/*.c)) $(bench_c) $(hostile_c)
+all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/unit/*/*.h tests/sim/*.h tests/fuzz/*.h tests/bench/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------
 
@@ -246,7 +246,7 @@ fuzz:
 	$(quiet)$(MAKE) variant=fuzz-asan CC=clang CFLAGS=-O1 build/fuzz-asan/fuzz/fuzz
 	$(quiet)tests/tools/fuzz build/fuzz-asan/fuzz/fuzz $(TIME) $(FUZZ)
 
-# What the tests reach, by file: make coverage ONLY="tests/cli/test_tls_ends.py". The lines themselves: build/coverage/lines.
+# What the tests reach, by file: make coverage ONLY="tests/cli/tls/test_tls_ends.py". The lines themselves: build/coverage/lines.
 .PHONY: coverage
 coverage:
 	$(quiet)$(MAKE) variant=seam-cover CC=clang CFLAGS=-O1 all unit-programs build/seam-cover/sim/sim build/seam-cover/fuzz/replay
@@ -276,7 +276,7 @@ check-strict: # nothing runs without a whole sandbox but what starts programs or
 	$(quiet)SOCKCTL_TEST_FLAGS='--sandbox strict' $(MAKE) cli
 
 check-long: # TLS and programs at full length, and transfers that take their time
-	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/test_tls_*.py) tests/cli/test_lossless.py tests/cli/test_exec.py tests/cli/test_torture.py'
+	$(quiet)SOCKCTL_LONG=1 SOCKCTL_TEST_DEADLINE=600 $(MAKE) check ONLY='$(wildcard tests/cli/tls/*.py) tests/cli/pump/test_lossless.py tests/cli/services/test_exec.py tests/cli/seam/test_torture.py'
 
 .PHONY: unit-programs check-copy check-short check-strict check-long
 unit-programs: $(unit_bin)

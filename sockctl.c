@@ -8,16 +8,16 @@
 #include "base/sys.h"
 #include "cli/args.h"
 #include "cli/help.h"
-#include "cli/nc.h"
-#include "cli/out.h"
+#include "nc/nc.h"
+#include "report/out.h"
 #include "cli/parse.h"
-#include "io/prelude.h"
-#include "io/stdfd.h"
-#include "net/confine.h"
-#include "net/faults.h"
-#include "net/meter.h"
-#include "net/session.h"
-#include "net/stack.h"
+#include "loop/prelude.h"
+#include "stream/stdfd.h"
+#include "sandbox/sandbox_opts.h"
+#include "fault/fault_opts.h"
+#include "session/stats.h"
+#include "session/session.h"
+#include "session/layers.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void menu_fill(struct menu *menu)
 		for (const struct opt_group *const *g = modes[i]->cmd.groups; *g != NULL && n + 3 < GROUPS_MOST; g++)
 			menu->groups[i][n++] = *g;
 		menu->groups[i][n++] = &report_opts;
-		menu->groups[i][n++] = &confine_opts;
+		menu->groups[i][n++] = &sandbox_opts;
 		menu->groups[i][n] = &progress_opts;
 		menu->command[i] = modes[i]->cmd;
 		menu->command[i].groups = menu->groups[i];
@@ -75,37 +75,37 @@ static void stop(void *arg)
 }
 
 /* Connections that are closing politely get their time, unless a signal wants us gone. */
-static int wait_for_closes(const struct env *env, struct err *e)
+static int wait_for_closes(const struct run *run, struct err *e)
 {
-	if (env->outcome->signo != 0 || linger_count(env->linger) == 0)
+	if (run->outcome->signo != 0 || linger_count(run->linger) == 0)
 		return 0;
-	linger_when_empty(env->linger, stop, env->loop);
-	return loop_run(env->loop, e);
+	linger_when_empty(run->linger, stop, run->loop);
+	return loop_run(run->loop, e);
 }
 
-static int env_open(struct env *env, const struct mode *mode, struct budget *borrows, struct err *e)
+static int open_run(struct run *run, const struct mode *mode, struct budget *borrows, struct err *e)
 {
-	const struct loop_conf *conf = conf_get(env->conf, &loop_opts);
-	size_t fds = mode->descriptors(env);
+	const struct loop_conf *conf = conf_get(run->conf, &loop_opts);
+	size_t fds = mode->descriptors(run);
 	*borrows = (struct budget){ .most = (uint64_t)conf->memory };
-	env->budget = borrows;
+	run->budget = borrows;
 	const struct loop_backend *backend = loop_pick(conf, fds, e);
-	env->loop = backend == NULL ? NULL : loop_open(backend, e);
-	if (env->loop == NULL)
+	run->loop = backend == NULL ? NULL : loop_open(backend, e);
+	if (run->loop == NULL)
 		return -1;
-	env->pool = pool_open(mode->block_bytes, 3 * fds); /* of each connection both ways, and what TLS has to send */
-	if (env->pool != NULL && conf->no_splice)
-		pool_copy_only(env->pool);
-	env->linger = linger_open(env->loop);
-	return env->pool != NULL && env->linger != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "start");
+	run->pool = pool_open(mode->block_bytes, 3 * fds); /* of each connection both ways, and what TLS has to send */
+	if (run->pool != NULL && conf->no_splice)
+		pool_copy_only(run->pool);
+	run->linger = linger_open(run->loop);
+	return run->pool != NULL && run->linger != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "start");
 }
 
-static void env_close(struct env *env)
+static void close_run(struct run *run)
 {
-	linger_close(env->linger);
-	stack_stop(env);
-	pool_close(env->pool);
-	loop_close(env->loop);
+	linger_close(run->linger);
+	layers_stop(run);
+	pool_close(run->pool);
+	loop_close(run->loop);
 }
 
 /* From here on the exit code is settled: a signal that comes now finds nobody, whoever it may have been meant for. */
@@ -119,24 +119,24 @@ static void signals_off(void)
 	sigprocmask(SIG_BLOCK, &ending, NULL);
 }
 
-static void tell_start(const struct env *env, const char *mode, int argc, char *const argv[])
+static void tell_start(const struct run *run, const char *mode, int argc, char *const argv[])
 {
 	char args[ARGS_MOST];
 	args_text(args, sizeof args, argc, argv);
-	event(env->events, EV_START, 0, EV_NUM("pid", getpid()), EV_TEXT("version", SOCKCTL_VERSION), EV_TEXT("mode", mode),
-		EV_TEXT("args", args), EV_NUM("seed", env->seed));
+	event(run->events, EV_START, 0, EV_NUM("pid", getpid()), EV_TEXT("version", SOCKCTL_VERSION), EV_TEXT("mode", mode),
+		EV_TEXT("args", args), EV_NUM("seed", run->seed));
 }
 
-static int exit_code(const struct outcome *outcome, const struct voice *voice)
+static int exit_code(const struct outcome *outcome, const struct persona *persona)
 {
 	if (outcome->signo != 0)
 		return 128 + outcome->signo;
 	int code = outcome->first.cls != ERR_OK ? (int)outcome->first.cls : outcome->child_status;
-	return voice != NULL && code > voice->worst ? voice->worst : code;
+	return persona != NULL && code > persona->worst ? persona->worst : code;
 }
 
 /* A command of --run has perhaps said why it failed, or it could not even be found. */
-static int say_end(struct out *out, const struct outcome *outcome, const struct voice *voice, struct err *e)
+static int say_end(struct out *out, const struct outcome *outcome, const struct persona *persona, struct err *e)
 {
 	char words[64];
 	const char *cls = err_class_name(outcome->first.cls), *error = NULL;
@@ -149,52 +149,52 @@ static int say_end(struct out *out, const struct outcome *outcome, const struct 
 		error = words;
 		snprintf(words, sizeof words, "the command ended with status %d", outcome->child_status);
 	}
-	return out_end(out, exit_code(outcome, voice), cls, error, e);
+	return out_end(out, exit_code(outcome, persona), cls, error, e);
 }
 
 /* Events that cannot be written to their end are a failure of the run, which those that can be written are to tell. */
-static void tell_end(struct out *out, struct outcome *outcome, const struct voice *voice)
+static void tell_end(struct out *out, struct outcome *outcome, const struct persona *persona)
 {
 	struct err e = { 0 };
-	while (say_end(out, outcome, voice, &e) != 0)
+	while (say_end(out, outcome, persona, &e) != 0)
 		err_keep(&outcome->first, &e);
 }
 
-static int run_mode(const struct parsed *parsed, const struct menu *menu, int argc, char **argv, const struct voice *voice,
+static int run_mode(const struct parsed *parsed, const struct menu *menu, int argc, char **argv, const struct persona *persona,
 	struct outcome *outcome)
 {
 	const struct mode *mode = modes[parsed->command - menu->command];
 	const struct progress_conf *progress = conf_get(parsed->conf, &progress_opts);
 	const struct clock_conf *clocks = conf_get(parsed->conf, &clock_opts);
 	prelude_begin(clocks->lifetime_ms);
-	struct out *out = out_open(conf_get(parsed->conf, &report_opts), progress, voice, &outcome->first);
+	struct out *out = out_open(conf_get(parsed->conf, &report_opts), progress, persona, &outcome->first);
 	if (out == NULL) {
 		prelude_called_off(&outcome->signo, &outcome->first);
 		prelude_end();
 		return -1;
 	}
-	struct stack stack = { 0 };
-	struct confine confine = { 0 };
-	struct env env = { .conf = parsed->conf,
+	struct layers layers = { 0 };
+	struct sandbox_run sandbox = { 0 };
+	struct run run = { .conf = parsed->conf,
 		.events = out_sink(out),
 		.outcome = outcome,
-		.stack = &stack,
-		.confine = &confine,
+		.layers = &layers,
+		.sandbox = &sandbox,
 		.seed = faults_seed(parsed->conf),
 		.argc = parsed->argc,
 		.argv = parsed->argv };
 	if (parsed->after > 0 && parsed->after < parsed->argc) {
-		env.argc -= parsed->after;
-		env.command = env.argv + env.argc;
+		run.argc -= parsed->after;
+		run.command = run.argv + run.argc;
 	}
 	struct err e = { 0 };
-	tell_start(&env, mode->cmd.name, argc, argv);
+	tell_start(&run, mode->cmd.name, argc, argv);
 	struct budget budget;
-	int rc = env_open(&env, mode, &budget, &e);
+	int rc = open_run(&run, mode, &budget, &e);
 	if (rc == 0) {
-		out_watch(out, env.loop);
-		env.meter = meter_open(&env, progress_every_ms(progress), progress->size_bytes, &e);
-		rc = env.meter != NULL ? mode->run(&env, &e) : -1;
+		out_watch(out, run.loop);
+		run.stats = stats_open(&run, progress_every_ms(progress), progress->size_bytes, &e);
+		rc = run.stats != NULL ? mode->run(&run, &e) : -1;
 	}
 	if (rc != 0)
 		prelude_called_off(&outcome->signo, &e);
@@ -202,22 +202,22 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 		err_keep(&outcome->first, &e);
 	prelude_end();
 	e.cls = ERR_OK;
-	if (env.linger != NULL && wait_for_closes(&env, &e) != 0)
+	if (run.linger != NULL && wait_for_closes(&run, &e) != 0)
 		err_keep(&outcome->first, &e);
 	signals_off();
-	meter_close(env.meter);
+	stats_close(run.stats);
 	out_watch(out, NULL);
-	env_close(&env);
-	confine_close(&env);
-	faults_name_seed(&env, &outcome->first);
-	if (voice != NULL)
-		voice->judge(voice->arg, &outcome->first);
-	tell_end(out, outcome, voice);
+	close_run(&run);
+	sandbox_run_close(&run);
+	faults_name_seed(&run, &outcome->first);
+	if (persona != NULL)
+		persona->judge(persona->arg, &outcome->first);
+	tell_end(out, outcome, persona);
 	out_close(out);
 	return 0;
 }
 
-static int start(int argc, char **argv, const struct voice *voice, struct outcome *outcome)
+static int start(int argc, char **argv, const struct persona *persona, struct outcome *outcome)
 {
 	static struct menu menu;
 	struct parsed parsed = { 0 };
@@ -231,7 +231,7 @@ static int start(int argc, char **argv, const struct voice *voice, struct outcom
 		return -1;
 	if (parsed.what != PARSE_RUN)
 		return print(&parsed, &menu, e);
-	int rc = run_mode(&parsed, &menu, argc - 2, argv + 2, voice, outcome);
+	int rc = run_mode(&parsed, &menu, argc - 2, argv + 2, persona, outcome);
 	conf_free(parsed.conf);
 	mem_free(parsed.argv);
 	return rc;
@@ -243,12 +243,12 @@ static int start_nc(struct nc *nc, int argc, char **argv, struct outcome *outcom
 	if (nc_read(nc, argc, argv, &outcome->first) != 0)
 		return -1;
 	if (!nc->help)
-		return start(nc->argc, nc->argv, &nc->voice, outcome);
+		return start(nc->argc, nc->argv, &nc->persona, outcome);
 	return nc_help(stdout) == 0 ? 0 : err_set(&outcome->first, ERR_LOCAL, errno, "write stdout");
 }
 
 /* A parent may hand down a mask in which the signals that end us, or SIGCHLD, are blocked: we would neither hear that we are to
- * end nor that a program of ours has ended. Which signals are ignored is another matter, and stays (io/signal.c). */
+ * end nor that a program of ours has ended. Which signals are ignored is another matter, and stays (loop/signal.c). */
 static void signals_unblock(void)
 {
 	sigset_t none;
@@ -272,18 +272,18 @@ int main(int argc, char **argv)
 {
 	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU };
 	static struct nc nc;
-	const struct voice *voice = nc_called(argv[0]) ? &nc.voice : NULL;
+	const struct persona *persona = nc_called(argv[0]) ? &nc.persona : NULL;
 	struct outcome outcome = { 0 };
 	signals_unblock();
 	stdfd_guard();
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
 		signal(ignored[i], SIG_IGN);
-	int rc = voice != NULL ? start_nc(&nc, argc, argv, &outcome) : start(argc, argv, NULL, &outcome);
+	int rc = persona != NULL ? start_nc(&nc, argc, argv, &outcome) : start(argc, argv, NULL, &outcome);
 	if (rc != 0 && outcome.signo == 0)
-		out_cry(voice, outcome.first.what);
+		out_cry(persona, outcome.first.what);
 	stdfd_restore();
 #ifdef SYS_SEAM
 	sys_seam_close();
 #endif
-	return outcome.signo != 0 ? die_of(outcome.signo) : exit_code(&outcome, voice);
+	return outcome.signo != 0 ? die_of(outcome.signo) : exit_code(&outcome, persona);
 }

@@ -1,29 +1,30 @@
 /* sockctl chat: relays lines among its clients. */
 #include "modes/mode.h"
 
-#include "io/expect.h"
-#include "io/frame.h"
-#include "io/loop.h"
+#include "capture/expect.h"
+#include "codec/frame.h"
+#include "loop/loop.h"
 #include "net/addr.h"
-#include "net/admit.h"
-#include "net/faults.h"
-#include "net/leash.h"
-#include "net/listener.h"
-#include "net/proxy_in.h"
-#include "net/ready.h"
-#include "net/run.h"
-#include "net/server.h"
+#include "server/access.h"
+#include "fault/fault_opts.h"
+#include "server/exit_with_fd.h"
+#include "listen/listener.h"
+#include "proxy/proxy_accept.h"
+#include "listen/ready.h"
+#include "server/run_command.h"
+#include "server/server.h"
 #include "net/sockopt.h"
-#include "net/stack.h"
-#include "net/taps.h"
-#include "net/tls.h"
-#include "services/chat.h"
+#include "session/layers.h"
+#include "capture/observers.h"
+#include "tls/tls.h"
+#include "chat/chat.h"
 
 enum { VBNET_MAX = 10 };
 
-static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts, &run_opts,
-	&leash_opts, &limit_opts, &admit_opts, &proxy_in_opts, &server_opts, &chat_opts, &room_opts, &text_opts, &frame_opts,
-	&expect_opts, &tap_opts, &fault_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts,
+	&run_command_opts, &exit_with_fd_opts, &limit_opts, &access_opts, &proxy_accept_opts, &server_opts, &chat_opts,
+	&broadcast_opts, &text_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &sockopt_opts,
+	&loop_opts, NULL };
 
 static bool vbnet(const struct conf *conf)
 {
@@ -36,19 +37,19 @@ static uint32_t most(const struct conf *conf)
 	return vbnet(conf) && !conf_given(conf, &limit_opts, "max") ? VBNET_MAX : 0;
 }
 
-static size_t descriptors(const struct env *env)
+static size_t descriptors(const struct run *run)
 {
-	return server_descriptors(env->conf, most(env->conf), &service_chat);
+	return server_descriptors(run->conf, most(run->conf), &service_chat);
 }
 
-static int run(const struct env *env, struct err *e)
+static int run(const struct run *run, struct err *e)
 {
-	bool own_words = conf_given(env->conf, &server_opts, "full-message");
+	bool own_words = conf_given(run->conf, &server_opts, "full-message");
 	const struct server_opts opts = {
-		.max = most(env->conf),
-		.full_text = vbnet(env->conf) && !own_words ? "Servidor Saturado\r\n" : NULL,
+		.max = most(run->conf),
+		.full_text = vbnet(run->conf) && !own_words ? "Servidor Saturado\r\n" : NULL,
 	};
-	return server_main(env, &service_chat, &opts, e);
+	return server_main(run, &service_chat, &opts, e);
 }
 
 const struct mode mode_chat = {

@@ -1,40 +1,41 @@
 /* sockctl connect: dials one peer, and with --reconnect the same one again and again. */
 #include "modes/mode.h"
 
-#include "io/expect.h"
-#include "io/frame.h"
-#include "io/loop.h"
-#include "io/telnet.h"
+#include "capture/expect.h"
+#include "codec/frame.h"
+#include "loop/loop.h"
+#include "codec/telnet.h"
 #include "net/addr.h"
-#include "net/confine.h"
-#include "net/faults.h"
-#include "net/leash.h"
-#include "net/probe.h"
-#include "net/proxy.h"
-#include "net/proxy_out.h"
-#include "net/retry.h"
-#include "net/session.h"
+#include "sandbox/sandbox_opts.h"
+#include "fault/fault_opts.h"
+#include "server/exit_with_fd.h"
+#include "dial/probe.h"
+#include "proxy/proxy.h"
+#include "proxy/proxy_announce.h"
+#include "dial/retry.h"
+#include "session/session.h"
 #include "net/sockopt.h"
-#include "net/stack.h"
-#include "net/taps.h"
-#include "net/tls.h"
+#include "session/layers.h"
+#include "capture/observers.h"
+#include "tls/tls.h"
 #include "services/service.h"
-#include "services/talk_service.h"
+#include "talk/talk.h"
 
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
 
-static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &proxy_out_opts, &retry_opts, &probe_opts,
-	&stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts, &tls_client_opts, &text_opts, &telnet_opts,
-	&frame_opts, &expect_opts, &tap_opts, &fault_opts, &clock_opts, &leash_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &proxy_announce_opts, &retry_opts,
+	&probe_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts, &tls_client_opts, &text_opts,
+	&telnet_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &exit_with_fd_opts, &sockopt_opts,
+	&loop_opts, NULL };
 
 struct client {
-	const struct env *env;
+	const struct run *run;
 	const struct retry_conf *again;
 	struct addr addr;
-	struct hub *hub;
+	struct service_run *service_run;
 	struct retry *retry;
 	struct timer pause, life;
-	struct leash leash;
+	struct exit_with_fd exit_with_fd;
 	int64_t pause_ms;
 	uint32_t id;   /* of the last session; 0: none yet */
 	bool finished; /* nothing is left to say: no other connection */
@@ -44,12 +45,12 @@ struct client {
 static void leave(void *arg)
 {
 	const struct client *c = arg;
-	loop_stop(c->env->loop);
+	loop_stop(c->run->loop);
 }
 
 static void fail(struct client *c, const struct err *e)
 {
-	env_fail(c->env, e);
+	run_fail(c->run, e);
 	leave(c);
 }
 
@@ -62,12 +63,12 @@ static void dialed(void *arg, struct stream *gives, const struct sa *peer, const
 		fail(c, e);
 		return;
 	}
-	if (confine_drop(c->env, &why) < 0 || confine_seal(c->env, &why) < 0) {
+	if (sandbox_run_drop(c->run, &why) < 0 || sandbox_run_seal(c->run, &why) < 0) {
 		stream_close(gives, CLOSE_PLAIN);
 		fail(c, &why);
 		return;
 	}
-	if (session_open(c->hub, gives, ++c->id, true, peer, local, &why) < 0)
+	if (session_open(c->service_run, gives, ++c->id, true, peer, local, &why) < 0)
 		fail(c, &why);
 }
 
@@ -77,7 +78,7 @@ static void redial(void *arg)
 	struct client *c = arg;
 	struct err e = { 0 };
 	int64_t wait_ms = c->id > 0 && c->again->wait_ms == 0 ? NEVER : c->again->wait_ms;
-	c->retry = retry_dial(c->env, &c->addr, c->id + 1, wait_ms, dialed, c, &e);
+	c->retry = retry_dial(c->run, &c->addr, c->id + 1, wait_ms, dialed, c, &e);
 	if (c->retry == NULL)
 		fail(c, &e);
 }
@@ -93,16 +94,16 @@ static bool of_connection(enum err_class cls)
 static void gone(void *arg, struct session *s)
 {
 	struct client *c = arg;
-	struct loop *loop = c->env->loop;
+	struct loop *loop = c->run->loop;
 	bool follows = c->again->reconnect && !c->finished && of_connection(s->why.cls);
 	struct err e = { 0 };
 	session_words(s, &e);
 	if (s->why.cls != ERR_OK && !(follows && s->why.cls == ERR_TIMEOUT))
-		env_fail(c->env, &e);
+		run_fail(c->run, &e);
 	if (c->over)
 		return;
 	if (!follows) {
-		linger_when_empty(c->env->linger, leave, c);
+		linger_when_empty(c->run->linger, leave, c);
 		return;
 	}
 	/* A peer that accepts and closes at once is not to be hammered. */
@@ -119,64 +120,65 @@ static void finished(void *arg)
 static void lived(void *arg)
 {
 	struct client *c = arg;
-	const struct clock_conf *clocks = conf_get(c->env->conf, &clock_opts);
+	const struct clock_conf *clocks = conf_get(c->run->conf, &clock_opts);
 	char span[DIAL_SPAN];
 	struct err e = { 0 };
-	if (c->hub != NULL)
-		c->hub->outlived = true;
+	if (c->service_run != NULL)
+		c->service_run->outlived = true;
 	err_set(&e, ERR_TIMEOUT, 0, "--lifetime: %s are over", dial_span(clocks->lifetime_ms, span));
 	fail(c, &e);
 }
 
-static void leash_cut(void *arg)
+static void exit_with_fd_cut(void *arg)
 {
 	const struct client *c = arg;
-	leash_fail(&c->leash);
+	exit_with_fd_fail(&c->exit_with_fd);
 	leave(arg);
 }
 
 static int put_on_leash(struct client *c, unsigned needs, struct err *e)
 {
-	return leash_open(&c->leash, c->env, needs & OWNS_STDIN, needs & OWNS_STDOUT, leash_cut, c, e);
+	return exit_with_fd_open(&c->exit_with_fd, c->run, needs & OWNS_STDIN, needs & OWNS_STDOUT, exit_with_fd_cut, c, e);
 }
 
 static int converse(struct client *c, struct err *e)
 {
-	const struct service *service = service_pick(c->env, &service_stdio, e);
+	const struct service *service = service_pick(c->run, &service_stdio, e);
 	bool held = service != NULL && put_on_leash(c, service->needs, e) == 0;
-	held = held && stack_start(c->env, ROLE_DIAL, &c->addr, service, e) == 0;
-	c->hub = held ? hub_open(c->env, service, e) : NULL;
-	if (c->hub == NULL)
+	held = held && layers_start(c->run, ROLE_DIAL, &c->addr, service, e) == 0;
+	c->service_run = held ? service_run_open(c->run, service, e) : NULL;
+	if (c->service_run == NULL)
 		return -1;
-	confine_dials(c->env, c->again->reconnect ? &c->addr : NULL);
-	confine_dials(c->env, service->dials != NULL ? service->dials(c->env->conf) : NULL);
-	if (env_die_on_signals(c->env, e) < 0 || confine_prepare(c->env, 0, e) != 0) {
-		hub_close(c->hub);
+	sandbox_run_dials(c->run, c->again->reconnect ? &c->addr : NULL);
+	sandbox_run_dials(c->run, service->dials != NULL ? service->dials(c->run->conf) : NULL);
+	if (run_die_on_signals(c->run, e) < 0 || sandbox_run_prepare(c->run, 0, e) != 0) {
+		service_run_close(c->service_run);
 		return -1;
 	}
-	c->hub->one = true;
-	c->hub->keep_open = c->again->reconnect;
-	c->hub->gone = gone;
-	c->hub->finish = finished;
-	c->hub->gone_arg = c->hub->finish_arg = c;
+	c->service_run->one = true;
+	c->service_run->keep_open = c->again->reconnect;
+	c->service_run->gone = gone;
+	c->service_run->finish = finished;
+	c->service_run->gone_arg = c->service_run->finish_arg = c;
 	/* From within the loop, which a failure at once can then stop. */
-	loop_timer(c->env->loop, &c->pause, loop_now(c->env->loop));
-	int rc = loop_run(c->env->loop, e);
+	loop_timer(c->run->loop, &c->pause, loop_now(c->run->loop));
+	int rc = loop_run(c->run->loop, e);
 	c->over = true;
-	loop_timer(c->env->loop, &c->pause, NEVER);
+	loop_timer(c->run->loop, &c->pause, NEVER);
 	if (c->retry != NULL)
 		retry_stop(c->retry);
-	hub_close(c->hub);
+	service_run_close(c->service_run);
 	return rc;
 }
 
 static int ask(struct client *c, struct err *e)
 {
-	if (probe_start(c->env, &c->addr, e) != 0 || env_die_on_signals(c->env, e) < 0)
+	if (probe_start(c->run, &c->addr, e) != 0 || run_die_on_signals(c->run, e) < 0)
 		return -1;
-	confine_dials(c->env, &c->addr);
-	bool confined = confine_prepare(c->env, 0, e) == 0 && confine_drop(c->env, e) == 0 && confine_seal(c->env, e) == 0;
-	return confined ? probe_run(c->env, &c->addr, e) : -1;
+	sandbox_run_dials(c->run, &c->addr);
+	bool confined =
+		sandbox_run_prepare(c->run, 0, e) == 0 && sandbox_run_drop(c->run, e) == 0 && sandbox_run_seal(c->run, e) == 0;
+	return confined ? probe_run(c->run, &c->addr, e) : -1;
 }
 
 /* No byte of payload moves: what has to do with bytes would be forgotten in silence. */
@@ -187,8 +189,9 @@ static int check_probe(const struct conf *conf, struct err *e)
 		const char *name;
 	} idle[] = { { &retry_opts, "reconnect" }, { &fault_opts, "fault" }, { &talk_opts, "talk" }, { &exec_opts, "exec" },
 		{ &forward_opts, "forward" }, { &source_opts, "file" }, { &source_opts, "discard" }, { &source_opts, "zero" },
-		{ &tap_opts, "transcript" }, { &tap_opts, "pcap" }, { &tap_opts, "record" }, { &expect_opts, "expect" },
-		{ &expect_opts, "expect-file" }, { &expect_opts, "expect-bytes" }, { &expect_opts, "expect-sha256" } };
+		{ &observer_opts, "transcript" }, { &observer_opts, "pcap" }, { &observer_opts, "record" },
+		{ &expect_opts, "expect" }, { &expect_opts, "expect-file" }, { &expect_opts, "expect-bytes" },
+		{ &expect_opts, "expect-sha256" } };
 	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
 		if (conf_given(conf, idle[i].group, idle[i].name))
 			return err_set(e, ERR_USAGE, 0, "--probe and --%s exclude each other", idle[i].name);
@@ -197,38 +200,39 @@ static int check_probe(const struct conf *conf, struct err *e)
 
 static int check(const struct client *c, bool probe, struct err *e)
 {
-	if (sockopt_fits(c->env->conf, c->addr.kind, e) < 0 || (probe && check_probe(c->env->conf, e) != 0))
+	if (sockopt_fits(c->run->conf, c->addr.kind, e) < 0 || (probe && check_probe(c->run->conf, e) != 0))
 		return -1;
-	if (probe && (conf_given(c->env->conf, &proxy_opts, "proxy") || conf_given(c->env->conf, &proxy_out_opts, "proxy-out")))
+	if (probe &&
+		(conf_given(c->run->conf, &proxy_opts, "proxy") || conf_given(c->run->conf, &proxy_announce_opts, "proxy-out")))
 		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports itself: it has no use for proxies");
 	if (c->again->reconnect && c->addr.kind == ADDR_FD)
 		return err_set(e, ERR_USAGE, 0, "--reconnect: %s cannot be connected again", c->addr.text);
 	return 0;
 }
 
-static int run(const struct env *env, struct err *e)
+static int run(const struct run *run, struct err *e)
 {
-	bool asks = ((const struct probe_conf *)conf_get(env->conf, &probe_opts))->probe != PROBE_NO;
-	const struct clock_conf *clocks = conf_get(env->conf, &clock_opts);
-	struct client c = { .env = env, .again = conf_get(env->conf, &retry_opts) };
+	bool asks = ((const struct probe_conf *)conf_get(run->conf, &probe_opts))->probe != PROBE_NO;
+	const struct clock_conf *clocks = conf_get(run->conf, &clock_opts);
+	struct client c = { .run = run, .again = conf_get(run->conf, &retry_opts) };
 	int used;
-	if (addr_parse(&c.addr, conf_get(env->conf, &addr_opts), asks ? ADDR_RANGES : 0, env->argc, env->argv, &used, e) < 0)
+	if (addr_parse(&c.addr, conf_get(run->conf, &addr_opts), asks ? ADDR_RANGES : 0, run->argc, run->argv, &used, e) < 0)
 		return -1;
 	if (check(&c, asks, e) < 0)
 		return -1;
 	c.pause = (struct timer){ .fn = redial, .arg = &c };
 	c.life = (struct timer){ .fn = lived, .arg = &c };
 	if (clocks->lifetime_ms > 0)
-		loop_timer(env->loop, &c.life, loop_now(env->loop) + clocks->lifetime_ms);
+		loop_timer(run->loop, &c.life, loop_now(run->loop) + clocks->lifetime_ms);
 	int rc = !asks ? converse(&c, e) : put_on_leash(&c, 0, e) == 0 ? ask(&c, e) : -1;
-	loop_timer(env->loop, &c.life, NEVER);
-	leash_close(&c.leash);
+	loop_timer(run->loop, &c.life, NEVER);
+	exit_with_fd_close(&c.exit_with_fd);
 	return rc;
 }
 
-static size_t descriptors(const struct env *env)
+static size_t descriptors(const struct run *run)
 {
-	const struct probe_conf *probe = conf_get(env->conf, &probe_opts);
+	const struct probe_conf *probe = conf_get(run->conf, &probe_opts);
 	return probe->probe != PROBE_NO ? DESCRIPTORS + LINGER_MOST : DESCRIPTORS; /* with TLS, beside those that say goodbye */
 }
 

@@ -1,37 +1,37 @@
 /* sockctl echo: sends everything back. */
 #include "modes/mode.h"
 
-#include "io/expect.h"
-#include "io/frame.h"
-#include "io/loop.h"
+#include "capture/expect.h"
+#include "codec/frame.h"
+#include "loop/loop.h"
 #include "net/addr.h"
-#include "net/admit.h"
-#include "net/faults.h"
-#include "net/leash.h"
-#include "net/listener.h"
-#include "net/proxy_in.h"
-#include "net/ready.h"
-#include "net/run.h"
-#include "net/server.h"
+#include "server/access.h"
+#include "fault/fault_opts.h"
+#include "server/exit_with_fd.h"
+#include "listen/listener.h"
+#include "proxy/proxy_accept.h"
+#include "listen/ready.h"
+#include "server/run_command.h"
+#include "server/server.h"
 #include "net/sockopt.h"
-#include "net/taps.h"
-#include "net/tls.h"
-#include "net/udp.h"
+#include "capture/observers.h"
+#include "tls/tls.h"
+#include "udp/udp.h"
 #include "services/service.h"
 
-static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts, &run_opts,
-	&leash_opts, &limit_opts, &admit_opts, &proxy_in_opts, &server_opts, &frame_opts, &expect_opts, &tap_opts, &fault_opts,
-	&clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts,
+	&run_command_opts, &exit_with_fd_opts, &limit_opts, &access_opts, &proxy_accept_opts, &server_opts, &frame_opts,
+	&expect_opts, &observer_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
-static size_t descriptors(const struct env *env)
+static size_t descriptors(const struct run *run)
 {
-	return server_descriptors(env->conf, 0, &service_echo);
+	return server_descriptors(run->conf, 0, &service_echo);
 }
 
-static int run(const struct env *env, struct err *e)
+static int run(const struct run *run, struct err *e)
 {
 	static const struct server_opts many = { 0 };
-	return server_main(env, &service_echo, &many, e);
+	return server_main(run, &service_echo, &many, e);
 }
 
 const struct mode mode_echo = {

@@ -1,46 +1,46 @@
 /* sockctl listen: one client, then nobody else can come. */
 #include "modes/mode.h"
 
-#include "io/expect.h"
-#include "io/frame.h"
-#include "io/loop.h"
+#include "capture/expect.h"
+#include "codec/frame.h"
+#include "loop/loop.h"
 #include "net/addr.h"
-#include "net/admit.h"
-#include "net/dial.h"
-#include "net/faults.h"
-#include "net/leash.h"
-#include "net/listener.h"
-#include "net/proxy.h"
-#include "net/proxy_in.h"
-#include "net/proxy_out.h"
-#include "net/ready.h"
-#include "net/run.h"
-#include "net/server.h"
+#include "server/access.h"
+#include "dial/dial.h"
+#include "fault/fault_opts.h"
+#include "server/exit_with_fd.h"
+#include "listen/listener.h"
+#include "proxy/proxy.h"
+#include "proxy/proxy_accept.h"
+#include "proxy/proxy_announce.h"
+#include "listen/ready.h"
+#include "server/run_command.h"
+#include "server/server.h"
 #include "net/sockopt.h"
-#include "net/stack.h"
-#include "net/taps.h"
-#include "net/tls.h"
-#include "net/udp.h"
+#include "session/layers.h"
+#include "capture/observers.h"
+#include "tls/tls.h"
+#include "udp/udp.h"
 #include "services/service.h"
-#include "services/talk_service.h"
+#include "talk/talk.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &tls_opts, &tls_server_opts,
-	&tls_client_opts, &dial_opts, &proxy_opts, &proxy_out_opts, &proxy_in_opts, &ready_opts, &run_opts, &leash_opts,
-	&admit_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &text_opts, &frame_opts, &expect_opts,
-	&tap_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
+	&tls_client_opts, &dial_opts, &proxy_opts, &proxy_announce_opts, &proxy_accept_opts, &ready_opts, &run_command_opts,
+	&exit_with_fd_opts, &access_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &text_opts,
+	&frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
 enum { AT_THE_DOOR = 16 }; /* setups may run in parallel; the first to pass is the one client */
 
-static size_t descriptors(const struct env *env)
+static size_t descriptors(const struct run *run)
 {
-	return server_descriptors(env->conf, AT_THE_DOOR, service_pick(env, &service_stdio, NULL));
+	return server_descriptors(run->conf, AT_THE_DOOR, service_pick(run, &service_stdio, NULL));
 }
 
-static int run(const struct env *env, struct err *e)
+static int run(const struct run *run, struct err *e)
 {
 	static const struct server_opts one = { .one = true, .max = AT_THE_DOOR };
-	const struct service *service = service_pick(env, &service_stdio, e);
-	return service == NULL ? -1 : server_main(env, service, &one, e);
+	const struct service *service = service_pick(run, &service_stdio, e);
+	return service == NULL ? -1 : server_main(run, service, &one, e);
 }
 
 const struct mode mode_listen = {

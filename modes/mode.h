@@ -3,13 +3,13 @@
 #define MODES_MODE_H
 
 #include "base/opt.h"
-#include "net/env.h"
+#include "net/run.h"
 
 struct mode {
 	struct command cmd;
-	size_t (*descriptors)(const struct env *env);	  /* that a run may hold at once */
+	size_t (*descriptors)(const struct run *run);	  /* that a run may hold at once */
 	size_t block_bytes;				  /* of the pool */
-	int (*run)(const struct env *env, struct err *e); /* 0, or -1 with e; failures met on the way are in env->outcome */
+	int (*run)(const struct run *run, struct err *e); /* 0, or -1 with e; failures met on the way are in env->outcome */
 };
 
 /* The rows, in the order of `sockctl help`. */

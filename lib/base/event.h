@@ -56,7 +56,7 @@ struct event_sink {
 	void *arg;
 	enum ev_level level; /* events above it are not even built */
 	bool data, bytes;    /* somebody wants to hear of payload (EV_DATA) / and its bytes, too */
-	bool on_stdout;	     /* it writes there, so nobody else may (net/env.h) */
+	bool on_stdout;	     /* it writes there, so nobody else may (net/run.h) */
 };
 
 #define EV_NUM(k, v) ((struct ev_field){ (k), EV_IS_NUM, NULL, (int64_t)(v) })

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-size_t hexdump_head(char out[HEXDUMP_LINE], bool in, int64_t wall_us)
+size_t hexdump_head(char out[HEXDUMP_LINE], bool in, int64_t wallclock_us)
 {
-	char time[WALL_TEXT];
-	return (size_t)snprintf(out, HEXDUMP_LINE, "%c %s\n", in ? 'I' : 'O', wall_text(wall_us, time));
+	char time[WALLCLOCK_TEXT];
+	return (size_t)snprintf(out, HEXDUMP_LINE, "%c %s\n", in ? 'I' : 'O', wallclock_text(wallclock_us, time));
 }
 
 size_t hexdump_line(char out[HEXDUMP_LINE], size_t off, const unsigned char *bytes, size_t n)

@@ -7,7 +7,7 @@
 #ifndef BASE_HEXDUMP_H
 #define BASE_HEXDUMP_H
 
-#include "base/wall.h"
+#include "base/wallclock.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 enum { HEXDUMP_BYTES = 16, HEXDUMP_LINE = 96 };
 
 /* Both end with a newline and a NUL, and return the length without the NUL. */
-size_t hexdump_head(char out[HEXDUMP_LINE], bool in, int64_t wall_us);
+size_t hexdump_head(char out[HEXDUMP_LINE], bool in, int64_t wallclock_us);
 size_t hexdump_line(char out[HEXDUMP_LINE], size_t off, const unsigned char *bytes, size_t n); /* n: 1 to HEXDUMP_BYTES */
 
 #endif

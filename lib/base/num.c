@@ -1,7 +1,7 @@
 /* Numbers, sizes, durations and ports (num.h), read digit by digit: strtol and friends skip blanks, take signs and hexadecimal,
  * follow the locale and stop quietly where they like. Every parser here ends at the NUL or refuses. */
 #include "base/num.h"
-#include "base/portname.h"
+#include "base/servname.h"
 #include "base/text.h"
 
 #include <string.h>

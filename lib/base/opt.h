@@ -31,7 +31,7 @@ struct opt_list {
 	const char **v; /* the array belongs to conf, the texts to argv */
 };
 
-/* What a run still needs once everything is open: the sandbox (io/sandbox.h) leaves the union of these and nothing else. */
+/* What a run still needs once everything is open: the sandbox (sandbox/sandbox.h) leaves the union of these and nothing else. */
 enum {
 	NEEDS_READ = 1,	    /* opens files below the folder of its value for reading */
 	NEEDS_WRITE = 2,    /* makes files in the folder of its value, where that has a %c: one for each connection */

@@ -175,7 +175,7 @@ static inline ssize_t sys_sendfile(int to, int from, size_t n)
 }
 #endif
 
-/* The run is called off before its loop turns (io/prelude.h): what was interrupted is not tried again. */
+/* The run is called off before its loop turns (loop/prelude.h): what was interrupted is not tried again. */
 extern volatile sig_atomic_t sys_called_off;
 static inline bool sys_again(void)
 {

@@ -1,7 +1,7 @@
 /* The command line as one text that a shell would read as the same words (args.h). */
 #include "cli/args.h"
 
-#include "base/secret.h"
+#include "base/redact.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static bool needs_quotes(const char *word)
 static void add_word(struct text *t, const char *word)
 {
 	char shown[WORD_MOST];
-	secret_hide_word(shown, sizeof shown, word);
+	redact_word(shown, sizeof shown, word);
 	bool quotes = needs_quotes(shown);
 	if (quotes)
 		add(t, '\'');

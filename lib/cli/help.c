@@ -2,7 +2,7 @@
 #include "cli/help.h"
 #include "cli/rows.h"
 
-#include "io/loop.h"
+#include "loop/loop.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* The command line (parse.h): first the mode, then options and words in any order, then "--" and what it protects.
  *
  * Options are looked up in the rows of the running command alone; the other commands' rows serve the error: whoever has the
- * option is named, else the nearest right word, else the habit of another program that it is (habits.h). Long names are never
+ * option is named, else the nearest right word, else the habit of another program that it is (hints.h). Long names are never
  * shortened, because scripts that do so break when an option is added. */
 #include "cli/parse.h"
-#include "cli/habits.h"
+#include "nc/hints.h"
 #include "cli/suggest.h"
 
 #include "base/mem.h"
@@ -113,7 +113,7 @@ static int refuse_option(const struct line *line, const char *typed)
 	if (n > 0)
 		return err_set(
 			line->e, ERR_USAGE, 0, "%s has no %s; %s %s it", command->name, shown, others, n > 1 ? "have" : "has");
-	if (habits_option(command, typed, line->e) != 0)
+	if (hints_option(command, typed, line->e) != 0)
 		return -1;
 	const char *best = name == NULL ? NULL : nearest_option(command, name);
 	if (best != NULL)
@@ -183,7 +183,7 @@ static int read_words(struct line *line)
 			return 0;
 		}
 		if (word[0] != '-' || word[1] == '\0') {
-			if (habits_address(word, line->e) != 0)
+			if (hints_address(word, line->e) != 0)
 				return -1;
 			out->argv[out->argc++] = word;
 		} else if ((word[1] == '-' ? read_long : read_letters)(line, word) != 0) {
@@ -255,7 +255,7 @@ static int refuse_line(const struct line *line)
 			return err_set(line->e, ERR_USAGE, 0, "%s stands before the mode: use \"sockctl %s %s ...\"",
 				show(shown, first), line->argv[i], shown);
 	bool typo = first[0] != '-' && nearest_mode(line, first) != NULL; /* `serv 7000` is meant for no host named serv */
-	if (!typo && habits_line(line->argc - 1, line->argv + 1, line->e) != 0)
+	if (!typo && hints_line(line->argc - 1, line->argv + 1, line->e) != 0)
 		return -1;
 	return refuse_mode(line, first);
 }

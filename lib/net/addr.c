@@ -5,7 +5,7 @@
  * addr_inet.c and addr_local.c. */
 #include "net/addr.h"
 #include "base/text.h"
-#include "net/addr_read.h"
+#include "net/addr_internal.h"
 
 #include <stdarg.h>
 #include <stddef.h>

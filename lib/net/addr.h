@@ -5,7 +5,7 @@
 #define NET_ADDR_H
 
 #include "base/opt.h"
-#include "net/sa.h"
+#include "net/sockaddr.h"
 
 #include <sys/un.h>
 

@@ -2,7 +2,7 @@
  *
  * A host that is numeric fixes the family here; names are only looked at, never looked up. Where a text has two readings the
  * sentence tells how to write each of them. */
-#include "net/addr_read.h"
+#include "net/addr_internal.h"
 #include "base/num.h"
 #include "base/text.h"
 

@@ -2,7 +2,7 @@
  *
  * Whether an inherited descriptor is a socket, and of which type, is seen when it is used (listener.c): here only its number is
  * found. */
-#include "net/addr_read.h"
+#include "net/addr_internal.h"
 #include "base/num.h"
 #include "base/text.h"
 

@@ -1,10 +1,10 @@
 /* Where a layer finds what it keeps for the run (layer.h). */
 #include "net/layer.h"
 
-void *layer_shared(const struct env *env, layer_push *push)
+void *layer_shared(const struct run *run, layer_push *push)
 {
-	for (size_t i = 0; i < STACK_ROWS && env->stack != NULL; i++)
-		if (env->stack->shared[i].push == push)
-			return env->stack->shared[i].mem;
+	for (size_t i = 0; i < LAYERS_MOST && run->layers != NULL; i++)
+		if (run->layers->shared[i].push == push)
+			return run->layers->shared[i].mem;
 	return NULL;
 }

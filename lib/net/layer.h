@@ -1,17 +1,17 @@
 /* What a layer is, and what it sees of the run and of its connection.
  *
- * A layer is a stream that stands on another stream (io/stream.h). A row of struct layer says how it starts once a run, how it
- * pushes itself on each connection, and how it stops. The table of all rows is net/stack.c. */
+ * A layer is a stream that stands on another stream (stream/stream.h). A row of struct layer says how it starts once a run, how
+ * it pushes itself on each connection, and how it stops. The table of all rows is session/layers.c. */
 #ifndef NET_LAYER_H
 #define NET_LAYER_H
 
-#include "io/stream.h"
+#include "stream/stream.h"
 #include "net/addr.h"
-#include "net/env.h"
-#include "net/sa.h"
+#include "net/run.h"
+#include "net/sockaddr.h"
 
 enum role { ROLE_DIAL, ROLE_ACCEPT };
-enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_TAP, PLACE_TELNET, PLACE_FRAME };
+enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_OBSERVER, PLACE_TELNET, PLACE_FRAME };
 
 struct behalf { /* for whom somebody else is dialed */
 	struct sa peer, local;
@@ -19,7 +19,7 @@ struct behalf { /* for whom somebody else is dialed */
 };
 
 struct link { /* a connection as its layers see it while they push themselves */
-	const struct env *env;
+	const struct run *run;
 	enum role role;
 	uint32_t conn;
 	const struct sa *peer, *local;
@@ -35,9 +35,9 @@ struct layer {
 	const struct opt_group *group; /* where its options live; NULL: it has none of its own */
 	/* Once a run, before any socket: opens files. *shared is handed to push and stop, NULL if the layer is not asked for.
 	 * NULL: there is nothing to share, push looks at its options. */
-	int (*start)(const struct env *env, void **shared, struct err *e);
+	int (*start)(const struct run *run, void **shared, struct err *e);
 	layer_push *push;				  /* without its option it pushes nothing: 0 */
-	void (*stop)(const struct env *env, void *takes); /* after the last stream is closed */
+	void (*stop)(const struct run *run, void *takes); /* after the last stream is closed */
 };
 
 struct layer_share { /* what a layer that was asked for keeps for its connections; zeroed: it was not */
@@ -45,21 +45,21 @@ struct layer_share { /* what a layer that was asked for keeps for its connection
 	void *mem;
 };
 
-enum { STACK_ROWS = 16 };
+enum { LAYERS_MOST = 16 };
 struct service;
-struct stack_far;
-struct stack { /* what the layers of one run share; zeroed before first use */
+struct layers_far;
+struct layers { /* what the layers of one run share; zeroed before first use */
 	enum role role;
 	unsigned places;	       /* 1 << place for those with layers */
 	const struct addr *addr;       /* whom we dial, or where we listen */
 	const struct service *service; /* what our end is; NULL: of no interest to layers */
-	struct stack_far *far;
-	bool faults;			       /* a script has faults: every connection can have some (net/faults.h) */
-	bool tls_later;			       /* connections begin without TLS: stack_secure puts it into them */
-	struct layer_share shared[STACK_ROWS]; /* a row each */
+	struct layers_far *far;
+	bool faults;				/* a script has faults: every connection can have some (fault/fault_opts.h) */
+	bool tls_later;				/* connections begin without TLS: layers_secure puts it into them */
+	struct layer_share shared[LAYERS_MOST]; /* a row each */
 };
 
 /* What the layer with this push keeps for the run, borrowed until the stack stops; NULL: the layer is not asked for. */
-void *layer_shared(const struct env *env, layer_push *push);
+void *layer_shared(const struct run *run, layer_push *push);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "io/child.h"
+#include "loop/child.h"
 
 #include <limits.h>
 #include <netdb.h>
@@ -24,7 +24,7 @@ struct reply {
 _Static_assert(sizeof(struct reply) <= _POSIX_PIPE_BUF * 4, "the helper's one write never waits for its reader");
 
 struct resolve {
-	const struct env *env;
+	const struct run *run;
 	struct addr asked;
 	resolve_done *done;
 	void *arg;
@@ -98,7 +98,7 @@ static void report(const struct resolve *r)
 	size_t at = 0;
 	for (uint32_t i = 0; i < r->reply.n; i++)
 		at += (size_t)snprintf(addrs + at, sizeof addrs - at, "%s%s", i > 0 ? ", " : "", sa_host(&r->reply.list[i], one));
-	event(r->env->events, EV_RESOLVE, 0, EV_TEXT("host", r->host), EV_WORDS("addrs", addrs));
+	event(r->run->events, EV_RESOLVE, 0, EV_TEXT("host", r->host), EV_WORDS("addrs", addrs));
 }
 
 static void judge(struct resolve *r)
@@ -124,7 +124,7 @@ static void judge(struct resolve *r)
 static void release(struct resolve *r)
 {
 	if (r->pipe.fd >= 0) {
-		loop_watch(r->env->loop, &r->pipe, 0);
+		loop_watch(r->run->loop, &r->pipe, 0);
 		sys_close(r->pipe.fd);
 		r->pipe.fd = -1;
 	}
@@ -157,7 +157,7 @@ static void readable(void *arg, unsigned ready)
 	}
 	release(r);
 	judge(r);
-	loop_later(r->env->loop, &r->end);
+	loop_later(r->run->loop, &r->end);
 }
 
 static void reaped(void *arg, int status)
@@ -173,11 +173,11 @@ static int ask(struct resolve *r, struct err *e)
 		return err_set(e, ERR_LOCAL, errno, "resolve %s", r->host);
 	r->pipe = (struct watch){ .fd = fd[0], .fn = readable, .arg = r };
 	const int places[3] = { -1, fd[1], -1 };
-	r->child = child_start(r->env->loop, helper, r, places, reaped, r, e);
+	r->child = child_start(r->run->loop, helper, r, places, reaped, r, e);
 	sys_close(fd[1]);
 	if (r->child == NULL)
 		return err_prefix(e, "resolve %s", r->host);
-	if (loop_watch(r->env->loop, &r->pipe, LOOP_IN) < 0)
+	if (loop_watch(r->run->loop, &r->pipe, LOOP_IN) < 0)
 		return err_set(e, ERR_LOCAL, errno, "resolve %s", r->host);
 	return 0;
 }
@@ -210,27 +210,27 @@ bool resolve_asks(const struct addr *a)
 	return !addr_local(a) && a->kind != ADDR_FD && !a->any && !sa_parse(&number, a->host, a->port);
 }
 
-struct resolve *resolve_start(const struct env *env, const struct addr *a, resolve_done *done, void *arg, struct err *e)
+struct resolve *resolve_start(const struct run *run, const struct addr *a, resolve_done *done, void *arg, struct err *e)
 {
-	const struct addr_conf *conf = conf_get(env->conf, &addr_opts);
+	const struct addr_conf *conf = conf_get(run->conf, &addr_opts);
 	struct resolve *r = mem_new(sizeof *r);
 	if (r == NULL) {
 		err_set(e, ERR_LOCAL, ENOMEM, "resolve %s", a->text);
 		return NULL;
 	}
-	*r = (struct resolve){ .env = env, .asked = *a, .done = done, .arg = arg, .pipe.fd = -1 };
+	*r = (struct resolve){ .run = run, .asked = *a, .done = done, .arg = arg, .pipe.fd = -1 };
 	r->end = (struct task){ .fn = end, .arg = r };
 	text_show(r->host, sizeof r->host, a->host, strlen(a->host));
 	if (know(r) == 0) {
 		if (r->reply.n == 0)
 			err_set(&r->err, ERR_RESOLVE, 0, "resolve %s: not an IPv%c address", r->host,
 				a->family == AF_INET ? '4' : '6');
-		loop_later(env->loop, &r->end);
+		loop_later(run->loop, &r->end);
 		return r;
 	}
 	if (conf->numeric) {
 		err_set(&r->err, ERR_RESOLVE, 0, "\"%s\" is not a numeric address, and -n forbids asking", r->host);
-		loop_later(env->loop, &r->end);
+		loop_later(run->loop, &r->end);
 		return r;
 	}
 	if (ask(r, e) == 0)
@@ -243,7 +243,7 @@ struct resolve *resolve_start(const struct env *env, const struct addr *a, resol
 void resolve_stop(struct resolve *takes)
 {
 	release(takes);
-	loop_forget(takes->env->loop, &takes->end);
+	loop_forget(takes->run->loop, &takes->end);
 	mem_free(takes);
 }
 
@@ -265,13 +265,13 @@ static void waited(void *arg, const struct sa *list, size_t n, const struct err 
 	loop_stop(w->loop);
 }
 
-int resolve_wait(const struct env *env, const struct addr *a, struct sa *list, size_t most, struct err *e)
+int resolve_wait(const struct run *run, const struct addr *a, struct sa *list, size_t most, struct err *e)
 {
-	struct waiting w = { .loop = env->loop, .list = list, .most = most };
-	w.resolve = resolve_start(env, a, waited, &w, e);
+	struct waiting w = { .loop = run->loop, .list = list, .most = most };
+	w.resolve = resolve_start(run, a, waited, &w, e);
 	if (w.resolve == NULL)
 		return -1;
-	int ran = loop_run(env->loop, e);
+	int ran = loop_run(run->loop, e);
 	if (w.resolve != NULL) { /* a signal stopped the loop, or the loop failed */
 		resolve_stop(w.resolve);
 		return ran < 0 ? -1 : err_set(e, ERR_RESOLVE, 0, "resolve %s: interrupted", a->text);

@@ -4,7 +4,7 @@
 #define NET_RESOLVE_H
 
 #include "net/addr.h"
-#include "net/env.h"
+#include "net/run.h"
 
 enum { RESOLVE_MOST = 32 }; /* addresses kept of one answer */
 
@@ -14,12 +14,12 @@ typedef void resolve_done(void *arg, const struct sa *list, size_t n, const stru
 struct resolve;
 /* The result has a's port and family; a server's `any` gives the wildcards, --local the loopback addresses (IPv6 first). done is
  * never called before this returns. NULL with e. With -n a name that is not numeric is ERR_RESOLVE. */
-struct resolve *resolve_start(const struct env *env, const struct addr *a, resolve_done *done, void *arg, struct err *e);
+struct resolve *resolve_start(const struct run *run, const struct addr *a, resolve_done *done, void *arg, struct err *e);
 bool resolve_asks(const struct addr *a);  /* would a helper be needed for it? */
 void resolve_stop(struct resolve *takes); /* kills the lookup; done is not called. Not after done was called */
 
 /* For the start of a server, before it serves anybody: turns the loop until the answer is here. The number of addresses, or -1
  * with e. */
-int resolve_wait(const struct env *env, const struct addr *a, struct sa *list, size_t most, struct err *e);
+int resolve_wait(const struct run *run, const struct addr *a, struct sa *list, size_t most, struct err *e);
 
 #endif

@@ -1,31 +1,46 @@
-/* --run 'CMD': a shell's command that is told where we listen, and whose end is ours.
- *
- * It runs in a process group of its own with descriptors 0 to 2 alone; at its end, or at ours, nobody of that group is left. */
+/* What every part of one run shares. Built by sockctl.c, borrowed by everybody, changed by nobody but through outcome. */
 #ifndef NET_RUN_H
 #define NET_RUN_H
 
-#include "net/env.h"
-#include "net/reach.h"
+#include "base/event.h"
+#include "base/opt.h"
+#include "base/budget.h"
+#include "stream/linger.h"
+#include "loop/loop.h"
+#include "stream/pool.h"
 
-extern const struct opt_group run_opts;
-struct run_conf {
-	const char *command; /* NULL: none */
+struct outcome {
+	struct err first; /* cls ERR_OK: nothing failed */
+	int signo;	  /* die of this signal after cleaning up; 0: none */
+	int child_status; /* of the command of --run: the exit status where nothing of ours failed */
 };
 
-bool run_wanted(const struct conf *conf);
-/* Before stdin is opened: with a command nobody reads it, so it becomes empty, unless it is the socket of the address itself. */
-int run_take_stdin(const struct env *env, const struct addr *a, struct err *e);
+struct layers;	    /* session/layers.h */
+struct stats;	    /* session/stats.h */
+struct sandbox_run; /* sandbox/sandbox_opts.h */
 
-struct run;
-/* stdout_taken: our stdout carries payload, so what the command prints goes to our stderr. idle is called, from the loop, when
- * the command has ended, and once more if others of its group had to be ended after it. NULL with e. */
-struct run *run_start(
-	const struct env *env, const struct reach *reach, bool stdout_taken, void (*idle)(void *arg), void *arg, struct err *e);
-bool run_busy(const struct run *r); /* idle will be called; NULL: false */
-void run_end(struct run *r);	    /* TERM to all of its group, KILL in 2 s; NULL is fine */
-void run_kill(struct run *r);	    /* KILL; NULL is fine */
-/* The command's status as a shell has it, 128 + n for signal n. Once it has ended. */
-int run_status(const struct run *r);
-int run_close(struct run *takes); /* turns the loop until nobody of its group is left; the command's status */
+struct run {
+	struct loop *loop;
+	struct pool *pool;
+	struct budget *budget; /* NULL: none */
+	struct lingers *linger;
+	const struct conf *conf;
+	const struct event_sink *events;
+	struct outcome *outcome;
+	struct stats *stats;	     /* NULL: nobody counts */
+	struct layers *layers;	     /* what layers share; NULL: nothing */
+	struct sandbox_run *sandbox; /* what the run gives up; NULL: nothing */
+	uint32_t seed;
+	int argc; /* the words after the options: the address */
+	char **argv;
+	char **command; /* the words behind "--", NULL-terminated, where the address stands before it; NULL: none */
+};
+
+/* A failure of the run (not of one client of many): kept by err_keep. */
+void run_fail(const struct run *run, const struct err *e);
+/* For whoever writes payload, or anything else, to stdout: -1 with e (ERR_USAGE) when the events go there. */
+int run_claim_stdout(const struct run *run, const char *what, struct err *e);
+/* TERM, INT and HUP stop the loop, and the process dies of that signal after cleaning up: for connect and listen. */
+int run_die_on_signals(const struct run *run, struct err *e);
 
 #endif

@@ -1,12 +1,12 @@
-/* What a service is: our end of each connection. A service is a row of functions, which sessions (net/session.h) call; it knows
- * nothing of listening and dialing, and what calls it knows nothing of what it does with the bytes. */
+/* What a service is: our end of each connection. A service is a row of functions, which sessions (session/session.h) call; it
+ * knows nothing of listening and dialing, and what calls it knows nothing of what it does with the bytes. */
 #ifndef NET_SERVICE_H
 #define NET_SERVICE_H
 
 #include "net/addr.h"
-#include "net/env.h"
+#include "net/run.h"
 
-struct hub;
+struct service_run;
 struct session;
 
 enum { /* needs of a service */
@@ -18,7 +18,7 @@ enum { /* needs of a service */
 	WHOLE_FRAMES = 32,  /* --frame: whole frames exactly as they come, not lines */
 	OWN_FRAMES = 64,    /* --frame is the service's own business: no layer */
 	RUNS_COMMAND = 128, /* takes the words behind "--" */
-	LATER_TLS = 512,    /* says in its start, by stack_tls_later, whether its connections get TLS later (starttls) */
+	LATER_TLS = 512,    /* says in its start, by layers_tls_later, whether its connections get TLS later (starttls) */
 	NO_PAYLOAD = 1024,  /* nothing is passed on: of its connections' layers only TLS is built */
 	COSTLY = 256 /* each client costs a connection or a process: at most 10 new UDP peers a second if not asked otherwise */
 };
@@ -26,12 +26,13 @@ enum { /* needs of a service */
 struct service {
 	const char *name;
 	unsigned needs;
-	size_t hub_bytes, session_bytes;
+	size_t run_bytes, session_bytes;
 	unsigned descriptors;				      /* of each client, beside its own socket */
-	bool (*wanted)(const struct env *env);		      /* asked for by an option; NULL: only as a mode's own service */
+	bool (*wanted)(const struct run *run);		      /* asked for by an option; NULL: only as a mode's own service */
 	const struct addr *(*dials)(const struct conf *conf); /* whom it connects to for each client; NULL: nobody */
-	int (*start)(struct hub *hub, struct err *e);	      /* before any socket: open files and stdin. NULL: nothing to do */
-	int (*open)(struct session *s, struct err *e);	      /* after setup; borrows s->stream; may call session_end at once */
+	int (*start)(struct service_run *service_run,
+		struct err *e);			       /* before any socket: open files and stdin. NULL: nothing to do */
+	int (*open)(struct session *s, struct err *e); /* after setup; borrows s->stream; may call session_end at once */
 	/* The run is to end: half-close as soon as nothing more is to be sent, hear the peer to its end, session_end. NULL: ended
 	 * at once, for a service that holds nothing. */
 	void (*drain)(struct session *s);
@@ -40,8 +41,8 @@ struct service {
 	/* The peer has ended its side, nothing is on its way to it, and no answer is owed: in a full house it may give way to a
 	 * newcomer. NULL: a session never does. hub->spare is to be called when the answer may have become yes. */
 	bool (*spare)(const struct session *s);
-	void (*close)(struct session *s); /* let go of the stream: every waiter, timer, block. NULL: nothing held */
-	void (*stop)(struct hub *hub);	  /* NULL: nothing to do */
+	void (*close)(struct session *s);	       /* let go of the stream: every waiter, timer, block. NULL: nothing held */
+	void (*stop)(struct service_run *service_run); /* NULL: nothing to do */
 };
 
 #endif

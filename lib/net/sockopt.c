@@ -1,9 +1,9 @@
 /* Socket options: what the user gave with -o, and what every socket of ours gets at its moments. The options themselves are the
- * rows of sockopt_rows.c. */
+ * rows of sockopt_table.c. */
 #include "net/sockopt.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "net/sockopt_row.h"
+#include "net/sockopt_internal.h"
 
 #include <stdio.h>
 #include <string.h>

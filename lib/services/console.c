@@ -12,8 +12,8 @@
 
 #include "base/mem.h"
 #include "services/console_command.h"
-#include "services/desk.h"
-#include "services/room.h"
+#include "chat/operator_io.h"
+#include "chat/broadcast.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -70,10 +70,10 @@ static const struct opt rows[] = {
 const struct opt_group console_opts = { .title = "Console", .size = sizeof(struct console_conf), .rows = rows };
 
 struct console {
-	struct hub *hub;
+	struct service_run *service_run;
 	const struct console_conf *conf;
-	struct room room;
-	struct desk desk;
+	struct broadcast broadcast;
+	struct operator_io operator_io;
 	bool commands;	  /* lines of stdin are looked at */
 	bool silent;	  /* nothing will come from stdin */
 	bool over;	  /* stdin has ended after data */
@@ -84,12 +84,12 @@ struct console {
 
 static struct console *console_of(const struct member *m)
 {
-	return m->room->hub->mem;
+	return m->broadcast->service_run->mem;
 }
 
 static void note(const struct console *c, uint32_t conn, const char *text)
 {
-	event(c->hub->env->events, EV_NOTE, conn, EV_TEXT("text", text));
+	event(c->service_run->run->events, EV_NOTE, conn, EV_TEXT("text", text));
 }
 
 /* Clients to stdout */
@@ -133,34 +133,34 @@ static void console_said(struct member *m, const char *bytes, size_t n, bool cut
 		bytes += len;
 		n -= len;
 	}
-	desk_print(&c->desk, msg);
+	operator_io_print(&c->operator_io, msg);
 	msg_drop(msg);
 	if (!cut)
 		return;
-	snprintf(words, sizeof words, "a line was cut after %lu bytes", (unsigned long)m->room->max_line);
+	snprintf(words, sizeof words, "a line was cut after %lu bytes", (unsigned long)m->broadcast->max_line);
 	note(c, m->session->id, words);
 }
 
 static void console_finished(struct member *m)
 {
 	const struct console *c = console_of(m);
-	bool soon = c->conf->end == END_AUTO ? c->desk.tty : c->conf->end == END_WITH_PEER;
+	bool soon = c->conf->end == END_AUTO ? c->operator_io.tty : c->conf->end == END_WITH_PEER;
 	if (c->silent || soon)
-		room_bye(m, END_PEER, true);
+		broadcast_bye(m, END_PEER, true);
 }
 
 /* One that has finished is kept for what may still come, while there is room. */
 static bool console_spare(const struct session *s)
 {
-	const struct console *c = s->hub->mem;
-	return room_spent(s->mem) && desk_quiet(&c->desk);
+	const struct console *c = s->service_run->mem;
+	return broadcast_spent(s->mem) && operator_io_quiet(&c->operator_io);
 }
 
 static void console_quiet(void *arg)
 {
-	const struct hub *hub = ((struct console *)arg)->hub;
-	if (hub->spare != NULL)
-		hub->spare(hub->spare_arg);
+	const struct service_run *service_run = ((struct console *)arg)->service_run;
+	if (service_run->spare != NULL)
+		service_run->spare(service_run->spare_arg);
 }
 
 static void console_spent(struct member *m)
@@ -170,13 +170,13 @@ static void console_spent(struct member *m)
 
 static void console_left(struct member *m)
 {
-	desk_look(&console_of(m)->desk);
+	operator_io_look(&console_of(m)->operator_io);
 }
 
-static const struct room_ops room_ops = {
+static const struct broadcast_ops broadcast_ops = {
 	.said = console_said, .finished = console_finished, .spent = console_spent, .left = console_left, .aside = true
 };
-static const struct room_ops bare_ops = { .said = console_said,
+static const struct broadcast_ops bare_ops = { .said = console_said,
 	.finished = console_finished,
 	.spent = console_spent,
 	.left = console_left,
@@ -188,15 +188,15 @@ static const struct room_ops bare_ops = { .said = console_said,
 static void say_to(struct console *c, uint32_t one, const char *bytes, size_t n)
 {
 	static const struct err no_memory = { ERR_LOCAL, ENOMEM, "read stdin: out of memory" };
-	struct session *s = one != 0 ? session_find(c->hub, one) : NULL;
+	struct session *s = one != 0 ? session_find(c->service_run, one) : NULL;
 	struct msg *msg = msg_new(bytes, n);
 	if (msg == NULL) {
-		env_fail(c->hub->env, &no_memory);
-		loop_stop(c->hub->env->loop);
+		run_fail(c->service_run->run, &no_memory);
+		loop_stop(c->service_run->run->loop);
 	} else if (s != NULL) {
-		room_tell(s->mem, msg);
+		broadcast_tell(s->mem, msg);
 	} else if (one == 0) {
-		room_say(&c->room, msg, NULL);
+		broadcast_say(&c->broadcast, msg, NULL);
 	}
 	msg_drop(msg);
 }
@@ -204,14 +204,14 @@ static void say_to(struct console *c, uint32_t one, const char *bytes, size_t n)
 static void who(const struct console *c)
 {
 	char addr[SA_TEXT], words[SA_TEXT + 64];
-	if (c->room.count == 0)
+	if (c->broadcast.count == 0)
 		note(c, 0, "nobody is here");
-	for (const struct member *m = c->room.first; m != NULL; m = m->next) {
+	for (const struct member *m = c->broadcast.first; m != NULL; m = m->next) {
 		const struct session *s = m->session;
 		if (m->departed)
 			continue;
 		snprintf(words, sizeof words, "%s, %llu bytes in, %llu out", session_label(s, addr),
-			(unsigned long long)s->tally.in, (unsigned long long)s->tally.out);
+			(unsigned long long)s->counters.in, (unsigned long long)s->counters.out);
 		note(c, s->id, words);
 	}
 }
@@ -222,7 +222,7 @@ static void obey(struct console *c, const char *line, size_t n)
 	struct console_command cmd;
 	char words[64];
 	console_command_parse(line, n, &cmd);
-	struct session *s = cmd.id != 0 ? session_find(c->hub, cmd.id) : NULL;
+	struct session *s = cmd.id != 0 ? session_find(c->service_run, cmd.id) : NULL;
 	bool one = cmd.verb == CONSOLE_ONE || cmd.verb == CONSOLE_KICK;
 	c->mid_drop = (one && s == NULL) || (cmd.verb != CONSOLE_ONE && cmd.verb != CONSOLE_ALL);
 	c->mid_one = cmd.id;
@@ -232,7 +232,7 @@ static void obey(struct console *c, const char *line, size_t n)
 	} else if (cmd.verb == CONSOLE_ALL || cmd.verb == CONSOLE_ONE) {
 		say_to(c, cmd.id, cmd.text, cmd.text_len);
 	} else if (cmd.verb == CONSOLE_KICK) {
-		room_bye(s->mem, END_KICK, false);
+		broadcast_bye(s->mem, END_KICK, false);
 	} else if (cmd.verb == CONSOLE_WHO) {
 		who(c);
 	} else {
@@ -263,7 +263,7 @@ static void console_heard(void *arg, const char *bytes, size_t n)
 static bool console_listens(void *arg)
 {
 	const struct console *c = arg;
-	return c->room.count > 0 && room_free(&c->room) && !c->hub->draining;
+	return c->broadcast.count > 0 && broadcast_free(&c->broadcast) && !c->service_run->draining;
 }
 
 /* After data: a drain. What is queued goes out, and each is heard to its end. Nothing at all: those that have finished already
@@ -271,91 +271,93 @@ static bool console_listens(void *arg)
 static void console_ended(void *arg)
 {
 	struct console *c = arg;
-	c->over = c->desk.any;
+	c->over = c->operator_io.any;
 	c->silent = true;
-	for (struct member *m = c->room.first; m != NULL; m = m->next)
+	for (struct member *m = c->broadcast.first; m != NULL; m = m->next)
 		if (!c->over && m->eof)
-			room_bye(m, END_PEER, true);
-	if (c->over && c->hub->finish != NULL)
-		c->hub->finish(c->hub->finish_arg);
+			broadcast_bye(m, END_PEER, true);
+	if (c->over && c->service_run->finish != NULL)
+		c->service_run->finish(c->service_run->finish_arg);
 }
 
 static void console_full(void *arg, bool full)
 {
-	room_hold(&((struct console *)arg)->room, full);
+	broadcast_hold(&((struct console *)arg)->broadcast, full);
 }
 
 static void console_ready(void *arg)
 {
-	desk_look(&((struct console *)arg)->desk);
+	operator_io_look(&((struct console *)arg)->operator_io);
 }
 
-static const struct desk_ops desk_ops = {
+static const struct operator_io_ops operator_io_ops = {
 	.listens = console_listens, .heard = console_heard, .quiet = console_quiet, .ended = console_ended, .full = console_full
 };
 
 /* The service */
 
-static int console_start(struct hub *hub, struct err *e)
+static int console_start(struct service_run *service_run, struct err *e)
 {
-	struct console *c = hub->mem;
-	bool tty = desk_terminal();
-	c->hub = hub;
-	c->conf = conf_get(hub->env->conf, &console_opts);
+	struct console *c = service_run->mem;
+	bool tty = operator_io_terminal();
+	c->service_run = service_run;
+	c->conf = conf_get(service_run->run->conf, &console_opts);
 	c->commands = c->conf->commands || tty;
 	c->silent = c->conf->recv_only;
-	const struct desk_opts opts = { .reads = !c->conf->recv_only, .writes = true, .lines = c->commands, .raw = c->conf->raw };
-	const struct room_ops *ops = bare(c->conf) ? &bare_ops : &room_ops;
-	if (room_open(&c->room, hub, ops, tty ? SLOW_SKIP : SLOW_WAIT, e) != 0)
+	const struct operator_io_opts opts = {
+		.reads = !c->conf->recv_only, .writes = true, .lines = c->commands, .raw = c->conf->raw
+	};
+	const struct broadcast_ops *ops = bare(c->conf) ? &bare_ops : &broadcast_ops;
+	if (broadcast_open(&c->broadcast, service_run, ops, tty ? SLOW_SKIP : SLOW_WAIT, e) != 0)
 		return -1;
-	c->room.ready = console_ready;
-	c->room.arg = c;
-	if (desk_open(&c->desk, hub, &opts, &desk_ops, c, e) == 0)
+	c->broadcast.ready = console_ready;
+	c->broadcast.arg = c;
+	if (operator_io_open(&c->operator_io, service_run, &opts, &operator_io_ops, c, e) == 0)
 		return 0;
-	room_close(&c->room);
+	broadcast_close(&c->broadcast);
 	return -1;
 }
 
 static int console_open(struct session *s, struct err *e)
 {
-	const struct stdio_conf *stdio = conf_get(s->hub->env->conf, &stdio_opts);
-	struct console *c = s->hub->mem;
+	const struct stdio_conf *stdio = conf_get(s->service_run->run->conf, &stdio_opts);
+	struct console *c = s->service_run->mem;
 	(void)e;
 	if ((s->stream->caps & ST_DGRAM) && !c->commands)
-		c->desk.opts.read_most = (size_t)stdio->datagram_bytes;
-	room_join(&c->room, s->mem, s);
-	desk_look(&c->desk);
+		c->operator_io.opts.read_most = (size_t)stdio->datagram_bytes;
+	broadcast_join(&c->broadcast, s->mem, s);
+	operator_io_look(&c->operator_io);
 	return 0;
 }
 
 static void console_drain(struct session *s)
 {
-	struct console *c = s->hub->mem;
-	desk_last(&c->desk);
-	room_drain(s->mem, c->over ? END_LOCAL : hub_ends_by(s->hub));
+	struct console *c = s->service_run->mem;
+	operator_io_last(&c->operator_io);
+	broadcast_drain(s->mem, c->over ? END_LOCAL : service_run_ends_by(s->service_run));
 }
 
 static bool console_holds(struct session *s)
 {
-	return room_holds(s->mem);
+	return broadcast_holds(s->mem);
 }
 
 static void console_close(struct session *s)
 {
-	room_leave(s->mem);
+	broadcast_leave(s->mem);
 }
 
-static void console_stop(struct hub *hub)
+static void console_stop(struct service_run *service_run)
 {
-	struct console *c = hub->mem;
-	desk_close(&c->desk);
-	room_close(&c->room);
+	struct console *c = service_run->mem;
+	operator_io_close(&c->operator_io);
+	broadcast_close(&c->broadcast);
 }
 
 const struct service service_console = {
 	.name = "console",
 	.needs = OWNS_STDIN | OWNS_STDOUT | CAP_SNDBUF | NOTICE_FULL,
-	.hub_bytes = sizeof(struct console),
+	.run_bytes = sizeof(struct console),
 	.session_bytes = sizeof(struct member),
 	.start = console_start,
 	.open = console_open,

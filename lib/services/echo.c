@@ -6,8 +6,8 @@
 #include "services/service.h"
 
 #include "base/mem.h"
-#include "io/flow.h"
-#include "io/waiter.h"
+#include "pump/flow.h"
+#include "stream/waiter.h"
 
 #include <errno.h>
 
@@ -59,8 +59,8 @@ static void let_go(struct session *s)
 	struct echo *echo = s->mem;
 	if (echo->busy == NULL)
 		return;
-	loop_forget(s->hub->env->loop, &echo->busy->turn);
-	loop_timer(s->hub->env->loop, &echo->busy->again, NEVER);
+	loop_forget(s->service_run->run->loop, &echo->busy->turn);
+	loop_timer(s->service_run->run->loop, &echo->busy->again, NEVER);
 	flow_close(&echo->busy->flow);
 	mem_free(echo->busy);
 	echo->busy = NULL;
@@ -74,7 +74,7 @@ static void echo_over(struct session *s, const struct flow *f)
 	if (f->failed_from || f->failed_to)
 		session_end(s, END_ERROR, CLOSE_PLAIN, &f->why);
 	else
-		session_end(s, dgram ? hub_ends_by(s->hub) : END_PEER, CLOSE_PLAIN, NULL);
+		session_end(s, dgram ? service_run_ends_by(s->service_run) : END_PEER, CLOSE_PLAIN, NULL);
 }
 
 /* It was a drain's end: the peer may still have its own. */
@@ -120,7 +120,7 @@ static void echo_turn(void *arg)
 {
 	struct session *s = arg;
 	struct echo *echo = s->mem;
-	struct loop *loop = s->hub->env->loop;
+	struct loop *loop = s->service_run->run->loop;
 	struct flow own, *f = echo->busy != NULL ? &echo->busy->flow : &own;
 	if (s->ended)
 		return;
@@ -129,7 +129,7 @@ static void echo_turn(void *arg)
 		return;
 	}
 	if (f == &own)
-		flow_open(f, s->hub->env->pool, s->stream, s->stream);
+		flow_open(f, s->service_run->run->pool, s->stream, s->stream);
 	enum flow_run run = flow_run(f, f->bulk ? TURN_BYTES : LOOK_BYTES);
 	if (run == FLOW_MOVED && !f->bulk && !flow_holds(f)) {
 		flow_bulk(f);
@@ -176,7 +176,7 @@ static int echo_open(struct session *s, struct err *e)
 {
 	struct echo *echo = s->mem;
 	(void)e;
-	waiter_open(&echo->waiter, s->hub->env->loop, s->stream, echo_turn, s);
+	waiter_open(&echo->waiter, s->service_run->run->loop, s->stream, echo_turn, s);
 	echo_turn(s);
 	return 0;
 }
@@ -186,13 +186,13 @@ static void echo_drain(struct session *s)
 {
 	struct echo *echo = s->mem;
 	struct flow f;
-	flow_open(&f, s->hub->env->pool, s->stream, s->stream);
+	flow_open(&f, s->service_run->run->pool, s->stream, s->stream);
 	if (echo->busy == NULL && keep(s, &f) != 0) {
 		fail(s, ENOMEM, "echo what came from");
 		return;
 	}
 	echo->busy->by_us = echo->busy->flow.state == FLOW_OPEN;
-	loop_later(s->hub->env->loop, &echo->busy->turn);
+	loop_later(s->service_run->run->loop, &echo->busy->turn);
 }
 
 static bool echo_holds(struct session *s)

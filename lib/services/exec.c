@@ -6,15 +6,15 @@
  * GRACE_MS; one whose client has gone before, or is cut, gets TERM and two seconds later KILL, with all of its process group.
  *
  * How it is wired to us is exec_wire.c's. With --exec-socket the child gets the connection itself, and nothing is copied. */
-#include "services/exec_parts.h"
+#include "services/exec_internal.h"
 
 #include "base/sys.h"
-#include "io/child.h"
-#include "io/fdstream.h"
-#include "io/pump.h"
-#include "io/stdfd.h"
-#include "net/admit.h"
-#include "net/server.h"
+#include "loop/child.h"
+#include "stream/fdstream.h"
+#include "pump/pump.h"
+#include "stream/stdfd.h"
+#include "server/access.h"
+#include "server/server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct 
 struct job { /* a child; it may outlive its session for a while */
 	struct child *child;
 	bool told; /* to end: how it does is no failure of its own */
-	struct hub *hub;
+	struct service_run *service_run;
 	struct session *session; /* NULL: gone */
 	pid_t pid;
 	struct timer grace;
@@ -89,15 +89,15 @@ struct exec { /* a session's */
 	bool pumped;	     /* both ways are over */
 };
 
-static const struct exec_conf *conf_of(const struct env *env)
+static const struct exec_conf *conf_of(const struct run *run)
 {
-	return conf_get(env->conf, &exec_opts);
+	return conf_get(run->conf, &exec_opts);
 }
 
-static bool exec_wanted(const struct env *env)
+static bool exec_wanted(const struct run *run)
 {
-	const struct exec_conf *conf = conf_of(env);
-	return conf->command != NULL || env->command != NULL || conf->pty || conf->socket;
+	const struct exec_conf *conf = conf_of(run);
+	return conf->command != NULL || run->command != NULL || conf->pty || conf->socket;
 }
 
 /* --- before any socket --- */
@@ -123,31 +123,31 @@ static int find_program(const char *name)
 	return ENOENT;
 }
 
-static int exec_start(struct hub *hub, struct err *e)
+static int exec_start(struct service_run *service_run, struct err *e)
 {
-	const struct env *env = hub->env;
-	const struct exec_conf *conf = conf_of(env);
-	if (conf->command != NULL && env->command != NULL)
+	const struct run *run = service_run->run;
+	const struct exec_conf *conf = conf_of(run);
+	if (conf->command != NULL && run->command != NULL)
 		return err_set(e, ERR_USAGE, 0, "--exec and the program behind --: only one of them can be run");
-	if (conf->command == NULL && env->command == NULL)
+	if (conf->command == NULL && run->command == NULL)
 		return err_set(e, ERR_USAGE, 0, "%s: there is no program to run; add -e CMD or -- PROGRAM",
 			conf->pty ? "--pty" : "--exec-socket");
-	int sys = env->command != NULL ? find_program(env->command[0]) : 0;
-	return sys == 0 ? 0 : err_set(e, ERR_USAGE, sys, "-- %.200s", env->command[0]);
+	int sys = run->command != NULL ? find_program(run->command[0]) : 0;
+	return sys == 0 ? 0 : err_set(e, ERR_USAGE, sys, "-- %.200s", run->command[0]);
 }
 
 /* --- children --- */
 
 static void forget(struct job *j)
 {
-	struct execs *all = j->hub->mem;
-	loop_timer(j->hub->env->loop, &j->grace, NEVER);
+	struct execs *all = j->service_run->mem;
+	loop_timer(j->service_run->run->loop, &j->grace, NEVER);
 	*(j->prev != NULL ? &j->prev->next : &all->first) = j->next;
 	if (j->next != NULL)
 		j->next->prev = j->prev;
 	all->count--;
 	if (all->stopping && all->count == 0)
-		loop_stop(j->hub->env->loop);
+		loop_stop(j->service_run->run->loop);
 	mem_free(j);
 }
 
@@ -157,8 +157,8 @@ static void tell_child(const struct job *j, uint32_t conn, int status)
 	int n = killed ? WTERMSIG(status) : WEXITSTATUS(status);
 	char words[48];
 	snprintf(words, sizeof words, "%s %d", killed ? "signal" : "status", n);
-	event(j->hub->env->events, EV_CHILD, conn, EV_NUM("pid", j->pid), killed ? EV_NUM("signal", n) : EV_NUM("status", n),
-		EV_TEXT("how", words));
+	event(j->service_run->run->events, EV_CHILD, conn, EV_NUM("pid", j->pid),
+		killed ? EV_NUM("signal", n) : EV_NUM("status", n), EV_TEXT("how", words));
 }
 
 static void end_session(struct session *s, const struct why *why)
@@ -172,12 +172,12 @@ static void end_session(struct session *s, const struct why *why)
 static void warn_unstarted(const struct job *j, uint32_t conn, int status)
 {
 	char text[300];
-	const struct env *env = j->hub->env;
+	const struct run *run = j->service_run->run;
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-	if (env->command == NULL || (code != NOT_FOUND && code != NOT_STARTED) || find_program(env->command[0]) == 0)
+	if (run->command == NULL || (code != NOT_FOUND && code != NOT_STARTED) || find_program(run->command[0]) == 0)
 		return;
-	snprintf(text, sizeof text, "-- %.200s: the program could not be started", env->command[0]);
-	event(env->events, EV_WARN, conn, EV_TEXT("text", text));
+	snprintf(text, sizeof text, "-- %.200s: the program could not be started", run->command[0]);
+	event(run->events, EV_WARN, conn, EV_TEXT("text", text));
 }
 
 static void rest_ended(void *arg, int status)
@@ -191,9 +191,9 @@ static void end_rest(struct job *j)
 {
 	struct err e = { 0 };
 	j->session = NULL;
-	loop_timer(j->hub->env->loop, &j->grace, NEVER);
+	loop_timer(j->service_run->run->loop, &j->grace, NEVER);
 	if (child_left(j->pid))
-		j->child = child_end_rest(j->hub->env->loop, j->pid, rest_ended, j, &e);
+		j->child = child_end_rest(j->service_run->run->loop, j->pid, rest_ended, j, &e);
 	if (j->child == NULL)
 		forget(j);
 }
@@ -201,28 +201,28 @@ static void end_rest(struct job *j)
 /* --strict: a program that has failed is a client that was not served. */
 static void judge(const struct job *j, int status)
 {
-	const struct server_conf *server = conf_get(j->hub->env->conf, &server_opts);
+	const struct server_conf *server = conf_get(j->service_run->run->conf, &server_opts);
 	bool killed = WIFSIGNALED(status);
 	char label[SA_TEXT];
 	struct err e = { 0 };
-	if (j->session == NULL || j->told || !j->hub->server || j->hub->one || !server->strict || status == 0)
+	if (j->session == NULL || j->told || !j->service_run->server || j->service_run->one || !server->strict || status == 0)
 		return;
 	err_set(&e, ERR_LOCAL, 0, "client %u, %s: its program ended with %s %d", (unsigned)j->session->id,
 		session_label(j->session, label), killed ? "signal" : "status", killed ? WTERMSIG(status) : WEXITSTATUS(status));
-	env_fail(j->hub->env, &e);
+	run_fail(j->service_run->run, &e);
 }
 
 static void child_ended(void *arg, int status)
 {
 	struct job *j = arg;
 	struct session *s = j->session;
-	const struct env *env = j->hub->env;
+	const struct run *run = j->service_run->run;
 	j->child = NULL;
 	tell_child(j, s != NULL ? s->id : 0, status);
 	warn_unstarted(j, s != NULL ? s->id : 0, status);
 	judge(j, status);
-	if (j->hub->one)
-		env->outcome->child_status = WIFEXITED(status) ? WEXITSTATUS(status) : KILLED_BY + WTERMSIG(status);
+	if (j->service_run->one)
+		run->outcome->child_status = WIFEXITED(status) ? WEXITSTATUS(status) : KILLED_BY + WTERMSIG(status);
 	if (s != NULL) {
 		struct exec *x = s->mem;
 		x->job = NULL;
@@ -245,21 +245,21 @@ static void out_of_grace(void *arg)
 static void orphan(struct job *j)
 {
 	j->session = NULL;
-	loop_timer(j->hub->env->loop, &j->grace, NEVER);
+	loop_timer(j->service_run->run->loop, &j->grace, NEVER);
 	j->told = true;
 	child_end(j->child);
 }
 
 static struct job *start_job(struct session *s, const int fd[3], struct err *e)
 {
-	struct execs *all = s->hub->mem;
+	struct execs *all = s->service_run->mem;
 	struct job *j = mem_new(sizeof *j);
 	if (j == NULL) {
 		err_set(e, ERR_LOCAL, ENOMEM, "start a program");
 		return NULL;
 	}
-	*j = (struct job){ .hub = s->hub, .session = s, .grace = { .fn = out_of_grace, .arg = j } };
-	j->child = exec_child(s, conf_of(s->hub->env), fd, child_ended, j, e);
+	*j = (struct job){ .service_run = s->service_run, .session = s, .grace = { .fn = out_of_grace, .arg = j } };
+	j->child = exec_child(s, conf_of(s->service_run->run), fd, child_ended, j, e);
 	if (j->child == NULL) {
 		mem_free(j);
 		return NULL;
@@ -283,16 +283,16 @@ static void pump_over(void *arg, const struct why *why)
 	if (why->cls != ERR_OK || x->job == NULL)
 		end_session(s, why->cls != ERR_OK ? why : NULL);
 	else
-		loop_timer(s->hub->env->loop, &x->job->grace, loop_now(s->hub->env->loop) + GRACE_MS);
+		loop_timer(s->service_run->run->loop, &x->job->grace, loop_now(s->service_run->run->loop) + GRACE_MS);
 }
 
 static int open_near(struct session *s, struct err *e)
 {
-	const struct env *env = s->hub->env;
-	const struct server_conf *server = conf_get(env->conf, &server_opts);
+	const struct run *run = s->service_run->run;
+	const struct server_conf *server = conf_get(run->conf, &server_opts);
 	struct exec *x = s->mem;
 	int fd[3];
-	if ((x->near = exec_wire(conf_of(env), fd, e)) == NULL)
+	if ((x->near = exec_wire(conf_of(run), fd, e)) == NULL)
 		return -1;
 	x->job = start_job(s, fd, e);
 	for (int i = 0; i < 3; i++)
@@ -307,7 +307,7 @@ static int open_near(struct session *s, struct err *e)
 		.reply_wait_ms = 0, /* over datagrams the child's end is the end */
 		.settle_ms = !s->dialed ? server->drain_ms : NEVER,
 	};
-	pump_start(&x->pump, env->loop, env->pool, x->near, s->stream, &opts, pump_over, s);
+	pump_start(&x->pump, run->loop, run->pool, x->near, s->stream, &opts, pump_over, s);
 	return 0;
 }
 
@@ -327,16 +327,16 @@ static int open_socket(struct session *s, struct err *e)
 /* Programs whose clients have gone count until they have ended, too. */
 static bool too_many(const struct session *s)
 {
-	const struct limit_conf *limit = conf_get(s->hub->env->conf, &limit_opts);
-	const struct execs *all = s->hub->mem;
-	return !s->hub->one && limit->max > 0 && all->count >= (unsigned)limit->max;
+	const struct limit_conf *limit = conf_get(s->service_run->run->conf, &limit_opts);
+	const struct execs *all = s->service_run->mem;
+	return !s->service_run->one && limit->max > 0 && all->count >= (unsigned)limit->max;
 }
 
 static int exec_open(struct session *s, struct err *e)
 {
 	if (too_many(s))
 		return err_set(e, ERR_LOCAL, EAGAIN, "programs of earlier clients are still ending");
-	return conf_of(s->hub->env)->socket ? open_socket(s, e) : open_near(s, e);
+	return conf_of(s->service_run->run)->socket ? open_socket(s, e) : open_near(s, e);
 }
 
 /* What the client still says is the program's, and the other way round: only where no end can be told the program is told one. */
@@ -373,15 +373,15 @@ static void exec_close(struct session *s)
 }
 
 /* Nobody is left behind: TERM had its time, or whoever stops the loop again has no patience. */
-static void exec_stop(struct hub *hub)
+static void exec_stop(struct service_run *service_run)
 {
-	struct execs *all = hub->mem;
+	struct execs *all = service_run->mem;
 	struct err e = { 0 };
 	all->stopping = true;
 	for (struct job *j = all->first; j != NULL; j = j->next)
 		orphan(j);
 	if (all->count > 0)
-		loop_run(hub->env->loop, &e);
+		loop_run(service_run->run->loop, &e);
 	while (all->first != NULL) {
 		child_forget(all->first->child);
 		all->stopping = false;
@@ -392,7 +392,7 @@ static void exec_stop(struct hub *hub)
 const struct service service_exec = {
 	.name = "exec",
 	.needs = RUNS_COMMAND | COSTLY,
-	.hub_bytes = sizeof(struct execs),
+	.run_bytes = sizeof(struct execs),
 	.session_bytes = sizeof(struct exec),
 	.descriptors = 2,
 	.wanted = exec_wanted,

@@ -1,8 +1,8 @@
 /* What a program of --exec finds in its environment: the UCSPI variables (cr.yp.to/proto/ucspi-tcp.txt) and the number of the
  * connection. Only numbers and what we wrote ourselves: a peer cannot put words of its own there. */
-#include "services/exec_parts.h"
+#include "services/exec_internal.h"
 
-#include "net/tls.h"
+#include "tls/tls.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,12 +64,12 @@ struct child *exec_child(
 	const struct session *s, const struct exec_conf *conf, const int fd[3], child_done *done, void *arg, struct err *e)
 {
 	const char *const shell[] = { "/bin/sh", "-c", conf->command, NULL };
-	const struct env *env = s->hub->env;
+	const struct run *run = s->service_run->run;
 	struct variables v = { .n = 0 };
 	describe(&v, s);
 	struct child_command command = {
-		.argv = conf->command != NULL ? shell : (const char *const *)(uintptr_t)env->command,
+		.argv = conf->command != NULL ? shell : (const char *const *)(uintptr_t)run->command,
 		.set = v.set,
 	};
-	return (conf->pty ? child_start_at_tty : child_start)(env->loop, child_exec, &command, fd, done, arg, e);
+	return (conf->pty ? child_start_at_tty : child_start)(run->loop, child_exec, &command, fd, done, arg, e);
 }

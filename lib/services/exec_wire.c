@@ -1,10 +1,10 @@
 /* What a program of --exec reads and writes: two pipes, or with --pty a terminal, which is its standard error, too. */
-#include "services/exec_parts.h"
+#include "services/exec_internal.h"
 
 #include "base/sys.h"
-#include "io/fdstream.h"
-#include "io/pty.h"
-#include "io/stdfd.h"
+#include "stream/fdstream.h"
+#include "services/pty.h"
+#include "stream/stdfd.h"
 
 #include <errno.h>
 #include <unistd.h>

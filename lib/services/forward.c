@@ -8,11 +8,11 @@
  * may answer for --reply-wait after its client has ended. Two of datagrams have no end but the idle timeout. */
 #include "services/service.h"
 
-#include "io/fdstream.h"
-#include "io/pump.h"
-#include "net/dial.h"
-#include "net/server.h"
-#include "net/stack.h"
+#include "stream/fdstream.h"
+#include "pump/pump.h"
+#include "dial/dial.h"
+#include "server/server.h"
+#include "session/layers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static const struct opt rows[] = {
 const struct opt_group forward_opts = { .title = "Forwarding", .size = sizeof(struct forward_conf), .rows = rows };
 
 struct forwarding { /* the hub's */
-	const struct env *far;
+	const struct run *far;
 	struct addr to;
 };
 
@@ -70,9 +70,9 @@ static const struct forward_conf *conf_of(const struct conf *conf)
 	return conf_get(conf, &forward_opts);
 }
 
-static bool wanted(const struct env *env)
+static bool wanted(const struct run *run)
 {
-	return conf_of(env->conf)->wanted;
+	return conf_of(run->conf)->wanted;
 }
 
 static const struct addr *target_of(const struct conf *conf)
@@ -113,18 +113,18 @@ static bool is_us(const struct addr *own, const struct addr *to)
 	return own->kind == to->kind && own->port == to->port && own->port != 0 && same_host(own, to);
 }
 
-static int forward_start(struct hub *hub, struct err *e)
+static int forward_start(struct service_run *service_run, struct err *e)
 {
-	const struct env *env = hub->env;
-	const struct addr_conf *own = conf_get(env->conf, &addr_opts);
-	struct forwarding *all = hub->mem;
+	const struct run *run = service_run->run;
+	const struct addr_conf *own = conf_get(run->conf, &addr_opts);
+	struct forwarding *all = service_run->mem;
 	struct sa sa;
-	all->to = conf_of(env->conf)->to;
+	all->to = conf_of(run->conf)->to;
 	if (own->numeric && !addr_local(&all->to) && !sa_parse(&sa, all->to.host, all->to.port))
 		return err_set(e, ERR_RESOLVE, 0, "--forward %s: not a numeric address, and -n forbids asking", all->to.text);
-	if (env->stack->role == ROLE_ACCEPT && is_us(env->stack->addr, &all->to))
+	if (run->layers->role == ROLE_ACCEPT && is_us(run->layers->addr, &all->to))
 		return err_set(e, ERR_USAGE, 0, "--forward %s: that is the address that we listen on", all->to.text);
-	all->far = stack_far(env, &all->to, e);
+	all->far = layers_far(run, &all->to, e);
 	return all->far != NULL ? 0 : -1;
 }
 
@@ -144,7 +144,7 @@ static bool turned(const struct session *s)
 
 static const char *label(const struct session *s, char out[SA_TEXT])
 {
-	const struct forwarding *all = s->hub->mem;
+	const struct forwarding *all = s->service_run->mem;
 	const struct forward *f = s->mem;
 	return f->peer.family == AF_UNIX ? all->to.text : sa_text(&f->peer, out);
 }
@@ -187,9 +187,9 @@ static uint8_t half_towards(const struct stream *to, const struct stdio_conf *co
 
 static void join(struct session *s)
 {
-	const struct env *env = s->hub->env;
-	const struct stdio_conf *stdio = conf_get(env->conf, &stdio_opts);
-	const struct server_conf *server = conf_get(env->conf, &server_opts);
+	const struct run *run = s->service_run->run;
+	const struct stdio_conf *stdio = conf_get(run->conf, &stdio_opts);
+	const struct server_conf *server = conf_get(run->conf, &server_opts);
 	struct forward *f = s->mem;
 	struct stream *near = turned(s) ? s->stream : f->target, *far = turned(s) ? f->target : s->stream;
 	const struct pump_opts opts = {
@@ -202,16 +202,16 @@ static void join(struct session *s)
 						: 0,
 		.settle_ms = s->dialed ? NEVER : server->drain_ms,
 	};
-	pump_start(&f->pump, env->loop, env->pool, near, far, &opts, pump_over, s);
+	pump_start(&f->pump, run->loop, run->pool, near, far, &opts, pump_over, s);
 }
 
 static void dial_failed(struct session *s, const struct err *e)
 {
 	struct forward *f = s->mem;
-	const struct forwarding *all = s->hub->mem;
+	const struct forwarding *all = s->service_run->mem;
 	const struct why why = { e->cls, 0, f->words }; /* errno's words are among them */
 	snprintf(f->words, sizeof f->words, "%s", e->what);
-	event(s->hub->env->events, EV_DIAL_FAIL, s->id, EV_TEXT("addr", all->to.text),
+	event(s->service_run->run->events, EV_DIAL_FAIL, s->id, EV_TEXT("addr", all->to.text),
 		EV_TEXT("error", e->sys != 0 ? strerror(e->sys) : e->what), EV_SOME("errno", e->sys));
 	session_end(s, END_ERROR, CLOSE_RST, &why);
 }
@@ -232,7 +232,8 @@ static void dialed(void *arg, struct stream *gives, const struct sa *peer, const
 		dial_failed(s, e);
 		return;
 	}
-	event(s->hub->env->events, EV_FORWARD, s->id, EV_TEXT("peer", session_label(s, client)), EV_TEXT("to", label(s, target)));
+	event(s->service_run->run->events, EV_FORWARD, s->id, EV_TEXT("peer", session_label(s, client)),
+		EV_TEXT("to", label(s, target)));
 	join(s);
 }
 
@@ -251,13 +252,13 @@ static void looked(void *arg)
 static int forward_open(struct session *s, struct err *e)
 {
 	struct forward *f = s->mem;
-	const struct forwarding *all = s->hub->mem;
+	const struct forwarding *all = s->service_run->mem;
 	f->dialer = dial(all->far, &all->to, s->id, dialed, s, e);
 	if (f->dialer == NULL)
 		return -1;
 	if (!s->dialed)
 		dial_for(f->dialer, &(const struct behalf){ s->peer, s->local, is_dgram(s->stream) });
-	waiter_open(&f->waiter, s->hub->env->loop, s->stream, looked, s);
+	waiter_open(&f->waiter, s->service_run->run->loop, s->stream, looked, s);
 	waiter_arm(&f->waiter, false, false); /* best effort */
 	return 0;
 }
@@ -266,7 +267,7 @@ static int forward_open(struct session *s, struct err *e)
 static void forward_drain(struct session *s)
 {
 	if (is_dgram(s->stream))
-		session_end(s, hub_ends_by(s->hub), CLOSE_PLAIN, NULL);
+		session_end(s, service_run_ends_by(s->service_run), CLOSE_PLAIN, NULL);
 }
 
 static bool forward_holds(struct session *s)
@@ -296,7 +297,7 @@ static void forward_close(struct session *s)
 const struct service service_forward = {
 	.name = "forward",
 	.needs = COSTLY,
-	.hub_bytes = sizeof(struct forwarding),
+	.run_bytes = sizeof(struct forwarding),
 	.session_bytes = sizeof(struct forward),
 	.descriptors = 1,
 	.wanted = wanted,

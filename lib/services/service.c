@@ -1,16 +1,16 @@
 /* Which service: the rows that an option can ask for, and the mode's own otherwise. */
 #include "services/service.h"
 
-#include "services/talk_service.h"
+#include "talk/talk.h"
 
 static const struct service *const rows[] = { &service_file, &service_discard, &service_zero, &service_exec, &service_talk,
 	&service_forward };
 
-const struct service *service_pick(const struct env *env, const struct service *own, struct err *e)
+const struct service *service_pick(const struct run *run, const struct service *own, struct err *e)
 {
 	const struct service *picked = NULL;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		if (!rows[i]->wanted(env))
+		if (!rows[i]->wanted(run))
 			continue;
 		if (picked != NULL) {
 			err_set(e, ERR_USAGE, 0, "--%s and --%s: a connection can have only one service", picked->name,

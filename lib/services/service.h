@@ -3,7 +3,7 @@
 #ifndef SERVICES_SERVICE_H
 #define SERVICES_SERVICE_H
 
-#include "net/session.h"
+#include "session/session.h"
 
 extern const struct service service_stdio;   /* stdin to the peer, the peer to stdout */
 extern const struct service service_console; /* stdin to all clients, their lines to stdout */
@@ -15,7 +15,7 @@ extern const struct service service_exec;    /* -e CMD, -- PROG ARG... */
 extern const struct service service_forward; /* --forward ADDRESS */
 
 /* The one service that an option asks for, else the mode's own. NULL with e (ERR_USAGE) when two are asked for. */
-const struct service *service_pick(const struct env *env, const struct service *own, struct err *e);
+const struct service *service_pick(const struct run *run, const struct service *own, struct err *e);
 
 extern const struct opt_group stdio_opts; /* services/stdio.c */
 enum { HALF_CLOSE_AUTO, HALF_CLOSE_YES, HALF_CLOSE_NO };

@@ -7,9 +7,9 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "io/fdstream.h"
-#include "io/pump.h"
-#include "net/server.h"
+#include "stream/fdstream.h"
+#include "pump/pump.h"
+#include "server/server.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -54,19 +54,19 @@ static const struct source_conf *conf_of(const struct conf *conf)
 	return conf_get(conf, &source_opts);
 }
 
-static bool file_wanted(const struct env *env)
+static bool file_wanted(const struct run *run)
 {
-	return conf_of(env->conf)->file != NULL;
+	return conf_of(run->conf)->file != NULL;
 }
 
-static bool discard_wanted(const struct env *env)
+static bool discard_wanted(const struct run *run)
 {
-	return conf_of(env->conf)->discard;
+	return conf_of(run->conf)->discard;
 }
 
-static bool zero_wanted(const struct env *env)
+static bool zero_wanted(const struct run *run)
 {
-	return conf_of(env->conf)->zero;
+	return conf_of(run->conf)->zero;
 }
 
 /* A stream of zeros. It is always ready, so it needs nothing to wait for. */
@@ -127,9 +127,9 @@ static int open_file(const char *path, struct err *e)
 }
 
 /* So that a wrong name is found before anything listens; each connection opens the file for itself, with its own offset. */
-static int file_start(struct hub *hub, struct err *e)
+static int file_start(struct service_run *service_run, struct err *e)
 {
-	int fd = open_file(conf_of(hub->env->conf)->file, e);
+	int fd = open_file(conf_of(service_run->run->conf)->file, e);
 	sys_close(fd);
 	return fd < 0 ? -1 : 0;
 }
@@ -143,20 +143,24 @@ static void pump_over(void *arg, const struct why *why)
 	if (why->cls != ERR_OK)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
 	else
-		session_end(s, s->drained ? hub_ends_by(s->hub) : s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+		session_end(s,
+			s->drained     ? service_run_ends_by(s->service_run)
+			: s->peer_done ? END_PEER
+				       : END_LOCAL,
+			CLOSE_PLAIN, NULL);
 }
 
 static int start_pump(struct session *s, struct stream *takes_near, struct pump_opts opts, struct err *e)
 {
-	const struct env *env = s->hub->env;
-	const struct server_conf *server = conf_get(env->conf, &server_opts);
+	const struct run *run = s->service_run->run;
+	const struct server_conf *server = conf_get(run->conf, &server_opts);
 	struct source *src = s->mem;
 	if (takes_near == NULL)
 		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
 	src->near = takes_near;
 	opts.drop_down = true;
 	opts.settle_ms = !s->dialed ? server->drain_ms : NEVER;
-	pump_start(&src->pump, env->loop, env->pool, src->near, s->stream, &opts, pump_over, s);
+	pump_start(&src->pump, run->loop, run->pool, src->near, s->stream, &opts, pump_over, s);
 	return 0;
 }
 
@@ -167,7 +171,7 @@ static bool would_flood(const struct session *s, struct err *e)
 	if (near_by || !(s->stream->caps & ST_DGRAM))
 		return false;
 	err_set(e, ERR_USAGE, 0, "--%s over UDP serves only this host: anybody could forge the address of another",
-		s->hub->service->name);
+		s->service_run->service->name);
 	return true;
 }
 
@@ -175,10 +179,10 @@ static bool would_flood(const struct session *s, struct err *e)
 static int file_open(struct session *s, struct err *e)
 {
 	static const struct fdpair_words words = { "read the file", "write the file", "close the file" };
-	int fd = s->hub->server && would_flood(s, e) ? -1 : open_file(conf_of(s->hub->env->conf)->file, e);
-	bool *told = s->hub->mem; /* each client meets the same: it is said once, until it is well again */
+	int fd = s->service_run->server && would_flood(s, e) ? -1 : open_file(conf_of(s->service_run->run->conf)->file, e);
+	bool *told = s->service_run->mem; /* each client meets the same: it is said once, until it is well again */
 	if (fd < 0 && !*told)
-		event(s->hub->env->events, EV_WARN, s->id, EV_TEXT("text", e->what));
+		event(s->service_run->run->events, EV_WARN, s->id, EV_TEXT("text", e->what));
 	*told = fd < 0;
 	if (fd < 0)
 		return -1;
@@ -214,7 +218,7 @@ static void endless_drain(struct session *s)
 {
 	struct source *src = s->mem;
 	if (s->stream->caps & ST_DGRAM)
-		session_end(s, hub_ends_by(s->hub), CLOSE_PLAIN, NULL);
+		session_end(s, service_run_ends_by(s->service_run), CLOSE_PLAIN, NULL);
 	else
 		pump_bye(&src->pump);
 }
@@ -234,7 +238,7 @@ static void source_close(struct session *s)
 
 const struct service service_file = {
 	.name = "file",
-	.hub_bytes = sizeof(bool),
+	.run_bytes = sizeof(bool),
 	.session_bytes = sizeof(struct source),
 	.descriptors = 1,
 	.wanted = file_wanted,

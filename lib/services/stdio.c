@@ -6,11 +6,11 @@
  * --keep-stdin says that it is a conversation with each. */
 #include "services/service.h"
 
-#include "io/filter.h"
-#include "io/pace.h"
-#include "io/pump.h"
-#include "io/stdfd.h"
-#include "net/server.h"
+#include "codec/filter.h"
+#include "codec/line_delay.h"
+#include "pump/pump.h"
+#include "stream/stdfd.h"
+#include "server/server.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -129,37 +129,38 @@ static struct pump *pump_of(const struct session *s)
 	return s->mem;
 }
 
-static const struct stdio_conf *conf_of(const struct hub *hub)
+static const struct stdio_conf *conf_of(const struct service_run *service_run)
 {
-	return conf_get(hub->env->conf, &stdio_opts);
+	return conf_get(service_run->run->conf, &stdio_opts);
 }
 
 /* After a stop, a terminal that said "not you, background" may answer again. */
 static void continued(void *arg, int signo)
 {
-	struct stdio *std = ((struct hub *)arg)->mem;
+	struct stdio *std = ((struct service_run *)arg)->mem;
 	(void)signo;
 	if (std->busy != NULL)
 		pump_kick(pump_of(std->busy));
 }
 
-static int near_layers(const struct hub *hub, struct stdio *std, const struct stdio_conf *conf)
+static int near_layers(const struct service_run *service_run, struct stdio *std, const struct stdio_conf *conf)
 {
 	bool clean = !conf->send_only && !conf->raw && isatty(STDOUT_FILENO);
-	if (clean && filter_push(&std->near, "clean", clean_convert) != 0)
+	if (clean && filter_push(&std->near, "clean", sanitize_convert) != 0)
 		return -1;
-	return conf->pace_ms > 0 ? pace_push(&std->near, hub->env->loop, conf->pace_ms) : 0;
+	return conf->pace_ms > 0 ? line_delay_push(&std->near, service_run->run->loop, conf->pace_ms) : 0;
 }
 
-static int stdio_start(struct hub *hub, struct err *e)
+static int stdio_start(struct service_run *service_run, struct err *e)
 {
-	struct stdio *std = hub->mem;
-	const struct stdio_conf *conf = conf_of(hub);
+	struct stdio *std = service_run->mem;
+	const struct stdio_conf *conf = conf_of(service_run);
 	std->near = stdfd_stream(!conf->recv_only, !conf->send_only, e);
 	if (std->near == NULL)
 		return -1;
-	int rc = near_layers(hub, std, conf) != 0 ? err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout")
-						  : loop_signal(hub->env->loop, SIGCONT, continued, hub, e);
+	int rc = near_layers(service_run, std, conf) != 0
+			 ? err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout")
+			 : loop_signal(service_run->run->loop, SIGCONT, continued, service_run, e);
 	if (rc != 0)
 		stream_close(std->near, CLOSE_PLAIN);
 	return rc;
@@ -178,26 +179,26 @@ static struct pump_opts pump_opts_for(const struct session *s)
 		[HALF_CLOSE_YES] = HALF_YES,
 		[HALF_CLOSE_NO] = HALF_NO,
 	};
-	const struct hub *hub = s->hub;
-	const struct stdio *std = hub->mem;
-	const struct stdio_conf *conf = conf_of(hub);
-	const struct server_conf *server = conf_get(hub->env->conf, &server_opts);
+	const struct service_run *service_run = s->service_run;
+	const struct stdio *std = service_run->mem;
+	const struct stdio_conf *conf = conf_of(service_run);
+	const struct server_conf *server = conf_get(service_run->run->conf, &server_opts);
 	bool tty = std->near->caps & ST_TTY, later = !s->dialed && std->used && !conf->keep_stdin;
-	bool no_half = s->stream->caps & ST_NOHALF, redials = s->dialed && hub->keep_open;
+	bool no_half = s->stream->caps & ST_NOHALF, redials = s->dialed && service_run->keep_open;
 	return (struct pump_opts){
 		.half = no_half && conf->half_close == HALF_CLOSE_AUTO ? half_unasked(conf) : half[conf->half_close],
 		.late_if_empty = !s->dialed && conf->half_close == HALF_CLOSE_AUTO,
 		.end_with_far = conf->end == END_PEER_ENDS || (conf->end == END_AUTO && (tty || redials)),
 		.no_up = conf->recv_only || later,
-		.near_half = hub->keep_open ? HALF_NO : HALF_YES,
+		.near_half = service_run->keep_open ? HALF_NO : HALF_YES,
 		.drop_down = conf->send_only,
 		.lines = tty,
-		.quits = conf_given(hub->env->conf, &stdio_opts, "quit-after"),
+		.quits = conf_given(service_run->run->conf, &stdio_opts, "quit-after"),
 		.quit_ms = conf->quit_ms,
 		.datagram_bytes = (uint32_t)conf->datagram_bytes,
-		.reply_wait_ms = hub->server	   ? NEVER
-				 : conf->send_only ? 0
-						   : conf->reply_wait_ms,
+		.reply_wait_ms = service_run->server ? NEVER
+				 : conf->send_only   ? 0
+						     : conf->reply_wait_ms,
 		.replies = (uint64_t)conf->replies,
 		.settle_ms = !s->dialed ? server->drain_ms : NEVER,
 	};
@@ -213,33 +214,34 @@ static void pump_over(void *arg, const struct why *why)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
 	else
 		session_end(s, peer_ended ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
-	if (s->dialed && s->hub->keep_open && pump_of(s)->up.eof && s->hub->finish != NULL)
-		s->hub->finish(s->hub->finish_arg); /* stdin has ended: another connection would have nothing to say */
-	if (s->hub->keep_open && (why->cls == ERR_PIPE || why->cls == ERR_LOCAL)) {
+	if (s->dialed && s->service_run->keep_open && pump_of(s)->up.eof && s->service_run->finish != NULL)
+		s->service_run->finish(
+			s->service_run->finish_arg); /* stdin has ended: another connection would have nothing to say */
+	if (s->service_run->keep_open && (why->cls == ERR_PIPE || why->cls == ERR_LOCAL)) {
 		struct err e = { 0 };
 		session_words(s, &e);
-		env_fail(s->hub->env, &e);
-		loop_stop(s->hub->env->loop);
+		run_fail(s->service_run->run, &e);
+		loop_stop(s->service_run->run->loop);
 	}
 }
 
 static int stdio_open(struct session *s, struct err *e)
 {
-	struct stdio *std = s->hub->mem;
+	struct stdio *std = s->service_run->mem;
 	if (std->busy != NULL)
 		return err_set(e, ERR_LOCAL, EBUSY, "give stdin and stdout to a second connection");
 	const struct pump_opts opts = pump_opts_for(s);
 	std->busy = s;
 	std->used = true;
-	pump_start(pump_of(s), s->hub->env->loop, s->hub->env->pool, std->near, s->stream, &opts, pump_over, s);
+	pump_start(pump_of(s), s->service_run->run->loop, s->service_run->run->pool, std->near, s->stream, &opts, pump_over, s);
 	return 0;
 }
 
 /* Only what is to end by itself may take its time: --lifetime is exact. */
 static void stdio_drain(struct session *s)
 {
-	if (s->hub->outlived || (s->stream->caps & ST_DGRAM))
-		session_end(s, hub_ends_by(s->hub), CLOSE_PLAIN, NULL);
+	if (s->service_run->outlived || (s->stream->caps & ST_DGRAM))
+		session_end(s, service_run_ends_by(s->service_run), CLOSE_PLAIN, NULL);
 	else
 		pump_bye(pump_of(s));
 }
@@ -251,7 +253,7 @@ static bool stdio_holds(struct session *s)
 
 static void stdio_close(struct session *s)
 {
-	struct stdio *std = s->hub->mem;
+	struct stdio *std = s->service_run->mem;
 	const struct why *lack = pump_lack(pump_of(s));
 	pump_stop(pump_of(s));
 	if (s->by == END_IDLE && s->why.cls == ERR_OK && lack != NULL) /* a datagram peer may fall silent, but not too early */
@@ -260,14 +262,14 @@ static void stdio_close(struct session *s)
 }
 
 /* Where stdout was kept for a next client nobody has closed it yet, and closing is when a full disk may be told. */
-static void stdio_stop(struct hub *hub)
+static void stdio_stop(struct service_run *service_run)
 {
-	struct stdio *std = hub->mem;
-	loop_signal(hub->env->loop, SIGCONT, NULL, NULL, NULL);
-	if (hub->keep_open && std->used && stream_shut(std->near) == ST_FAIL) {
+	struct stdio *std = service_run->mem;
+	loop_signal(service_run->run->loop, SIGCONT, NULL, NULL, NULL);
+	if (service_run->keep_open && std->used && stream_shut(std->near) == ST_FAIL) {
 		struct err e = { 0 };
 		err_set(&e, std->near->why.cls, std->near->why.sys, "%s", std->near->why.text);
-		env_fail(hub->env, &e);
+		run_fail(service_run->run, &e);
 	}
 	stream_close(std->near, CLOSE_PLAIN);
 }
@@ -275,7 +277,7 @@ static void stdio_stop(struct hub *hub)
 const struct service service_stdio = {
 	.name = "stdio",
 	.needs = OWNS_STDIN | OWNS_STDOUT,
-	.hub_bytes = sizeof(struct stdio),
+	.run_bytes = sizeof(struct stdio),
 	.session_bytes = sizeof(struct pump),
 	.start = stdio_start,
 	.open = stdio_open,

@@ -21,6 +21,7 @@ import pytest
 from program import BINARY, TOP, has_tls
 
 sys.path.insert(0, str(TOP / "tests" / "tools"))
+sys.path += [str(folder) for folder in (TOP / "tests" / "cli").iterdir() if folder.is_dir()]  # fixtures of other topics
 
 import neighbours  # noqa: E402
 import wire  # noqa: E402

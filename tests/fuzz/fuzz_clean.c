@@ -3,7 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "base/text.h"
-#include "io/filter.h"
+#include "codec/filter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,14 +39,14 @@ static void run(const uint8_t *bytes, size_t n)
 		return;
 	size_t piece = 1 + bytes[0] % 7, cap = FILTER_GROWTH * n + (n + 1) * FILTER_SPARE;
 	unsigned char *whole = malloc(cap), *cut = malloc(cap);
-	filter_fn *const fns[] = { clean_convert, crlf_convert };
+	filter_fn *const fns[] = { sanitize_convert, crlf_convert };
 	if (whole == NULL || cut == NULL)
 		abort();
 	for (size_t i = 0; i < 2; i++) {
 		size_t a = convert(fns[i], bytes + 1, n - 1, n, whole, cap);
 		size_t b = convert(fns[i], bytes + 1, n - 1, piece, cut, cap);
 		fuzz_check(a == b && memcmp(whole, cut, a) == 0, "the same bytes in pieces come out as others");
-		if (fns[i] == clean_convert)
+		if (fns[i] == sanitize_convert)
 			check_harmless(whole, a);
 	}
 	free(whole);

@@ -1,7 +1,7 @@
 /* A fault as it is asked for: taken or refused in one sentence, and then a layer takes it, or says that it cannot. */
 #include "tests/fuzz/fuzz.h"
 
-#include "io/fault.h"
+#include "fault/fault.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/double.h"
 

@@ -2,7 +2,7 @@
  * lies within them, and what is framed here is read there. */
 #include "tests/fuzz/fuzz.h"
 
-#include "io/framer.h"
+#include "codec/framer.h"
 
 #include <stdlib.h>
 #include <string.h>

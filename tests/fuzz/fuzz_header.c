@@ -2,30 +2,30 @@
  * with a reason, and what was understood of it can be said again and is understood the same. */
 #include "tests/fuzz/fuzz.h"
 
-#include "net/proxy_hdr.h"
+#include "proxy/proxy_header.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* From memory that ends where the bytes do. */
-static int read_exactly(const uint8_t *bytes, size_t n, unsigned versions, struct proxy_hdr *h, const char **why)
+static int read_exactly(const uint8_t *bytes, size_t n, unsigned versions, struct proxy_header *h, const char **why)
 {
 	unsigned char *copy = malloc(n + (n == 0));
 	if (copy == NULL)
 		abort();
 	if (n > 0)
 		memcpy(copy, bytes, n);
-	int more = proxy_hdr_read(copy, n, versions, h, why);
+	int more = proxy_header_read(copy, n, versions, h, why);
 	free(copy);
 	return more;
 }
 
-static void say_again(const struct proxy_hdr *h)
+static void say_again(const struct proxy_header *h)
 {
-	unsigned char out[PROXY_HDR_SENDS];
-	struct proxy_hdr same = { 0 };
+	unsigned char out[PROXY_HEADER_SENDS];
+	struct proxy_header same = { 0 };
 	const char *why = NULL;
-	size_t n = proxy_hdr_write(out, h);
+	size_t n = proxy_header_write(out, h);
 	fuzz_check(n > 0 && n <= sizeof out, "a header of a wrong length");
 	fuzz_check(read_exactly(out, n, h->version, &same, &why) == 0, "what was understood cannot be said again");
 	fuzz_check(same.version == h->version, "said again it is of another version");
@@ -33,7 +33,7 @@ static void say_again(const struct proxy_hdr *h)
 
 /* Of version 2, by the book and not by our reader: a family that exists, extras that tile what is left, and an address only where
  * the proxy speaks for another. */
-static void judge_bytes(const uint8_t *p, size_t n, const struct proxy_hdr *h)
+static void judge_bytes(const uint8_t *p, size_t n, const struct proxy_header *h)
 {
 	static const struct {
 		uint8_t family;
@@ -56,7 +56,7 @@ static void judge_bytes(const uint8_t *p, size_t n, const struct proxy_hdr *h)
 
 static void run(const uint8_t *bytes, size_t n)
 {
-	struct proxy_hdr h = { 0 };
+	struct proxy_header h = { 0 };
 	const char *why = NULL;
 	if (n < 1)
 		return;
@@ -64,7 +64,7 @@ static void run(const uint8_t *bytes, size_t n)
 	size_t have = 0;
 	int more;
 	while ((more = read_exactly(bytes + 1, have, versions, &h, &why)) > 0) {
-		fuzz_check(have + (size_t)more <= PROXY_HDR_MOST, "a header without end");
+		fuzz_check(have + (size_t)more <= PROXY_HEADER_MOST, "a header without end");
 		if (n - 1 - have < (size_t)more)
 			return;
 		have += (size_t)more;

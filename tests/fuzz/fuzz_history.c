@@ -3,12 +3,12 @@
 
 #include "tests/sim/sim.h"
 
-static void run(const struct kind *kind, const uint8_t *bytes, size_t n)
+static void run_history(const struct kind *kind, const uint8_t *bytes, size_t n)
 {
 	struct dice d = dice_from(1);
 	d.bytes = bytes;
 	d.left = n;
-	kind->run(&d);
+	kind->run_history(&d);
 	sim_schedule(NULL, 0);
 }
 
@@ -19,7 +19,7 @@ static void open_pump(void)
 
 static void run_pump(const uint8_t *bytes, size_t n)
 {
-	run(&kind_pump, bytes, n);
+	run_history(&kind_pump, bytes, n);
 }
 
 static void open_sessions(void)
@@ -29,7 +29,7 @@ static void open_sessions(void)
 
 static void run_sessions(const uint8_t *bytes, size_t n)
 {
-	run(&kind_sessions, bytes, n);
+	run_history(&kind_sessions, bytes, n);
 }
 
 static void open_chat(void)
@@ -39,12 +39,12 @@ static void open_chat(void)
 
 static void run_chat(const uint8_t *bytes, size_t n)
 {
-	run(&kind_chat, bytes, n);
+	run_history(&kind_chat, bytes, n);
 }
 
 static void run_conversation(const uint8_t *bytes, size_t n)
 {
-	run(&kind_talk, bytes, n);
+	run_history(&kind_talk, bytes, n);
 }
 
 const struct fuzz fuzz_pump = { .name = "pump", .open = open_pump, .run = run_pump };

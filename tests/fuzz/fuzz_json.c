@@ -1,7 +1,7 @@
 /* An event of any kind, whose texts are anything: one strict line of JSON, and one line for people. */
 #include "tests/fuzz/fuzz.h"
 
-#include "cli/report.h"
+#include "report/report.h"
 #include "tests/unit/strict.h"
 
 #include <string.h>

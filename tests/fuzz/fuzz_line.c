@@ -1,7 +1,7 @@
 /* A line that somebody typed, at a chat or at the console: what is understood of it lies within it. */
 #include "tests/fuzz/fuzz.h"
 
-#include "services/chat.h"
+#include "chat/chat.h"
 #include "services/console_command.h"
 
 #include <stdlib.h>

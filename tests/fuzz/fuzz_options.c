@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/parse.h"
-#include "cli/report.h"
+#include "report/report.h"
 #include "modes/mode.h"
 
 #include <string.h>

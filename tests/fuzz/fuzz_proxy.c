@@ -2,7 +2,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "net/proxy.h"
+#include "proxy/proxy.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * written is a talk script that can be read again. */
 #include "tests/fuzz/fuzz.h"
 
-#include "io/record.h"
-#include "services/talk.h"
+#include "capture/record.h"
+#include "script/talk_script.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/double.h"
 
@@ -71,7 +71,7 @@ static void run(const uint8_t *bytes, size_t n)
 	struct double_stream d;
 	struct err e = { 0 };
 	record = (struct record){ 0 };
-	if (outfile_open(&record.file, path, broke, NULL, &e) != 0)
+	if (output_file_open(&record.file, path, broke, NULL, &e) != 0)
 		fuzz_check(false, e.what);
 	double_open(&d, sim_loop(), 0, NULL, NULL);
 	d.owned = true;
@@ -80,7 +80,7 @@ static void run(const uint8_t *bytes, size_t n)
 		abort();
 	passes(top, &d, bytes, n);
 	stream_close(top, n > 0 && (bytes[n - 1] & 1) ? CLOSE_RST : CLOSE_PLAIN);
-	outfile_close(&record.file);
+	output_file_close(&record.file);
 	double_close(&d);
 	const char *texts[] = { script };
 	const struct talk_options options = { .framer = framer_line };

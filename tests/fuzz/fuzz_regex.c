@@ -3,7 +3,7 @@
  * the expression's size. */
 #include "tests/fuzz/fuzz.h"
 
-#include "base/ere.h"
+#include "pattern/ere.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * as it was, each CR followed by LF or NUL, and between the two stand exactly the refusals that are due, in their order. */
 #include "tests/fuzz/fuzz.h"
 
-#include "io/telnet.h"
+#include "codec/telnet.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/double.h"
 

@@ -2,8 +2,8 @@
 #ifndef TESTS_DOORS_H
 #define TESTS_DOORS_H
 
-#include "net/server.h"
-#include "net/stack.h"
+#include "server/server.h"
+#include "session/layers.h"
 #include "tests/sim/guest.h"
 #include "tests/sim/wraps.h"
 
@@ -11,7 +11,7 @@ enum { DOORS_CONFS = 96, DOORS_END_MS = 30000 /* then a signal ends what has not
 enum shape { LISTEN, LISTEN_ON, ECHO, CONSOLE, SHAPES };
 enum stdin_kind { STDIN_QUIET, STDIN_EMPTY, STDIN_SPEAKS, STDIN_UNREAD };
 
-struct doors_conf {
+struct accept_conf {
 	struct conf *conf;
 	enum shape shape;
 	enum setup_kind setup;
@@ -23,14 +23,14 @@ struct doors_conf {
 struct doors { /* one history */
 	struct stream std;
 	struct waker waker;
-	const struct doors_conf *of;
+	const struct accept_conf *of;
 	struct dice *dice;
-	struct env env;
+	struct run run;
 	struct outcome outcome;
 	struct event_sink events;
-	struct stack stack;
+	struct layers layers;
 	struct addr addr;
-	struct guest guest[KERNEL_CONNS];
+	struct chat_member guest[KERNEL_CONNS];
 	unsigned guests, opened, by_conn[KERNEL_CONNS + 1];
 	bool drained, signalled_twice, run_over, in_ended;
 	bool finished; /* nothing had ended it: the history did */
@@ -42,13 +42,13 @@ struct doors { /* one history */
 };
 extern struct doors doors;
 
-/* doors_conf.c */
-void doors_confs_open(void);
-void doors_confs_close(void);
-const struct doors_conf *doors_conf(unsigned i);
+/* accept_conf.c */
+void accept_confs_open(void);
+void accept_confs_close(void);
+const struct accept_conf *accept_conf(unsigned i);
 
-/* doors_check.c */
-void doors_emit(void *arg, const struct event *ev); /* of the server's events */
-void doors_check(void);				    /* after its end */
+/* accept_check.c */
+void accept_emit(void *arg, const struct event *ev); /* of the server's events */
+void accept_check(void);			     /* after its end */
 
 #endif

@@ -6,7 +6,7 @@
 
 /* What the server tells */
 
-static struct guest *guest_at(const char *peer)
+static struct chat_member *guest_at(const char *peer)
 {
 	const char *colon = strrchr(peer, ':');
 	unsigned i = colon != NULL ? (unsigned)atoi(colon + 1) - KERNEL_PORT : KERNEL_CONNS;
@@ -23,7 +23,7 @@ static const char *text_of(const struct event *ev, const char *key)
 }
 
 /* In a full house one that has ended its side and is owed nothing gives way. */
-static bool is_ghost(const struct guest *g)
+static bool is_ghost(const struct chat_member *g)
 {
 	const struct conn *c = g->conn;
 	bool there = g->opens > 0 && g->closes == 0 && c->state == CONN_OPEN;
@@ -44,12 +44,12 @@ static void check_full(void)
 	sim_check(ghosts <= going, "a client was turned away, and one that had ended kept its place");
 }
 
-void doors_emit(void *arg, const struct event *ev)
+void accept_emit(void *arg, const struct event *ev)
 {
 	(void)arg;
-	doors.now_ms = loop_now(doors.env.loop);
+	doors.now_ms = loop_now(doors.run.loop);
 	if (ev->kind == EV_OPEN) {
-		struct guest *g = guest_at(text_of(ev, "peer"));
+		struct chat_member *g = guest_at(text_of(ev, "peer"));
 		g->opens++;
 		g->last = doors.drained;
 		doors.opened++;
@@ -58,7 +58,7 @@ void doors_emit(void *arg, const struct event *ev)
 	} else if (ev->kind == EV_CLOSE) {
 		doors.guest[doors.by_conn[ev->conn]].closes++;
 	} else if (ev->kind == EV_REJECT) {
-		struct guest *g = guest_at(text_of(ev, "peer"));
+		struct chat_member *g = guest_at(text_of(ev, "peer"));
 		g->rejects++;
 		g->full |= ev->conn == 0;
 		if (ev->conn == 0 && strcmp(text_of(ev, "reason"), "full") == 0)
@@ -73,7 +73,7 @@ static bool says_ok(void)
 	return doors.outcome.first.cls == ERR_OK && doors.outcome.signo == 0 && doors.outcome.child_status == 0;
 }
 
-static void check_delivered(const struct guest *g)
+static void check_delivered(const struct chat_member *g)
 {
 	bool echo = doors.of->shape == ECHO;
 	size_t got = echo ? g->echoed : doors.written[g - doors.guest], acked = guest_letters(g);
@@ -85,7 +85,7 @@ static void check_delivered(const struct guest *g)
 }
 
 /* The end of the one client of listen has been read, unless a drain was not patient enough: nothing of it is left. */
-static void check_ended(const struct guest *g)
+static void check_ended(const struct chat_member *g)
 {
 	const struct conn *c = g->conn;
 	bool ended = c->eof_read || (g->setup == SETUP_SHAKE && c->in_n == 0 && g->acked > 0);
@@ -94,7 +94,7 @@ static void check_ended(const struct guest *g)
 }
 
 /* What has been acknowledged at the door is seen by a server of many, unless it says why it does not serve it. */
-static void check_forgotten(const struct guest *g)
+static void check_forgotten(const struct chat_member *g)
 {
 	bool met = g->opens > 0 || g->rejects > 0 || g->broke || guest_letters(g) == 0;
 	if (says_ok() && doors.of->shape >= ECHO && doors.of->count == 0)
@@ -102,7 +102,7 @@ static void check_forgotten(const struct guest *g)
 }
 
 /* listen has its one client, --count its N, the system was told to stop at once: all else that passes is served. */
-static void check_served(const struct guest *g)
+static void check_served(const struct chat_member *g)
 {
 	bool one_too_many =
 		doors.of->shape <= LISTEN_ON ? doors.opened > 0 : doors.of->count > 0 && doors.opened >= doors.of->count;
@@ -114,7 +114,7 @@ static void check_served(const struct guest *g)
 
 static void check_run(void)
 {
-	const struct doors_conf *c = doors.of;
+	const struct accept_conf *c = doors.of;
 	bool by_itself = !doors.drained && !doors.run_over && (c->shape != CONSOLE || c->in != STDIN_SPEAKS);
 	sim_check(c->count == 0 || doors.opened <= c->count, "more clients were served than were to be");
 	if (says_ok() && c->shape == LISTEN)
@@ -126,7 +126,7 @@ static void check_run(void)
 }
 
 /* Nothing hurried it: an honest client that got in has got all, and one that came and found room got in. */
-static void check_calm(const struct guest *g)
+static void check_calm(const struct chat_member *g)
 {
 	bool spoken = doors.of->shape == CONSOLE && doors.of->in == STDIN_SPEAKS;
 	bool calm = doors.finished && doors.of->shape >= ECHO && !spoken && says_ok();
@@ -140,7 +140,7 @@ static void check_calm(const struct guest *g)
 			"a client was left standing at the door");
 }
 
-void doors_check(void)
+void accept_check(void)
 {
 	for (unsigned i = 0; i < doors.guests; i++) {
 		check_delivered(&doors.guest[i]);
@@ -151,5 +151,5 @@ void doors_check(void)
 	}
 	check_run();
 	sim_check(kernel.open == 0 && !kernel.listens, "a descriptor was left open");
-	sim_check(linger_count(doors.env.linger) == 0, "a connection still lingers");
+	sim_check(linger_count(doors.run.linger) == 0, "a connection still lingers");
 }

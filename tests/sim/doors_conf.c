@@ -2,14 +2,14 @@
 #include "tests/sim/doors.h"
 
 #include "modes/mode.h"
-#include "net/admit.h"
-#include "net/proxy_in.h"
+#include "server/access.h"
+#include "proxy/proxy_accept.h"
 #include "services/service.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct doors_conf confs[DOORS_CONFS];
+static struct accept_conf confs[DOORS_CONFS];
 
 static void set(struct conf *conf, const struct opt_group *group, const char *name, const char *text)
 {
@@ -26,7 +26,7 @@ static const char *number(unsigned n)
 	return words[n];
 }
 
-static void draw_many(struct doors_conf *c, struct dice *d)
+static void draw_many(struct accept_conf *c, struct dice *d)
 {
 	static const char *const full[] = { "notice", "close", "queue", "auto" };
 	c->count = dice_chance(d, 40) ? 1 + dice_roll(d, 2) : 0;
@@ -40,7 +40,7 @@ static void draw_many(struct doors_conf *c, struct dice *d)
 		set(c->conf, &console_opts, "label", "none");
 }
 
-static void draw_conf(struct doors_conf *c, struct dice *d)
+static void draw_conf(struct accept_conf *c, struct dice *d)
 {
 	const struct command *const commands[] = { &mode_listen.cmd, &mode_serve.cmd, &mode_echo.cmd, NULL };
 	static const int64_t drains[] = { 100, 1000, 5000 };
@@ -55,7 +55,7 @@ static void draw_conf(struct doors_conf *c, struct dice *d)
 		abort();
 	set(c->conf, &server_opts, "drain", drain[time]);
 	if (c->setup == SETUP_PROXY)
-		set(c->conf, &proxy_in_opts, "proxy-in", "v1");
+		set(c->conf, &proxy_accept_opts, "proxy-in", "v1");
 	if (c->shape == LISTEN_ON)
 		set(c->conf, &listen_opts, "keep-open", NULL);
 	if (c->in == STDIN_UNREAD && c->shape != ECHO)
@@ -66,20 +66,20 @@ static void draw_conf(struct doors_conf *c, struct dice *d)
 		draw_many(c, d);
 }
 
-void doors_confs_open(void)
+void accept_confs_open(void)
 {
 	struct dice d = dice_from(1);
 	for (size_t i = 0; i < DOORS_CONFS; i++)
 		draw_conf(&confs[i], &d);
 }
 
-void doors_confs_close(void)
+void accept_confs_close(void)
 {
 	for (size_t i = 0; i < DOORS_CONFS; i++)
 		conf_free(confs[i].conf);
 }
 
-const struct doors_conf *doors_conf(unsigned i)
+const struct accept_conf *accept_conf(unsigned i)
 {
 	return &confs[i % DOORS_CONFS];
 }

@@ -5,14 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add(struct guest *g, enum step_kind kind, int64_t ms)
+static void add(struct chat_member *g, enum step_kind kind, int64_t ms)
 {
 	if (g->steps_n < GUEST_STEPS || kind >= STEP_FIN)
 		g->steps[g->steps_n++] = (struct step){ .kind = kind, .ms = ms };
 }
 
 /* What was written into text since `from`. */
-static void add_say(struct guest *g, size_t from)
+static void add_say(struct chat_member *g, size_t from)
 {
 	if (g->steps_n >= GUEST_STEPS) {
 		g->text_n = from;
@@ -21,20 +21,20 @@ static void add_say(struct guest *g, size_t from)
 	g->steps[g->steps_n++] = (struct step){ .kind = STEP_SAY, .text = g->text + from, .n = g->text_n - from };
 }
 
-static void write_text(struct guest *g, const char *text, size_t n)
+static void write_text(struct chat_member *g, const char *text, size_t n)
 {
 	memcpy(g->text + g->text_n, text, n);
 	g->text_n += n;
 }
 
-static void wait_some(struct guest *g, struct dice *d)
+static void wait_some(struct chat_member *g, struct dice *d)
 {
 	if (dice_chance(d, 50))
 		add(g, STEP_WAIT, dice_chance(d, 10) ? dice_roll(d, 3000) : dice_roll(d, 250));
 }
 
 /* The text up to there is said, in one piece or in two. */
-static void say_cut(struct guest *g, struct dice *d, size_t from)
+static void say_cut(struct chat_member *g, struct dice *d, size_t from)
 {
 	size_t end = g->text_n, cut = from + dice_roll(d, (unsigned)(end - from));
 	if (cut > from && dice_chance(d, 40)) {
@@ -48,7 +48,7 @@ static void say_cut(struct guest *g, struct dice *d, size_t from)
 }
 
 /* Returns where what is to be said begins: the end of a setup may come together with the payload. */
-static size_t draw_setup(struct guest *g, struct dice *d, unsigned i)
+static size_t draw_setup(struct chat_member *g, struct dice *d, unsigned i)
 {
 	char line[64];
 	size_t from = g->text_n;
@@ -78,7 +78,7 @@ static size_t draw_setup(struct guest *g, struct dice *d, unsigned i)
 	return from;
 }
 
-static void draw_payload(struct guest *g, struct dice *d, size_t from)
+static void draw_payload(struct chat_member *g, struct dice *d, size_t from)
 {
 	for (unsigned lines = dice_roll(d, 4); lines > 0; lines--) {
 		for (unsigned n = 1 + dice_roll(d, GUEST_LINE_MOST); n > 0; n--)
@@ -94,7 +94,7 @@ static void draw_payload(struct guest *g, struct dice *d, size_t from)
 		add_say(g, from);
 }
 
-static void draw_mute(struct guest *g, struct dice *d, unsigned i)
+static void draw_mute(struct chat_member *g, struct dice *d, unsigned i)
 {
 	if (g->setup == SETUP_NONE || dice_chance(d, 40))
 		return;
@@ -120,10 +120,10 @@ static enum guest_kind draw_kind(struct dice *d)
 	return (enum guest_kind)i;
 }
 
-void guest_draw(struct guest *g, struct dice *d, enum setup_kind setup, unsigned i)
+void guest_draw(struct chat_member *g, struct dice *d, enum setup_kind setup, unsigned i)
 {
-	memset(g, 0, offsetof(struct guest, text));
-	memset(&g->text_n, 0, sizeof *g - offsetof(struct guest, text_n));
+	memset(g, 0, offsetof(struct chat_member, text));
+	memset(&g->text_n, 0, sizeof *g - offsetof(struct chat_member, text_n));
 	g->setup = setup;
 	g->kind = draw_kind(d);
 	g->letter = (char)('0' + i);
@@ -153,13 +153,13 @@ void guest_draw(struct guest *g, struct dice *d, enum setup_kind setup, unsigned
 	g->steps[g->steps_n] = (struct step){ .kind = STEP_STOP };
 }
 
-bool guest_honest(const struct guest *g)
+bool guest_honest(const struct chat_member *g)
 {
 	return g->kind <= GUEST_GHOST;
 }
 
 /* One step: false, it waits. */
-static bool take_step(struct guest *g)
+static bool take_step(struct chat_member *g)
 {
 	struct step *s = &g->steps[g->at];
 	struct conn *c = g->conn;
@@ -201,7 +201,7 @@ static bool take_step(struct guest *g)
 	}
 }
 
-static void go_on(struct guest *g)
+static void go_on(struct chat_member *g)
 {
 	if (g->stepping || g->timer.pos != 0)
 		return;
@@ -211,7 +211,7 @@ static void go_on(struct guest *g)
 	g->stepping = false;
 }
 
-static void hear(struct guest *g)
+static void hear(struct chat_member *g)
 {
 	char heard[KERNEL_OUT];
 	size_t n;
@@ -225,7 +225,7 @@ static void hear(struct guest *g)
 }
 
 /* The server has ended: those that yield end, too. */
-static void yield(struct guest *g)
+static void yield(struct chat_member *g)
 {
 	static const char bye[] = { SHAKE_BYE };
 	bool yields = g->kind == GUEST_YIELDS || g->kind == GUEST_STAYS || g->kind == GUEST_MUTE;
@@ -240,7 +240,7 @@ static void yield(struct guest *g)
 
 static void on_news(void *arg)
 {
-	struct guest *g = arg;
+	struct chat_member *g = arg;
 	if (g->stepping)
 		return;
 	hear(g);
@@ -254,7 +254,7 @@ static void on_timer(void *arg)
 	go_on(arg);
 }
 
-void guest_start(struct guest *g, struct loop *loop)
+void guest_start(struct chat_member *g, struct loop *loop)
 {
 	g->loop = loop;
 	g->conn->news = on_news;
@@ -263,21 +263,21 @@ void guest_start(struct guest *g, struct loop *loop)
 	loop_timer(loop, &g->timer, loop_now(loop) + g->came_ms);
 }
 
-void guest_finish(struct guest *g)
+void guest_finish(struct chat_member *g)
 {
 	loop_timer(g->loop, &g->timer, NEVER);
 	g->hurries = true;
 	on_news(g);
 }
 
-bool guest_well(const struct guest *g)
+bool guest_well(const struct chat_member *g)
 {
 	const struct conn *c = g->conn;
 	bool ended = c->in_fin && c->got_fin && !c->got_rst && !g->broke;
 	return guest_honest(g) && g->done && ended && (g->setup != SETUP_SHAKE || g->heard_bye);
 }
 
-size_t guest_letters_all(const struct guest *g)
+size_t guest_letters_all(const struct chat_member *g)
 {
 	size_t n = 0;
 	for (size_t i = g->setup_bytes; i < g->text_n; i++)
@@ -285,7 +285,7 @@ size_t guest_letters_all(const struct guest *g)
 	return n;
 }
 
-size_t guest_letters(const struct guest *g)
+size_t guest_letters(const struct chat_member *g)
 {
 	size_t n = 0;
 	for (size_t i = g->setup_bytes; i < g->acked && i < g->text_n; i++)

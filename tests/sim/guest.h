@@ -26,7 +26,7 @@ struct step {
 	int64_t ms;
 };
 
-struct guest {
+struct chat_member {
 	enum guest_kind kind;
 	enum setup_kind setup;
 	struct conn *conn;
@@ -51,12 +51,12 @@ struct guest {
 	bool last; /* it came in when the run was to end */
 };
 
-void guest_draw(struct guest *g, struct dice *d, enum setup_kind setup, unsigned i);
-void guest_start(struct guest *g, struct loop *loop); /* its clock runs */
-void guest_finish(struct guest *g);		      /* the server is gone: what it has left to do fails or is done */
-bool guest_honest(const struct guest *g);	      /* it has a good setup and does not break off */
-bool guest_well(const struct guest *g);		      /* it would end with 0 */
-size_t guest_letters(const struct guest *g);	      /* of its payload, those that were acknowledged */
-size_t guest_letters_all(const struct guest *g);
+void guest_draw(struct chat_member *g, struct dice *d, enum setup_kind setup, unsigned i);
+void guest_start(struct chat_member *g, struct loop *loop); /* its clock runs */
+void guest_finish(struct chat_member *g);		    /* the server is gone: what it has left to do fails or is done */
+bool guest_honest(const struct chat_member *g);		    /* it has a good setup and does not break off */
+bool guest_well(const struct chat_member *g);		    /* it would end with 0 */
+size_t guest_letters(const struct chat_member *g);	    /* of its payload, those that were acknowledged */
+size_t guest_letters_all(const struct chat_member *g);
 
 #endif

@@ -6,7 +6,7 @@
  * than it may be. */
 #include "tests/sim/stage.h"
 
-#include "services/chat.h"
+#include "chat/chat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +23,9 @@ static void chat_open(void)
 {
 	for (size_t i = 0; i < CONFS; i++)
 		confs[i] = stage_conf();
-	stage_set(confs[1], &room_opts, "slow", "close");
-	stage_set(confs[2], &room_opts, "slow", "wait");
-	stage_set(confs[3], &room_opts, "max-line", "20");
+	stage_set(confs[1], &broadcast_opts, "slow", "close");
+	stage_set(confs[2], &broadcast_opts, "slow", "wait");
+	stage_set(confs[3], &broadcast_opts, "max-line", "20");
 	stage_set(confs[4], &chat_opts, "wire", "vbnet");
 	stage_set(confs[5], &chat_opts, "wire", "raw");
 }
@@ -149,9 +149,9 @@ static void check_whole(const struct ear *ear)
 
 static void check_queues(struct stage *st)
 {
-	const struct chat *c = st->hub->mem;
-	for (const struct member *m = c->room.first; m != NULL; m = m->next)
-		sim_check(m->out.bytes <= ROOM_QUEUE_BYTES, "a queue is longer than it may be");
+	const struct chat *c = st->service_run->mem;
+	for (const struct member *m = c->broadcast.first; m != NULL; m = m->next)
+		sim_check(m->out.bytes <= BROADCAST_QUEUE_BYTES, "a queue is longer than it may be");
 }
 
 static void chat_run(struct dice *d)

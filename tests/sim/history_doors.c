@@ -45,7 +45,7 @@ static ssize_t std_writev(struct stream *s, const struct iovec *v, int n)
 		}
 	if (dice_chance(doors.dice, 8)) {
 		doors.out_full = true;
-		loop_timer(doors.env.loop, &doors.writes, loop_now(doors.env.loop) + 1 + dice_roll(doors.dice, 300));
+		loop_timer(doors.run.loop, &doors.writes, loop_now(doors.run.loop) + 1 + dice_roll(doors.dice, 300));
 	}
 	return (ssize_t)sum;
 }
@@ -117,7 +117,7 @@ static void on_finish(void *arg)
 	if (doors.finished)
 		sim_fail("it has not ended, and a signal %d ms ago has not helped", DOORS_END_MS);
 	doors.finished = !doors.drained;
-	loop_timer(doors.env.loop, &doors.finish, loop_now(doors.env.loop) + DOORS_END_MS);
+	loop_timer(doors.run.loop, &doors.finish, loop_now(doors.run.loop) + DOORS_END_MS);
 	if (!doors.drained)
 		on_term(NULL);
 	else
@@ -128,29 +128,29 @@ static void maybe(struct timer *t, void (*fn)(void *arg), unsigned percent, unsi
 {
 	*t = (struct timer){ .fn = fn };
 	if (dice_chance(doors.dice, percent))
-		loop_timer(doors.env.loop, t, loop_now(doors.env.loop) + dice_roll(doors.dice, within_ms));
+		loop_timer(doors.run.loop, t, loop_now(doors.run.loop) + dice_roll(doors.dice, within_ms));
 }
 
 /* One history */
 
 static void draw_run(struct dice *d)
 {
-	const struct doors_conf *c = doors_conf(dice_roll(d, DOORS_CONFS));
+	const struct accept_conf *c = accept_conf(dice_roll(d, DOORS_CONFS));
 	memset(&doors, 0, offsetof(struct doors, guest));
 	memset(&doors.guests, 0, sizeof doors - offsetof(struct doors, guests));
 	unsigned pool = dice_roll(d, 12), seed = dice_roll(d, 1000);
 	doors.of = c;
 	doors.dice = d;
 	doors.std = (struct stream){ .ops = &std_ops, .rfd = -1, .wfd = -1, .waker = &doors.waker };
-	doors.events = (struct event_sink){ .emit = doors_emit, .level = EV_VERBOSE };
+	doors.events = (struct event_sink){ .emit = accept_emit, .level = EV_VERBOSE };
 	doors.addr = (struct addr){ .kind = ADDR_TCP, .fd = -1, .port = 7, .host = "127.0.0.1", .text = "127.0.0.1:7" };
-	doors.env = (struct env){ .loop = sim_loop(),
+	doors.run = (struct run){ .loop = sim_loop(),
 		.pool = sim_pool(pool),
 		.linger = sim_lingers(),
 		.conf = c->conf,
 		.events = &doors.events,
 		.outcome = &doors.outcome,
-		.stack = &doors.stack,
+		.layers = &doors.layers,
 		.seed = seed };
 	kernel.now_ms = &doors.now_ms;
 	memset(&wraps, 0, sizeof wraps);
@@ -166,7 +166,7 @@ static void draw_run(struct dice *d)
 	maybe(&doors.speaks, on_speak, c->in == STDIN_SPEAKS ? 100 : 0, 700);
 	doors.writes = (struct timer){ .fn = on_writable };
 	doors.finish = (struct timer){ .fn = on_finish };
-	loop_timer(doors.env.loop, &doors.finish, loop_now(doors.env.loop) + DOORS_END_MS);
+	loop_timer(doors.run.loop, &doors.finish, loop_now(doors.run.loop) + DOORS_END_MS);
 }
 
 static void stop(void *arg)
@@ -180,22 +180,22 @@ static void serve(void)
 	static const struct service *const services[] = { &service_stdio, &service_stdio, &service_echo, &service_console };
 	const struct server_opts opts = { .one = doors.of->shape <= LISTEN_ON, .max = doors.of->shape <= LISTEN_ON ? 3 : 0 };
 	struct err e = { 0 };
-	struct server *s = server_open(&doors.env, &doors.addr, services[doors.of->shape], &opts, &e);
+	struct server *s = server_open(&doors.run, &doors.addr, services[doors.of->shape], &opts, &e);
 	if (s == NULL)
 		sim_fail("a server did not start: %s", e.what);
 	for (unsigned i = 0; i < doors.guests; i++)
-		guest_start(&doors.guest[i], doors.env.loop);
+		guest_start(&doors.guest[i], doors.run.loop);
 	if (server_run(s, &e) != 0)
 		sim_fail("a server ended with %s", e.what);
 	server_close(s);
-	if (doors.outcome.signo == 0 && linger_count(doors.env.linger) > 0) {
-		linger_when_empty(doors.env.linger, stop, doors.env.loop);
-		if (loop_run(doors.env.loop, &e) != 0)
+	if (doors.outcome.signo == 0 && linger_count(doors.run.linger) > 0) {
+		linger_when_empty(doors.run.linger, stop, doors.run.loop);
+		if (loop_run(doors.run.loop, &e) != 0)
 			sim_fail("closing ended with %s", e.what);
 	}
-	linger_cut(doors.env.linger);
-	linger_when_empty(doors.env.linger, NULL, NULL);
-	stack_stop(&doors.env);
+	linger_cut(doors.run.linger);
+	linger_when_empty(doors.run.linger, NULL, NULL);
+	layers_stop(&doors.run);
 }
 
 static void tidy(void)
@@ -203,10 +203,10 @@ static void tidy(void)
 	struct timer *const timers[] = { &doors.term, &doors.second, &doors.run_ends, &doors.speaks, &doors.writes,
 		&doors.finish };
 	for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
-		loop_timer(doors.env.loop, timers[i], NEVER);
+		loop_timer(doors.run.loop, timers[i], NEVER);
 }
 
-static void doors_run(struct dice *d)
+static void accept_run(struct dice *d)
 {
 	kernel_start();
 	draw_run(d);
@@ -218,11 +218,11 @@ static void doors_run(struct dice *d)
 		guest_finish(&doors.guest[i]);
 	tidy();
 	sim_check(!left, "a descriptor was left open");
-	doors_check();
-	sim_check(loop_is_idle(doors.env.loop), "something stayed armed");
-	sim_check(pool_is_whole(doors.env.pool, SIM_BLOCKS), "a block stayed lent");
+	accept_check();
+	sim_check(loop_is_idle(doors.run.loop), "something stayed armed");
+	sim_check(pool_is_whole(doors.run.pool, SIM_BLOCKS), "a block stayed lent");
 }
 
 const struct kind kind_doors = {
-	.name = "doors", .share = 10, .open = doors_confs_open, .run = doors_run, .close = doors_confs_close
+	.name = "doors", .share = 10, .open = accept_confs_open, .run = accept_run, .close = accept_confs_close
 };

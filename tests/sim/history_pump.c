@@ -4,7 +4,7 @@
  * all that a failing end had said before. */
 #include "tests/sim/sim.h"
 
-#include "io/fault.h"
+#include "fault/fault.h"
 #include "tests/unit/world.h"
 
 #include <stdlib.h>

@@ -69,10 +69,10 @@ static void sessions_run(struct dice *d)
 		out += st->peer[i].gone ? st->peer[i].out : 0;
 	}
 	uint32_t left = 0;
-	for (const struct session *s = st->hub->all.first; s != NULL; s = s->next)
+	for (const struct session *s = st->service_run->all.first; s != NULL; s = s->next)
 		left++;
-	sim_check(st->hub->all.left == left && st->hub->all.count <= left, "the table of sessions counts wrong");
-	sim_check(st->hub->all.in >= in && st->hub->all.out >= out, "the bytes of sessions were counted wrong");
+	sim_check(st->service_run->all.left == left && st->service_run->all.count <= left, "the table of sessions counts wrong");
+	sim_check(st->service_run->all.in >= in && st->service_run->all.out >= out, "the bytes of sessions were counted wrong");
 	stage_close(st);
 }
 

@@ -6,7 +6,7 @@
 #include "tests/sim/talk_draft.h"
 #include "tests/unit/talk_play.h"
 
-#include "services/talk_service.h"
+#include "talk/talk.h"
 
 #include <string.h>
 
@@ -100,7 +100,7 @@ static void talk_run(struct dice *d)
 	for (unsigned i = 0; i < st->peers; i++)
 		write_script(&st->peer[i], &draft, d, dgram);
 	if (stage_run(st, &service_talk, WAITS_MOST)) {
-		sim_check(st->hub->all.left == 0 || st->outcome.signo != 0 || st->ending, "a conversation did not end");
+		sim_check(st->service_run->all.left == 0 || st->outcome.signo != 0 || st->ending, "a conversation did not end");
 		if (draft.untimed)
 			check_all_sent(st, &draft);
 	}

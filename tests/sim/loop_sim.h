@@ -7,7 +7,7 @@
 #ifndef TESTS_LOOP_SIM_H
 #define TESTS_LOOP_SIM_H
 
-#include "io/loop.h"
+#include "loop/loop.h"
 #include "tests/sim/dice.h"
 
 extern const struct loop_backend loop_sim;

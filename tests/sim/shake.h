@@ -3,7 +3,7 @@
 #ifndef TESTS_SHAKE_H
 #define TESTS_SHAKE_H
 
-#include "io/stream.h"
+#include "stream/stream.h"
 
 #define SHAKE_BYE '\4'
 

@@ -6,8 +6,8 @@
 #ifndef TESTS_SIM_H
 #define TESTS_SIM_H
 
-#include "io/linger.h"
-#include "io/pool.h"
+#include "stream/linger.h"
+#include "stream/pool.h"
 #include "tests/sim/loop_sim.h"
 
 struct kind {

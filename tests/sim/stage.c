@@ -1,13 +1,13 @@
 #include "tests/sim/stage.h"
 
-#include "io/frame.h"
-#include "services/chat.h"
-#include "services/talk_service.h"
+#include "codec/frame.h"
+#include "chat/chat.h"
+#include "talk/talk.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct opt_group *const groups[] = { &clock_opts, &room_opts, &chat_opts, &talk_opts, &frame_opts, NULL };
+static const struct opt_group *const groups[] = { &clock_opts, &broadcast_opts, &chat_opts, &talk_opts, &frame_opts, NULL };
 static const struct command command = { .name = "sim", .groups = groups };
 static const struct command *const commands[] = { &command, NULL };
 
@@ -39,17 +39,17 @@ void stage_open(struct stage *st, struct dice *d, const struct conf *conf, unsig
 	st->outcome = (struct outcome){ 0 };
 	st->events = (struct event_sink){ .emit = emit, .arg = st, .level = EV_DEBUG, .data = dice_chance(d, 20) };
 	st->addr = (struct addr){ .kind = caps & ST_DGRAM ? ADDR_UDP : ADDR_TCP, .fd = -1 };
-	st->stack = (struct stack){ .addr = &st->addr };
+	st->layers = (struct layers){ .addr = &st->addr };
 	unsigned pool = dice_roll(d, 12), seed = dice_roll(d, 1000); /* drawn here, because initializers have no order */
-	st->env = (struct env){ .loop = sim_loop(),
+	st->run = (struct run){ .loop = sim_loop(),
 		.pool = caps & ST_DGRAM ? sim_pool_large(pool) : sim_pool(pool),
 		.linger = sim_lingers(),
 		.conf = conf,
 		.events = &st->events,
 		.outcome = &st->outcome,
-		.stack = &st->stack,
+		.layers = &st->layers,
 		.seed = seed };
-	st->hub = NULL;
+	st->service_run = NULL;
 	st->peers = peers;
 	st->closes = 0;
 	st->ending = false;
@@ -112,7 +112,7 @@ static void peer_comes(void *arg)
 	if (st->ending)
 		return;
 	p->came = true;
-	if (session_open(st->hub, &p->d.s, id, dice_chance(st->dice, 10), &from, &here, &e) != 0)
+	if (session_open(st->service_run, &p->d.s, id, dice_chance(st->dice, 10), &from, &here, &e) != 0)
 		sim_check(p->d.closed && p->d.how == CLOSE_RST, "a session that was refused is still open");
 }
 
@@ -126,10 +126,11 @@ static void peer_gone(void *arg, struct session *s)
 	p->left = !st->ending;
 	p->why = s->why;
 	p->by = s->by;
-	p->in = s->tally.in;
-	p->out = s->tally.out;
-	sim_check(s->tally.in == p->d.said || (!p->d.closed && s->tally.in < p->d.said), "a session did not count what was read");
-	sim_check(s->tally.out == p->d.got_n, "a session did not count what was written");
+	p->in = s->counters.in;
+	p->out = s->counters.out;
+	sim_check(s->counters.in == p->d.said || (!p->d.closed && s->counters.in < p->d.said),
+		"a session did not count what was read");
+	sim_check(s->counters.out == p->d.got_n, "a session did not count what was written");
 	if (st->look != NULL)
 		st->look(st);
 }
@@ -152,19 +153,19 @@ static void cut(void *arg)
 static void kick(void *arg)
 {
 	struct stage *st = arg;
-	struct session *s = session_find(st->hub, 1 + dice_roll(st->dice, STAGE_PEERS));
+	struct session *s = session_find(st->service_run, 1 + dice_roll(st->dice, STAGE_PEERS));
 	if (s == NULL)
 		return;
 	sim_check(!s->ended, "a session that has ended was found");
 	session_end(s, END_KICK, dice_chance(st->dice, 50) ? CLOSE_RST : CLOSE_PLAIN, NULL);
-	sim_check(session_find(st->hub, s->id) == NULL, "a session that was ended was found");
+	sim_check(session_find(st->service_run, s->id) == NULL, "a session that was ended was found");
 }
 
 static void drain(void *arg)
 {
 	struct stage *st = arg;
 	st->ending = true;
-	hub_drain(st->hub);
+	service_run_drain(st->service_run);
 }
 
 static void stop(void *arg)
@@ -172,21 +173,21 @@ static void stop(void *arg)
 	struct stage *st = arg;
 	st->ending = true;
 	st->outcome.signo = dice_chance(st->dice, 50) ? 15 : 0;
-	loop_stop(st->env.loop);
+	loop_stop(st->run.loop);
 }
 
 static void maybe(struct stage *st, struct timer *t, void (*fn)(void *arg), unsigned percent)
 {
 	*t = (struct timer){ .fn = fn, .arg = st };
 	if (dice_chance(st->dice, percent))
-		loop_timer(st->env.loop, t, loop_now(st->env.loop) + dice_roll(st->dice, 400));
+		loop_timer(st->run.loop, t, loop_now(st->run.loop) + dice_roll(st->dice, 400));
 }
 
 /* Until nothing is left to happen, or the run was stopped. */
 static void turn(struct stage *st)
 {
 	struct err e = { 0 };
-	if (loop_run(st->env.loop, &e) != 0)
+	if (loop_run(st->run.loop, &e) != 0)
 		sim_check(strcmp(e.what, "waiting for ever") == 0 || strcmp(e.what, "nothing is left to wait for") == 0, e.what);
 }
 
@@ -195,26 +196,26 @@ bool stage_run(struct stage *st, const struct service *service, unsigned most_wa
 	struct dice *d = st->dice;
 	struct err e = { 0 };
 	sim_schedule(dice_chance(d, 60) ? d : NULL, most_waits);
-	st->stack.service = service;
-	st->hub = hub_open(&st->env, service, &e);
-	if (st->hub == NULL)
+	st->layers.service = service;
+	st->service_run = service_run_open(&st->run, service, &e);
+	if (st->service_run == NULL)
 		return false;
-	st->hub->server = true;
-	st->hub->gone = peer_gone;
-	st->hub->gone_arg = st;
+	st->service_run->server = true;
+	st->service_run->gone = peer_gone;
+	st->service_run->gone_arg = st;
 	for (unsigned i = 0; i < st->peers; i++) {
 		struct stage_peer *p = &st->peer[i];
 		if (dice_chance(d, 50))
 			double_poll(&p->d, 3 + (int)i, 3 + (int)i);
 		p->comes = (struct timer){ .fn = peer_comes, .arg = p };
-		loop_timer(st->env.loop, &p->comes, loop_now(st->env.loop) + p->after_ms);
+		loop_timer(st->run.loop, &p->comes, loop_now(st->run.loop) + p->after_ms);
 	}
 	maybe(st, &st->cut, cut, st->addr.kind == ADDR_UDP ? 0 : 20);
 	maybe(st, &st->kick, kick, 10);
 	maybe(st, &st->drain, drain, 15);
 	maybe(st, &st->stop, stop, 5);
 	turn(st);
-	if (st->outcome.signo == 0 && st->hub->all.left > 0 && !st->ending) {
+	if (st->outcome.signo == 0 && st->service_run->all.left > 0 && !st->ending) {
 		drain(st);
 		turn(st);
 	}
@@ -233,20 +234,20 @@ void stage_close(struct stage *st)
 	unsigned came = 0;
 	struct timer *const timers[] = { &st->cut, &st->kick, &st->drain, &st->stop };
 	st->ending = true;
-	if (st->hub != NULL) {
-		hub_close(st->hub);
+	if (st->service_run != NULL) {
+		service_run_close(st->service_run);
 		for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
-			loop_timer(st->env.loop, timers[i], NEVER);
+			loop_timer(st->run.loop, timers[i], NEVER);
 		for (unsigned i = 0; i < st->peers; i++) {
-			loop_timer(st->env.loop, &st->peer[i].comes, NEVER);
+			loop_timer(st->run.loop, &st->peer[i].comes, NEVER);
 			came += st->peer[i].came;
 		}
-		linger_cut(st->env.linger);
+		linger_cut(st->run.linger);
 		sim_check(st->closes == came, "not every connection that was opened was reported as closed");
 	}
-	sim_check(linger_count(st->env.linger) == 0, "somebody still lingers");
-	sim_check(loop_is_idle(st->env.loop), "something stayed armed");
-	sim_check(pool_is_whole(st->env.pool, SIM_BLOCKS), "a block stayed lent");
+	sim_check(linger_count(st->run.linger) == 0, "somebody still lingers");
+	sim_check(loop_is_idle(st->run.loop), "something stayed armed");
+	sim_check(pool_is_whole(st->run.pool, SIM_BLOCKS), "a block stayed lent");
 	for (unsigned i = 0; i < st->peers; i++) {
 		check_peer(&st->peer[i]);
 		double_close(&st->peer[i].d);

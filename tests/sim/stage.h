@@ -7,8 +7,8 @@
 #ifndef TESTS_STAGE_H
 #define TESTS_STAGE_H
 
-#include "net/session.h"
-#include "net/stack.h"
+#include "session/session.h"
+#include "session/layers.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/double.h"
 
@@ -29,12 +29,12 @@ struct stage_peer {
 };
 
 struct stage {
-	struct env env;
+	struct run run;
 	struct outcome outcome;
 	struct event_sink events;
-	struct stack stack;
+	struct layers layers;
 	struct addr addr;
-	struct hub *hub;
+	struct service_run *service_run;
 	struct dice *dice;
 	struct stage_peer peer[STAGE_PEERS]; /* peer[i] is session i + 1 */
 	unsigned peers, closes;		     /* closes: events of the kind */

@@ -1,8 +1,8 @@
 #include "tests/sim/wraps.h"
 
 #include "net/resolve.h"
-#include "net/run.h"
-#include "net/stack.h"
+#include "server/run_command.h"
+#include "session/layers.h"
 #include "tests/sim/kernel.h"
 #include "tests/sim/shake.h"
 #include "tests/sim/sim.h"
@@ -25,10 +25,10 @@ void wraps_signal(int signo)
 
 void wraps_run_ends(int status)
 {
-	if (!wraps.run_busy)
+	if (!wraps.run_command_busy)
 		return;
-	wraps.run_busy = false;
-	wraps.run_status = status;
+	wraps.run_command_busy = false;
+	wraps.run_command_status = status;
 	wraps.run_idle(wraps.run_arg);
 }
 
@@ -196,10 +196,10 @@ WRAPPED(int, loop_signal, struct loop *loop, int signo, void (*fn)(void *arg, in
 	return 0;
 }
 
-WRAPPED(int, resolve_wait, const struct env *env, const struct addr *a, struct sa *list, size_t most, struct err *e)
+WRAPPED(int, resolve_wait, const struct run *run, const struct addr *a, struct sa *list, size_t most, struct err *e)
 {
 	if (!kernel.on)
-		return __real_resolve_wait(env, a, list, most, e);
+		return __real_resolve_wait(run, a, list, most, e);
 	return sa_parse(list, "127.0.0.1", 7) ? 1 : -1;
 }
 
@@ -208,7 +208,7 @@ WRAPPED(struct stream *, stdfd_stream, bool reads, bool writes, struct err *e)
 	return kernel.on ? wraps.std : __real_stdfd_stream(reads, writes, e);
 }
 
-WRAPPED(int, stack_build, struct stream **top, const struct link *link, struct err *e)
+WRAPPED(int, layers_build, struct stream **top, const struct link *link, struct err *e)
 {
 	if (__real_stack_build(top, link, e) != 0)
 		return -1;
@@ -224,62 +224,62 @@ WRAPPED(int, stream_setup, struct stream *s)
 	return rc;
 }
 
-WRAPPED(bool, run_wanted, const struct conf *conf)
+WRAPPED(bool, run_command_wanted, const struct conf *conf)
 {
 	return kernel.on ? wraps.has_run : __real_run_wanted(conf);
 }
 
-WRAPPED(int, run_take_stdin, const struct env *env, const struct addr *a, struct err *e)
+WRAPPED(int, run_command_take_stdin, const struct run *run, const struct addr *a, struct err *e)
 {
-	return kernel.on ? 0 : __real_run_take_stdin(env, a, e);
+	return kernel.on ? 0 : __real_run_take_stdin(run, a, e);
 }
 
-WRAPPED(struct run *, run_start, const struct env *env, const struct reach *reach, bool stdout_taken, void (*idle)(void *arg),
-	void *arg, struct err *e)
+WRAPPED(struct run_command *, run_command_start, const struct run *run, const struct self_url *self_url, bool stdout_taken,
+	void (*idle)(void *arg), void *arg, struct err *e)
 {
 	if (!kernel.on)
-		return __real_run_start(env, reach, stdout_taken, idle, arg, e);
-	wraps.run_busy = true;
+		return __real_run_start(run, self_url, stdout_taken, idle, arg, e);
+	wraps.run_command_busy = true;
 	wraps.run_idle = idle;
 	wraps.run_arg = arg;
-	return (struct run *)&wraps;
+	return (struct run_command *)&wraps;
 }
 
-WRAPPED(bool, run_busy, const struct run *r)
+WRAPPED(bool, run_command_busy, const struct run_command *r)
 {
-	return kernel.on ? r != NULL && wraps.run_busy : __real_run_busy(r);
+	return kernel.on ? r != NULL && wraps.run_command_busy : __real_run_busy(r);
 }
 
 /* The history lets the command end then. */
-WRAPPED(void, run_end, struct run *r)
+WRAPPED(void, run_command_end, struct run_command *r)
 {
 	if (kernel.on)
-		wraps.run_ended_by_us |= r != NULL && wraps.run_busy;
+		wraps.run_ended_by_us |= r != NULL && wraps.run_command_busy;
 	else
 		__real_run_end(r);
 }
 
-WRAPPED(void, run_kill, struct run *r)
+WRAPPED(void, run_command_kill, struct run_command *r)
 {
 	if (kernel.on)
-		wraps.run_ended_by_us |= r != NULL && wraps.run_busy;
+		wraps.run_ended_by_us |= r != NULL && wraps.run_command_busy;
 	else
 		__real_run_kill(r);
 }
 
-WRAPPED(int, run_status, const struct run *r)
+WRAPPED(int, run_command_status, const struct run_command *r)
 {
-	return kernel.on ? wraps.run_status : __real_run_status(r);
+	return kernel.on ? wraps.run_command_status : __real_run_status(r);
 }
 
-WRAPPED(int, run_close, struct run *r)
+WRAPPED(int, run_command_close, struct run_command *r)
 {
 	if (!kernel.on)
 		return __real_run_close(r);
-	if (wraps.run_busy)
-		wraps.run_status = 143;
-	wraps.run_busy = false;
-	return wraps.run_status;
+	if (wraps.run_command_busy)
+		wraps.run_command_status = 143;
+	wraps.run_command_busy = false;
+	return wraps.run_command_status;
 }
 
 #endif

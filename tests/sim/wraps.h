@@ -4,15 +4,15 @@
 #ifndef TESTS_WRAPS_H
 #define TESTS_WRAPS_H
 
-#include "io/stream.h"
+#include "stream/stream.h"
 
 enum { WRAPS_SIGNALS = 32 };
 
 struct wraps {
 	bool shake;	    /* connections have that layer (shake.h) */
 	struct stream *std; /* stdin and stdout; closing it does nothing */
-	bool has_run, run_busy;
-	int run_status;
+	bool has_run, run_command_busy;
+	int run_command_status;
 	bool run_ended_by_us;
 	void (*run_idle)(void *arg);
 	void *run_arg;

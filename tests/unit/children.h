@@ -2,7 +2,7 @@
 #ifndef UNIT_CHILDREN_H
 #define UNIT_CHILDREN_H
 
-#include "io/child.h"
+#include "loop/child.h"
 
 #include <unistd.h>
 

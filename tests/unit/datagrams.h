@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "base/sys.h"
-#include "io/waiter.h"
+#include "stream/waiter.h"
 #include "net/sockopt.h"
-#include "net/udp.h"
-#include "net/udp_parts.h"
+#include "udp/udp.h"
+#include "udp/udp_internal.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ struct owner { /* of one peer's stream: an echo that can be told not to read */
 static struct {
 	struct conf *conf;
 	struct event_sink sink;
-	struct env env;
+	struct run run;
 	struct udp *udp;
 	int fd;
 	struct sa at;
@@ -48,15 +48,15 @@ static struct {
 	int64_t lost;
 	unsigned reports;
 	struct timer turn_over;
-} run;
+} fixture;
 
 static inline void emit(void *arg, const struct event *ev)
 {
 	(void)arg;
 	if (ev->kind != EV_LOST)
 		return;
-	run.lost += ev->fields[0].num;
-	run.reports++;
+	fixture.lost += ev->fields[0].num;
+	fixture.reports++;
 }
 
 /* False: it has to wait, or its peer is gone. */
@@ -90,9 +90,9 @@ static inline void serve_owner(void *arg)
 		o->reads++;
 		o->empties += n == ST_EMPTY;
 		snprintf(o->got + strlen(o->got), sizeof o->got - strlen(o->got), "%.*s|", len > 64 ? 64 : (int)len, buf);
-		if (run.read != NULL)
-			run.read(o);
-		if (o->s == NULL || (!run.mute && !owner_says(o, buf, len)) || run.one_by_one)
+		if (fixture.read != NULL)
+			fixture.read(o);
+		if (o->s == NULL || (!fixture.mute && !owner_says(o, buf, len)) || fixture.one_by_one)
 			return;
 	}
 	if (n == ST_FAIL)
@@ -104,11 +104,11 @@ static inline void serve_owner(void *arg)
 static inline int new_peer(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local)
 {
 	(void)arg;
-	if (run.refuses || run.n == PEERS)
+	if (fixture.refuses || fixture.n == PEERS)
 		return -1;
-	struct owner *o = &run.owners[run.n++];
-	*o = (struct owner){ .s = gives, .peer = *peer, .local = *local, .asleep = run.sleepy };
-	waiter_open(&o->waiter, run.env.loop, gives, serve_owner, o);
+	struct owner *o = &fixture.owners[fixture.n++];
+	*o = (struct owner){ .s = gives, .peer = *peer, .local = *local, .asleep = fixture.sleepy };
+	waiter_open(&o->waiter, fixture.run.loop, gives, serve_owner, o);
 	serve_owner(o);
 	return 0;
 }
@@ -120,21 +120,21 @@ static const struct command *const commands[] = { &command, NULL };
 static inline void turn_over(void *arg)
 {
 	(void)arg;
-	loop_stop(run.env.loop);
+	loop_stop(fixture.run.loop);
 }
 
 static inline int begin(void **state)
 {
 	(void)state;
 	struct err e;
-	memset(&run, 0, sizeof run);
-	run.conf = conf_new(commands, &command, &e);
-	run.sink = (struct event_sink){ .emit = emit, .level = EV_DEBUG };
-	run.env = (struct env){ .conf = run.conf, .events = &run.sink, .seed = 7 };
-	run.env.loop = loop_open(&loop_select, &e);
-	run.turn_over = (struct timer){ .fn = turn_over };
-	run.fd = -1;
-	return run.conf == NULL || run.env.loop == NULL;
+	memset(&fixture, 0, sizeof fixture);
+	fixture.conf = conf_new(commands, &command, &e);
+	fixture.sink = (struct event_sink){ .emit = emit, .level = EV_DEBUG };
+	fixture.run = (struct run){ .conf = fixture.conf, .events = &fixture.sink, .seed = 7 };
+	fixture.run.loop = loop_open(&loop_select, &e);
+	fixture.turn_over = (struct timer){ .fn = turn_over };
+	fixture.fd = -1;
+	return fixture.conf == NULL || fixture.run.loop == NULL;
 }
 
 static inline void forget(struct owner *o)
@@ -149,13 +149,13 @@ static inline void forget(struct owner *o)
 static inline int end(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < run.n; i++)
-		forget(&run.owners[i]);
-	udp_close(run.udp);
-	sys_close(run.fd);
-	loop_timer(run.env.loop, &run.turn_over, NEVER);
-	loop_close(run.env.loop);
-	conf_free(run.conf);
+	for (unsigned i = 0; i < fixture.n; i++)
+		forget(&fixture.owners[i]);
+	udp_close(fixture.udp);
+	sys_close(fixture.fd);
+	loop_timer(fixture.run.loop, &fixture.turn_over, NEVER);
+	loop_close(fixture.run.loop);
+	conf_free(fixture.conf);
 	return 0;
 }
 
@@ -176,11 +176,11 @@ static inline int bound(const char *host, struct sa *at)
 static inline void serve(const char *host, bool guard)
 {
 	struct err e = { 0 };
-	run.fd = bound(host, &run.at);
-	if (run.fd < 0)
+	fixture.fd = bound(host, &fixture.at);
+	if (fixture.fd < 0)
 		skip();
-	run.udp = udp_open(&run.env, run.fd, (sa_family_t)run.at.family, &run.at, guard, new_peer, NULL, &e);
-	if (run.udp == NULL)
+	fixture.udp = udp_open(&fixture.run, fixture.fd, (sa_family_t)fixture.at.family, &fixture.at, guard, new_peer, NULL, &e);
+	if (fixture.udp == NULL)
 		fail_msg("%s", e.what);
 }
 
@@ -189,7 +189,7 @@ static inline int dial(const char *host)
 {
 	struct sa to, own;
 	struct sockaddr_storage ss;
-	assert_true(sa_parse(&to, host, sa_port(&run.at)));
+	assert_true(sa_parse(&to, host, sa_port(&fixture.at)));
 	int fd = bound(to.family == AF_INET ? "127.0.0.1" : "::1", &own);
 	socklen_t len = sa_to(&to, &ss);
 	assert_int_equal(sys_connect(fd, (struct sockaddr *)&ss, len), 0);
@@ -201,8 +201,8 @@ static inline void settle(void)
 {
 	struct err e = { 0 };
 	for (int i = 0; i < 4; i++) {
-		loop_timer(run.env.loop, &run.turn_over, loop_now(run.env.loop));
-		if (loop_run(run.env.loop, &e) != 0)
+		loop_timer(fixture.run.loop, &fixture.turn_over, loop_now(fixture.run.loop));
+		if (loop_run(fixture.run.loop, &e) != 0)
 			fail_msg("%s", e.what);
 	}
 }

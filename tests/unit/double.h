@@ -7,9 +7,9 @@
 #ifndef TESTS_DOUBLE_H
 #define TESTS_DOUBLE_H
 
-#include "io/loop.h"
-#include "io/pool.h"
-#include "io/stream.h"
+#include "loop/loop.h"
+#include "stream/pool.h"
+#include "stream/stream.h"
 #include "tests/sim/loop_sim.h"
 
 enum act_kind {

@@ -42,9 +42,9 @@ void faulty_open(struct faulty *f, const char *faults, uint64_t seed, unsigned c
 	f->below.timed = true;
 	f->sink = (struct event_sink){ .emit = emit, .arg = f, .level = EV_DEBUG };
 	f->linger = linger_open(f->loop);
-	f->run = (struct fault_run){ .loop = f->loop, .linger = f->linger, .events = &f->sink, .seed = seed };
+	f->fixture = (struct fault_run){ .loop = f->loop, .linger = f->linger, .events = &f->sink, .seed = seed };
 	f->top = &f->below.s;
-	assert_int_equal(fault_push(&f->top, &f->run, 1), 0);
+	assert_int_equal(fault_push(&f->top, &f->fixture, 1), 0);
 	snprintf(text, sizeof text, "%s", faults);
 	for (char *word; (word = strtok_r(next, " ", &next)) != NULL;)
 		assert_int_equal(faulty_apply(f, word), 0);
@@ -55,7 +55,7 @@ void faulty_close(struct faulty *f)
 	if (f->top != NULL)
 		stream_close(f->top, CLOSE_PLAIN);
 	assert_true(f->below.closed);
-	assert_int_equal(f->run.held, 0);
+	assert_int_equal(f->fixture.held, 0);
 	linger_close(f->linger);
 	double_close(&f->below);
 	loop_close(f->loop);

@@ -3,14 +3,14 @@
 #define TESTS_FAULTY_H
 
 #include "double.h"
-#include "io/fault_parts.h"
+#include "fault/fault_internal.h"
 
 struct faulty {
 	struct loop *loop;
 	struct double_stream below;
 	struct event_sink sink;
 	struct lingers *linger;
-	struct fault_run run;
+	struct fault_run fixture;
 	struct stream *top;
 	char log[20000]; /* the fault events: " kind dir off value;" each */
 	size_t log_n;

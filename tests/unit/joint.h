@@ -6,8 +6,8 @@
 #ifndef TESTS_JOINT_H
 #define TESTS_JOINT_H
 
-#include "io/loop.h"
-#include "io/stream.h"
+#include "loop/loop.h"
+#include "stream/stream.h"
 
 struct joint_end {
 	struct stream s; /* first: the stream is the end */

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/sys.h"
-#include "net/listener.h"
-#include "net/ready.h"
+#include "listen/listener.h"
+#include "listen/ready.h"
 #include "net/sockopt.h"
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ static const struct command command = { .name = "test", .groups = groups };
 static const struct command *const commands[] = { &command, NULL };
 
 static struct place { /* a fresh one for each test */
-	struct env env;
+	struct run run;
 	struct conf *conf;
 	struct event_sink sink;
 	struct listeners l;
@@ -47,8 +47,8 @@ static inline int setup(void **state)
 		return -1;
 	snprintf(p.path, sizeof p.path, "%s/s", p.folder);
 	p.conf = conf_new(commands, &command, NULL);
-	p.env = (struct env){ .loop = loop_open(&loop_select, NULL), .conf = p.conf, .events = &p.sink };
-	return p.conf == NULL || p.env.loop == NULL ? -1 : 0;
+	p.run = (struct run){ .loop = loop_open(&loop_select, NULL), .conf = p.conf, .events = &p.sink };
+	return p.conf == NULL || p.run.loop == NULL ? -1 : 0;
 }
 
 static inline int teardown(void **state)
@@ -56,7 +56,7 @@ static inline int teardown(void **state)
 	(void)state;
 	sys_gate = NULL;
 	listeners_close(&p.l);
-	loop_close(p.env.loop);
+	loop_close(p.run.loop);
 	conf_free(p.conf);
 	unlink(p.path);
 	return rmdir(p.folder); /* nothing of ours may be left there */
@@ -85,7 +85,7 @@ static inline struct addr parse(const char *word)
 static inline int listen_at(const char *word)
 {
 	struct addr a = parse(word);
-	return listeners_open(&p.l, &p.env, &a, 5, &p.e);
+	return listeners_open(&p.l, &p.run, &a, 5, &p.e);
 }
 
 #define MUST(call)                                                                                                               \

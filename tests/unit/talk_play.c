@@ -1,6 +1,6 @@
 #include "tests/unit/talk_play.h"
 
-#include "io/loop.h"
+#include "loop/loop.h"
 
 #include <stdarg.h>
 #include <stdio.h>

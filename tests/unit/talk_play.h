@@ -3,7 +3,7 @@
 #ifndef TESTS_TALK_PLAY_H
 #define TESTS_TALK_PLAY_H
 
-#include "services/talk_engine.h"
+#include "talk/talk_engine.h"
 
 enum { PLAY_TRACE = 16384, PLAY_LATER_MS = 100 };
 

@@ -1,7 +1,7 @@
 #include "tlspair.h"
 
-#include "io/linger.h"
-#include "io/waiter.h"
+#include "stream/linger.h"
+#include "stream/waiter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,14 +34,14 @@ static void party_open(struct tlspair *p, struct tlsparty *x, struct joint_end *
 {
 	*x = (struct tlsparty){ .conf = conf_new(commands, &command, NULL), .end = end };
 	x->addr = (struct addr){ .kind = ADDR_TCP, .tls = true, .fd = -1, .host = "localhost", .text = "localhost:1" };
-	x->env = (struct env){ .loop = p->loop,
+	x->run = (struct run){ .loop = p->loop,
 		.pool = p->pool,
 		.linger = p->linger,
 		.conf = x->conf,
 		.events = &p->sink,
 		.outcome = &x->outcome,
-		.stack = &x->stack };
-	x->stack = (struct stack){ .role = x == &p->client ? ROLE_DIAL : ROLE_ACCEPT, .addr = &x->addr };
+		.layers = &x->layers };
+	x->layers = (struct layers){ .role = x == &p->client ? ROLE_DIAL : ROLE_ACCEPT, .addr = &x->addr };
 	if (x->conf == NULL)
 		abort();
 	double_open(&x->near, p->loop, 0, NULL, NULL);
@@ -72,9 +72,9 @@ void tlspair_set(struct tlsparty *x, const struct opt_group *group, const char *
 static void party_start(struct tlsparty *x)
 {
 	struct err e = { 0 };
-	const struct link link = { .env = &x->env, .role = x->stack.role, .conn = 1 };
+	const struct link link = { .run = &x->run, .role = x->layers.role, .conn = 1 };
 	x->top = &x->end->s;
-	if (tls_start(&x->env, &x->shared, &e) == 0 && tls_push(&x->top, &link, x->shared, &e) == 0)
+	if (tls_start(&x->run, &x->shared, &e) == 0 && tls_push(&x->top, &link, x->shared, &e) == 0)
 		return;
 	fprintf(stderr, "start TLS: %s\n", e.what);
 	abort();
@@ -183,7 +183,7 @@ static void party_close(struct tlsparty *x)
 static void party_free(struct tlsparty *x)
 {
 	if (x->shared != NULL)
-		tls_stop(&x->env, x->shared);
+		tls_stop(&x->run, x->shared);
 	conf_free(x->conf);
 }
 

@@ -5,17 +5,17 @@
 #define TESTS_TLSPAIR_H
 
 #include "double.h"
-#include "io/pump.h"
+#include "pump/pump.h"
 #include "joint.h"
-#include "net/env.h"
-#include "net/tls.h"
+#include "net/run.h"
+#include "tls/tls.h"
 
 struct tlsparty {
 	struct conf *conf;
-	struct stack stack;
+	struct layers layers;
 	struct addr addr;
 	struct outcome outcome;
-	struct env env;
+	struct run run;
 	void *shared;
 	struct joint_end *end;
 	struct stream *top; /* NULL: closed */

@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "double.h"
-#include "io/fdstream.h"
+#include "stream/fdstream.h"
 #include "sockets.h"
 #include "way.h"
 
@@ -77,8 +77,8 @@ void way_open(struct way *w, char from, char to)
 	w->came.loop = w->went.loop = w->loop;
 	w->from = source(from, &w->in);
 	w->to = sink(to, &w->out);
-	w->from->tally = &w->came;
-	w->to->tally = &w->went;
+	w->from->counters = &w->came;
+	w->to->counters = &w->went;
 	flow_open(&w->flow, w->pool, w->from, w->to);
 }
 

@@ -3,8 +3,8 @@
 #define TESTS_WAY_H
 
 #include "base/sys.h"
-#include "io/flow.h"
-#include "io/loop.h"
+#include "pump/flow.h"
+#include "loop/loop.h"
 
 enum { BLOCK = 4096, BLOCKS = 2, PIPE_MOST = BLOCK * POOL_PIPE_BLOCKS, PLENTY = 1 << 30, MUCH = 300000 };
 
@@ -12,7 +12,7 @@ struct way {
 	struct loop *loop;
 	struct pool *pool;
 	struct stream *from, *to;
-	struct tally came, went;
+	struct counters came, went;
 	struct flow flow;
 	int in, out; /* written to, read from by the test; -1 */
 };

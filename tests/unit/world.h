@@ -4,7 +4,7 @@
 #define TESTS_WORLD_H
 
 #include "double.h"
-#include "io/pump.h"
+#include "pump/pump.h"
 
 enum { WORLD_BLOCKS = 8 };
 

@@ -1,0 +1,25 @@
+/* A file of ours that goes when we go: removed from its folder, which stays open for it, and only if it is still ours. So it
+ * works when no name can be opened any more (sandbox/sandbox.h), and whatever becomes of the folder's own name. */
+#ifndef BASE_EXIT_UNLINK_H
+#define BASE_EXIT_UNLINK_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct exit_unlink {
+	int folder; /* -1: none */
+	char *name; /* in it */
+	dev_t dev;
+	ino_t ino;
+};
+#define EXIT_UNLINK_NONE                                                                                                         \
+	{                                                                                                                        \
+		.folder = -1                                                                                                     \
+	}
+
+/* The file at path, which is there, is ours. 0, or -1 with errno: it stays behind. */
+int exit_unlink_take(struct exit_unlink *f, const char *path);
+/* Removes it if it is still ours, and lets go of the folder; may be called twice. */
+void exit_unlink_remove(struct exit_unlink *f);
+
+#endif

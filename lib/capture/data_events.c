@@ -1,0 +1,57 @@
+/* Payload as events: for each piece that passes its direction, place and length, and its bytes if anybody wants them. */
+#include "capture/observers.h"
+
+#include "stream/observer.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct teller {
+	const struct event_sink *events;
+	uint32_t conn;
+	uint64_t off[2];
+};
+
+static void tell(struct teller *t, enum observer_dir dir, const unsigned char *bytes, size_t n)
+{
+	event(t->events, EV_DATA, t->conn, EV_TEXT("dir", dir == OBSERVER_IN ? "in" : "out"), EV_NUM("off", t->off[dir]),
+		EV_NUM("len", n), bytes != NULL ? EV_BYTES("b64", (const char *)bytes, n) : EV_TEXT("b64", NULL));
+	t->off[dir] += n;
+}
+
+static const struct why *teller_moved(void *self, enum observer_dir dir, const struct iovec *v, size_t len)
+{
+	struct teller *t = self;
+	struct observer_walk w = { .v = v, .left = len };
+	unsigned char piece[EVENT_BYTES_MOST];
+	const unsigned char *p;
+	size_t held = 0, n;
+	if (!t->events->bytes || len == 0) {
+		tell(t, dir, NULL, len);
+		return NULL;
+	}
+	while (observer_next(&w, sizeof piece - held, &p, &n)) {
+		memcpy(piece + held, p, n);
+		held += n;
+		if (held < sizeof piece && w.left > 0)
+			continue;
+		tell(t, dir, piece, held);
+		held = 0;
+	}
+	return NULL;
+}
+
+int data_layer(struct stream **top, const struct link *link, void *shared, struct err *e)
+{
+	static const struct observer_ops ops = { .name = "data", .moved = teller_moved };
+	const struct event_sink *events = link->run->events;
+	(void)shared;
+	if (events == NULL || !events->data)
+		return 0;
+	struct teller *t = observer_push(top, &ops, sizeof *t);
+	if (t == NULL)
+		return err_set(e, ERR_LOCAL, ENOMEM, "look at the traffic");
+	t->events = events;
+	t->conn = link->conn;
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* What a room does about slow clients and long lines, as options. */
+#include "chat/broadcast.h"
+
+#include <stdint.h>
+
+enum { LINE_MOST = 65536 };
+
+static const struct opt rows[] = {
+	{ .name = "slow",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct broadcast_conf, slow),
+		.arg = "auto|skip|close|wait",
+		.def = "auto",
+		.help = "what is done about a client that does not keep up",
+		.man = "While the queue of a client is more than half full, those that fill it are not read. A queue "
+		       "that stays so for a second marks its client slow: with skip lines are left out for it from then "
+		       "on, and it is told how many when it has caught up; with close it is closed; with wait it is "
+		       "never marked and the slowest sets the pace. auto is skip, and wait for a console whose standard "
+		       "input is not a terminal." },
+	{ .name = "slow-after",
+		.kind = OPT_MS,
+		.off = offsetof(struct broadcast_conf, slow_after_ms),
+		.arg = "TIME",
+		.def = "10s",
+		.min = 1,
+		.max = INT64_MAX / 4,
+		.help = "close a client that takes nothing for TIME",
+		.man = "Closes a client that takes nothing for TIME while something waits for it." },
+	{ .name = "max-line",
+		.kind = OPT_SIZE,
+		.off = offsetof(struct broadcast_conf, max_line),
+		.arg = "SIZE",
+		.def = "4096",
+		.min = 1,
+		.max = LINE_MOST,
+		.help = "cut lines of clients after SIZE bytes",
+		.man = "Cuts a line of a client after SIZE bytes, at most 64k; the rest of that line is dropped, and it "
+		       "is said." },
+	{ 0 },
+};
+const struct opt_group broadcast_opts = {
+	.title = "Slow clients and long lines", .size = sizeof(struct broadcast_conf), .rows = rows
+};

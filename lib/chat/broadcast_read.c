@@ -1,0 +1,154 @@
+/* Hearing a member of a room: bytes to whole lines of bounded length.
+ *
+ * Reading happens in one scratch buffer that all members share, behind what is left of an unfinished line; whole lines are spoken
+ * from there, and a new rest moves to memory of the member's own. A line over the limit is cut there and the rest of it skipped.
+ * A datagram is never unfinished: it gets the newline that it lacks. */
+#include "chat/broadcast_internal.h"
+
+#include "base/mem.h"
+#include "codec/framer.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { READ_LINES_BYTES = 4096 }; /* a turn: a line of one byte may become one of thirty for each receiver */
+
+static void said(struct member *m, const unsigned char *bytes, size_t n, bool cut)
+{
+	bool deaf = m->session->ended || (m->leaving && !m->hears);
+	if (n == 0 || deaf)
+		return;
+	m->broadcast->speaker = m;
+	m->broadcast->ops->said(m, (const char *)bytes, n, cut);
+	m->broadcast->speaker = NULL;
+}
+
+/* In a line that is too long already: skips to its end. Returns what follows in p. */
+static size_t skip_rest(struct member *m, const unsigned char *p, size_t n)
+{
+	const unsigned char *lf = n > 0 ? memchr(p, '\n', n) : NULL;
+	m->cut = lf == NULL;
+	return lf == NULL ? n : (size_t)(lf - p) + 1;
+}
+
+static void drop_lines(const struct member *m, const unsigned char *p, size_t n)
+{
+	uint32_t lines = 0;
+	for (size_t i = 0; i < n; i++)
+		lines += p[i] == '\n';
+	if (lines > 0)
+		broadcast_lost(m, lines, "lines of a datagram");
+}
+
+/* Speaks the whole lines of p and returns how many bytes that were; the rest is an unfinished line of a bearable length. */
+static size_t speak(struct member *m, unsigned char *p, size_t n)
+{
+	struct framer lines = framer_line;
+	lines.most = m->broadcast->max_line;
+	size_t from = m->cut ? skip_rest(m, p, n) : 0, to = from, at, len;
+	for (;;) {
+		ssize_t used = framer_cut(&lines, p + to, n - to, &at, &len);
+		if (used == FRAMER_PARTIAL)
+			break;
+		if (used > 0) {
+			to += (size_t)used;
+		} else {
+			to += lines.most;
+			p[to++] = '\n'; /* in place of a byte that is dropped */
+			said(m, p + from, to - from, true);
+			to += skip_rest(m, p + to, n - to);
+			from = to;
+		}
+		if (to - from >= READ_LINES_BYTES) {
+			said(m, p + from, to - from, false);
+			from = to;
+		}
+		if (broadcast_dgram(m) && !broadcast_may_hear(m)) { /* datagrams may be lost, memory may not */
+			drop_lines(m, p + to, n - to);
+			return n;
+		}
+	}
+	said(m, p + from, to - from, false);
+	return to;
+}
+
+static void keep_rest(struct member *m, const unsigned char *p, size_t n)
+{
+	if (n == 0) {
+		mem_free(m->line);
+		m->line = NULL;
+	} else if (n != m->line_len) {
+		unsigned char *line = mem_grow(m->line, n);
+		if (line == NULL) {
+			broadcast_fail(m, ENOMEM, "keep a line from");
+			return;
+		}
+		m->line = line;
+	}
+	if (n > 0)
+		memcpy(m->line, p, n);
+	m->line_len = (uint32_t)n;
+}
+
+/* p: what was kept, and behind it what has come; room for one more byte. */
+static void heard(struct member *m, unsigned char *p, size_t n)
+{
+	if (m->broadcast->ops->raw) {
+		said(m, p, n, false);
+		return;
+	}
+	if (broadcast_dgram(m) && p[n - 1] != '\n')
+		p[n++] = '\n';
+	size_t used = speak(m, p, n);
+	keep_rest(m, p + used, n - used);
+}
+
+/* The unfinished line is the last one: it is finished for it. */
+void broadcast_hear_last(struct member *m)
+{
+	size_t n = m->line_len;
+	unsigned char *p = m->broadcast->scratch;
+	if (n == 0)
+		return;
+	memcpy(p, m->line, n);
+	p[n++] = '\n';
+	keep_rest(m, p, 0);
+	said(m, p, n, false);
+}
+
+static void heard_eof(struct member *m)
+{
+	m->eof = true;
+	broadcast_hear_last(m);
+	if (m->session->ended || m->broken)
+		return;
+	if (m->leaving) {
+		broadcast_depart(m);
+		m->hears = false;
+	} else if (m->broadcast->ops->finished != NULL) {
+		m->broadcast->ops->finished(m);
+	} else {
+		broadcast_bye(m, END_PEER, false);
+	}
+}
+
+void broadcast_hear(struct member *m)
+{
+	struct broadcast *r = m->broadcast;
+	struct stream *s = m->session->stream;
+	size_t kept = m->line_len, most = broadcast_dgram(m) || r->ops->raw ? BROADCAST_READ_BYTES : READ_LINES_BYTES;
+	if (kept > 0)
+		memcpy(r->scratch, m->line, kept);
+	ssize_t got = stream_read(s, r->scratch + kept, most);
+	m->rd_waits = got == ST_AGAIN;
+	if (got > 0)
+		heard(m, r->scratch, kept + (size_t)got);
+	else if (got == 0)
+		heard_eof(m);
+	if (got != ST_FAIL)
+		return;
+	struct why why = s->why; /* speaking may fail, too */
+	m->eof = true;
+	broadcast_hear_last(m);
+	session_end(m->session, END_ERROR, CLOSE_PLAIN, m->broken ? &m->why : &why);
+}

@@ -1,0 +1,290 @@
+/* The operator's stdin and stdout (operator_io.h).
+ *
+ * A turn writes once and reads once, as a member of a room does. In lines mode what is read gathers at the start of `in` until
+ * there is a newline; a line longer than the buffer is passed on in pieces. A terminal that answers "not you, background" is
+ * asked again after SIGCONT.
+ *
+ * What was printed must be written before the process may end, and when the last client has gone the server stops its loop: so
+ * closing turns the loop once more, which a signal still ends. */
+#include "chat/operator_io.h"
+
+#include "base/mem.h"
+#include "codec/filter.h"
+#include "codec/framer.h"
+#include "stream/stdfd.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	IN_BYTES = 65536,
+	HALF_BYTES = 128 * 1024,
+	OUT_MOST_BYTES = 4 * 1024 * 1024 /* one read's worth over half, at its worst */
+};
+
+static struct loop *loop_of(const struct operator_io *d)
+{
+	return d->service_run->run->loop;
+}
+
+static void run_failed(const struct operator_io *d, const struct why *why)
+{
+	struct err e = { 0 };
+	err_set(&e, why->cls, why->sys, "%s", why->text);
+	run_fail(d->service_run->run, &e);
+}
+
+static void leave(struct operator_io *d)
+{
+	d->gone = true;
+	d->wr_waits = false;
+	waiter_rest(&d->waiter);
+	outq_free(&d->out);
+}
+
+/* Nobody reads what is printed, or it cannot be written: there is nothing left to serve for. */
+static void lost(struct operator_io *d, const struct why *why)
+{
+	leave(d);
+	run_failed(d, why);
+	loop_stop(loop_of(d));
+}
+
+/* A terminal that was closed took its person with it. What follows is what SIGHUP asks for, also where that is not sent. */
+static void hung_up(struct operator_io *d)
+{
+	leave(d);
+	if (d->service_run->finish != NULL)
+		d->service_run->finish(d->service_run->finish_arg);
+	service_run_drain(d->service_run);
+	if (d->closing)
+		loop_stop(loop_of(d));
+}
+
+/* Writing */
+
+static void tell_full(struct operator_io *d)
+{
+	bool full = d->out.bytes > HALF_BYTES;
+	if (full == d->full || d->closing)
+		return;
+	d->full = full;
+	d->ops->full(d->arg, full);
+}
+
+static void write_some(struct operator_io *d)
+{
+	int rc = outq_send(&d->out, d->near);
+	if (rc == 0 && d->closing)
+		rc = stream_shut(d->near);
+	d->wr_waits = d->unflushed = rc == ST_AGAIN;
+	if (rc == ST_FAIL) {
+		if (d->screen && d->near->why.sys == EIO)
+			hung_up(d);
+		else
+			lost(d, &d->near->why);
+		return;
+	}
+	if (rc == OUTQ_MORE)
+		loop_later(loop_of(d), &d->turn);
+	else if (rc == 0 && d->closing)
+		loop_stop(loop_of(d));
+	tell_full(d);
+}
+
+void operator_io_print(struct operator_io *d, struct msg *msg)
+{
+	static const struct why no_room = { ERR_LOCAL, ENOMEM, "write stdout" };
+	if (d->gone || !d->opts.writes)
+		return;
+	if (outq_push(&d->out, msg, OUT_MOST_BYTES) != 0) {
+		lost(d, &no_room);
+		return;
+	}
+	if (!d->wr_waits)
+		loop_later(loop_of(d), &d->turn);
+	tell_full(d);
+}
+
+/* Reading */
+
+static bool listens(const struct operator_io *d)
+{
+	return d->opts.reads && !d->eof && !d->gone && !d->closing && d->ops->listens(d->arg);
+}
+
+static void heard_end(struct operator_io *d)
+{
+	d->eof = true;
+	operator_io_last(d);
+	d->ops->ended(d->arg);
+}
+
+static void heard(struct operator_io *d, size_t n)
+{
+	d->any = true;
+	d->in_len += n;
+	size_t whole = d->opts.lines ? framer_whole_lines(d->in, d->in_len) : d->in_len;
+	if (whole == 0 && d->in_len == IN_BYTES)
+		whole = d->in_len;
+	if (whole > 0)
+		d->ops->heard(d->arg, d->in, whole);
+	d->in_len -= whole;
+	if (whole > 0)
+		memmove(d->in, d->in + whole, d->in_len);
+}
+
+static void read_some(struct operator_io *d)
+{
+	size_t broadcast = IN_BYTES - d->in_len, most = d->opts.read_most;
+	ssize_t got = stream_read(d->near, d->in + d->in_len, most > 0 && most < broadcast ? most : broadcast);
+	d->rd_waits = got == ST_AGAIN;
+	if (got > 0) {
+		heard(d, (size_t)got);
+	} else if (got == ST_FAIL && d->tty && d->near->why.sys == EIO) {
+		hung_up(d);
+	} else if (got != ST_AGAIN) {
+		if (got == ST_FAIL)
+			run_failed(d, &d->near->why);
+		heard_end(d);
+	} else if (d->ops->quiet != NULL) {
+		d->ops->quiet(d->arg);
+	}
+}
+
+bool operator_io_quiet(const struct operator_io *d)
+{
+	return d->rd_waits || !d->opts.reads;
+}
+
+/* Turns */
+
+static void operator_io_turn(void *arg)
+{
+	static const struct why reader_left = { ERR_PIPE, EPIPE, "write stdout" };
+	struct operator_io *d = arg;
+	if (d->waiter.hup && d->opts.writes && !d->gone) {
+		if (d->screen)
+			hung_up(d);
+		else
+			lost(d, &reader_left);
+	}
+	if (d->gone)
+		return;
+	if (!d->wr_waits && (d->out.n > 0 || d->closing || d->unflushed))
+		write_some(d);
+	if (listens(d) && !d->rd_waits)
+		read_some(d);
+	if (d->gone)
+		return;
+	if (listens(d) && !d->rd_waits)
+		loop_later(loop_of(d), &d->turn);
+	if (waiter_arm(&d->waiter, d->rd_waits && listens(d), d->wr_waits) != 0) {
+		const struct why cannot = { ERR_LOCAL, errno, "wait for stdin and stdout" };
+		lost(d, &cannot);
+	}
+}
+
+static void operator_io_ready(void *arg)
+{
+	struct operator_io *d = arg;
+	d->rd_waits = d->wr_waits = false;
+	operator_io_turn(d);
+}
+
+static void continued(void *arg, int signo)
+{
+	struct operator_io *d = arg;
+	(void)signo;
+	d->rd_waits = d->wr_waits = false;
+	operator_io_look(d);
+}
+
+void operator_io_look(struct operator_io *d)
+{
+	loop_later(loop_of(d), &d->turn);
+}
+
+void operator_io_last(struct operator_io *d)
+{
+	size_t n = d->in_len;
+	d->in_len = 0;
+	if (n > 0)
+		d->ops->heard(d->arg, d->in, n);
+}
+
+/* Start and end */
+
+bool operator_io_terminal(void)
+{
+	return isatty(STDIN_FILENO);
+}
+
+static int prepare(struct operator_io *d, struct err *e)
+{
+	bool clean = d->opts.writes && !d->opts.raw && isatty(STDOUT_FILENO);
+	d->in = d->opts.reads ? mem_raw(IN_BYTES) : NULL;
+	if ((d->opts.reads && d->in == NULL) || (clean && filter_push(&d->near, "clean", sanitize_convert) != 0))
+		return err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout");
+	return loop_signal(loop_of(d), SIGCONT, continued, d, e);
+}
+
+int operator_io_open(struct operator_io *d, struct service_run *service_run, const struct operator_io_opts *opts,
+	const struct operator_io_ops *ops, void *arg, struct err *e)
+{
+	*d = (struct operator_io){ .service_run = service_run, .ops = ops, .arg = arg, .opts = *opts };
+	d->near = stdfd_stream(opts->reads, opts->writes, e);
+	if (d->near == NULL)
+		return -1;
+	if (prepare(d, e) != 0) {
+		stream_close(d->near, CLOSE_PLAIN);
+		mem_free(d->in);
+		return -1;
+	}
+	d->tty = d->near->caps & ST_TTY;
+	d->screen = opts->writes && isatty(STDOUT_FILENO);
+	d->turn = (struct task){ .fn = operator_io_turn, .arg = d };
+	waiter_open(&d->waiter, loop_of(d), d->near, operator_io_ready, d);
+	operator_io_look(d);
+	return 0;
+}
+
+static void stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* After a signal within --drain; after a cut (a second signal) no longer than this one try. */
+static void write_rest(struct operator_io *d)
+{
+	const struct run *run = d->service_run->run;
+	const struct server_conf *server = conf_get(run->conf, &server_opts);
+	struct timer bound = { .fn = stop, .arg = run->loop };
+	struct err e = { 0 };
+	bool cut = run->outcome->first.cls != ERR_OK;
+	d->closing = true;
+	operator_io_look(d);
+	if (d->service_run->draining)
+		loop_timer(run->loop, &bound, loop_now(run->loop) + (cut ? 0 : server->drain_ms));
+	if (loop_run(run->loop, &e) != 0)
+		run_fail(run, &e);
+	loop_timer(run->loop, &bound, NEVER);
+}
+
+void operator_io_close(struct operator_io *d)
+{
+	static const struct why cut = { ERR_LOCAL, 0, "write stdout: cut short" };
+	if (!d->gone && d->opts.writes)
+		write_rest(d);
+	if (d->out.n > 0)
+		run_failed(d, &cut);
+	waiter_close(&d->waiter);
+	loop_forget(loop_of(d), &d->turn);
+	loop_signal(loop_of(d), SIGCONT, NULL, NULL, NULL);
+	outq_free(&d->out);
+	stream_close(d->near, CLOSE_PLAIN);
+	mem_free(d->in);
+}

@@ -1,0 +1,56 @@
+/* The desk: stdin and stdout of a server, where its operator sits, be that a person or a script (console, chat).
+ *
+ * stdin is read only while the service listens, one bounded read a turn. What is printed waits in a bounded queue; while
+ * that is more than half full the service is told so, and stops whoever fills it. stdout's failure is the run's. */
+#ifndef CHAT_OPERATOR_IO_H
+#define CHAT_OPERATOR_IO_H
+
+#include "stream/outq.h"
+#include "stream/waiter.h"
+#include "session/session.h"
+
+struct operator_io_ops {
+	bool (*listens)(void *arg); /* may stdin be read now? */
+	void (*heard)(void *arg, const char *bytes, size_t n);
+	void (*quiet)(void *arg);	    /* stdin has nothing just now (operator_io_quiet); NULL: of no interest */
+	void (*ended)(void *arg);	    /* stdin's end */
+	void (*full)(void *arg, bool full); /* of stdout's queue */
+};
+
+struct operator_io_opts {
+	bool reads, writes;
+	bool lines;	  /* heard gets whole lines; a piece without newline only when the line is very long or the last */
+	bool raw;	  /* a terminal as stdout is given the bytes as they are */
+	size_t read_most; /* 0: 64 KiB */
+};
+
+struct operator_io {
+	struct service_run *service_run;
+	const struct operator_io_ops *ops;
+	void *arg;
+	struct operator_io_opts opts;
+	struct stream *near;
+	struct waiter waiter;
+	struct task turn;
+	struct outq out;
+	char *in; /* what was read; in lines mode an unfinished line stays at its start */
+	size_t in_len;
+	bool tty, screen; /* stdin, stdout is a terminal */
+	bool eof, any;	  /* stdin has ended / has said something */
+	bool rd_waits, wr_waits;
+	bool unflushed; /* the queue may be empty, what is below it is not */
+	bool full, gone, closing;
+};
+
+bool operator_io_terminal(void); /* would stdin be one? */
+int operator_io_open(struct operator_io *d, struct service_run *service_run, const struct operator_io_opts *opts,
+	const struct operator_io_ops *ops, void *arg, struct err *e);
+void operator_io_print(struct operator_io *d, struct msg *borrows);
+void operator_io_look(struct operator_io *d);	     /* `listens` may have changed */
+bool operator_io_quiet(const struct operator_io *d); /* stdin was asked and had nothing */
+/* In a drain nothing more is read of stdin: the beginning of a line that was read goes where the line would have gone. */
+void operator_io_last(struct operator_io *d);
+/* From service->stop: turns the loop until all is written, closes stdout, and says so when that fails. */
+void operator_io_close(struct operator_io *d);
+
+#endif

@@ -1,0 +1,157 @@
+/* The layer around a converter.
+ *
+ * Over a byte stream, converted bytes stand in `hold` (absent while empty) until the stream below takes them: what a call
+ * accepts is counted in bytes that came in, so nobody above notices the difference. Over datagrams each writev is one
+ * datagram, converted whole and from a fresh state; nothing is ever held. */
+#include "codec/filter.h"
+
+#include "base/mem.h"
+#include "stream/send_buf.h"
+
+#include <errno.h>
+
+enum { HOLD_BYTES = 8192 };
+
+struct filter {
+	struct stream s;
+	struct stream_ops ops; /* its own copy, for the name */
+	filter_fn *convert;
+	uint64_t state;
+	struct send_buf send_buf;
+	bool ended; /* the converter has given its last */
+};
+
+static struct filter *self(struct stream *s)
+{
+	return (struct filter *)s;
+}
+
+/* 0: nothing is left. */
+static int push_down(struct filter *f)
+{
+	int rc = send_buf_send(&f->send_buf, &f->s);
+	if (rc != 0)
+		return rc;
+	mem_free(f->send_buf.bytes);
+	f->send_buf.bytes = NULL;
+	return 0;
+}
+
+/* Only called with nothing held. */
+static int new_hold(struct filter *f)
+{
+	f->send_buf.bytes = mem_raw(HOLD_BYTES);
+	return f->send_buf.bytes != NULL ? 0 : stream_fail(&f->s, ERR_LOCAL, ENOMEM, "convert what is sent to");
+}
+
+static ssize_t write_bytes(struct filter *f, const struct iovec *v, int n)
+{
+	int rc = push_down(f);
+	if (rc != 0 || (rc = new_hold(f)) != 0)
+		return rc;
+	ssize_t accepted = 0;
+	for (int i = 0; i < n; i++) {
+		size_t used = 0;
+		f->send_buf.len += f->convert(&f->state, v[i].iov_base, v[i].iov_len, &used, f->send_buf.bytes + f->send_buf.len,
+			HOLD_BYTES - f->send_buf.len, false);
+		accepted += (ssize_t)used;
+		if (used < v[i].iov_len)
+			break;
+	}
+	rc = push_down(f);
+	return rc == ST_FAIL ? rc : accepted;
+}
+
+static ssize_t write_datagram(struct filter *f, const struct iovec *v, int n)
+{
+	size_t total = 0, len = 0;
+	uint64_t state = 0;
+	for (int i = 0; i < n; i++)
+		total += v[i].iov_len;
+	size_t cap = total * FILTER_GROWTH + (size_t)(n + 1) * FILTER_SPARE;
+	unsigned char *whole = mem_raw(cap);
+	if (whole == NULL)
+		return stream_fail(&f->s, ERR_LOCAL, ENOMEM, "convert what is sent to");
+	for (int i = 0; i < n; i++) {
+		size_t used = 0;
+		len += f->convert(&state, v[i].iov_base, v[i].iov_len, &used, whole + len, cap - len, i == n - 1);
+	}
+	ssize_t put = stream_write(f->s.below, whole, len);
+	mem_free(whole);
+	if (put == ST_AGAIN)
+		return stream_again_wr(&f->s, &f->s.below->wr);
+	return put < 0 ? stream_fail_below(&f->s) : (ssize_t)total;
+}
+
+static ssize_t filter_writev(struct stream *s, const struct iovec *v, int n)
+{
+	return s->caps & ST_DGRAM ? write_datagram(self(s), v, n) : write_bytes(self(s), v, n);
+}
+
+/* Below must say the same of what it holds itself. */
+static int pass_down(struct stream *s, int (*call)(struct stream *))
+{
+	int rc = call(s->below);
+	if (rc == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	return rc == 0 ? 0 : stream_fail_below(s);
+}
+
+/* Part of a character may stay in `state`: it is not ours to show before the rest has come. */
+static int filter_flush(struct stream *s)
+{
+	int rc = push_down(self(s));
+	return rc != 0 ? rc : pass_down(s, stream_flush);
+}
+
+static int filter_shut(struct stream *s)
+{
+	struct filter *f = self(s);
+	int rc = push_down(f);
+	if (rc != 0)
+		return rc;
+	if (!f->ended && !(s->caps & ST_DGRAM)) {
+		size_t used = 0;
+		if ((rc = new_hold(f)) != 0)
+			return rc;
+		f->send_buf.len = f->convert(&f->state, (const unsigned char *)"", 0, &used, f->send_buf.bytes, HOLD_BYTES, true);
+		f->ended = true;
+		if ((rc = push_down(f)) != 0)
+			return rc;
+	}
+	return pass_down(s, stream_shut);
+}
+
+/* What is read was never ours to change. */
+static int filter_rawfd(struct stream *s, bool write)
+{
+	return write ? -1 : stream_rawfd(s->below, false);
+}
+
+static void filter_close(struct stream *s, enum close_how how)
+{
+	struct filter *f = self(s);
+	stream_close(s->below, how);
+	mem_free(f->send_buf.bytes);
+	mem_free(f);
+}
+
+int filter_push(struct stream **top, const char *name, filter_fn *convert)
+{
+	struct filter *f = mem_new(sizeof *f);
+	if (f == NULL)
+		return -1;
+	f->ops = (struct stream_ops){
+		.name = name,
+		.readv = stream_pass_readv,
+		.writev = filter_writev,
+		.flush = filter_flush,
+		.shut = filter_shut,
+		.close = filter_close,
+		.rawfd = filter_rawfd,
+	};
+	f->convert = convert;
+	stream_push(&f->s, &f->ops, *top);
+	*top = &f->s;
+	return 0;
+}

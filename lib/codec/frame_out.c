@@ -1,0 +1,210 @@
+/* Writing: lines are cut out of what comes and dressed as frames into `out`, which goes down in large pieces; what a call accepts
+ * is counted in bytes that came in. The beginning of an unfinished line stands in `line`, because the length that goes before it
+ * is not known yet; it has been accepted, and no flush can send it: `last` and `shut` do.
+ *
+ * Over datagrams a line goes down at once or is not accepted. */
+#include "codec/frame_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OUT_BYTES = 64 * 1024 };
+
+static bool dgram(const struct frame *f)
+{
+	return f->s.caps & ST_DGRAM;
+}
+
+static int no_memory(struct frame *f)
+{
+	return stream_fail(&f->s, ERR_LOCAL, ENOMEM, "keep a frame for");
+}
+
+static int add(struct frame *f, struct bytes *b, const void *bytes, size_t n)
+{
+	if (n == 0)
+		return 0;
+	if (bytes_room(b, n, SIZE_MAX) != 0)
+		return no_memory(f);
+	memcpy(b->mem + b->at + b->len, bytes, n);
+	b->len += n;
+	return 0;
+}
+
+/* Writes what is held. 0: nothing is left. */
+static int push_down(struct frame *f)
+{
+	struct stream *below = f->s.below;
+	while (f->out.len > 0) {
+		ssize_t put = stream_write(below, f->out.mem + f->out.at, f->out.len);
+		if (put == ST_AGAIN)
+			return stream_again_wr(&f->s, &below->wr);
+		if (put < 0)
+			return stream_fail_below(&f->s);
+		bytes_drop(&f->out, (size_t)put);
+	}
+	bytes_fit(&f->out);
+	return 0;
+}
+
+static int refuse(struct frame *f, size_t n, const char *what)
+{
+	if (what != NULL)
+		snprintf(f->out_words, sizeof f->out_words, "%s to", what);
+	else
+		snprintf(f->out_words, sizeof f->out_words, "line of %zu bytes does not fit into a frame to", n);
+	f->refused = true;
+	f->line.len = 0;
+	bytes_fit(&f->line);
+	push_down(f); /* what was whole before it */
+	return stream_fail(&f->s, ERR_LOCAL, 0, f->out_words);
+}
+
+/* A line of two parts, what was kept of it and the rest, and what goes around it. */
+struct dressed {
+	const unsigned char *part[2];
+	size_t n[2];
+	unsigned char head[FRAMER_EDGE], tail[FRAMER_EDGE];
+	size_t head_n, tail_n;
+};
+
+static bool ends_with_cr(const struct dressed *d, unsigned i)
+{
+	return d->n[i] > 0 && d->part[i][d->n[i] - 1] == '\r';
+}
+
+static int frame_wrap(struct frame *f, const unsigned char *rest, size_t n, struct dressed *d)
+{
+	*d = (struct dressed){ .part = { f->line.mem + f->line.at, rest }, .n = { f->line.len, n } };
+	unsigned last = n > 0;
+	if (f->framer->kind == FRAME_CRLF && ends_with_cr(d, last)) /* it has its CR already */
+		d->n[last]--;
+	size_t all = d->n[0] + d->n[1];
+	if (framer_dress(f->framer, all, d->head, &d->head_n, d->tail, &d->tail_n) != 0)
+		return refuse(f, all, NULL);
+	for (unsigned i = 0; i < 2 && f->framer->kind == FRAME_NUL; i++)
+		if (d->n[i] > 0 && memchr(d->part[i], '\0', d->n[i]) != NULL)
+			return refuse(f, all, "line with a zero byte does not fit into a frame");
+	return 0;
+}
+
+static int end_in_stream(struct frame *f, const unsigned char *rest, size_t n)
+{
+	struct dressed d;
+	int rc = frame_wrap(f, rest, n, &d);
+	if (rc == 0)
+		rc = add(f, &f->out, d.head, d.head_n);
+	for (unsigned i = 0; i < 2 && rc == 0; i++)
+		rc = add(f, &f->out, d.part[i], d.n[i]);
+	return rc != 0 ? rc : add(f, &f->out, d.tail, d.tail_n);
+}
+
+/* Nothing but the line. */
+static int end_in_datagram(struct frame *f, const unsigned char *rest, size_t n)
+{
+	struct dressed d;
+	if (frame_wrap(f, rest, n, &d) != 0)
+		return ST_FAIL;
+	const struct iovec v[2] = { { (void *)(uintptr_t)d.part[0], d.n[0] }, { (void *)(uintptr_t)d.part[1], d.n[1] } };
+	ssize_t put = stream_writev(f->s.below, v, 2);
+	if (put == ST_AGAIN)
+		return stream_again_wr(&f->s, &f->s.below->wr);
+	return put < 0 ? stream_fail_below(&f->s) : 0;
+}
+
+/* The line ends with these bytes. AGAIN: it is as it was before. */
+static int end_line(struct frame *f, const unsigned char *rest, size_t n)
+{
+	int rc = dgram(f) ? end_in_datagram(f, rest, n) : end_in_stream(f, rest, n);
+	if (rc == 0) {
+		f->line.len = 0;
+		bytes_fit(&f->line);
+	}
+	return rc;
+}
+
+/* The line goes on with these bytes. One that is too long already need not be heard to its end. */
+static int keep(struct frame *f, const unsigned char *bytes, size_t n)
+{
+	if (f->line.len + n > f->framer->most + 1)
+		return refuse(f, f->line.len + n, NULL);
+	return add(f, &f->line, bytes, n);
+}
+
+/* As much of one piece as can be taken now, counted in *used: 0, AGAIN or FAIL. */
+static int take(struct frame *f, const unsigned char *p, size_t n, size_t *used)
+{
+	int rc = 0;
+	for (*used = 0; *used < n && rc == 0;) {
+		if (f->out.len >= OUT_BYTES && (rc = push_down(f)) != 0)
+			break;
+		const unsigned char *lf = memchr(p + *used, '\n', n - *used);
+		size_t len = lf != NULL ? (size_t)(lf - p) - *used : n - *used;
+		rc = lf != NULL ? end_line(f, p + *used, len) : keep(f, p + *used, len);
+		*used += rc == 0 ? len + (lf != NULL) : 0;
+	}
+	return rc;
+}
+
+static ssize_t pass(struct frame *f, const struct iovec *v, int n)
+{
+	ssize_t put = stream_writev(f->s.below, v, n);
+	if (put == ST_AGAIN)
+		return stream_again_wr(&f->s, &f->s.below->wr);
+	return put < 0 ? stream_fail_below(&f->s) : put;
+}
+
+ssize_t frame_writev(struct stream *s, const struct iovec *v, int n)
+{
+	struct frame *f = (struct frame *)s;
+	ssize_t accepted = 0;
+	if (f->whole)
+		return pass(f, v, n);
+	if (f->refused)
+		return stream_fail(s, ERR_LOCAL, 0, f->out_words);
+	int rc = push_down(f);
+	for (int i = 0; i < n && rc == 0; i++) {
+		size_t used = 0;
+		rc = take(f, v[i].iov_base, v[i].iov_len, &used);
+		accepted += (ssize_t)used;
+	}
+	if (rc == 0)
+		rc = push_down(f);
+	return rc == ST_FAIL || accepted == 0 ? rc : accepted;
+}
+
+static int pass_down(struct stream *s, int (*call)(struct stream *))
+{
+	int rc = call(s->below);
+	if (rc == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	return rc == 0 ? 0 : stream_fail_below(s);
+}
+
+int frame_flush(struct stream *s)
+{
+	int rc = push_down((struct frame *)s);
+	return rc != 0 ? rc : pass_down(s, stream_flush);
+}
+
+/* What has no end yet gets it. */
+static int end_all(struct frame *f)
+{
+	int rc = push_down(f);
+	if (rc == 0 && f->line.len > 0)
+		rc = end_line(f, NULL, 0);
+	return rc != 0 ? rc : push_down(f);
+}
+
+int frame_last(struct stream *s)
+{
+	int rc = end_all((struct frame *)s);
+	return rc != 0 ? rc : pass_down(s, stream_last);
+}
+
+int frame_shut(struct stream *s)
+{
+	int rc = end_all((struct frame *)s);
+	return rc != 0 ? rc : pass_down(s, stream_shut);
+}

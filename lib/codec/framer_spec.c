@@ -1,0 +1,85 @@
+/* How a framing is written: NAME[,max=SIZE][,incl]. */
+#include "codec/framer.h"
+
+#include "base/num.h"
+
+#include <string.h>
+
+enum { WORD_MOST = 24, MOST_BYTES = 1 << 30 };
+
+static const char *const names[] = { [FRAME_RAW] = "raw",
+	[FRAME_LINE] = "line",
+	[FRAME_CRLF] = "crlf",
+	[FRAME_NUL] = "nul",
+	[FRAME_NETSTRING] = "netstring",
+	[FRAME_FIXED] = "fixed",
+	[FRAME_U8] = "u8",
+	[FRAME_U16BE] = "u16be",
+	[FRAME_U16LE] = "u16le",
+	[FRAME_U32BE] = "u32be",
+	[FRAME_U32LE] = "u32le" };
+
+/* "max=64k": is it this word, and what stands behind its "="? NULL: it is another, or has no "=". */
+static const char *value(const char *word, const char *name)
+{
+	size_t n = strlen(name);
+	return strncmp(word, name, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
+}
+
+static int bytes(const char *what, const char *text, size_t *out, struct err *e)
+{
+	int64_t n = 0;
+	if (num_size(text, &n, e) != 0)
+		return err_prefix(e, "%s", what);
+	if (n < 1 || n > MOST_BYTES)
+		return err_set(e, ERR_USAGE, 0, "%s: expected a size from 1 to 1G, got \"%s\"", what, text);
+	*out = (size_t)n;
+	return 0;
+}
+
+static int kind(struct framer *f, const char *word, struct err *e)
+{
+	const char *n = value(word, names[FRAME_FIXED]);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		f->kind = (enum frame_kind)i;
+		if (strcmp(word, names[i]) == 0 && f->kind != FRAME_FIXED)
+			return 0;
+	}
+	f->kind = FRAME_FIXED;
+	if (n != NULL)
+		return bytes("fixed", n, &f->most, e);
+	return err_set(e, ERR_USAGE, 0,
+		"expected raw, line, crlf, nul, netstring, fixed=N, u8, u16be, u16le, u32be or u32le, got \"%s\"", word);
+}
+
+static int detail(struct framer *f, const char *word, struct err *e)
+{
+	const char *max = value(word, "max"), *name = names[f->kind];
+	if (max != NULL && f->kind != FRAME_RAW && f->kind != FRAME_FIXED)
+		return bytes("max", max, &f->most, e);
+	if (strcmp(word, "incl") == 0 && f->kind >= FRAME_U8) {
+		f->incl = true;
+		return 0;
+	}
+	if (max != NULL || strcmp(word, "incl") == 0)
+		return err_set(e, ERR_USAGE, 0, "%s: \"%s\" has no meaning there", name, word);
+	return err_set(e, ERR_USAGE, 0, "%s: expected max=SIZE or incl, got \"%s\"", name, word);
+}
+
+int framer_parse(struct framer *f, const char *spec, struct err *e)
+{
+	char word[WORD_MOST];
+	struct framer got = framer_line;
+	for (const char *at = spec, *end; at != NULL; at = *end == ',' ? end + 1 : NULL) {
+		size_t n = strcspn(at, ",");
+		end = at + n;
+		if (n >= sizeof word)
+			n = sizeof word - 1;
+		memcpy(word, at, n);
+		word[n] = '\0';
+		if ((at == spec ? kind(&got, word, e) : detail(&got, word, e)) != 0)
+			return -1;
+	}
+	*f = got;
+	return 0;
+}

@@ -1,0 +1,244 @@
+/* The telnet layer (telnet.h).
+ *
+ * WILL is answered with DONT and DO with WONT, each time; WONT and DONT are what holds anyway, and get no answer, so two that
+ * refuse each other never go on for ever. Subnegotiations, which nobody agreed to, and the other commands are dropped. None of
+ * them is stored, so their length does not matter, and they may be cut anywhere.
+ *
+ * Answers and what is written wait in one buffer, in that order, so that an answer never stands between the two bytes of an
+ * escape. No more is read than its free half could answer: a peer that asks and asks, and does not read what we say, is not read.
+ */
+#include "codec/telnet.h"
+
+#include "base/mem.h"
+#include "stream/send_buf.h"
+
+enum { IAC = 255, DONT = 254, DO = 253, WONT = 252, WILL = 251, SB = 250, SE = 240 };
+enum { ANSWER = 3, HALF = 32 * 1024, READS = 16 };
+
+struct telnet {
+	struct stream s;
+	struct send_buf out;
+	enum { TEXT, COMMAND, OPTION, INSIDE, INSIDE_IAC } state;
+	unsigned char verb; /* of the OPTION that is to come */
+	bool in_cr, out_cr; /* the last byte of that way was CR: NUL behind it says that it stands alone */
+	bool broken;	    /* nothing more can be written */
+	unsigned char bytes[2 * HALF];
+};
+
+static const struct opt rows[] = {
+	{ .name = "telnet",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct telnet_conf, wanted),
+		.help = "refuse telnet's negotiation and take it out of what is received",
+		.man = "For servers that speak telnet: whatever they offer or ask for is refused (WILL with DONT, DO with WONT), and their "
+		       "commands are taken out of what is received. What is sent is escaped: a byte 255 is sent twice, a CR that no LF "
+		       "follows with a NUL behind it. Most such servers want --crlf, too." },
+	{ 0 },
+};
+const struct opt_group telnet_opts = { .title = "Text", .size = sizeof(struct telnet_conf), .rows = rows };
+
+static struct telnet *self(struct stream *s)
+{
+	return (struct telnet *)s;
+}
+
+/* There is room: who reads or writes has looked. */
+static void put(struct telnet *t, int byte)
+{
+	struct send_buf *out = &t->out;
+	if (out->at + out->len == sizeof t->bytes) { /* only then is it worth the move */
+		for (size_t i = 0; i < out->len; i++)
+			out->bytes[i] = out->bytes[out->at + i];
+		out->at = 0;
+	}
+	out->bytes[out->at + out->len++] = (unsigned char)byte;
+}
+
+/* --- reading --- */
+
+static void answer(struct telnet *t, unsigned char option)
+{
+	if ((t->verb != WILL && t->verb != DO) || t->broken)
+		return;
+	put(t, IAC);
+	put(t, t->verb == WILL ? DONT : WONT);
+	put(t, option);
+}
+
+static bool is_text(struct telnet *t, unsigned char byte)
+{
+	bool lone = t->in_cr && byte == '\0';
+	t->in_cr = byte == '\r';
+	return !lone;
+}
+
+/* Is that byte for whoever reads? */
+static bool take(struct telnet *t, unsigned char byte)
+{
+	switch (t->state) {
+	case TEXT:
+		if (byte != IAC)
+			return is_text(t, byte);
+		t->state = COMMAND;
+		return false;
+	case COMMAND:
+		t->state = byte >= WILL && byte < IAC ? OPTION : byte == SB ? INSIDE : TEXT;
+		t->verb = byte;
+		return byte == IAC && is_text(t, byte);
+	case OPTION:
+		t->state = TEXT;
+		answer(t, byte);
+		return false;
+	case INSIDE:
+		t->state = byte == IAC ? INSIDE_IAC : INSIDE;
+		return false;
+	case INSIDE_IAC:
+		t->state = byte == SE ? TEXT : INSIDE;
+		return false;
+	}
+	return false;
+}
+
+static ssize_t keep_text(struct telnet *t, unsigned char *bytes, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (take(t, bytes[i]))
+			bytes[kept++] = bytes[i];
+	return (ssize_t)kept;
+}
+
+/* Answers go out although nobody writes: whoever waits for the peer's next word waits for that, too. */
+static int wait_both(struct telnet *t, const struct need *rd)
+{
+	const struct need *wr = &t->s.below->wr;
+	t->s.rd = *rd;
+	if (t->out.len == 0 || t->broken)
+		return ST_AGAIN;
+	t->s.rd.in |= wr->in;
+	t->s.rd.out |= wr->out;
+	t->s.rd.wake |= wr->wake;
+	if (wr->timed && (!rd->timed || wr->at_ms < rd->at_ms)) {
+		t->s.rd.timed = true;
+		t->s.rd.at_ms = wr->at_ms;
+	}
+	return ST_AGAIN;
+}
+
+/* Where nothing can be written any more, whoever writes will hear of it; what comes is read all the same. */
+static void send_answers(struct telnet *t)
+{
+	t->broken |= send_buf_send(&t->out, &t->s) == ST_FAIL;
+}
+
+static ssize_t telnet_readv(struct stream *s, const struct iovec *v, int n)
+{
+	static const struct need nothing, at_once = { .in = true, .timed = true };
+	struct telnet *t = self(s);
+	while (n > 1 && v->iov_len == 0) {
+		v++;
+		n--;
+	}
+	for (int i = 0; i < READS; i++) {
+		struct iovec one = *v;
+		send_answers(t);
+		if (t->out.len > HALF && !t->broken)
+			return wait_both(t, &nothing);
+		if (one.iov_len > HALF - ANSWER)
+			one.iov_len = HALF - ANSWER;
+		ssize_t got = stream_readv(s->below, &one, 1);
+		if (got == ST_FAIL)
+			return stream_fail_below(s);
+		if (got > 0)
+			got = keep_text(t, one.iov_base, (size_t)got);
+		else if (got == ST_AGAIN)
+			return wait_both(t, &s->below->rd);
+		else
+			return got;
+		if (got > 0) {
+			send_answers(t);
+			return got;
+		}
+	}
+	return wait_both(t, &at_once); /* nothing but commands: others have a turn */
+}
+
+/* --- writing --- */
+
+static ssize_t telnet_writev(struct stream *s, const struct iovec *v, int n)
+{
+	struct telnet *t = self(s);
+	ssize_t accepted = 0;
+	int rc = send_buf_send(&t->out, s);
+	if (rc != 0)
+		return rc;
+	for (int i = 0; i < n; i++) {
+		const unsigned char *bytes = v[i].iov_base;
+		for (size_t k = 0; k < v[i].iov_len && t->out.len < HALF - ANSWER; k++, accepted++) {
+			if (t->out_cr && bytes[k] != '\n')
+				put(t, '\0');
+			put(t, bytes[k]);
+			if (bytes[k] == IAC)
+				put(t, IAC);
+			t->out_cr = bytes[k] == '\r';
+		}
+	}
+	rc = send_buf_send(&t->out, s);
+	return rc == ST_FAIL ? rc : accepted;
+}
+
+static int telnet_flush(struct stream *s)
+{
+	return send_buf_flush(&self(s)->out, s);
+}
+
+static int telnet_last(struct stream *s)
+{
+	struct telnet *t = self(s);
+	int rc = send_buf_send(&t->out, s);
+	if (rc != 0)
+		return rc;
+	if (t->out_cr)
+		put(t, '\0');
+	t->out_cr = false;
+	return telnet_flush(s);
+}
+
+static int telnet_shut(struct stream *s)
+{
+	int rc = telnet_last(s);
+	if (rc != 0)
+		return rc;
+	rc = stream_shut(s->below);
+	self(s)->broken |= rc == 0;
+	if (rc == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	return rc == 0 ? 0 : stream_fail_below(s);
+}
+
+static void telnet_close(struct stream *s, enum close_how how)
+{
+	stream_close(s->below, how);
+	mem_free(s);
+}
+
+static const struct stream_ops ops = {
+	.name = "telnet",
+	.readv = telnet_readv,
+	.writev = telnet_writev,
+	.flush = telnet_flush,
+	.last = telnet_last,
+	.shut = telnet_shut,
+	.close = telnet_close,
+};
+
+int telnet_push(struct stream **top)
+{
+	struct telnet *t = mem_new(sizeof *t);
+	if (t == NULL)
+		return -1;
+	t->out.bytes = t->bytes;
+	stream_push(&t->s, &ops, *top);
+	*top = &t->s;
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* connect --probe: is somebody there? Connects and sends nothing (UDP: one empty datagram, or --probe-data), one line a port on
+ * stdout. */
+#ifndef DIAL_PROBE_H
+#define DIAL_PROBE_H
+
+#include "dial/dial.h"
+
+enum { PROBE_NO, PROBE_SHOW, PROBE_QUIET };
+extern const struct opt_group probe_opts; /* --probe --probe-data --stable */
+struct probe_conf {
+	int probe; /* PROBE_NO .. PROBE_QUIET */
+	const char *data;
+	int64_t stable_ms;
+};
+
+/* Before rights are given up (sandbox/sandbox_opts.h): everything that TLS needs. Borrows a until layers_stop. 0, or -1 with e.
+ */
+int probe_start(const struct run *run, const struct addr *a, struct err *e);
+/* Answers open, refused or no answer for each port of a->ports (several at a time, printed in order). 0 when at least one is open
+ * (or when the run was stopped: the outcome says by what), or -1 with e: the class of the last failure when none is open. */
+int probe_run(const struct run *run, const struct addr *a, struct err *e);
+
+#endif

@@ -1,0 +1,219 @@
+/* The two ways of a stream of datagrams. What happens to one is decided when it comes, by its number; then it waits, alone or
+ * with its copies, until its time has come and enough others have overtaken it. One that was to be overtaken and is not, because
+ * no others follow, is late by LATE_US and not lost. */
+#include "fault/fault_internal.h"
+
+enum { LATE_US = 1000 * 1000, TURN_DATAGRAMS = 64 };
+
+static struct fault *self(struct stream *s)
+{
+	return (struct fault *)s;
+}
+
+/* Is it one of those that the fault concerns? */
+static bool hits(const struct fault *f, const struct fault_rule *r, int dir, uint64_t number)
+{
+	if ((r->spec.dirs & 1U << dir) == 0)
+		return false;
+	for (unsigned i = 0; i < r->spec.picks_n; i++)
+		if (number - r->base[dir] == r->spec.picks[i])
+			return true;
+	return r->spec.picks_n == 0 && rng_hits(fault_draw(f, r, dir, number), (uint32_t)r->spec.a);
+}
+
+struct fate { /* of a datagram */
+	unsigned copies;
+	uint32_t after;
+	size_t len;
+};
+
+static struct fate decide(struct fault *f, int dir, uint64_t number, size_t len)
+{
+	struct fate fate = { .copies = 1, .len = len };
+	for (const struct fault_rule *r = f->rules; r != NULL && fate.copies > 0; r = r->next) {
+		bool cuts = r->spec.kind == FAULT_TRUNCATE && (r->spec.dirs & 1U << dir) != 0 && fate.len > (size_t)r->spec.a;
+		bool hit = r->spec.kind >= FAULT_LOSS && r->spec.kind <= FAULT_REORDER && hits(f, r, dir, number);
+		if (!cuts && !hit)
+			continue;
+		int64_t value = r->spec.kind == FAULT_REORDER	 ? r->spec.b
+				: r->spec.kind == FAULT_TRUNCATE ? r->spec.a
+								 : (int64_t)len;
+		fault_tell(f, &r->spec, dir, number, value);
+		if (r->spec.kind == FAULT_TRUNCATE)
+			fate.len = (size_t)r->spec.a;
+		else if (r->spec.kind == FAULT_REORDER)
+			fate.after = (uint32_t)r->spec.b > fate.after ? (uint32_t)r->spec.b : fate.after;
+		else
+			fate.copies = r->spec.kind == FAULT_DUP ? fate.copies + 1 : 0;
+	}
+	return fate;
+}
+
+/* 0; -1: no memory, and it is lost. */
+static int come(struct fault *f, int dir, const struct iovec *v, int n, size_t len)
+{
+	struct fault_way *w = &f->way[dir];
+	uint64_t number = ++w->arrived;
+	struct fate fate = decide(f, dir, number, len);
+	int64_t now_us = fault_now_us(f);
+	shape_tell(f, dir, number);
+	for (unsigned i = 0; i < fate.copies; i++) {
+		struct fault_piece *p = hold_add_one(w, v, n, fate.len);
+		if (p == NULL)
+			return -1;
+		p->us = now_us + shape_latency_us(f, dir, number);
+		p->late_us = p->us + LATE_US;
+		p->after = fate.after;
+	}
+	return 0;
+}
+
+/* The one that may pass now; NULL: none, and the way's need says when there may be. Those that wait to be overtaken do not hold
+ * up the others, and nobody else overtakes. */
+static struct fault_piece *next(const struct fault *f, struct fault_way *w)
+{
+	int64_t now_us = fault_now_us(f);
+	for (struct fault_piece *p = w->first; p != NULL; p = p->next) {
+		int64_t at_us = p->after > 0 ? p->late_us : p->us;
+		if (at_us <= now_us)
+			return p;
+		need_time(&w->need, at_us);
+		if (p->after == 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+static void gone(struct fault_way *w, struct fault_piece *p)
+{
+	for (struct fault_piece *before = w->first; before != p; before = before->next)
+		before->after -= before->after > 0;
+	hold_remove(w, p);
+}
+
+/* --- what is sent --- */
+
+static int send_held(struct fault *f)
+{
+	struct fault_way *w = &f->way[FAULT_OUT];
+	struct fault_piece *p;
+	while ((p = next(f, w)) != NULL) {
+		ssize_t put = stream_write(f->s.below, p->bytes, p->len);
+		if (put == ST_AGAIN) {
+			w->need = f->s.below->wr;
+			return ST_AGAIN;
+		}
+		if (put < 0)
+			return stream_fail_below(&f->s);
+		gone(w, p);
+	}
+	return 0;
+}
+
+int dgram_send(struct fault *f)
+{
+	f->way[FAULT_OUT].need = (struct need){ 0 };
+	int rc = send_held(f);
+	fault_send_later(f);
+	return rc;
+}
+
+ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n)
+{
+	struct fault *f = self(s);
+	struct fault_way *w = &f->way[FAULT_OUT];
+	size_t len = iov_total(v, n);
+	int rc = dgram_send(f);
+	if (rc == ST_FAIL)
+		return rc;
+	if (w->first != NULL && hold_room(w) < len)
+		return stream_again_wr(s, &w->need);
+	if (come(f, FAULT_OUT, v, n, len) != 0)
+		return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what is sent to");
+	return dgram_send(f) == ST_FAIL ? ST_FAIL : (ssize_t)len;
+}
+
+int dgram_flush(struct stream *s)
+{
+	struct fault *f = self(s);
+	struct fault_way *w = &f->way[FAULT_OUT];
+	int rc = dgram_send(f);
+	if (rc == ST_FAIL)
+		return rc;
+	if (w->first != NULL)
+		return stream_again_wr(s, &w->need);
+	rc = stream_flush(s->below);
+	return rc == ST_AGAIN ? stream_again_wr(s, &s->below->wr) : rc == 0 ? 0 : stream_fail_below(s);
+}
+
+/* Nothing follows that could overtake. */
+int dgram_shut(struct stream *s)
+{
+	struct fault *f = self(s);
+	for (struct fault_piece *p = f->way[FAULT_OUT].first; p != NULL; p = p->next)
+		p->after = 0;
+	int rc = dgram_flush(s);
+	if (rc == 0)
+		rc = stream_shut(s->below);
+	else
+		return rc;
+	return rc == ST_AGAIN ? stream_again_wr(s, &s->below->wr) : rc == 0 ? 0 : stream_fail_below(s);
+}
+
+void dgram_let_go(struct fault *f)
+{
+	struct fault_way *w = &f->way[FAULT_OUT];
+	while (w->first != NULL && stream_write(f->s.below, w->first->bytes, w->first->len) >= 0)
+		hold_remove(w, w->first);
+}
+
+/* --- what is received --- */
+
+static ssize_t give(struct fault *f, struct fault_piece *p, const struct iovec *v, int n)
+{
+	struct fault_way *w = &f->way[FAULT_IN];
+	ssize_t len = p->len > 0 ? (ssize_t)p->len : ST_EMPTY;
+	if (iov_total(v, n) < p->len)
+		len = stream_fail(&f->s, ERR_NETWORK, EMSGSIZE, "receive from");
+	else
+		hold_scatter(v, n, 0, p->bytes, p->len);
+	gone(w, p);
+	return len;
+}
+
+/* Whoever only reads sends what is held, too; a failure of that is met by who writes. */
+ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n)
+{
+	struct fault *f = self(s);
+	struct fault_way *w = &f->way[FAULT_IN];
+	if (f->way[FAULT_OUT].first != NULL)
+		dgram_send(f);
+	for (int i = 0; i < TURN_DATAGRAMS; i++) {
+		w->need = (struct need){ 0 };
+		struct fault_piece *p = next(f, w);
+		if (p != NULL)
+			return give(f, p, v, n);
+		if (w->end != FAULT_OPEN || (w->first != NULL && hold_room(w) == 0))
+			break;
+		ssize_t got = stream_readv(s->below, v, n); /* into the room that is there; it is kept elsewhere */
+		if (got == ST_AGAIN) {
+			need_join(&w->need, &s->below->rd);
+			break;
+		}
+		if (got == 0 || got == ST_FAIL) {
+			w->end = got == 0 ? FAULT_ENDED : FAULT_BROKE;
+			w->why = s->below->why;
+		} else if (come(f, FAULT_IN, v, n, got > 0 ? (size_t)got : 0) != 0) {
+			return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what came from");
+		}
+		if (i == TURN_DATAGRAMS - 1)
+			need_time(&w->need, fault_now_us(f));
+	}
+	if (w->first == NULL && w->end != FAULT_OPEN) {
+		s->why = w->why;
+		return w->end == FAULT_BROKE ? ST_FAIL : 0;
+	}
+	s->rd = w->need;
+	need_join(&s->rd, &f->way[FAULT_OUT].need);
+	return ST_AGAIN;
+}

@@ -1,0 +1,403 @@
+/* The drop-in for nc (nc.h): how its command line becomes one of sockctl.
+ *
+ * The letters are collected first, because what most of them mean depends on others: -p is a server's own port or a client's
+ * source, -w bounds connecting and silence, -q asks for -N. Then one of three lines is built:
+ *
+ *   nc -l      listen    ends with its peer; -k takes the next one, which gets what stdin still has
+ *   nc -lku    serve     datagrams of everybody to stdout, nothing is answered
+ *   nc -z      connect --probe=quiet
+ *   nc         connect   the end of stdin is not told to the peer, unless -N or -q say so
+ *
+ * The letters are rows of nc_letters.c; what nc says and how it ends is nc_output.c's. */
+#include "nc/nc.h"
+
+#include "base/num.h"
+#include "base/text.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS_MOST = 512, PORT_SOCKS = 1080, PORT_HTTP = 3128, EVERYBODY = 10000 };
+
+struct line {
+	struct nc *nc;
+	const char *value[128]; /* of each letter that was given, "" for those without; NULL: not given */
+	const char *words[WORDS_MOST];
+	int words_n;
+	struct err *e;
+};
+
+bool nc_called(const char *argv0)
+{
+	const char *slash = argv0 == NULL ? NULL : strrchr(argv0, '/');
+	const char *name = slash != NULL ? slash + 1 : argv0;
+	return name != NULL && (strcmp(name, "nc") == 0 || strcmp(name, "netcat") == 0 || strcmp(name, "nc.sockctl") == 0);
+}
+
+/* --- reading --- */
+
+static int refuse(const struct line *line, const char *what, const char *why)
+{
+	char shown[128];
+	text_show(shown, sizeof shown, what, strlen(what));
+	return err_set(line->e, ERR_USAGE, 0, "%s %s", shown, why);
+}
+
+/* One word of letters, "-lvnp"; *at is moved on to a value that stands apart. */
+static int read_letters(struct line *line, int argc, char **argv, int *at)
+{
+	for (const char *p = argv[*at] + 1; *p != '\0'; p++) {
+		char typed[3] = { '-', *p, '\0' };
+		const struct nc_letter *row = nc_letter(*p);
+		if (row == NULL)
+			return refuse(line, typed, "is no option of nc; -h lists them");
+		if (row->help == NULL)
+			return err_set(line->e, ERR_USAGE, 0, "-%c: %s", *p, row->instead);
+		line->value[(unsigned char)*p] = "";
+		if (row->arg == NULL)
+			continue;
+		const char *value = p[1] != '\0' ? p + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+		if (value == NULL)
+			return err_set(line->e, ERR_USAGE, 0, "-%c needs a value: %s", *p, row->arg);
+		line->value[(unsigned char)*p] = value;
+		return 0;
+	}
+	return 0;
+}
+
+static int read_all(struct line *line, int argc, char **argv)
+{
+	bool options = true;
+	for (int i = 1; i < argc; i++) {
+		if (options && strcmp(argv[i], "--") == 0) {
+			options = false;
+		} else if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
+			if (read_letters(line, argc, argv, &i) != 0)
+				return -1;
+		} else if (line->words_n == WORDS_MOST) {
+			return err_set(line->e, ERR_USAGE, 0, "too many words");
+		} else {
+			line->words[line->words_n++] = argv[i];
+		}
+	}
+	return 0;
+}
+
+static const char *given(const struct line *line, char ch)
+{
+	return line->value[(unsigned char)ch];
+}
+
+static bool has(const struct line *line, char ch)
+{
+	return given(line, ch) != NULL;
+}
+
+static int read_number(const struct line *line, char ch, long long min, int64_t *out)
+{
+	*out = min;
+	return !has(line, ch) || num_int(given(line, ch), min, INT_MAX, out, line->e) == 0 ? 0 : err_prefix(line->e, "-%c", ch);
+}
+
+/* --- what goes together --- */
+
+static int check_pairs(const struct line *line)
+{
+	static const char pairs[][2] = { { 'l', 'z' }, { 'l', 'x' }, { 'l', 't' }, { 'u', 't' }, { 'u', 'x' }, { 'U', 'x' },
+		{ 's', 'x' }, { '4', '6' } };
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+		if (has(line, pairs[i][0]) && has(line, pairs[i][1]))
+			return err_set(line->e, ERR_USAGE, 0, "-%c and -%c exclude each other", pairs[i][0], pairs[i][1]);
+	if (has(line, 'k') && !has(line, 'l'))
+		return err_set(line->e, ERR_USAGE, 0, "-k is for -l");
+	if (has(line, 'X') && !has(line, 'x'))
+		return err_set(line->e, ERR_USAGE, 0, "-X is for -x");
+	if (has(line, 'W') && !has(line, 'u'))
+		return err_set(line->e, ERR_USAGE, 0, "-W is for -u: a stream has no packets");
+	if (has(line, 'U') && (has(line, 's') || has(line, 'p')))
+		return err_set(line->e, ERR_USAGE, 0, "-%c is not supported with -U", has(line, 's') ? 's' : 'p');
+	if (has(line, 'P') && getenv("SOCKCTL_PROXY_AUTH") == NULL)
+		return err_set(line->e, ERR_USAGE, 0, "-P asks for no password: set SOCKCTL_PROXY_AUTH=user:password");
+	return 0;
+}
+
+/* --- writing --- */
+
+static void add(struct nc *nc, const char *word)
+{
+	if (nc->argc < NC_WORDS)
+		nc->argv[nc->argc++] = (char *)(uintptr_t)word; /* main's words are char *, and nobody writes into them */
+}
+
+static void add_pair(struct nc *nc, const char *option, const char *value)
+{
+	add(nc, option);
+	add(nc, value);
+}
+
+static const char *no_room(const struct line *line)
+{
+	err_set(line->e, ERR_USAGE, 0, "too many ports, or a word that is too long");
+	return NULL;
+}
+
+/* A word that is none of main's. NULL with e: there is no room. */
+static const char *word(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static const char *word(struct line *line, const char *fmt, ...)
+{
+	struct nc *nc = line->nc;
+	char *at = nc->text + nc->used;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(at, NC_TEXT - nc->used, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n + 1 > NC_TEXT - nc->used)
+		return no_room(line);
+	nc->used += (size_t)n + 1;
+	return at;
+}
+
+static const char *tos(const char *name)
+{
+	static const char *const theirs[][2] = { { "critical", "0xa0" }, { "inetcontrol", "0xc0" }, { "netcontrol", "0xe0" },
+		{ "lowcost", "mincost" } };
+	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+		if (strcmp(name, theirs[i][0]) == 0)
+			return theirs[i][1];
+	return name;
+}
+
+static int add_sockopts(struct line *line)
+{
+	for (const struct nc_letter *row = nc_letters; row->ch != 0; row++) {
+		const char *value = given(line, row->ch);
+		if (row->sockopt == NULL || value == NULL || (row->ch == 'b' && !has(line, 'u')))
+			continue;
+		value = row->ch == 'T' ? tos(value) : value;
+		const char *pair = word(line, "%s%s%s", row->sockopt, row->arg != NULL ? "=" : "", value);
+		if (pair == NULL)
+			return -1;
+		add_pair(line->nc, "-o", pair);
+	}
+	return 0;
+}
+
+/* -4 -6 -C -n -U -u: the same here. */
+static void add_same(struct line *line)
+{
+	static const char same[] = "46CnUu";
+	for (const char *p = same; *p != '\0'; p++)
+		if (has(line, *p))
+			add(line->nc, nc_letter(*p)->ours);
+}
+
+/* How stdin is read, and what its end does. */
+static int add_stdin(struct line *line)
+{
+	int64_t quit = -1, pace = 0, number = 0;
+	if (read_number(line, 'q', INT_MIN, &quit) != 0 || read_number(line, 'i', 0, &pace) != 0 ||
+		read_number(line, 'W', 1, &number) != 0)
+		return -1;
+	bool quits = has(line, 'q') && quit >= 0;
+	add_pair(line->nc, "--half-close", has(line, 'N') || quits ? "yes" : "no");
+	const char *after = quits ? word(line, "%llds", (long long)quit) : "";
+	const char *pause = pace > 0 ? word(line, "%llds", (long long)pace) : "";
+	if (after == NULL || pause == NULL)
+		return -1;
+	if (quits)
+		add_pair(line->nc, "--quit-after", after);
+	if (pace > 0 && !has(line, 'd'))
+		add_pair(line->nc, "--pace", pause);
+	if (has(line, 'W'))
+		add_pair(line->nc, "--replies", given(line, 'W'));
+	if (has(line, 'd'))
+		add(line->nc, "--recv-only");
+	return 0;
+}
+
+/* -w 0 is for datagrams: send and be off. */
+static const char *silence(const struct line *line)
+{
+	return strcmp(given(line, 'w'), "0") == 0 ? "1ms" : given(line, 'w');
+}
+
+static int missing_port(const struct line *line)
+{
+	return err_set(line->e, ERR_USAGE, 0, has(line, 'U') ? "the path of the socket is missing" : "the port is missing");
+}
+
+static int add_listen_words(struct line *line)
+{
+	struct nc *nc = line->nc;
+	const char *port = has(line, 'p') && line->words_n == 0 ? given(line, 'p') : NULL;
+	if (line->words_n > 0 && (has(line, 'p') || has(line, 's')))
+		return err_set(
+			line->e, ERR_USAGE, 0, "with -l, -%c and words are two ways to say the same", has(line, 'p') ? 'p' : 's');
+	if (line->words_n == 0 && port == NULL)
+		return missing_port(line);
+	if (line->words_n > (has(line, 'U') ? 1 : 2))
+		return refuse(line, line->words[line->words_n - 1], "is one word too many");
+	nc->host = has(line, 's') ? given(line, 's') : line->words_n == 2 || has(line, 'U') ? line->words[0] : NULL;
+	if (nc->host == NULL && !has(line, '6') && !has(line, '4'))
+		add(nc, "-4"); /* as nc does; ours alone would take IPv6 as well */
+	add(nc, "--");
+	if (nc->host != NULL)
+		add(nc, nc->host);
+	if (!has(line, 'U'))
+		add(nc, port != NULL ? port : line->words[line->words_n - 1]);
+	return 0;
+}
+
+static int build_listen(struct line *line)
+{
+	struct nc *nc = line->nc;
+	if (has(line, 'k') && has(line, 'u')) {
+		const char *most = word(line, "%d", EVERYBODY);
+		add(nc, "serve");
+		add_pair(nc, "--label", "none");
+		add(nc, "--raw");
+		add(nc, "--recv-only");
+		add_pair(nc, "--max", most);
+	} else {
+		add(nc, "listen");
+		add_pair(nc, "--end", "peer");
+		if (has(line, 'k')) {
+			add(nc, "--keep-open");
+			add(nc, "--keep-stdin");
+		}
+		if (add_stdin(line) != 0)
+			return -1;
+	}
+	if (has(line, 'w') || has(line, 'u'))
+		add_pair(nc, "--idle-timeout", has(line, 'w') ? silence(line) : "0");
+	add_same(line);
+	return add_sockopts(line) == 0 ? add_listen_words(line) : -1;
+}
+
+static int add_proxy(struct line *line)
+{
+	static const char *const protocols[][2] = { { "4", "socks4" }, { "5", "socks5h" }, { "connect", "http" } };
+	const char *want = has(line, 'X') ? given(line, 'X') : "5", *at = given(line, 'x'), *scheme = NULL;
+	for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
+		if (strcmp(want, protocols[i][0]) == 0)
+			scheme = protocols[i][1];
+	if (scheme == NULL)
+		return refuse(line, want, "is no protocol for -X: expected 4, 5 or connect");
+	const char *close = strrchr(at, ']'), *colon = strchr(close != NULL ? close : at, ':');
+	int port = strcmp(scheme, "http") == 0 ? PORT_HTTP : PORT_SOCKS;
+	const char *url = colon != NULL ? word(line, "%s://%s", scheme, at) : word(line, "%s://%s:%d", scheme, at, port);
+	if (url == NULL)
+		return -1;
+	add_pair(line->nc, "--proxy", url);
+	return 0;
+}
+
+static int add_source(struct line *line)
+{
+	const char *addr = has(line, 's') ? given(line, 's') : "", *port = given(line, 'p');
+	const char *six = strchr(addr, ':') != NULL ? "[" : "";
+	const char *source = port == NULL ? addr : word(line, "%s%s%s:%s", six, addr, *six != '\0' ? "]" : "", port);
+	if (source == NULL)
+		return -1;
+	add_pair(line->nc, "-s", source);
+	return 0;
+}
+
+/* A range may stand the wrong way round. */
+static const char *port_word(struct line *line, const char *text)
+{
+	char *end;
+	long first = strtol(text, &end, 10), last = *end == '-' ? strtol(end + 1, &end, 10) : first;
+	return *end == '\0' && last < first ? word(line, "%ld-%ld", last, first) : text;
+}
+
+/* Several words, or ranges, as one: "22,80-90". */
+static const char *all_ports(struct line *line)
+{
+	char all[NC_TEXT] = "";
+	size_t n = 0;
+	for (int i = 1; i < line->words_n; i++) {
+		const char *one = port_word(line, line->words[i]);
+		if (one == NULL)
+			return NULL;
+		int put = snprintf(all + n, sizeof all - n, "%s%s", i > 1 ? "," : "", one);
+		n = put < 0 || (size_t)put >= sizeof all - n ? sizeof all : n + (size_t)put;
+		if (n == sizeof all)
+			break;
+	}
+	return n == sizeof all ? no_room(line) : word(line, "%s", all);
+}
+
+static int add_connect_words(struct line *line)
+{
+	struct nc *nc = line->nc;
+	if (line->words_n < (has(line, 'U') ? 1 : 2))
+		return missing_port(line);
+	nc->host = line->words[0];
+	if (has(line, 'U') && line->words_n > 1)
+		return refuse(line, line->words[1], "is one word too many");
+	if (!has(line, 'z') && line->words_n > 2)
+		return err_set(line->e, ERR_USAGE, 0, "several ports are for -z");
+	const char *ports = has(line, 'U') ? NULL : has(line, 'z') ? all_ports(line) : line->words[1];
+	if (ports == NULL && !has(line, 'U'))
+		return -1;
+	add(nc, "--");
+	add(nc, nc->host);
+	if (ports != NULL)
+		add(nc, ports);
+	return 0;
+}
+
+static int build_connect(struct line *line)
+{
+	struct nc *nc = line->nc;
+	add(nc, "connect");
+	if (has(line, 'z')) {
+		add(nc, "--probe=quiet");
+		if (has(line, 'u'))
+			add_pair(nc, "--probe-data", "X");
+	} else if (add_stdin(line) != 0) {
+		return -1;
+	}
+	if (has(line, 't') && !has(line, 'z'))
+		add(nc, "--telnet");
+	if (has(line, 'w')) {
+		add_pair(nc, "-w", silence(line));
+		if (!has(line, 'z'))
+			add_pair(nc, "-i", silence(line));
+	}
+	if (has(line, 'u') && !has(line, 'z'))
+		add_pair(nc, "--reply-wait", "10000h"); /* until somebody ends it */
+	if ((has(line, 's') || has(line, 'p')) && add_source(line) != 0)
+		return -1;
+	if (has(line, 'x') && add_proxy(line) != 0)
+		return -1;
+	add_same(line);
+	return add_sockopts(line) == 0 ? add_connect_words(line) : -1;
+}
+
+int nc_read(struct nc *nc, int argc, char **argv, struct err *e)
+{
+	struct line line = { .nc = nc, .e = e };
+	int64_t ignored;
+	*nc = (struct nc){ .persona = nc_persona };
+	nc->persona.arg = nc;
+	add(nc, argv[0]);
+	if (read_all(&line, argc, argv) != 0)
+		return -1;
+	nc->help = has(&line, 'h');
+	if (nc->help)
+		return 0;
+	if (check_pairs(&line) != 0 || read_number(&line, 'w', 0, &ignored) != 0)
+		return -1;
+	nc->listens = has(&line, 'l');
+	nc->scans = has(&line, 'z');
+	nc->udp = has(&line, 'u');
+	nc->local = has(&line, 'U');
+	nc->verbose = has(&line, 'v');
+	nc->numeric = has(&line, 'n');
+	nc->proxied = has(&line, 'x');
+	return nc->listens ? build_listen(&line) : build_connect(&line);
+}

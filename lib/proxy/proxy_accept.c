@@ -1,0 +1,187 @@
+/* The layer that takes a PROXY header off a connection before anybody else reads of it (proxy_accept.h). After that it is a mere
+ * pipe, which remembers what was said. */
+#include "proxy/proxy_accept.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int read_versions(void *block, const char *text, struct err *e)
+{
+	static const struct {
+		const char *word;
+		unsigned versions;
+	} all[] = { { "v1", PROXY_V1 }, { "v2", PROXY_V2 }, { "any", PROXY_V1 | PROXY_V2 } };
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (strcmp(text, all[i].word) == 0) {
+			((struct proxy_accept_conf *)block)->versions = all[i].versions;
+			return 0;
+		}
+	return err_set(e, ERR_USAGE, 0, "expected v1, v2 or any");
+}
+
+static int check(void *block, struct err *e)
+{
+	const struct proxy_accept_conf *conf = block;
+	if (conf->from.n > 0 && conf->versions == 0)
+		return err_set(e, ERR_USAGE, 0, "--proxy-from: there is no --proxy-in");
+	return 0;
+}
+
+static const struct opt rows[] = {
+	{ .name = "proxy-in",
+		.kind = OPT_HOOK,
+		.arg = "v1|v2|any",
+		.hook = read_versions,
+		.help = "clients come through a proxy that announces them (PROXY protocol)",
+		.man = "Each connection must begin with a PROXY header of that version, which names the client that a proxy speaks for. "
+		       "That client is the peer in labels and events, for programs, and for --allow and --deny; --max, --max-per-ip and "
+		       "--conn-rate are about the connection itself. Who sends no header, a cut or a wrong one, or none within 10 s, is "
+		       "turned away (reason proxy). See BEHIND A PROXY." },
+	{ .name = "proxy-from",
+		.kind = OPT_LIST,
+		.off = offsetof(struct proxy_accept_conf, from),
+		.arg = "CIDR|NAME|@FILE|unix",
+		.help = "who may announce clients: --proxy-in believes nobody else",
+		.man = "The proxies whose word --proxy-in takes, written as for --allow, or unix for whoever reaches our Unix socket. Anybody "
+		       "else is turned away without a byte. Without it: loopback addresses and Unix sockets." },
+	{ 0 },
+};
+const struct opt_group proxy_accept_opts = {
+	.title = "Behind a proxy", .size = sizeof(struct proxy_accept_conf), .rows = rows, .check = check
+};
+
+enum { FIRST_BYTES = 128 };
+
+struct header_in {
+	struct stream s;
+	unsigned versions;
+	bool done;
+	unsigned char *bytes; /* of the header, so far */
+	size_t n, cap;
+	struct proxy_header said;
+	char words[80];
+};
+
+static struct header_in *self(struct stream *s)
+{
+	return (struct header_in *)s;
+}
+
+static int refuse(struct header_in *h, enum err_class cls, int sys, const char *why)
+{
+	snprintf(h->words, sizeof h->words, "its PROXY header %s", why);
+	return stream_fail(&h->s, cls, sys, h->words);
+}
+
+static int make_room(struct header_in *h, size_t needs)
+{
+	size_t cap = needs <= FIRST_BYTES ? FIRST_BYTES : needs;
+	if (needs <= h->cap)
+		return 0;
+	unsigned char *bytes = mem_grow(h->bytes, cap);
+	if (bytes == NULL)
+		return refuse(h, ERR_LOCAL, ENOMEM, "could not be read");
+	h->bytes = bytes;
+	h->cap = cap;
+	return 0;
+}
+
+static int header_in_setup(struct stream *s)
+{
+	struct header_in *h = self(s);
+	const char *why = NULL;
+	while (!h->done) {
+		int needs = proxy_header_read(h->bytes, h->n, h->versions, &h->said, &why);
+		if (needs < 0)
+			return refuse(h, ERR_NETWORK, 0, why);
+		if (needs == 0) {
+			h->done = true;
+			mem_free(h->bytes);
+			h->bytes = NULL;
+			break;
+		}
+		if (make_room(h, h->n + (size_t)needs) != 0)
+			return ST_FAIL;
+		ssize_t got = stream_read(s->below, h->bytes + h->n, (size_t)needs);
+		if (got == ST_AGAIN)
+			return stream_again_rd(s, &s->below->rd);
+		if (got <= 0)
+			return refuse(h, ERR_LOST, got == ST_FAIL ? s->below->why.sys : 0, h->n > 0 ? "was cut" : "never came");
+		h->n += (size_t)got;
+	}
+	return 0;
+}
+
+static void header_in_close(struct stream *s, enum close_how how)
+{
+	stream_close(s->below, how);
+	mem_free(self(s)->bytes);
+	mem_free(s);
+}
+
+static bool header_in_holds(const struct stream *s)
+{
+	const struct header_in *h = (const struct header_in *)s;
+	return !h->done && h->n > 0;
+}
+
+static const struct stream_ops ops = {
+	.name = "proxy-in",
+	.setup = header_in_setup,
+	.readv = stream_pass_readv,
+	.writev = stream_pass_writev,
+	.rawfd = stream_pass_rawfd,
+	.holds = header_in_holds,
+	.close = header_in_close,
+};
+
+int proxy_accept_start(const struct run *run, void **shared, struct err *e)
+{
+	const struct proxy_accept_conf *conf = conf_get(run->conf, &proxy_accept_opts);
+	if (conf == NULL || conf->versions == 0 || run->layers->role != ROLE_ACCEPT)
+		return 0;
+	if (addr_dgram(run->layers->addr))
+		return err_set(e, ERR_USAGE, 0, "--proxy-in: a PROXY header begins a stream, and %s has datagrams",
+			run->layers->addr->text);
+	*shared = (void *)(uintptr_t)conf;
+	return 0;
+}
+
+int proxy_accept_push(struct stream **top, const struct link *link, void *shared, struct err *e)
+{
+	const struct proxy_accept_conf *conf = shared;
+	(void)link;
+	if (conf == NULL)
+		return 0;
+	if ((*top)->caps & ST_DGRAM) /* an inherited socket */
+		return err_set(e, ERR_USAGE, 0, "a PROXY header begins a stream, and this is a datagram socket");
+	struct header_in *h = mem_new(sizeof *h);
+	if (h == NULL)
+		return err_set(e, ERR_LOCAL, ENOMEM, "take a PROXY header");
+	h->versions = conf->versions;
+	stream_push(&h->s, &ops, *top);
+	*top = &h->s;
+	return 0;
+}
+
+static const struct header_in *find(const struct stream *s)
+{
+	while (s != NULL && s->ops != &ops)
+		s = s->below;
+	return (const struct header_in *)(const void *)s;
+}
+
+const struct proxy_header *proxy_accept_said(const struct stream *top)
+{
+	const struct header_in *h = find(top);
+	return h != NULL && h->done ? &h->said : NULL;
+}
+
+bool proxy_accept_waits(const struct stream *top)
+{
+	const struct header_in *h = find(top);
+	return h != NULL && !h->done;
+}

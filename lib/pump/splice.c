@@ -1,0 +1,355 @@
+/* splice and sendfile: bytes go from one descriptor to the other without coming here.
+ *
+ * Nothing may block. Of a pipe the flags of the call take care, of a socket its own, which is why stream_rawfd names no blocking
+ * one. Three things a splice does not say. EAGAIN: which of the two ends it meant; both are asked, and when neither admits to it,
+ * as happens where TCP has urgent data on the way, splice can do no more here. A failure: whose it was; but one of the two is
+ * always a pipe, and of pipes one knows how they fail. The end: it may be urgent data again, with bytes behind it; so reading has
+ * the last word.
+ *
+ * What nobody is to see, dropped or on its way to /dev/null, is not even fetched: TCP throws it away when asked to (tcp(7),
+ * MSG_TRUNC).
+ *
+ * The relay borrows its pipe while there are bytes in it. How many may be in it is ours to say: a pipe counts pieces, and one of
+ * TCP's can be eight pages long. A sink that knows no splice says EINVAL when the pipe has been filled already; what is in it
+ * then goes on through the ring, before anything else. */
+#include "pump/splice.h"
+
+#ifdef __linux__
+
+#include "base/sys.h"
+#include "stream/fdstream.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+enum { TRIES = 3 /* before a splice that fails without a reason is given up */, SENDFILE_MOST = 1024 * 1024 };
+
+static size_t copy_from_now_on(struct flow *f, size_t budget)
+{
+	f->mover = &mover_copy;
+	return mover_copy.step(f, budget);
+}
+
+/* Both ends, where bytes may pass unseen. A word that is echoed is copied: that is less work than to find all this out. */
+static bool ends(const struct flow *f, int *from, int *to)
+{
+	if (f->drop || (f->from == f->to && !f->bulk) || pool_copies_only(f->pool))
+		return false;
+	*from = stream_rawfd(f->from, false);
+	*to = stream_rawfd(f->to, true);
+	return *from >= 0 && *to >= 0;
+}
+
+static mode_t kind_of(int fd, off_t *size)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return 0;
+	*size = st.st_size;
+	return st.st_mode & S_IFMT;
+}
+
+static bool splice_fits(const struct flow *f)
+{
+	int from, to;
+	off_t size;
+	return ends(f, &from, &to) && (kind_of(from, &size) == S_IFIFO || kind_of(to, &size) == S_IFIFO);
+}
+
+static bool splice_pipe_fits(const struct flow *f)
+{
+	int from, to;
+	off_t size;
+	return ends(f, &from, &to) && kind_of(from, &size) != S_IFREG;
+}
+
+/* A file without a size may be one of the kernel's own, which lets its bytes be read once: sendfile throws away what the socket
+ * did not take, and reads it again. */
+static bool sendfile_fits(const struct flow *f)
+{
+	int from, to;
+	off_t size = 0, unused;
+	return ends(f, &from, &to) && kind_of(from, &size) == S_IFREG && size > 0 && kind_of(to, &unused) == S_IFSOCK;
+}
+
+/* Is nobody to see the bytes? Of devices only /dev/null is ever named by a stream. */
+static bool forgets(const struct flow *f, int *from)
+{
+	off_t unused;
+	if (pool_copies_only(f->pool) || (!f->drop && f->from == f->to) || (*from = stream_rawfd(f->from, false)) < 0)
+		return false;
+	int to = f->drop ? -1 : stream_rawfd(f->to, true);
+	return f->drop || (to >= 0 && kind_of(to, &unused) == S_IFCHR);
+}
+
+static bool discard_fits(const struct flow *f)
+{
+	int from;
+	return forgets(f, &from) && fdstream_tcp(f->from);
+}
+
+static size_t came(struct flow *f, size_t n)
+{
+	f->in += n;
+	stream_passed_in(f->from, n);
+	return n;
+}
+
+static size_t went(struct flow *f, size_t n)
+{
+	f->out += n;
+	stream_passed_out(f->to, n);
+	return n;
+}
+
+static size_t from_failed(struct flow *f, int sys)
+{
+	return flow_from_said(f, fdstream_failed(f->from, false, sys));
+}
+
+static size_t to_failed(struct flow *f, int sys)
+{
+	return flow_to_said(f, fdstream_failed(f->to, true, sys));
+}
+
+/* Less came than was asked for: there is no more for now, and asking again would only say so. */
+static void note_dry(struct flow *f, size_t n, size_t asked)
+{
+	if (n < asked && !f->last)
+		from_failed(f, EAGAIN);
+}
+
+enum blame { NOBODY, SOURCE, SINK };
+
+static enum blame who_blocks(int from, int to)
+{
+	struct pollfd p[2] = { { .fd = from, .events = POLLIN }, { .fd = to, .events = POLLOUT } };
+	if (sys_poll(p, 2, 0) < 0)
+		return NOBODY;
+	return p[0].revents == 0 ? SOURCE : p[1].revents == 0 ? SINK : NOBODY;
+}
+
+/* As splice, but -1 says in *blame who blocks (errno EAGAIN). Nobody: splice is no good for these two. */
+static ssize_t splice_or_blame(int from, int to, size_t n, enum blame *blame)
+{
+	*blame = NOBODY;
+	for (int tries = 0; tries < TRIES && *blame == NOBODY; tries++) {
+		ssize_t moved = sys_splice(from, to, n);
+		if (moved >= 0 || (errno != EAGAIN && errno != EINTR))
+			return moved;
+		*blame = who_blocks(from, to);
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
+/* The call is refused, not the bytes: reading and writing may do better, or say better why not. */
+static bool refused(int sys)
+{
+	return sys == EINVAL || sys == ENOSYS || sys == EPERM || sys == EOPNOTSUPP;
+}
+
+static bool unfit(enum blame blame, int sys)
+{
+	return refused(sys) || (sys == EAGAIN && blame == NOBODY);
+}
+
+static size_t splice_step(struct flow *f, size_t budget)
+{
+	int from, to;
+	enum blame blame;
+	if (f->state != FLOW_OPEN || f->wait_from || f->wait_to)
+		return 0;
+	if (!ends(f, &from, &to))
+		return copy_from_now_on(f, budget);
+	ssize_t n = splice_or_blame(from, to, budget, &blame);
+	if (n > 0) {
+		came(f, (size_t)n);
+		note_dry(f, (size_t)n, budget);
+		return went(f, (size_t)n);
+	}
+	int sys = errno;
+	bool to_pipe = f->to->caps & ST_PIPE;
+	if (n == 0 || unfit(blame, sys) || (to_pipe && sys == EPIPE)) /* which is said even if there is nothing to write */
+		return copy_from_now_on(f, budget);
+	if (sys != EAGAIN) /* a pipe has no other failures than that */
+		blame = to_pipe ? SOURCE : SINK;
+	return blame == SOURCE ? from_failed(f, sys) : to_failed(f, sys);
+}
+
+static void splice_pipe_close(struct flow *f)
+{
+	pool_pipe_give(f->pool, f->pipe, f->held == 0);
+}
+
+/* What is in our pipe when splice turns out to be no good goes through the ring, and after it the rest. */
+
+static size_t emptying_in(struct flow *f)
+{
+	struct iovec v[2];
+	int n = ring_wpeek(&f->ring, f->pool, v);
+	if (n <= 0) {
+		f->wait_pool = n < 0;
+		return 0;
+	}
+	ssize_t got = sys_readv(f->pipe[0], v, n);
+	int sys = got < 0 ? errno : EPIPE;
+	ring_fill(&f->ring, f->pool, got > 0 ? (size_t)got : 0);
+	if (got > 0) {
+		f->held -= (uint64_t)got;
+		return (size_t)got;
+	}
+	if (sys == EINTR || sys == EAGAIN) {
+		f->wait_pool = true; /* it is there, and a moment later it can be had */
+		return 0;
+	}
+	splice_pipe_close(f);
+	f->held = 0;
+	return flow_from_said(f, stream_fail(f->from, ERR_LOCAL, sys, "read what was on its way from"));
+}
+
+static size_t emptying_step(struct flow *f, size_t budget)
+{
+	if (f->held == 0) {
+		splice_pipe_close(f);
+		return copy_from_now_on(f, budget);
+	}
+	size_t in = emptying_in(f), out = copy_give_out(f);
+	return in > out ? in : out;
+}
+
+static const struct mover mover_emptying = { .name = "emptying", .step = emptying_step, .close = splice_pipe_close };
+
+static size_t splice_pipe_in(struct flow *f, int from, size_t budget)
+{
+	enum blame blame;
+	size_t most = pool_pipe_bytes(f->pool, f->pipe);
+	if (f->state != FLOW_OPEN || f->wait_from || f->held >= most)
+		return 0;
+	if (budget > most - f->held)
+		budget = most - f->held;
+	ssize_t n = splice_or_blame(from, f->pipe[1], budget, &blame);
+	if (n > 0) {
+		f->held += (uint64_t)n;
+		note_dry(f, (size_t)n, budget);
+		return came(f, (size_t)n);
+	}
+	int sys = errno;
+	if (n == 0 || unfit(blame, sys))
+		f->mover = &mover_emptying;
+	else if (sys != EAGAIN || blame == SOURCE)
+		return from_failed(f, sys);
+	return 0;
+}
+
+static size_t splice_pipe_out(struct flow *f, int to)
+{
+	ssize_t n;
+	if (f->held == 0 || f->wait_to)
+		return 0;
+	do
+		n = sys_splice(f->pipe[0], to, f->held);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		f->held -= (uint64_t)n;
+		return went(f, (size_t)n);
+	}
+	if (n < 0 && !refused(errno))
+		return to_failed(f, errno); /* EAGAIN: it is the sink's, for our pipe has bytes */
+	f->mover = &mover_emptying;
+	return 0;
+}
+
+static size_t splice_pipe_step(struct flow *f, size_t budget)
+{
+	int from, to;
+	bool reads = f->state == FLOW_OPEN && !f->wait_from;
+	if (!ends(f, &from, &to) || (reads && f->pipe[0] < 0 && pool_pipe_take(f->pool, f->pipe) != 0)) {
+		f->mover = &mover_emptying;
+		return emptying_step(f, budget);
+	}
+	size_t in = splice_pipe_in(f, from, budget), out = splice_pipe_out(f, to);
+	if (f->held == 0)
+		splice_pipe_close(f);
+	if (in + out == 0 && f->mover == &mover_emptying)
+		return emptying_step(f, budget);
+	return in > out ? in : out;
+}
+
+static size_t discard_step(struct flow *f, size_t budget)
+{
+	int from;
+	ssize_t n;
+	if (f->state != FLOW_OPEN || f->wait_from)
+		return 0;
+	if (!forgets(f, &from))
+		return copy_from_now_on(f, budget);
+	do {
+		struct iovec v = { NULL, budget };
+		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+		n = sys_recvmsg(from, &m, MSG_DONTWAIT | MSG_TRUNC, false);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n == 0 ? copy_from_now_on(f, budget) : from_failed(f, errno); /* the end is a reading one's to notice */
+	came(f, (size_t)n);
+	note_dry(f, (size_t)n, budget);
+	return f->drop ? (size_t)n : went(f, (size_t)n);
+}
+
+/* Is it the file that cannot be read? */
+static bool file_fails(int fd, int *sys)
+{
+	char byte;
+	if (sys_pread(fd, &byte, 1, lseek(fd, 0, SEEK_CUR)) >= 0)
+		return false;
+	*sys = errno;
+	return true;
+}
+
+static size_t sendfile_step(struct flow *f, size_t budget)
+{
+	int from, to;
+	ssize_t n;
+	if (f->state != FLOW_OPEN || f->wait_to)
+		return 0;
+	if (!ends(f, &from, &to))
+		return copy_from_now_on(f, budget);
+	do
+		n = sys_sendfile(to, from, budget < SENDFILE_MOST ? budget : SENDFILE_MOST);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		came(f, (size_t)n);
+		return went(f, (size_t)n);
+	}
+	int sys = errno;
+	if (n == 0 || refused(sys))
+		return copy_from_now_on(f, budget);
+	return sys != EAGAIN && file_fails(from, &sys) ? from_failed(f, sys) : to_failed(f, sys);
+}
+
+#else
+
+static bool never(const struct flow *f)
+{
+	(void)f;
+	return false;
+}
+
+#define discard_fits never
+#define sendfile_fits never
+#define splice_fits never
+#define splice_pipe_fits never
+#define discard_step NULL
+#define sendfile_step NULL
+#define splice_step NULL
+#define splice_pipe_step NULL
+#define splice_pipe_close NULL
+
+#endif
+
+const struct mover mover_discard = { .name = "forget", .fits = discard_fits, .step = discard_step };
+const struct mover mover_sendfile = { .name = "sendfile", .fits = sendfile_fits, .step = sendfile_step };
+const struct mover mover_splice = { .name = "splice", .fits = splice_fits, .step = splice_step };
+const struct mover mover_splice_pipe = {
+	.name = "relay", .fits = splice_pipe_fits, .step = splice_pipe_step, .close = splice_pipe_close
+};

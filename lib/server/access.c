@@ -1,0 +1,338 @@
+/* The one decision on who comes in. Pure: the same questions at the same times get the same answers.
+ *
+ * The order of the questions is the order of the verdicts' weight: who is denied learns nothing of how full we are, and only who
+ * passed all else takes a token of the rate. Places per address are counted only where --max-per-ip asks, in a table of the
+ * addresses that hold one now; an IPv6 client counts as its /64, which is what one customer gets. */
+#include "server/access.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/table.h"
+#include "server/acl.h"
+#include "proxy/proxy_accept.h"
+
+#include <string.h>
+
+enum { MAX_CLIENTS = 1000000, TOKEN = 1000 /* a bucket fills by rate thousandths of a token each millisecond */ };
+
+struct holder { /* an address with places */
+	struct table_node node;
+	uint16_t family;
+	unsigned char net[8];
+	uint32_t places;
+};
+
+struct access {
+	struct acl allow, deny;
+	struct table holders;
+	uint32_t max, per_ip, active; /* limits: 0 for none */
+	int64_t rate, tokens, filled_ms;
+	bool filled, draining;
+	bool only_allowed; /* --allow was given, even if its file is empty */
+	struct acl proxies;
+	bool announced;		  /* by proxies: --proxy-in */
+	bool any_local, any_unix; /* what --proxy-from says without an address */
+};
+
+/* "20" or "20/s": there is no other unit. */
+static int read_rate(void *block, const char *text, struct err *e)
+{
+	char number[32];
+	struct limit_conf *conf = block;
+	size_t n = strcspn(text, "/");
+	if (n >= sizeof number || (text[n] != '\0' && strcmp(text + n, "/s") != 0))
+		return err_set(e, ERR_USAGE, 0, "expected a number of clients a second, as 20 or 20/s");
+	memcpy(number, text, n);
+	number[n] = '\0';
+	return num_int(number, 0, MAX_CLIENTS, &conf->rate, e);
+}
+
+#define AT(field) .off = offsetof(struct limit_conf, field)
+static const struct opt limit_rows[] = {
+	{ .name = "max",
+		.kind = OPT_INT,
+		AT(max),
+		.arg = "N",
+		.def = "100",
+		.max = MAX_CLIENTS,
+		.help = "at most N clients at once (0: no limit)",
+		.man = "At most N clients at once; 0 is no limit. If the system allows fewer open files than N clients need "
+		       "(ulimit -n), the default is lowered to what fits, which is said, and an N that was asked for is refused." },
+	{ .name = "max-per-ip",
+		.kind = OPT_INT,
+		AT(per_ip),
+		.arg = "N",
+		.max = MAX_CLIENTS,
+		.help = "at most N clients at once from one address",
+		.man = "At most N clients at once from one IPv4 address or one IPv6 /64. 0, the default, is no such limit." },
+	{ .name = "conn-rate",
+		.kind = OPT_HOOK,
+		.arg = "N[/s]",
+		.hook = read_rate,
+		.help = "at most N new clients a second",
+		.man = "At most N new clients a second, all together; what is more is closed at once. 0, the default, is no limit, "
+		       "save for --exec and --forward over UDP, where it is 10: an address can be forged." },
+	{ 0 },
+};
+#undef AT
+const struct opt_group limit_opts = { .title = "Who may come in", .size = sizeof(struct limit_conf), .rows = limit_rows };
+
+#define AT(field) .off = offsetof(struct access_conf, field)
+static const struct opt rows[] = {
+	{ .name = "allow",
+		.kind = OPT_LIST,
+		AT(allow),
+		.arg = "CIDR|NAME|@FILE",
+		.help = "let only these in",
+		.man = "Let only these in: an address, a network as ADDRESS/BITS, a name (resolved at start), or @FILE with one of "
+		       "them a line and # comments. May be given again and again. Everybody else is closed without a byte. IPv4 "
+		       "clients of an IPv6 socket count as IPv4. Unix clients are not asked." },
+	{ .name = "deny",
+		.kind = OPT_LIST,
+		AT(deny),
+		.arg = "CIDR|NAME|@FILE",
+		.help = "never let these in",
+		.man = "Never let these in, written as for --allow. Wins over --allow." },
+	{ 0 },
+};
+const struct opt_group access_opts = { .title = "Who may come in", .size = sizeof(struct access_conf), .rows = rows };
+
+const char *access_name(enum access_answer v)
+{
+	static const char *const names[] = {
+		[ACCESS_YES] = "yes",
+		[ACCESS_FULL] = "full",
+		[ACCESS_PER_IP] = "per_ip",
+		[ACCESS_RATE] = "rate",
+		[ACCESS_DENY] = "deny",
+		[ACCESS_DRAIN] = "drain",
+		[ACCESS_PROXY] = "proxy",
+	};
+	return names[v];
+}
+
+static int read_proxies(struct access *a, const struct run *run, struct err *e)
+{
+	const struct proxy_accept_conf *conf = conf_get(run->conf, &proxy_accept_opts);
+	if (conf == NULL)
+		return 0;
+	a->announced = conf->versions != 0;
+	a->any_local = a->any_unix = conf->from.n == 0;
+	for (size_t i = 0; i < conf->from.n; i++) {
+		const struct opt_list one = { .n = 1, .v = conf->from.v + i };
+		if (strcmp(conf->from.v[i], "unix") == 0)
+			a->any_unix = true;
+		else if (acl_read(&a->proxies, run, "--proxy-from", &one, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct access *access_open(const struct run *run, uint32_t max, struct err *e)
+{
+	const struct access_conf *conf = conf_get(run->conf, &access_opts);
+	const struct limit_conf *limit = conf_get(run->conf, &limit_opts);
+	struct access *a = mem_new(sizeof *a);
+	if (a == NULL) {
+		err_set(e, ERR_LOCAL, 0, "no memory to admit anybody");
+		return NULL;
+	}
+	table_init(&a->holders, run->seed);
+	a->max = max != 0 ? max : (uint32_t)limit->max;
+	a->per_ip = (uint32_t)limit->per_ip;
+	a->rate = limit->rate;
+	a->only_allowed = conf->allow.n > 0;
+	if (acl_read(&a->deny, run, "--deny", &conf->deny, e) == 0 && acl_read(&a->allow, run, "--allow", &conf->allow, e) == 0 &&
+		read_proxies(a, run, e) == 0)
+		return a;
+	access_close(a);
+	return NULL;
+}
+
+static void forget(struct table_node *node, void *arg)
+{
+	table_remove(arg, node);
+	mem_free(node); /* the first member of its holder */
+}
+
+void access_close(struct access *takes)
+{
+	if (takes == NULL)
+		return;
+	table_each(&takes->holders, forget, &takes->holders);
+	table_free(&takes->holders);
+	acl_free(&takes->allow);
+	acl_free(&takes->deny);
+	acl_free(&takes->proxies);
+	mem_free(takes);
+}
+
+/* --- places per address --- */
+
+_Static_assert(offsetof(struct holder, node) == 0, "a node is its holder");
+
+/* What counts as one address; false for Unix peers, which have no limit. */
+static bool key_of(const struct sa *peer, struct holder *key)
+{
+	unsigned char net[16];
+	size_t n = acl_bytes(peer, net);
+	*key = (struct holder){ .family = peer->family };
+	memcpy(key->net, net, n < sizeof key->net ? n : sizeof key->net);
+	return n > 0;
+}
+
+static bool same(const struct table_node *node, const void *key)
+{
+	const struct holder *a = (const struct holder *)(const void *)node, *b = key;
+	return a->family == b->family && memcmp(a->net, b->net, sizeof a->net) == 0;
+}
+
+static struct holder *find(const struct access *a, const struct holder *key, uint32_t *hash)
+{
+	*hash = table_hash(&a->holders, key->net, sizeof key->net);
+	return (struct holder *)(void *)table_find(&a->holders, *hash, same, key);
+}
+
+static struct holder *add_holder(struct access *a, const struct holder *key, uint32_t hash)
+{
+	struct holder *h = mem_new(sizeof *h);
+	if (h == NULL)
+		return NULL;
+	*h = *key;
+	if (table_add(&a->holders, &h->node, hash) == 0)
+		return h;
+	mem_free(h);
+	return NULL;
+}
+
+/* Takes one of the address's places. Without the memory to count there is none. */
+static bool take_place(struct access *a, const struct sa *peer)
+{
+	struct holder key;
+	uint32_t hash = 0;
+	if (a->per_ip == 0 || !key_of(peer, &key))
+		return true;
+	struct holder *h = find(a, &key, &hash);
+	if (h == NULL)
+		h = add_holder(a, &key, hash);
+	if (h == NULL || h->places >= a->per_ip)
+		return false;
+	h->places++;
+	return true;
+}
+
+static void give_place(struct access *a, const struct sa *peer)
+{
+	struct holder key;
+	uint32_t hash = 0;
+	if (a->per_ip == 0 || !key_of(peer, &key))
+		return;
+	struct holder *h = find(a, &key, &hash);
+	if (h != NULL && --h->places == 0)
+		forget(&h->node, &a->holders);
+}
+
+/* --- the decision --- */
+
+static bool has_token(struct access *a, int64_t now_ms)
+{
+	int64_t most = a->rate * TOKEN, past_ms = now_ms - a->filled_ms;
+	if (a->rate == 0)
+		return true;
+	if (!a->filled || past_ms >= TOKEN)
+		a->tokens = most;
+	else if (past_ms > 0)
+		a->tokens = a->tokens + past_ms * a->rate < most ? a->tokens + past_ms * a->rate : most;
+	a->filled = true;
+	a->filled_ms = now_ms;
+	return a->tokens >= TOKEN;
+}
+
+static bool take_token(struct access *a, int64_t now_ms)
+{
+	bool has = has_token(a, now_ms);
+	if (has && a->rate != 0)
+		a->tokens -= TOKEN;
+	return has;
+}
+
+static bool denied(const struct access *a, const struct sa *peer)
+{
+	if (peer->family == AF_UNIX)
+		return false;
+	return acl_has(&a->deny, peer) || (a->only_allowed && !acl_has(&a->allow, peer));
+}
+
+static bool trusted(const struct access *a, const struct sa *peer)
+{
+	if (peer->family == AF_UNIX)
+		return a->any_unix;
+	return (a->any_local && sa_loopback(peer)) || acl_has(&a->proxies, peer);
+}
+
+enum access_answer access_announced(const struct access *a, const struct sa *peer)
+{
+	return denied(a, peer) ? ACCESS_DENY : ACCESS_YES;
+}
+
+enum access_answer access_ask(struct access *a, const struct sa *peer, int64_t now_ms)
+{
+	if (a->announced && !trusted(a, peer))
+		return ACCESS_PROXY;
+	if (!a->announced && denied(a, peer))
+		return ACCESS_DENY;
+	if (a->draining)
+		return ACCESS_DRAIN;
+	if (a->max != 0 && a->active >= a->max)
+		return ACCESS_FULL;
+	if (!take_place(a, peer))
+		return ACCESS_PER_IP;
+	if (!take_token(a, now_ms)) {
+		give_place(a, peer);
+		return ACCESS_RATE;
+	}
+	a->active++;
+	return ACCESS_YES;
+}
+
+bool access_same(const struct sa *a, const struct sa *b)
+{
+	struct holder one, other;
+	return key_of(a, &one) && key_of(b, &other) && one.family == other.family &&
+	       memcmp(one.net, other.net, sizeof one.net) == 0;
+}
+
+enum access_answer access_lacks(struct access *a, const struct sa *peer, int64_t now_ms)
+{
+	struct holder key;
+	uint32_t hash = 0;
+	const struct holder *h = a->per_ip != 0 && key_of(peer, &key) ? find(a, &key, &hash) : NULL;
+	if (!has_token(a, now_ms))
+		return ACCESS_RATE;
+	return h != NULL && h->places >= a->per_ip ? ACCESS_PER_IP : ACCESS_YES;
+}
+
+void access_leave(struct access *a, const struct sa *peer)
+{
+	a->active--;
+	give_place(a, peer);
+}
+
+void access_rate(struct access *a, uint32_t a_second)
+{
+	a->rate = a_second;
+}
+
+void access_drain(struct access *a)
+{
+	a->draining = true;
+}
+
+uint32_t access_active(const struct access *a)
+{
+	return a->active;
+}
+
+uint32_t access_max(const struct access *a)
+{
+	return a->max;
+}

@@ -1,0 +1,196 @@
+/* A setup is tried at once; only what says AGAIN gets memory, a waiter and a deadline. Its end is put off to the next turn,
+ * because the waiter that brings the news is part of what is freed. */
+#include "server/handshake.h"
+
+#include "base/mem.h"
+#include "stream/waiter.h"
+
+#include <errno.h>
+
+struct handshake {
+	struct handshakes *all;
+	struct accepted who;
+	struct stream *s;
+	struct waiter waiter;
+	struct timer deadline;
+	struct task end;
+	bool held;	/* not before the clock says so */
+	struct why why; /* ERR_OK: it passed */
+	struct handshake *next, *prev;
+};
+
+const struct why handshake_cut = { .cls = ERR_LOST, .text = "cut before its setup was done" };
+const struct why handshake_dropped = { .cls = ERR_LOST, .text = "dropped before its setup was done" };
+static const struct why too_slow = { .cls = ERR_TIMEOUT, .text = "setup took too long" };
+static const struct why no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .text = "set up" };
+
+/* Leaves the lists and the loop; what is left is the stream. */
+static struct stream *let_go(struct handshake *p)
+{
+	struct handshakes *all = p->all;
+	struct loop *loop = all->run->loop;
+	struct stream *s = p->s;
+	waiter_close(&p->waiter);
+	loop_timer(loop, &p->deadline, NEVER);
+	loop_forget(loop, &p->end);
+	*(p->prev != NULL ? &p->prev->next : &all->first) = p->next;
+	*(p->next != NULL ? &p->next->prev : &all->last) = p->prev;
+	all->count--;
+	mem_free(p);
+	return s;
+}
+
+/* It has passed, and its hand-over is put off to the next turn. */
+static bool has_passed(const struct handshake *p)
+{
+	return p->end.queued && p->why.cls == ERR_OK;
+}
+
+/* A plain end would look like an answer of no bytes, or as if what was sent had arrived: a layer may have read it already. Where
+ * TLS has an alert to send, it sees to that. */
+static void fail(struct handshake *p, const struct why *why)
+{
+	struct handshakes *all = p->all;
+	struct accepted who = p->who;
+	struct why copy = *why; /* it may lie in p */
+	struct stream *s = let_go(p);
+	all->ops->failed(all->arg, s, &who, &copy);
+	stream_close(s, CLOSE_RST);
+}
+
+static void hand_over(struct handshake *p)
+{
+	struct handshakes *all = p->all;
+	struct accepted who = p->who;
+	all->ops->passed(all->arg, let_go(p), &who);
+}
+
+static void end(void *arg)
+{
+	struct handshake *p = arg;
+	if (p->why.cls != ERR_OK)
+		fail(p, &p->why);
+	else
+		hand_over(p);
+}
+
+static void end_soon(struct handshake *p, const struct why *why)
+{
+	p->why = *why;
+	waiter_rest(&p->waiter);
+	loop_timer(p->all->run->loop, &p->deadline, NEVER);
+	loop_later(p->all->run->loop, &p->end);
+}
+
+static void go_on(void *arg)
+{
+	static const struct why well = { .cls = ERR_OK };
+	struct handshake *p = arg;
+	if (p->end.queued || p->held)
+		return;
+	int rc = stream_setup(p->s);
+	if (rc == 0)
+		end_soon(p, &well);
+	else if (rc != ST_AGAIN)
+		end_soon(p, &p->s->why);
+	else if (waiter_arm(&p->waiter, true, false) != 0)
+		end_soon(p, &no_memory);
+}
+
+static void too_late(void *arg)
+{
+	end_soon(arg, &too_slow);
+}
+
+static void begin(void *arg)
+{
+	struct handshake *p = arg;
+	struct loop *loop = p->all->run->loop;
+	p->held = false;
+	p->deadline.fn = too_late;
+	loop_timer(loop, &p->deadline, loop_now(loop) + HANDSHAKE_MS);
+	go_on(p);
+}
+
+static void wait_for(struct handshakes *all, struct stream *s, const struct accepted *who)
+{
+	struct handshake *p = mem_new(sizeof *p);
+	if (p == NULL) {
+		stream_close(s, CLOSE_RST);
+		all->ops->failed(all->arg, NULL, who, &no_memory);
+		return;
+	}
+	p->all = all;
+	p->who = *who;
+	p->s = s;
+	p->end = (struct task){ .fn = end, .arg = p };
+	p->held = who->hold_ms > 0;
+	p->deadline = (struct timer){ .fn = p->held ? begin : too_late, .arg = p };
+	p->prev = all->last;
+	*(all->last != NULL ? &all->last->next : &all->first) = p;
+	all->last = p;
+	all->count++;
+	waiter_open(&p->waiter, all->run->loop, s, go_on, p);
+	loop_timer(all->run->loop, &p->deadline, loop_now(all->run->loop) + (p->held ? who->hold_ms : HANDSHAKE_MS));
+	if (!p->held && waiter_arm(&p->waiter, true, false) != 0)
+		end_soon(p, &no_memory);
+}
+
+void handshake_start(struct handshakes *all, struct stream *s, const struct accepted *who)
+{
+	int rc = who->hold_ms > 0 ? ST_AGAIN : stream_setup(s);
+	if (rc == 0) {
+		all->ops->passed(all->arg, s, who);
+		return;
+	}
+	if (rc == ST_AGAIN) {
+		wait_for(all, s, who);
+		return;
+	}
+	all->ops->failed(all->arg, s, who, &s->why);
+	stream_close(s, CLOSE_RST);
+}
+
+/* One whose setup has failed, and only waits for its turn, keeps its own reason. */
+static void drop(struct handshake *p)
+{
+	fail(p, p->end.queued && !has_passed(p) ? &p->why : &handshake_dropped);
+}
+
+bool handshake_drop_oldest(struct handshakes *all)
+{
+	struct handshake *p = all->first;
+	while (p != NULL && has_passed(p))
+		p = p->next;
+	if (p == NULL)
+		return false;
+	drop(p);
+	return true;
+}
+
+bool handshake_hand_over(struct handshakes *all)
+{
+	struct handshake *p = all->first;
+	while (p != NULL && !has_passed(p))
+		p = p->next;
+	if (p == NULL)
+		return false;
+	hand_over(p);
+	return true;
+}
+
+void pendings_close(struct handshakes *all)
+{
+	while (all->first != NULL)
+		drop(all->first);
+}
+
+unsigned pendings_cut(struct handshakes *all)
+{
+	unsigned lossy = 0;
+	while (all->first != NULL) {
+		lossy += stream_unread(all->first->s);
+		fail(all->first, &handshake_cut);
+	}
+	return lossy;
+}

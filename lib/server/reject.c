@@ -1,0 +1,67 @@
+/* What becomes of those who may not come in: it is told, and one who finds a full house may read why. */
+#include "server/server_internal.h"
+
+#include "base/sys.h"
+#include "stream/fdstream.h"
+
+#include <string.h>
+
+enum { NOTICE_MS = 2000 };
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+void reject_tell(const struct server *s, const struct sa *peer, enum access_answer v)
+{
+	char text[SA_TEXT];
+	event(s->run->events, EV_REJECT, 0, EV_TEXT("peer", sa_text(peer, text)), EV_TEXT("reason", access_name(v)));
+}
+
+/* What is sent before the handshake would be no TLS. */
+static bool wants_notice(const struct server *s)
+{
+	if (s->addr.tls)
+		return false;
+	return s->conf->when_full == FULL_NOTICE ||
+	       (s->conf->when_full == FULL_AUTO && (s->service_run->service->needs & NOTICE_FULL) != 0);
+}
+
+/* A text and the end of its line. True: some of it is on its way; a fresh socket takes it whole, but a write can be short. */
+static bool send_notice(int fd, const char *text, const char *end)
+{
+	const size_t n = strlen(text), whole = n + strlen(end);
+	size_t at = 0;
+	ssize_t sent = 1;
+	while (at < whole && sent > 0) {
+		size_t of_text = at < n ? at : n;
+		struct iovec v[2] = { { (void *)(uintptr_t)(text + of_text), n - of_text },
+			{ (void *)(uintptr_t)(end + (at - of_text)), whole - n - (at - of_text) } };
+		struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
+		sent = sys_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL, false);
+		at += sent > 0 ? (size_t)sent : 0;
+	}
+	return at > 0;
+}
+
+/* One who has written already is to read the notice, too: a plain close would reset it away. */
+static void say_full(struct server *s, int fd)
+{
+	const char *text = s->opts.full_text;
+	bool sent = text != NULL ? send_notice(fd, text, "") : send_notice(fd, s->conf->full_message, "\n");
+	bool room = linger_count(s->run->linger) < linger_most(s->run->linger);
+	struct stream *stream = sent && room ? fdstream_socket(fd, false) : NULL;
+	if (stream != NULL)
+		linger_take(s->run->linger, stream, loop_now(s->run->loop) + NOTICE_MS);
+	else if (!sent || !room)
+		sys_close(fd); /* in a flood nobody costs an allocation */
+}
+
+void reject_peer(struct server *s, int fd, const struct sa *peer, enum access_answer v)
+{
+	reject_tell(s, peer, v);
+	if (v == ACCESS_FULL && wants_notice(s))
+		say_full(s, fd);
+	else
+		sys_close(fd);
+}

@@ -1,0 +1,406 @@
+/* A serving run from start to end: everything that may fail is prepared in an order in which nothing has to be taken back in
+ * public (lists and files first, then sockets, then the word that we listen); then the loop turns, and connections become
+ * sessions.
+ *
+ * The way of a connection: door (accept.c), verdict, number, layers, setup (handshake.c), session. What stands at its end is
+ * counted here; whether that ends the run is shutdown.c's to say. */
+#include "server/server_internal.h"
+
+#include "base/mem.h"
+#include "stream/fdstream.h"
+#include "sandbox/sandbox_opts.h"
+#include "dial/dial.h"
+#include "fault/fault_opts.h"
+#include "proxy/proxy.h"
+#include "proxy/proxy_accept.h"
+#include "proxy/proxy_announce.h"
+#include "net/sockopt.h"
+#include "session/layers.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { BACKLOG = 4096 /* the system takes no more than it allows; musl's SOMAXCONN is the 128 of long ago */ };
+
+static const struct opt server_rows[] = {
+	{ .name = "count",
+		.kind = OPT_INT,
+		.off = offsetof(struct server_conf, count),
+		.arg = "N",
+		.help = "end after N clients have come and gone",
+		.man = "Takes no more clients after the Nth and ends when the last has gone. Those that were turned away do "
+		       "not count." },
+	{ .name = "when-full",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct server_conf, when_full),
+		.arg = "auto|notice|close|queue",
+		.def = "auto",
+		.help = "what a client over --max gets",
+		.man = "What a client over --max gets: notice is a line that says so and a close, close is only that, and "
+		       "with queue it waits until somebody leaves. auto is notice for chat and the console, close for "
+		       "others. Over UDP nothing is sent, and in a full house the oldest peer that has sent but one datagram "
+		       "makes room." },
+	{ .name = "full-message",
+		.kind = OPT_TEXT,
+		.off = offsetof(struct server_conf, full_message),
+		.arg = "TEXT",
+		.def = "server full",
+		.help = "the line for clients over --max",
+		.man = "The line that --when-full notice sends. A newline is added." },
+	{ .name = "drain",
+		.kind = OPT_MS,
+		.off = offsetof(struct server_conf, drain_ms),
+		.arg = "TIME",
+		.def = "5s",
+		.help = "how long clients may finish when the run is to end",
+		.man = "When the run is to end (a signal, --lifetime, --exit-with-fd, the end of --run's command or of a console's "
+		       "standard input) no more clients are taken and those present may finish within TIME: see SERVING MANY. "
+		       "Then what is left is closed, and the exit status is 7 if that loses a byte. A second signal does so at once." },
+	{ .name = "strict",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct server_conf, strict),
+		.help = "one client's failure is the run's",
+		.man = "A failure of one client, which is otherwise only reported, also decides the exit status; so does one of its "
+		       "program (--exec), which ends with another status than 0 or by a signal: status 9." },
+	{ 0 },
+};
+const struct opt_group server_opts = { .title = "Serving", .size = sizeof(struct server_conf), .rows = server_rows };
+
+static const struct opt listen_rows[] = {
+	{ .name = "keep-open",
+		.ch = 'k',
+		.kind = OPT_FLAG,
+		.off = offsetof(struct listen_conf, keep_open),
+		.help = "serve the next client after the first has gone",
+		.man = "Keeps the listening socket open and serves the next client when one has gone. Standard input goes to "
+		       "the first; standard output stays open." },
+	{ 0 },
+};
+const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(struct listen_conf), .rows = listen_rows };
+
+/* From pending to session */
+
+/* Its place is free for another. */
+void server_left(struct server *s, const struct sa *peer)
+{
+	access_leave(s->access, peer);
+	accept_resume(s);
+	server_look(s);
+}
+
+void server_lost(struct server *s, const struct accepted *who, const char *reason, const struct err *e, bool loud)
+{
+	char text[SA_TEXT], words[sizeof e->what + 2];
+	if (reason == NULL)
+		reason = e->cls == ERR_LOCAL ? "local" : e->cls == ERR_TLS ? "tls" : "setup";
+	bool decides = s->conf->strict && !s->closed, said = decides && s->run->outcome->first.cls == ERR_OK;
+	if (decides) {
+		struct err named = *e;
+		err_prefix(&named, "client %u, %s", (unsigned)who->id, sa_text(&who->peer, text));
+		run_fail(s->run, &named);
+	}
+	snprintf(words, sizeof words, ": %s", e->what);
+	event(s->run->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", reason),
+		EV_TEXT("error", e->what), EV_TEXT("words", words));
+	if (loud && !said) /* what the run ends with is said at its end */
+		complaint_add(&s->complaint, who->id, &who->peer, reason, e->what);
+	server_left(s, &who->peer);
+}
+
+/* One that was dropped by us, or has left without a byte (a health check, a scan), is of no interest unless asked for. */
+static bool worth_a_line(const struct stream *top, const struct why *why)
+{
+	if (why->text == handshake_dropped.text || why->text == handshake_cut.text)
+		return false;
+	return why->cls == ERR_TIMEOUT || why->cls == ERR_LOCAL || (top != NULL && fdstream_heard(stream_bottom(top)));
+}
+
+static void setup_failed(void *arg, const struct stream *top, const struct accepted *who, const struct why *why)
+{
+	struct server *s = arg;
+	struct err e;
+	err_set(&e, why->cls, why->sys, "%s", why->text);
+	bool of_header = proxy_accept_waits(top) && why->text != handshake_dropped.text;
+	bool cut = why->text == handshake_cut.text;
+	const char *reason = cut ? access_name(ACCESS_DRAIN) : of_header ? access_name(ACCESS_PROXY) : NULL;
+	server_lost(s, who, reason, &e, worth_a_line(top, why));
+}
+
+/* listen: the first to pass has won. The door closes before its service says a word, so that whoever comes later is refused. */
+static void first_passed(struct server *s, struct stream *top, struct acceptor *d)
+{
+	if (!s->keep_open)
+		accept_keep_only(s, d, top);
+	pendings_close(&s->handshakes);
+}
+
+/* What a PROXY header said is true from here on: who comes is whom it announced. False: that one may not. */
+static bool announced(const struct server *s, const struct stream *top, struct accepted *who)
+{
+	const struct proxy_header *said = proxy_accept_said(top);
+	const struct event_sink *events = s->run->events;
+	char proxy[SA_TEXT], peer[SA_TEXT], local[SA_TEXT];
+	if (said == NULL)
+		return true;
+	sa_text(&who->peer, proxy);
+	if (said->told) {
+		who->peer = said->peer;
+		who->local = said->local;
+	}
+	sa_text(&who->peer, peer);
+	event(events, EV_PROXY, who->id, EV_TEXT("via", proxy), EV_NUM("version", said->version),
+		EV_TEXT("peer", said->told ? peer : NULL), EV_TEXT("local", said->told ? sa_text(&who->local, local) : NULL),
+		EV_TEXT("who", said->told ? peer : "itself"));
+	enum access_answer v = access_announced(s->access, &who->peer);
+	if (v != ACCESS_YES)
+		event(events, EV_REJECT, who->id, EV_TEXT("peer", peer), EV_TEXT("reason", access_name(v)));
+	return v == ACCESS_YES;
+}
+
+/* False: the newcomer is turned away, and it is said. */
+static bool believe(struct server *s, const struct stream *top, struct accepted *who)
+{
+	static const struct err no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .what = "no memory" };
+	const struct accepted came = *who;
+	if (!announced(s, top, who)) {
+		server_left(s, &came.peer);
+		return false;
+	}
+	if (proxy_accept_said(top) == NULL || proxied_peer_keep(&s->proxied_peers, who->id, &came.peer) == 0)
+		return true;
+	server_lost(s, &came, NULL, &no_memory, true);
+	return false;
+}
+
+/* Gives back the place of whom we know by that address, or of who announced it. */
+static void give_place(struct server *s, uint32_t id, const struct sa *peer)
+{
+	struct sa proxy;
+	access_leave(s->access, proxied_peer_take(&s->proxied_peers, id, &proxy) ? &proxy : peer);
+	accept_resume(s);
+	server_look(s);
+}
+
+static void setup_passed(void *arg, struct stream *top, const struct accepted *came)
+{
+	struct server *s = arg;
+	struct err e = { 0 };
+	struct accepted who = *came;
+	if (!believe(s, top, &who)) {
+		stream_close(top, CLOSE_PLAIN);
+		return;
+	}
+	if (s->opts.one)
+		first_passed(s, top, who.acceptor);
+	if (session_open(s->service_run, top, who.id, false, &who.peer, &who.local, &e) != 0) {
+		if (s->opts.one || s->conf->strict)
+			run_fail(s->run, &e);
+		give_place(s, who.id, &who.peer); /* the session has said it */
+		return;
+	}
+	if (++s->opened == s->conf->count)
+		server_no_more(s);
+	accept_update(s);
+}
+
+const struct handshake_ops server_handshake_ops = { .passed = setup_passed, .failed = setup_failed };
+
+static void session_gone(void *arg, struct session *i)
+{
+	struct server *s = arg;
+	bool always = i->why.cls == ERR_MISMATCH || i->why.cls == ERR_BUG;
+	if (i->why.cls != ERR_OK && (always || s->opts.one || s->conf->strict)) {
+		struct err e;
+		session_words(i, &e);
+		run_fail(s->run, &e);
+	} else if (i->why.cls == ERR_TLS) { /* a client that refuses our certificate says so behind its handshake */
+		struct err e;
+		session_words(i, &e);
+		complaint_add(&s->complaint, i->id, &i->peer, "tls", e.what);
+	}
+	if (!i->uncounted) {
+		give_place(s, i->id, &i->peer);
+		return;
+	}
+	accept_resume(s);
+	server_look(s);
+}
+
+/* The operator has said the last word. */
+static void finish(void *arg)
+{
+	struct server *s = arg;
+	if (!s->draining)
+		server_drain(s, "stdin", false);
+}
+
+/* A client that waits at a door for a place may have one now. */
+static void spare(void *arg)
+{
+	accept_update(arg);
+}
+
+/* Start and end */
+
+/* Over UDP whoever can send to us can claim any address, and in a room everybody hears what anybody says. */
+static void warn_of_forgery(const struct server *s)
+{
+	const struct access_conf *access = conf_get(s->run->conf, &access_opts);
+	bool room = (s->service_run->service->needs & NOTICE_FULL) != 0, far = false;
+	for (unsigned i = 0; i < s->listeners.n; i++) {
+		const struct listener *l = &s->listeners.v[i];
+		far |= l->dgram && l->local.family != AF_UNIX && !sa_loopback(&l->local);
+	}
+	if (room && far && access->allow.n == 0)
+		event(s->run->events, EV_WARN, 0,
+			EV_TEXT("text", "over UDP anybody can join with a forged address; consider --allow or --local"));
+}
+
+static void join_hub(struct server *s)
+{
+	s->service_run->server = true;
+	s->service_run->one = s->opts.one;
+	s->service_run->keep_open = s->keep_open;
+	s->service_run->gone = session_gone;
+	s->service_run->gone_arg = s;
+	s->service_run->finish = finish;
+	s->service_run->finish_arg = s;
+	s->service_run->spare = spare;
+	s->service_run->spare_arg = s;
+}
+
+/* An address can be forged, and what each new one costs us cannot. */
+static void limit_rate(struct server *s, const struct service *service)
+{
+	enum { A_SECOND = 10 };
+	if ((service->needs & COSTLY) && addr_dgram(&s->addr) && !conf_given(s->run->conf, &limit_opts, "conn-rate"))
+		access_rate(s->access, A_SECOND);
+}
+
+/* Of the sandbox. */
+static unsigned needs_of(const struct server *s)
+{
+	bool dgram = addr_dgram(&s->addr), local = addr_local(&s->addr) || s->addr.kind == ADDR_FD;
+	unsigned needs = NEEDS_ACCEPT;
+	needs |= s->addr.path_len > 0 && s->addr.path[0] != '\0' ? NEEDS_UNLINK : 0u;
+	needs |= s->opts.one && dgram ? NEEDS_PEER : 0u;
+	needs |= local ? NEEDS_ANSWER : 0u;
+	if (faults_of(s->run, FAULT_REFUSE_FOR, 0) != NULL)
+		needs |= NEEDS_LISTEN | (faults_of(s->run, FAULT_BACKLOG_FULL, 0) != NULL ? NEEDS_DIAL : 0u);
+	return needs;
+}
+
+static int prepare(struct server *s, const struct service *service, struct err *e)
+{
+	const struct run *run = s->run;
+	int backlog = sockopt_backlog(run->conf, s->opts.one ? 1 : BACKLOG);
+	if ((s->access = access_open(run, s->opts.max, e)) == NULL)
+		return -1;
+	limit_rate(s, service);
+	if ((s->ready = ready_open(run, (service->needs & OWNS_STDOUT) != 0, e)) == NULL)
+		return -1;
+	if (layers_start(run, ROLE_ACCEPT, &s->addr, service, e) != 0 || server_run_prepare(s, service, e) != 0)
+		return -1;
+	if ((s->service_run = service_run_open(run, service, e)) == NULL)
+		return -1;
+	join_hub(s);
+	sandbox_run_dials(run, service->dials != NULL ? service->dials(run->conf) : NULL);
+	if (sandbox_run_prepare(run, needs_of(s), e) != 0)
+		return -1;
+	if (server_watch_ends(s, e) != 0 || listeners_open(&s->listeners, run, &s->addr, backlog, e) != 0)
+		return -1;
+	if (accept_open(s, e) != 0)
+		return -1;
+	warn_of_forgery(s);
+	sandbox_run_keep(run);
+	if (ready_tell(s->ready, &s->listeners, &s->addr, e) != 0)
+		return -1;
+	sandbox_run_hold(run, s->listeners.file.folder);
+	sandbox_run_hold(run, ready_folder(s->ready));
+	return sandbox_run_drop(run, e) == 0 && server_run_start(s, e) == 0 ? sandbox_run_seal(run, e) : -1;
+}
+
+struct server *server_open(
+	const struct run *run, const struct addr *a, const struct service *service, const struct server_opts *opts, struct err *e)
+{
+	const struct listen_conf *listening = conf_get(run->conf, &listen_opts);
+	struct server *s = mem_new(sizeof *s);
+	if (s == NULL) {
+		err_set(e, ERR_LOCAL, ENOMEM, "start the server");
+		return NULL;
+	}
+	s->run = run;
+	s->conf = conf_get(run->conf, &server_opts);
+	s->opts = *opts;
+	s->keep_open = opts->one && listening->keep_open;
+	s->addr = *a;
+	table_init(&s->proxied_peers, run->seed);
+	complaint_open(&s->complaint, run);
+	s->handshakes = (struct handshakes){ .run = run, .ops = &server_handshake_ops, .arg = s };
+	if (prepare(s, service, e) == 0)
+		return s;
+	server_close(s);
+	return NULL;
+}
+
+int server_run(struct server *s, struct err *e)
+{
+	return loop_run(s->run->loop, e);
+}
+
+void server_close(struct server *s)
+{
+	if (s == NULL)
+		return;
+	server_run_close(s);
+	s->closed = s->over = true; /* leaving clients open no door any more */
+	pendings_close(&s->handshakes);
+	service_run_close(s->service_run);
+	s->service_run = NULL;
+	accept_close(s);
+	server_forget_ends(s);
+	complaint_close(&s->complaint);
+	ready_close(s->ready);
+	access_close(s->access);
+	proxied_peer_free(&s->proxied_peers);
+	mem_free(s);
+}
+
+/* Who dials nobody has no use for how. */
+static int refuse_idle(const struct conf *conf, const struct service *service, struct err *e)
+{
+	static const struct opt_group *const groups[] = { &dial_opts, &proxy_opts, &proxy_announce_opts };
+	for (size_t i = 0; i < sizeof groups / sizeof groups[0] && service->dials == NULL; i++)
+		for (const struct opt *row = groups[i]->rows; row->name != NULL; row++)
+			if (conf_given(conf, groups[i], row->name))
+				return err_set(e, ERR_USAGE, 0, "--%s: nothing is dialed; it goes with --forward", row->name);
+	return 0;
+}
+
+int server_main(const struct run *run, const struct service *service, const struct server_opts *opts, struct err *e)
+{
+	struct addr a;
+	int used = 0;
+	if (addr_parse(&a, conf_get(run->conf, &addr_opts), ADDR_SERVER, run->argc, run->argv, &used, e) != 0)
+		return -1;
+	if (used < run->argc)
+		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after the address", run->argv[used]);
+	if (run->command != NULL && (service->needs & RUNS_COMMAND) == 0)
+		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" behind --: %s runs no command", run->command[0],
+			service->name);
+	if (refuse_idle(run->conf, service, e) != 0)
+		return -1;
+	struct server_shares shares;
+	if (server_limits(run, addr_dgram(&a), opts, service, &shares, e) != 0)
+		return -1;
+	struct server_opts fit = *opts;
+	fit.max = shares.max;
+	linger_limit(run->linger, shares.lingers);
+	pool_limit_pipes(run->pool, shares.pipes);
+	struct server *s = server_open(run, &a, service, &fit, e);
+	if (s == NULL)
+		return -1;
+	int rc = server_run(s, e);
+	server_close(s);
+	return rc;
+}

@@ -1,0 +1,120 @@
+/* Inside net/server: what server.c (a run from start to end), accept.c (who comes in, and how), full_house.c (who
+ * gives way to it), reject.c (who does not),
+ * listen_fault.c (what is wrong with them), shutdown.c (why it ends) and run_command_end.c (a command that ends it) share. Nobody
+ * else includes this. */
+#ifndef SERVER_SERVER_INTERNAL_H
+#define SERVER_SERVER_INTERNAL_H
+
+#include "server/access.h"
+#include "server/complaint.h"
+#include "server/exit_with_fd.h"
+#include "listen/listener.h"
+#include "server/handshake.h"
+#include "listen/ready.h"
+#include "server/run_command.h"
+#include "server/server.h"
+#include "udp/udp.h"
+#include "server/proxied_peer.h"
+
+enum when_full { FULL_AUTO, FULL_NOTICE, FULL_CLOSE, FULL_QUEUE };
+
+struct acceptor { /* one listening socket */
+	struct server *server;
+	struct listener *l;
+	struct watch watch; /* of a stream listener */
+	struct task again;  /* the house was full: what had ended by then has been swept */
+	unsigned looks;	    /* how often that was put off */
+	struct udp *udp;    /* of a datagram socket */
+};
+
+enum { LISTEN_FAULT_OWN = 64 };
+struct listen_fault { /* what --fault does to the listening sockets */
+	bool deaf;    /* nobody is accepted just now, ... */
+	bool never;   /* ... or at all */
+	struct timer listen;
+	unsigned own_n;
+	int own[LISTEN_FAULT_OWN]; /* connections of our own, which fill the queue */
+};
+
+struct server {
+	const struct run *run;
+	const struct server_conf *conf;
+	struct server_opts opts;
+	bool keep_open;
+	struct addr addr;
+	struct service_run *service_run;
+	struct access *access;
+	struct ready *ready;
+	struct listeners listeners;
+	struct acceptor acceptors[LISTENER_MOST];
+	unsigned acceptors_n;
+	struct listen_fault fault;
+	struct handshakes handshakes;
+	struct table proxied_peers; /* server/proxied_peer.h */
+	uint32_t last_id;
+	int64_t opened;
+
+	bool closed; /* nobody else comes in, for good */
+	bool draining, over;
+	bool hurries;	    /* the deadline holds, whoever is still taking something */
+	bool calling;	    /* inside the last call */
+	unsigned signals;   /* that were to end us */
+	uint64_t delivered; /* to clients, when the deadline was set */
+	struct exit_with_fd exit_with_fd;
+	struct run_command *command; /* NULL: no command */
+	unsigned failures;	     /* to accept, one after the other, each of one client only */
+	bool paused;		     /* accepting failed for want of something and is tried again in a while */
+	struct complaint complaint;
+	const char *told; /* of what: said once, until it works again; NULL: all is well */
+	struct timer pause, deadline, lifetime;
+};
+
+/* server.c */
+extern const struct handshake_ops server_handshake_ops;
+/* An admitted one that did not become a session: says so (loud: also without -v), and gives its place back. */
+void server_lost(struct server *s, const struct accepted *who, const char *reason, const struct err *e, bool loud);
+void server_left(struct server *s, const struct sa *peer); /* gives it back and says nothing */
+
+/* accept.c */
+int accept_open(struct server *s, struct err *e);
+void accept_update(struct server *s); /* watches those that may be accepted from now */
+void accept_resume(struct server *s); /* somebody has left: accepting may work again */
+/* Lets in whoever stands at a door by now. True: nobody is left there, or nobody will ever be let in; false: not just now. */
+bool accept_last_call(struct server *s);
+/* Of those who still stand there, how many had sent something already. */
+unsigned accept_turn_out(struct server *s);
+void accept_shut(struct server *s); /* for good; datagram sockets stay for the peers they have */
+void accept_keep_only(struct server *s, struct acceptor *d, struct stream *top); /* shut, all but one peer of d */
+void accept_close(struct server *s);
+
+/* full_house.c */
+/* One who got that verdict (FULL or PER_IP) comes: does another give its place back? Then it is to be asked for again. */
+bool full_house_make_room(struct server *s, const struct sa *peer, enum access_answer v);
+bool full_house_make_room_dgram(struct server *s);
+bool full_house_can_make_room(const struct server *s); /* in a full house: would a session give way? */
+
+/* reject.c */
+void reject_tell(const struct server *s, const struct sa *peer, enum access_answer v); /* the event alone */
+void reject_peer(struct server *s, int takes_fd, const struct sa *peer, enum access_answer v);
+
+/* listen_fault.c */
+int listen_fault_open(struct server *s, struct err *e); /* the sockets are bound; -1: one cannot be made so (ERR_LISTEN) */
+void listen_fault_close(struct server *s);
+bool listen_fault_resets(const struct server *s, int takes_fd, const struct accepted *who); /* false: fd is still the caller's */
+int64_t listen_fault_holds_ms(const struct server *s, const struct accepted *who);	    /* before its setup */
+
+/* shutdown.c */
+int server_watch_ends(struct server *s, struct err *e); /* signals and --lifetime */
+void server_forget_ends(struct server *s);
+void server_no_more(struct server *s); /* nobody else, not even who has begun; ends when the last has gone */
+void server_look(struct server *s);    /* is it over? */
+/* The one drain. hurries: its deadline is final, which it is not for the clients of an operator whose stdin has ended. */
+void server_drain(struct server *s, const char *reason, bool hurries);
+void server_cut(struct server *s, const char *reason); /* what is left, and the loop stops */
+
+/* run_command_end.c */
+int server_run_prepare(struct server *s, const struct service *service, struct err *e); /* before stdin is opened */
+int server_run_start(struct server *s, struct err *e);					/* the command: all sockets listen */
+void server_run_close(struct server *s);						/* while the clients are still there */
+
+#endif

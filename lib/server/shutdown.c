@@ -1,0 +1,192 @@
+/* Why a serving run ends, and how: first nobody else comes in, then the clients may finish, then the connections that linger
+ * are closed well, then the loop stops.
+ *
+ * There is one drain, for a signal, --lifetime, --exit-with-fd, the end of --run's command and the end of a console's stdin.
+ * Those who stand at the doors have been told by the system that they are connected, so they come in first; setups that are under
+ * way go on. Then every session is to finish (session_drain.c), also each that is still to open. At the deadline, --drain later,
+ * or at once with a second signal, what is left is cut; the run has failed only if that has cost somebody bytes. */
+#include "server/server_internal.h"
+
+#include "stream/fdstream.h"
+#include "loop/prelude.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+static const struct {
+	int signo;
+	const char *name;
+} ending[] = { { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" }, { SIGHUP, "SIGHUP" } };
+enum { ENDING = sizeof ending / sizeof ending[0] };
+
+static void stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* Who stands at a door is let in; where there is no place for it now it is asked again when somebody has left. */
+static void call_last(struct server *s)
+{
+	if (s->calling)
+		return;
+	s->calling = true;
+	bool nobody = accept_last_call(s);
+	s->calling = false;
+	if (!nobody)
+		return;
+	access_drain(s->access);
+	if (!s->closed)
+		accept_shut(s);
+}
+
+/* listen that has served nobody has not done what it was asked for; a command that failed has said so itself. */
+static void judge_run(const struct server *s)
+{
+	struct err e;
+	if (s->command == NULL || !s->opts.one || s->opened > 0 || s->run->outcome->child_status != 0)
+		return;
+	err_set(&e, ERR_NETWORK, 0, "--run: the command has ended and no client has come");
+	run_fail(s->run, &e);
+}
+
+/* A client holds its place from its admission on: in its setup, between setup and session, and as a session until that is swept.
+ * So the places say whether a client is left, and no end is decided while one is on its way from one state to the next. A UDP
+ * peer that had to make room has given its place away before its session is swept. */
+void server_look(struct server *s)
+{
+	if (s->draining && !s->over && !s->closed)
+		call_last(s);
+	if (s->over || !s->closed || access_active(s->access) > 0 || s->service_run->all.left > 0 || run_command_busy(s->command))
+		return;
+	s->over = true;
+	judge_run(s);
+	linger_when_empty(s->run->linger, stop, s->run->loop);
+}
+
+/* A client that has passed is served, unless --count says that it is one too many. */
+void server_no_more(struct server *s)
+{
+	accept_shut(s);
+	while ((s->conf->count == 0 || s->opened < s->conf->count) && handshake_hand_over(&s->handshakes))
+		;
+	pendings_close(&s->handshakes);
+	server_look(s);
+}
+
+/* Also cut is one that had ended well, but has not got everything yet. */
+void server_cut(struct server *s, const char *reason)
+{
+	enum session_end by = s->signals > 1 ? END_SIGNAL : service_run_ends_by(s->service_run);
+	s->over = true;
+	while (handshake_hand_over(&s->handshakes))
+		;
+	unsigned long n = accept_turn_out(s) + pendings_cut(&s->handshakes) + linger_cut(s->run->linger);
+	for (struct session *i = s->service_run->all.first; i != NULL; i = i->next)
+		n += session_cut(i, by);
+	if (n > 0) {
+		struct err e;
+		err_set(&e, ERR_LOST, 0, "%s: %lu client%s cut", reason, n, n == 1 ? "" : "s");
+		run_fail(s->run, &e);
+	}
+	judge_run(s);
+	loop_stop(s->run->loop);
+}
+
+/* What clients have got by now of what they were sent, as far as that can be told. */
+static uint64_t delivered_to(const struct server *s)
+{
+	uint64_t sum = s->service_run->all.out;
+	for (const struct session *i = s->service_run->all.first; i != NULL; i = i->next)
+		sum += i->counters.out - (uint64_t)fdstream_unsent(stream_bottom(i->stream));
+	return sum;
+}
+
+static void set_deadline(struct server *s)
+{
+	loop_timer(s->run->loop, &s->deadline, loop_now(s->run->loop) + s->conf->drain_ms);
+	s->delivered = delivered_to(s);
+}
+
+void server_drain(struct server *s, const char *reason, bool hurries)
+{
+	bool first = !s->draining;
+	if (s->hurries)
+		return; /* there is a deadline already */
+	if (first)
+		call_last(s);
+	s->draining = true;
+	s->hurries = hurries;
+	event(s->run->events, EV_DRAIN, 0, EV_TEXT("signal", reason), EV_NUM("active", s->service_run->all.count),
+		EV_NUM("deadline_us", s->conf->drain_ms * 1000), EV_NUM("deadline_ms", s->conf->drain_ms));
+	set_deadline(s);
+	service_run_drain(s->service_run);
+	server_look(s);
+}
+
+static void signalled(void *arg, int signo)
+{
+	struct server *s = arg;
+	const char *name = "signal";
+	for (size_t i = 0; i < ENDING; i++)
+		if (ending[i].signo == signo)
+			name = ending[i].name;
+	if (s->signals++ == 0) {
+		run_command_end(s->command);
+		server_drain(s, name, true);
+		return;
+	}
+	char reason[32];
+	run_command_kill(s->command);
+	snprintf(reason, sizeof reason, "second signal, %s", name);
+	server_cut(s, reason);
+}
+
+/* Nobody hurries an operator's last words: a client that is still taking them gets as long again. */
+static void drained(void *arg)
+{
+	struct server *s = arg;
+	uint64_t before = s->delivered;
+	if (!s->hurries && delivered_to(s) > before) {
+		set_deadline(s);
+		return;
+	}
+	server_cut(s, "drain deadline");
+}
+
+static void lived(void *arg)
+{
+	struct server *s = arg;
+	struct err e;
+	const struct clock_conf *clocks = conf_get(s->run->conf, &clock_opts);
+	err_set(&e, ERR_TIMEOUT, 0, "--lifetime: %g seconds are over", (double)clocks->lifetime_ms / 1000);
+	run_fail(s->run, &e);
+	s->service_run->outlived = true;
+	run_command_end(s->command);
+	server_drain(s, "lifetime", true);
+}
+
+int server_watch_ends(struct server *s, struct err *e)
+{
+	const struct clock_conf *clocks = conf_get(s->run->conf, &clock_opts);
+	struct loop *loop = s->run->loop;
+	s->deadline = (struct timer){ .fn = drained, .arg = s };
+	s->lifetime = (struct timer){ .fn = lived, .arg = s };
+	if (clocks->lifetime_ms > 0)
+		loop_timer(loop, &s->lifetime, loop_now(loop) + clocks->lifetime_ms);
+	if (s->opts.one)
+		return run_die_on_signals(s->run, e);
+	for (size_t i = 0; i < ENDING; i++)
+		if (loop_signal(loop, ending[i].signo, signalled, s, e) != 0)
+			return -1;
+	prelude_end();
+	return 0;
+}
+
+void server_forget_ends(struct server *s)
+{
+	struct loop *loop = s->run->loop;
+	loop_timer(loop, &s->deadline, NEVER);
+	loop_timer(loop, &s->lifetime, NEVER);
+	for (size_t i = 0; i < ENDING && !s->opts.one; i++)
+		loop_signal(loop, ending[i].signo, NULL, NULL, NULL);
+}

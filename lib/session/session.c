@@ -1,0 +1,390 @@
+/* Sessions and the hub that they share.
+ *
+ * A session lives from session_open to its sweep: open, ended (session_end was called; nobody finds it any more, but its memory
+ * and its stream are still there for whoever is on the stack), swept. Ending marks and puts the sweep off; only the sweep and
+ * service_run_close free. Its clocks are lazy: a byte that moves only writes tally.used_ms, and the one timer looks at it when it
+ * is due and sets itself again. In a list of sessions each stays until it is swept, so that whoever walks it may end any of them.
+ */
+#include "session/session.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "fault/fault.h"
+#include "session/stats.h"
+#include "net/layer.h"
+#include "net/sockopt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LINGER_MS = 2000, UDP_IDLE_MS = 60000, WHY_TEXT = 512 };
+
+/* Ten thousand idle clients are to cost at most 2 KiB each, kernel's share not counted: the service has the rest. */
+_Static_assert(sizeof(struct session) + sizeof(struct stream) <= 440, "a client has grown");
+
+static const char *const end_names[] = {
+	[END_PEER] = "peer",
+	[END_LOCAL] = "local",
+	[END_IDLE] = "idle",
+	[END_MAX_TIME] = "max_time",
+	[END_LIFETIME] = "lifetime",
+	[END_DRAIN] = "drain",
+	[END_SLOW] = "slow",
+	[END_FULL] = "full",
+	[END_KICK] = "kick",
+	[END_SIGNAL] = "signal",
+	[END_CHILD] = "child",
+	[END_FAULT] = "fault",
+	[END_SCRIPT] = "script",
+	[END_ERROR] = "error",
+};
+
+const char *session_label(const struct session *s, char out[SA_TEXT])
+{
+	char text[SA_TEXT];
+	sa_text(&s->peer, text);
+	text_show(out, SA_TEXT, text, strlen(text));
+	return out;
+}
+
+/* "receive from" wants to be followed by whom; "write stdout" does not. tests/cli/test_words.py holds every text against this. */
+static bool names_peer(const char *text)
+{
+	static const char *const ends[] = { " from", " to", " with", " towards", " by", " for" };
+	size_t n = strlen(text);
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		size_t m = strlen(ends[i]);
+		if (n > m && strcmp(text + n - m, ends[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void session_words(const struct session *s, struct err *e)
+{
+	char label[SA_TEXT];
+	const char *text = s->why.text != NULL ? s->why.text : "connection with";
+	bool peer = names_peer(text);
+	err_set(e, s->why.cls, s->why.sys, "%s%s%s", text, peer ? " " : "", peer ? session_label(s, label) : "");
+}
+
+/* Events */
+
+static bool is_dgram(const struct session *s)
+{
+	return s->stream->caps & ST_DGRAM;
+}
+
+static void tell_open(const struct session *s)
+{
+	char label[SA_TEXT], local[SA_TEXT];
+	bool local_kind = s->peer.family == AF_UNIX || s->local.family == AF_UNIX;
+	const char *proto = local_kind ? (is_dgram(s) ? "unix-dgram" : "unix") : is_dgram(s) ? "udp" : "tcp";
+	event(s->service_run->run->events, EV_OPEN, s->id, EV_TEXT("proto", proto), EV_TEXT("local", sa_text(&s->local, local)),
+		EV_TEXT("peer", session_label(s, label)), EV_TEXT("role", s->dialed ? "dial" : "accept"),
+		EV_NUM("active", s->service_run->all.count));
+}
+
+/* From here on only a probe of the kernel finds out that the peer is gone altogether. */
+static void peer_ended(struct session *s)
+{
+	if (!s->ended)
+		s->service_run->all.half++;
+	if (s->stream->caps & ST_SOCK)
+		sockopt_probe_soon(s->service_run->run->conf, stream_bottom(s->stream)->rfd, &s->peer);
+}
+
+static void tell_ended(struct counters *t, bool in)
+{
+	struct session *s = (struct session *)((char *)t - offsetof(struct session, counters));
+	const struct event_sink *events = s->service_run->run->events;
+	if (in)
+		peer_ended(s);
+	if (!in)
+		event(events, EV_SENT, s->id, EV_NUM("bytes", t->out));
+	if (!is_dgram(s))
+		event(events, EV_EOF, s->id, EV_TEXT("dir", in ? "in" : "out"));
+}
+
+static const char *how_closed(const struct session *s)
+{
+	bool reset = s->how == CLOSE_RST || s->why.sys == ECONNRESET || s->why.sys == EPIPE;
+	return is_dgram(s) ? NULL : reset ? "rst" : "fin";
+}
+
+static void tell_close(const struct session *s)
+{
+	if (!event_heard(s->service_run->run->events, EV_CLOSE))
+		return;
+	struct err e = { 0 };
+	char label[SA_TEXT], words[sizeof e.what + 2] = "";
+	bool failed = s->why.cls != ERR_OK;
+	int64_t born_us = s->born_us, first_us = s->counters.first_us;
+	if (failed) {
+		session_words(s, &e);
+		snprintf(words, sizeof words, ": %s", e.what);
+	}
+	event(s->service_run->run->events, EV_CLOSE, s->id, EV_TEXT("peer", session_label(s, label)),
+		EV_TEXT("by", end_names[s->by]), EV_TEXT("how", how_closed(s)), EV_BOOL("truncated", s->why.cls == ERR_LOST),
+		EV_TEXT("error", failed ? e.what : NULL), EV_SOME("errno", s->why.sys), EV_NUM("in", s->counters.in),
+		EV_NUM("out", s->counters.out), EV_NUM("dur_us", loop_now_us(s->service_run->run->loop) - born_us),
+		EV_SOME("first_us", first_us > born_us ? first_us - born_us : first_us != 0), EV_TEXT("words", words));
+}
+
+/* Bytes that the peer has not sent yet would turn a plain close into a reset, so a good end lingers. After a failure of ours the
+ * reset is what the peer should see, and a limit of time is not for stretching. */
+static bool ends_well(const struct session *s)
+{
+	return s->how == CLOSE_PLAIN && s->by != END_ERROR && s->why.cls == ERR_OK && (s->stream->caps & ST_DGRAM) == 0;
+}
+
+static void unlink_session(struct session *s)
+{
+	struct sessions *all = &s->service_run->all;
+	table_remove(&all->by_id, &s->node);
+	all->in += s->counters.in;
+	all->out += s->counters.out;
+	*(s->prev != NULL ? &s->prev->next : &all->first) = s->next;
+	*(s->next != NULL ? &s->next->prev : &all->last) = s->prev;
+	all->left--;
+}
+
+/* What came is judged when nothing more can come. It decides the run, whatever else this connection ended of. */
+static void judge(struct session *s)
+{
+	static const struct why differs = { ERR_MISMATCH, 0, "not what was expected came from" };
+	const struct run *run = s->service_run->run;
+	struct err e = { 0 }, also = { 0 };
+	if (stream_verdict(s->stream, &e) == 0)
+		return;
+	session_words(s, &also);
+	if (also.cls != ERR_OK && also.cls != e.cls)
+		err_set(&e, e.cls, 0, "%s (%s)", e.what, also.what);
+	if (e.cls == ERR_MISMATCH)
+		s->why = differs;
+	event(run->events, EV_FAIL, s->id, EV_TEXT("why", e.what));
+	err_prefix(&e, "%s %u", s->dialed ? "connection" : "client", (unsigned)s->id);
+	run_fail(run, &e);
+}
+
+/* The end of an ended session. Not from inside a callback that may still use it. */
+static void sweep_with(struct session *s, bool may_linger)
+{
+	struct service_run *service_run = s->service_run;
+	const struct run *run = service_run->run;
+	char text[WHY_TEXT];
+	if (service_run->service->close != NULL)
+		service_run->service->close(s);
+	judge(s);
+	tell_close(s);
+	if (s->why.text != NULL) { /* it may be a layer's own, which does not outlive the stream */
+		snprintf(text, sizeof text, "%s", s->why.text);
+		s->why.text = text;
+	}
+	unlink_session(s);
+	s->stream->counters = NULL;
+	int64_t patience_ms = fault_patience_ms(s->stream);
+	bool well = ends_well(s), lingers = well && !s->peer_done && may_linger;
+	if (well && s->peer_done) /* a layer may have a goodbye of its own; whom a signal cuts off says none */
+		lingers = stream_shut(s->stream) == ST_AGAIN && patience_ms > 0 && may_linger;
+	if (lingers)
+		linger_take(run->linger, s->stream, loop_now(run->loop) + LINGER_MS + patience_ms);
+	else
+		stream_close(s->stream, (enum close_how)s->how);
+	s->stream = NULL;
+	if (service_run->gone != NULL)
+		service_run->gone(service_run->gone_arg, s);
+	mem_free(s);
+}
+
+static void sweep(void *arg)
+{
+	sweep_with(arg, true);
+}
+
+static int64_t idle_limit(const struct session *s, const struct clock_conf *clocks)
+{
+	const struct conf *conf = s->service_run->run->conf;
+	bool peer_of_server = !s->dialed && (s->stream->caps & ST_DGRAM) != 0;
+	return peer_of_server && !conf_given(conf, &clock_opts, "idle-timeout") ? UDP_IDLE_MS : clocks->idle_ms;
+}
+
+static int64_t after(int64_t since_ms, int64_t limit_ms)
+{
+	return limit_ms > 0 && limit_ms < NEVER - since_ms ? since_ms + limit_ms : NEVER;
+}
+
+/* Ends the session when one of its limits has come; sets the timer for the nearer one otherwise. */
+static void look_at_clock(void *arg)
+{
+	static const struct why idle = { .cls = ERR_TIMEOUT, .text = "idle timeout: no byte moved on the connection with" };
+	static const struct why over = { .cls = ERR_TIMEOUT, .text = "--max-time passed on the connection with" };
+	struct session *s = arg;
+	const struct run *run = s->service_run->run;
+	const struct clock_conf *clocks = conf_get(run->conf, &clock_opts);
+	int64_t now = loop_now(run->loop);
+	int64_t idle_at = after(s->counters.used_ms, idle_limit(s, clocks)), over_at = after(s->born_us / 1000, clocks->max_ms);
+	if (now >= over_at)
+		session_end(s, END_MAX_TIME, CLOSE_PLAIN, &over);
+	else if (now >= idle_at)
+		session_end(s, END_IDLE, CLOSE_PLAIN, (s->stream->caps & ST_DGRAM) != 0 ? NULL : &idle);
+	else
+		loop_timer(run->loop, &s->clock, idle_at < over_at ? idle_at : over_at);
+}
+
+/* One block: the session, and behind it the service's own memory, aligned for anything. */
+static struct session *session_new(struct service_run *service_run)
+{
+	enum { ALIGN = sizeof(max_align_t) };
+	size_t head = (sizeof(struct session) + ALIGN - 1) / ALIGN * ALIGN;
+	struct session *s = mem_new(head + service_run->service->session_bytes);
+	if (s == NULL)
+		return NULL;
+	s->service_run = service_run;
+	s->mem = (char *)s + head;
+	s->clock = (struct timer){ .fn = look_at_clock, .arg = s };
+	s->sweep = (struct task){ .fn = sweep, .arg = s };
+	return s;
+}
+
+static int enlist(struct session *s)
+{
+	struct sessions *all = &s->service_run->all;
+	if (table_add(&all->by_id, &s->node, table_hash(&all->by_id, &s->id, sizeof s->id)) != 0)
+		return -1;
+	s->prev = all->last;
+	*(all->last != NULL ? &all->last->next : &all->first) = s;
+	all->last = s;
+	all->count++;
+	all->left++;
+	return 0;
+}
+
+/* The service would not have it: as if it had never been, save for the events. */
+static int refused(struct session *s, const struct err *e)
+{
+	const struct run *run = s->service_run->run;
+	struct why why = { .cls = e != NULL && e->cls != ERR_OK ? e->cls : ERR_LOCAL,
+		.sys = e != NULL ? e->sys : 0,
+		.text = "service refused the connection with" };
+	session_end(s, END_ERROR, CLOSE_RST, &why); /* a plain end would look like an answer of no bytes */
+	loop_forget(run->loop, &s->sweep);
+	tell_close(s);
+	unlink_session(s);
+	s->stream->counters = NULL;
+	stream_close(s->stream, (enum close_how)s->how);
+	mem_free(s);
+	return -1;
+}
+
+int session_open(struct service_run *service_run, struct stream *takes, uint32_t id, bool dialed, const struct sa *peer,
+	const struct sa *local, struct err *e)
+{
+	const struct run *run = service_run->run;
+	struct session *s = session_new(service_run);
+	if (s != NULL) {
+		s->id = id;
+		s->dialed = dialed;
+		s->stream = takes;
+		s->peer = *peer;
+		s->local = *local;
+	}
+	if (s == NULL || enlist(s) != 0) {
+		char label[SA_TEXT];
+		mem_free(s);
+		event(run->events, EV_REJECT, id, EV_TEXT("peer", sa_text(peer, label)), EV_TEXT("reason", "local"),
+			EV_TEXT("error", "no memory"), EV_TEXT("words", ": no memory"));
+		stream_close(takes, CLOSE_RST);
+		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
+	}
+	s->born_us = loop_now_us(run->loop);
+	s->counters = (struct counters){ .loop = run->loop, .ended = tell_ended, .used_ms = loop_now(run->loop) };
+	takes->counters = &s->counters;
+	tell_open(s);
+	look_at_clock(s);
+	struct err why = { 0 };
+	if (service_run->service->open(s, &why) != 0) {
+		if (e != NULL)
+			*e = why;
+		return refused(s, &why);
+	}
+	if (service_run->draining)
+		session_drain(s);
+	return 0;
+}
+
+static bool same_id(const struct table_node *node, const void *key)
+{
+	const struct session *s = (const struct session *)((const char *)node - offsetof(struct session, node));
+	return !s->ended && s->id == *(const uint32_t *)key;
+}
+
+struct session *session_find(const struct service_run *service_run, uint32_t id)
+{
+	const struct table *t = &service_run->all.by_id;
+	struct table_node *node = table_find(t, table_hash(t, &id, sizeof id), same_id, &id);
+	return node == NULL ? NULL : (struct session *)((char *)node - offsetof(struct session, node));
+}
+
+void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why)
+{
+	if (s->ended)
+		return;
+	s->ended = true;
+	s->by = (uint8_t)by;
+	s->how = (uint8_t)how;
+	if (why != NULL) {
+		enum close_how cut = how;
+		s->why = *why;
+		if (fault_made(why, &cut))
+			s->by = END_FAULT;
+		s->how = (uint8_t)cut;
+	}
+	s->service_run->all.count--;
+	s->service_run->all.half -= s->counters.in_ended;
+	loop_timer(s->service_run->run->loop, &s->clock, NEVER);
+	loop_later(s->service_run->run->loop, &s->sweep);
+}
+
+struct service_run *service_run_open(const struct run *run, const struct service *service, struct err *e)
+{
+	if ((service->needs & OWNS_STDOUT) && run_claim_stdout(run, "the payload", e) != 0)
+		return NULL;
+	struct service_run *service_run = mem_new(sizeof *service_run);
+	if (service_run == NULL || (service->run_bytes > 0 && (service_run->mem = mem_new(service->run_bytes)) == NULL)) {
+		mem_free(service_run);
+		err_set(e, ERR_LOCAL, ENOMEM, "start %s", service->name);
+		return NULL;
+	}
+	service_run->run = run;
+	service_run->service = service;
+	table_init(&service_run->all.by_id, run->seed);
+	if (service->start == NULL || service->start(service_run, e) == 0) {
+		stats_count(run->stats, service_run);
+		return service_run;
+	}
+	mem_free(service_run->mem);
+	mem_free(service_run);
+	return NULL;
+}
+
+void service_run_close(struct service_run *takes)
+{
+	if (takes == NULL)
+		return;
+	const struct run *run = takes->run;
+	enum session_end by = run->outcome->signo != 0 ? END_SIGNAL : takes->outlived ? END_LIFETIME : END_LOCAL;
+	struct session *s;
+	while ((s = takes->all.first) != NULL) {
+		session_end(s, by, CLOSE_PLAIN, NULL);
+		loop_forget(run->loop, &s->sweep);
+		sweep_with(s, false);
+	}
+	if (takes->service->stop != NULL)
+		takes->service->stop(takes);
+	stats_count(run->stats, NULL);
+	table_free(&takes->all.by_id);
+	mem_free(takes->mem);
+	mem_free(takes);
+}

@@ -1,0 +1,115 @@
+/* A session is one connection or UDP peer, dialed or accepted, wired to one service. The hub is what all sessions of a run
+ * share. Services implement `struct service`; they know nothing of sockets, and net knows nothing of services.
+ *
+ * A session owns its stream, its clocks and its tally. It ends once, through session_end, which may be called from any
+ * callback; it is swept (service->close, stream closed, freed) after the turn. */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include "base/table.h"
+#include "stream/stream.h"
+#include "net/addr.h"
+#include "net/run.h"
+#include "net/sockaddr.h"
+#include "net/service.h"
+
+enum session_end { /* "closed by" in words */
+	END_PEER,
+	END_LOCAL,
+	END_IDLE,
+	END_MAX_TIME,
+	END_LIFETIME,
+	END_DRAIN,
+	END_SLOW,
+	END_FULL, /* its place was given to a newcomer */
+	END_KICK,
+	END_SIGNAL,
+	END_CHILD,
+	END_FAULT, /* whatever the service says, when that is what it met */
+	END_SCRIPT,
+	END_ERROR
+};
+
+struct session {
+	uint32_t id;
+	bool dialed, ended;
+	uint8_t by;	/* enum session_end, once ended */
+	uint8_t how;	/* enum close_how */
+	bool uncounted; /* its place was given away already (UDP eviction) */
+	bool drained;	/* the service was asked to finish */
+	bool peer_done; /* the service saw the peer's EOF, or wants no more of it, and sent all: no linger needed */
+	struct service_run *service_run;
+	struct stream *stream; /* top of the stack */
+	struct sa peer, local;
+	int64_t born_us;
+	struct counters counters;
+	struct timer clock;
+	struct task sweep;
+	struct why why;
+	struct table_node node;
+	struct session *next, *prev; /* in order of id */
+	void *mem;		     /* service->session_bytes, zeroed */
+};
+
+struct sessions {
+	struct table by_id;
+	struct session *first, *last;
+	uint32_t count;	  /* that have not ended */
+	uint32_t left;	  /* that have not been swept */
+	uint32_t half;	  /* of count: whose peer has ended its side */
+	uint64_t in, out; /* bytes of those that have been */
+};
+
+struct service_run {
+	const struct run *run;
+	const struct service *service;
+	struct sessions all;
+	void *mem;
+	void (*gone)(void *arg,
+		struct session
+			*s); /* set by the server or the connecting mode: called at each sweep, before the session is freed */
+	void *gone_arg;
+	bool server;	/* its sessions were accepted, not dialed; set before the first of them is opened */
+	bool one;	/* the run is for one connection: what becomes of it becomes of the run */
+	bool keep_open; /* listen -k: others will follow */
+	bool draining;
+	bool outlived;		   /* --lifetime has passed: that is what ends those who are left */
+	void (*finish)(void *arg); /* a service that is over (the console's stdin ended) asks the server to accept no more */
+	void *finish_arg;
+	void (*spare)(void *arg); /* a session may give way now (service->spare); NULL: of no interest */
+	void *spare_arg;
+};
+
+extern const struct opt_group clock_opts; /* -i, --max-time, --lifetime */
+struct clock_conf {
+	int64_t idle_ms, max_ms, lifetime_ms; /* 0: none */
+};
+
+struct service_run *service_run_open(
+	const struct run *run, const struct service *service, struct err *e); /* runs service->start */
+void service_run_close(struct service_run *takes);	 /* ends and sweeps what is left at once, runs service->stop */
+void service_run_drain(struct service_run *service_run); /* session_drain for each */
+
+/* Takes the stream in every case. Numbers, lists, reports `open`, starts the clocks, calls service->open. -1 with e: no memory,
+ * or the service refused; the stream is closed. */
+int session_open(struct service_run *service_run, struct stream *takes, uint32_t id, bool dialed, const struct sa *peer,
+	const struct sa *local, struct err *e);
+/* A service that only answers says goodbye in a drain when for so long nothing has come. */
+enum { DRAIN_QUIET_MS = 100 };
+void session_drain(struct session *s); /* service->drain, once */
+/* Of a service that has said its goodbye in a drain and cannot answer what comes after it (owes: it has something already). True:
+ * the session has ended, with its peer's end, or with a reset, and the run's failure, because of that. False: wait for reading.
+ */
+bool session_hear_out(struct session *s, bool owes);
+void session_too_late(struct session *s); /* that reset, where the service itself has found out */
+/* Ends it, whatever it is doing. True: something was undelivered, and the peer gets a reset. */
+bool session_cut(struct session *s, enum session_end by);
+enum session_end service_run_ends_by(const struct service_run *service_run);	  /* a drain, and why there is one */
+struct session *session_find(const struct service_run *service_run, uint32_t id); /* not one that has ended */
+/* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done. Drops the tally's clock at once. */
+void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);
+const char *session_label(const struct session *s, char out[SA_TEXT]); /* the peer, shown harmlessly */
+/* What a session's why says in one line: "receive from 10.0.0.1:80: Connection reset by peer". */
+void session_words(const struct session *s, struct err *e);
+
+#endif

@@ -1,0 +1,97 @@
+/* How connections finish when the run is to end, the same for every cause of that.
+ *
+ * Each service says goodbye to a peer (a half-close) as soon as nothing more is to be sent to it, and then hears the peer to its
+ * end, because what the peer's kernel was told has arrived is to be delivered (service->drain). A service that could only answer
+ * cannot deliver what comes after its goodbye: session_hear_out ends that connection with a reset at once, so that its peer
+ * knows.
+ *
+ * At the deadline session_cut closes plainly where nothing is left undelivered, and that is no failure. Where something is, in
+ * the socket, a layer or a queue of the service, the peer gets a reset, and no goodbye of TLS that would say that all is well. */
+#include "session/session.h"
+
+#include "stream/fdstream.h"
+
+enum session_end service_run_ends_by(const struct service_run *service_run)
+{
+	return service_run->outlived ? END_LIFETIME : END_DRAIN;
+}
+
+void session_drain(struct session *s)
+{
+	if (s->ended || s->drained)
+		return;
+	s->drained = true;
+	if (s->service_run->service->drain != NULL)
+		s->service_run->service->drain(s);
+	else
+		session_end(s, service_run_ends_by(s->service_run), CLOSE_PLAIN, NULL);
+}
+
+void service_run_drain(struct service_run *service_run)
+{
+	service_run->draining = true;
+	for (struct session *s = service_run->all.first; s != NULL; s = s->next)
+		session_drain(s);
+}
+
+void session_too_late(struct session *s)
+{
+	static const struct why late = { ERR_LOST, 0, "drain: bytes that can no longer be answered came from" };
+	struct err e = { 0 };
+	if (s->ended)
+		return;
+	session_end(s, service_run_ends_by(s->service_run), CLOSE_RST, &late);
+	session_words(s, &e);
+	run_fail(s->service_run->run, &e);
+}
+
+bool session_hear_out(struct session *s, bool owes)
+{
+	char byte;
+	ssize_t got = stream_read(s->stream, &byte, 1);
+	if (got == ST_AGAIN)
+		return false;
+	if (got > 0 || (got == 0 && owes)) {
+		session_too_late(s);
+	} else if (got == ST_FAIL) {
+		session_end(s, END_ERROR, CLOSE_PLAIN, &s->stream->why);
+	} else {
+		s->peer_done = true;
+		session_end(s, service_run_ends_by(s->service_run), CLOSE_PLAIN, NULL);
+	}
+	return true;
+}
+
+/* What the system has of ours and the peer's kernel has not. Of a Unix socket the peer's kernel is the same. */
+static bool unacknowledged(const struct session *s)
+{
+	const struct stream *bottom = stream_bottom(s->stream);
+	return s->counters.out > 0 && fdstream_tcp(bottom) && fdstream_unsent(bottom) > 0;
+}
+
+static bool undelivered(struct session *s)
+{
+	const struct service *service = s->service_run->service;
+	if ((service->holds != NULL && service->holds(s)) || stream_unread(s->stream))
+		return true;
+	return stream_last(s->stream) != 0 || unacknowledged(s);
+}
+
+/* What comes between a last look and the close would be acknowledged and lost: first nothing more is taken in, then we look. */
+static bool arrives(struct session *s)
+{
+	stream_shut(s->stream);
+	fdstream_deafen(stream_bottom(s->stream));
+	return stream_unread(s->stream);
+}
+
+bool session_cut(struct session *s, enum session_end by)
+{
+	static const struct why cut = { ERR_LOST, 0, "cut short before everything was delivered: the connection with" };
+	if (s->ended)
+		return false;
+	bool dgram = s->stream->caps & ST_DGRAM, lossy = !dgram && (undelivered(s) || arrives(s));
+	s->peer_done = !lossy;
+	session_end(s, by, lossy ? CLOSE_RST : CLOSE_PLAIN, lossy ? &cut : NULL);
+	return lossy;
+}

@@ -1,0 +1,164 @@
+/* Connections that only wait to be closed well: half-close, read and drop to EOF or the deadline, close. */
+#include "stream/linger.h"
+#include "base/mem.h"
+#include "stream/fdstream.h"
+#include "stream/waiter.h"
+
+struct goer {
+	struct lingers *all;
+	struct stream *s;
+	struct waiter waiter;
+	struct timer deadline;
+	struct task sweep, more;
+	bool shut, over;
+	struct goer *next, *prev;
+};
+
+struct lingers {
+	struct loop *loop;
+	struct goer *first;
+	unsigned count, most;
+	void (*empty)(void *arg);
+	void *arg;
+	struct task tell;
+};
+
+static void linger_tell(void *arg)
+{
+	struct lingers *l = arg;
+	void (*fn)(void *) = l->empty;
+	if (l->count > 0)
+		return; /* somebody came meanwhile, and will tell when they go */
+	l->empty = NULL;
+	if (fn != NULL)
+		fn(l->arg);
+}
+
+static void goer_free(struct goer *g)
+{
+	struct lingers *l = g->all;
+	waiter_close(&g->waiter);
+	loop_timer(l->loop, &g->deadline, NEVER);
+	loop_forget(l->loop, &g->sweep);
+	loop_forget(l->loop, &g->more);
+	stream_close(g->s, CLOSE_PLAIN);
+	*(g->prev != NULL ? &g->prev->next : &l->first) = g->next;
+	if (g->next != NULL)
+		g->next->prev = g->prev;
+	mem_free(g);
+	if (--l->count == 0 && l->empty != NULL)
+		loop_later(l->loop, &l->tell);
+}
+
+static void goer_sweep(void *arg)
+{
+	goer_free(arg);
+}
+
+static void goer_over(void *arg)
+{
+	struct goer *g = arg;
+	g->over = true;
+	waiter_rest(&g->waiter);
+	loop_forget(g->all->loop, &g->more);
+	loop_later(g->all->loop, &g->sweep);
+}
+
+/* A bounded number of reads a turn: whoever floods us on the way out must not hold up the others. */
+static void goer_turn(void *arg)
+{
+	struct goer *g = arg;
+	char dropped[16384];
+	int rc = g->shut ? 0 : stream_shut(g->s);
+	if (rc == 0)
+		g->shut = true;
+	ssize_t n = ST_AGAIN;
+	for (int i = 0; i < 16 && rc != ST_FAIL; i++)
+		if ((n = stream_read(g->s, dropped, sizeof dropped)) <= 0 && n != ST_EMPTY)
+			break;
+	if (rc == ST_FAIL || n == ST_FAIL || (n == 0 && g->shut)) {
+		goer_over(g);
+		return;
+	}
+	bool more = n > 0 || n == ST_EMPTY; /* a layer may hold what no descriptor tells of */
+	if (more)
+		loop_later(g->all->loop, &g->more);
+	if (waiter_arm(&g->waiter, n != 0 && !more, rc == ST_AGAIN) != 0)
+		goer_over(g);
+}
+
+struct lingers *linger_open(struct loop *loop)
+{
+	struct lingers *l = mem_new(sizeof *l);
+	if (l == NULL)
+		return NULL;
+	l->loop = loop;
+	l->most = LINGER_MOST;
+	l->tell = (struct task){ .fn = linger_tell, .arg = l };
+	return l;
+}
+
+void linger_take(struct lingers *l, struct stream *s, int64_t until_ms)
+{
+	struct goer *g = l->count < l->most && !(s->caps & ST_DGRAM) ? mem_new(sizeof *g) : NULL;
+	if (g == NULL) {
+		stream_shut(s);
+		stream_close(s, CLOSE_PLAIN);
+		return;
+	}
+	s->counters = NULL;
+	g->all = l;
+	g->s = s;
+	g->sweep = (struct task){ .fn = goer_sweep, .arg = g };
+	g->more = (struct task){ .fn = goer_turn, .arg = g };
+	g->deadline = (struct timer){ .fn = goer_over, .arg = g };
+	g->next = l->first;
+	if (g->next != NULL)
+		g->next->prev = g;
+	l->first = g;
+	l->count++;
+	waiter_open(&g->waiter, l->loop, s, goer_turn, g);
+	loop_timer(l->loop, &g->deadline, until_ms);
+	goer_turn(g);
+}
+
+void linger_limit(struct lingers *l, unsigned most)
+{
+	l->most = most;
+}
+
+unsigned linger_most(const struct lingers *l)
+{
+	return l->most;
+}
+
+unsigned linger_count(const struct lingers *l)
+{
+	return l->count;
+}
+
+void linger_when_empty(struct lingers *l, void (*fn)(void *arg), void *arg)
+{
+	l->empty = fn;
+	l->arg = arg;
+	if (l->count == 0)
+		loop_later(l->loop, &l->tell);
+}
+
+unsigned linger_cut(struct lingers *l)
+{
+	unsigned lossy = 0;
+	for (; l->first != NULL; goer_free(l->first))
+		lossy += !l->first->shut || fdstream_unsent(stream_bottom(l->first->s)) > 0;
+	return lossy;
+}
+
+void linger_close(struct lingers *l)
+{
+	if (l == NULL)
+		return;
+	l->empty = NULL;
+	linger_cut(l);
+	loop_forget(l->loop, &l->tell);
+	mem_free(l);
+}

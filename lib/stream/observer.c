@@ -1,0 +1,147 @@
+/* The layer around a watcher. It passes every call down, and tells the watcher of what went well.
+ *
+ * It stands where payload is plain: above TLS, below whatever changes bytes for our own end. */
+#include "stream/observer.h"
+
+#include "base/mem.h"
+
+struct observer {
+	struct stream s;
+	const struct observer_ops *ops;
+	bool in_ended, out_ended, broken;
+	const struct why *wrong; /* the watcher has seen enough */
+	max_align_t self[];
+};
+
+static struct observer *observer_of(struct stream *s)
+{
+	return (struct observer *)s;
+}
+
+static void moved(struct observer *t, enum observer_dir dir, const struct iovec *v, size_t len)
+{
+	const struct why *wrong = t->ops->moved != NULL ? t->ops->moved(t->self, dir, v, len) : NULL;
+	if (t->wrong == NULL)
+		t->wrong = wrong;
+}
+
+static void ended(struct observer *t, enum observer_dir dir)
+{
+	bool *once = dir == OBSERVER_IN ? &t->in_ended : &t->out_ended;
+	if (!*once && t->ops->ended != NULL)
+		t->ops->ended(t->self, dir);
+	*once = true;
+}
+
+static int broke(struct observer *t)
+{
+	int rc = stream_fail_below(&t->s);
+	if (!t->broken && t->ops->broke != NULL)
+		t->ops->broke(t->self, &t->s.why);
+	t->broken = true;
+	return rc;
+}
+
+static ssize_t observer_readv(struct stream *s, const struct iovec *v, int n)
+{
+	struct observer *t = observer_of(s);
+	if (t->wrong != NULL) {
+		s->why = *t->wrong;
+		return ST_FAIL;
+	}
+	ssize_t got = stream_readv(s->below, v, n);
+	if (got == ST_AGAIN)
+		return stream_again_rd(s, &s->below->rd);
+	if (got == ST_FAIL)
+		return broke(t);
+	if (got == 0)
+		ended(t, OBSERVER_IN);
+	else
+		moved(t, OBSERVER_IN, v, got > 0 ? (size_t)got : 0);
+	return got;
+}
+
+static ssize_t observer_writev(struct stream *s, const struct iovec *v, int n)
+{
+	struct observer *t = observer_of(s);
+	ssize_t put = stream_writev(s->below, v, n);
+	if (put == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	if (put < 0)
+		return broke(t);
+	if (put > 0 || (s->caps & ST_DGRAM))
+		moved(t, OBSERVER_OUT, v, (size_t)put);
+	return put;
+}
+
+static int observer_shut(struct stream *s)
+{
+	int rc = stream_shut(s->below);
+	if (rc == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	if (rc != 0)
+		return broke(observer_of(s));
+	if (!(s->caps & ST_DGRAM))
+		ended(observer_of(s), OBSERVER_OUT);
+	return 0;
+}
+
+static void observer_secured(struct stream *s)
+{
+	struct observer *t = observer_of(s);
+	if (t->ops->secured != NULL)
+		t->ops->secured(t->self);
+}
+
+static int observer_verdict(struct stream *s, struct err *e)
+{
+	struct observer *t = observer_of(s);
+	return t->ops->verdict != NULL ? t->ops->verdict(t->self, e) : 0;
+}
+
+static void observer_close(struct stream *s, enum close_how how)
+{
+	struct observer *t = observer_of(s);
+	stream_close(s->below, how);
+	if (t->ops->close != NULL)
+		t->ops->close(t->self, how);
+	mem_free(t);
+}
+
+static const struct stream_ops observer_stream_ops = {
+	.name = "tap",
+	.readv = observer_readv,
+	.writev = observer_writev,
+	.shut = observer_shut,
+	.secured = observer_secured,
+	.verdict = observer_verdict,
+	.close = observer_close,
+};
+
+void *observer_push(struct stream **top, const struct observer_ops *ops, size_t self_bytes)
+{
+	struct observer *t = mem_new(sizeof *t + self_bytes);
+	if (t == NULL)
+		return NULL;
+	stream_push(&t->s, &observer_stream_ops, *top);
+	t->ops = ops;
+	*top = &t->s;
+	return t->self;
+}
+
+bool observer_next(struct observer_walk *w, size_t most, const unsigned char **bytes, size_t *n)
+{
+	if (w->left == 0)
+		return false;
+	while (w->at == w->v->iov_len) {
+		w->v++;
+		w->at = 0;
+	}
+	size_t here = w->v->iov_len - w->at;
+	*n = here < most ? here : most;
+	*n = *n < w->left ? *n : w->left;
+	*bytes = (const unsigned char *)w->v->iov_base + w->at;
+	w->at += *n;
+	w->left -= *n;
+	return true;
+}

@@ -1,0 +1,85 @@
+/* The layer around bytes that come again (pushback.h). */
+#include "stream/pushback.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+struct pushback {
+	struct stream s;
+	unsigned char *bytes; /* NULL: all are gone */
+	size_t at, n;
+};
+
+static struct pushback *self(struct stream *s)
+{
+	return (struct pushback *)s;
+}
+
+static ssize_t pushback_readv(struct stream *s, const struct iovec *v, int n)
+{
+	struct pushback *u = self(s);
+	if (u->bytes == NULL) {
+		ssize_t got = stream_readv(s->below, v, n);
+		if (got == ST_AGAIN)
+			return stream_again_rd(s, &s->below->rd);
+		return got == ST_FAIL ? stream_fail_below(s) : got;
+	}
+	size_t sum = 0;
+	for (int i = 0; i < n && u->n > 0; i++) {
+		size_t some = v[i].iov_len < u->n ? v[i].iov_len : u->n;
+		memcpy(v[i].iov_base, u->bytes + u->at, some);
+		u->at += some;
+		u->n -= some;
+		sum += some;
+	}
+	if (u->n == 0) {
+		mem_free(u->bytes);
+		u->bytes = NULL;
+	}
+	return (ssize_t)sum;
+}
+
+static ssize_t pushback_writev(struct stream *s, const struct iovec *v, int n)
+{
+	ssize_t put = stream_writev(s->below, v, n);
+	if (put == ST_AGAIN)
+		return stream_again_wr(s, &s->below->wr);
+	return put < 0 ? stream_fail_below(s) : put;
+}
+
+static bool pushback_holds(const struct stream *s)
+{
+	return ((const struct pushback *)s)->n > 0;
+}
+
+void pushback_drop(struct stream *s)
+{
+	mem_free(self(s)->bytes);
+	mem_free(self(s));
+}
+
+static void pushback_close(struct stream *s, enum close_how how)
+{
+	stream_close(s->below, how);
+	pushback_drop(s);
+}
+
+int pushback_push(struct stream **top, const void *bytes, size_t n)
+{
+	static const struct stream_ops ops = { .name = "unread",
+		.readv = pushback_readv,
+		.writev = pushback_writev,
+		.holds = pushback_holds,
+		.close = pushback_close };
+	struct pushback *u = mem_new(sizeof *u);
+	if (u == NULL || (u->bytes = mem_raw(n)) == NULL) {
+		mem_free(u);
+		return -1;
+	}
+	memcpy(u->bytes, bytes, n);
+	u->n = n;
+	stream_push(&u->s, &ops, *top);
+	*top = &u->s;
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* A stream moves bytes, or datagrams. Layers are streams on streams; the lowest one owns descriptors.
+ *
+ * Rule of use: try first, wait only on ST_AGAIN, then wait for exactly what the stream's `need` says (waiter.h does).
+ * A layer that gets ST_AGAIN from below copies the need of the call that blocked it up into its own.
+ * Before payload comes `setup` (0, or AGAIN and again). A layer may hold accepted bytes: `flush` says when none are left.
+ * `shut` is flush, then half-close, called until it returns 0. */
+#ifndef STREAM_STREAM_H
+#define STREAM_STREAM_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+enum { ST_AGAIN = -1, ST_FAIL = -2, ST_EMPTY = -3 }; /* ST_EMPTY: a datagram of no bytes; 0 stays EOF alone */
+enum {
+	ST_DGRAM = 1,  /* one call, one datagram; shut is a no-op and EOF never comes */
+	ST_NOHALF = 2, /* cannot half-close */
+	ST_TTY = 4,    /* the reading end is a terminal */
+	ST_SOCK = 8,   /* the lowest stream is a connected stream socket: send queue and SO_ERROR can be asked */
+	ST_PIPE = 16   /* the writing end is a pipe: a hang-up says that its reader has left, and nothing of the reading end */
+};
+enum close_how { CLOSE_PLAIN, CLOSE_RST };
+
+struct need { /* ANY of them unblocks the call that said AGAIN */
+	int64_t at_ms;
+	bool in, out, wake, timed; /* rfd readable, wfd writable, the waker is called, at_ms counts */
+};
+
+struct waker { /* lives in a lowest stream without descriptors; a waiter fills it in, the stream calls it */
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+enum { MSGS_MOST = 64 };
+struct msgs { /* datagrams, one an element */
+	unsigned n;
+	struct iovec v[MSGS_MOST];
+};
+
+struct loop;
+struct counters { /* what passed through the top of a stack; its session's */
+	const struct loop *loop;
+	void (*ended)(
+		struct counters *t, bool in); /* once a way: the peer's EOF was read / everything is sent and shut; or NULL */
+	uint64_t in, out;		      /* bytes */
+	uint32_t reads;			      /* calls that got something: datagrams, for ST_DGRAM */
+	bool in_ended, out_ended;
+	int64_t used_ms;  /* loop_now when something was moved last */
+	int64_t first_us; /* loop_now_us of the first call that got something; 0: none */
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	struct stream *below;
+	int rfd, wfd; /* -1: none; copied up from below at push, as are caps, waker */
+	unsigned caps;
+	bool dry; /* the last readv took all there was: to ask again now would be in vain, `rd` says what to wait for. A hint */
+	struct waker *waker;
+	struct counters *counters; /* on the top stream of a session only; NULL elsewhere */
+	struct need rd, wr;	   /* valid after readv or setup / writev, flush or shut said AGAIN */
+	struct why why;		   /* valid after ST_FAIL */
+};
+
+struct stream_ops {
+	const char *name;
+	int (*setup)(struct stream *s);					   /* 0, AGAIN (rd), FAIL; NULL: nothing to do */
+	ssize_t (*readv)(struct stream *s, const struct iovec *v, int n);  /* > 0, 0 EOF, AGAIN (rd), FAIL, EMPTY */
+	ssize_t (*writev)(struct stream *s, const struct iovec *v, int n); /* bytes accepted, AGAIN (wr), FAIL */
+	/* Datagrams only; NULL: one readv, one datagram. m->n places, which hold any datagram, become m->n datagrams, which is
+	 * returned (at least 1), AGAIN (rd), FAIL. / How many were accepted (at least 1), AGAIN (wr), FAIL. */
+	int (*recvm)(struct stream *s, struct msgs *m);
+	int (*sendm)(struct stream *s, const struct msgs *m);
+	int (*flush)(struct stream *s);			 /* 0 nothing held here or below, AGAIN (wr), FAIL; NULL: asks below */
+	int (*last)(struct stream *s);			 /* nothing more will be written: 0, AGAIN (wr), FAIL; NULL: as flush */
+	int (*shut)(struct stream *s);			 /* 0, AGAIN (wr), FAIL; NULL: flush, then shut below */
+	void (*secured)(struct stream *s);		 /* from here on there is TLS below (starttls); NULL: of no interest */
+	int (*verdict)(struct stream *s, struct err *e); /* was all that came as expected? Asked once; NULL: no opinion */
+	bool (*holds)(const struct stream *s);		 /* of the peer's bytes, some that were not handed up yet; NULL: never */
+	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
+	/* The descriptor whose bytes may be taken from (or given to) directly, unseen by this layer, and without ever blocking;
+	 * -1 or NULL: none, here or below somebody must see them. The answer may change: ask before each use. */
+	int (*rawfd)(struct stream *s, bool write);
+};
+
+/* The calls. Those that move bytes count on the tally. */
+int stream_setup(struct stream *s); /* whole stack, from the bottom up */
+ssize_t stream_readv(struct stream *s, const struct iovec *v, int n);
+ssize_t stream_writev(struct stream *s, const struct iovec *v, int n);
+int stream_recvm(struct stream *s, struct msgs *m); /* only where ops have it; as stream_sendm */
+int stream_sendm(struct stream *s, const struct msgs *m);
+ssize_t stream_read(struct stream *s, void *buf, size_t len);
+ssize_t stream_write(struct stream *s, const void *buf, size_t len);
+int stream_rawfd(struct stream *s, bool write);
+/* What was moved past readv or writev, by way of rawfd, counts all the same. The end is for readv to find. */
+void stream_passed_in(struct stream *s, size_t n);
+void stream_passed_out(struct stream *s, size_t n);
+int stream_flush(struct stream *s);
+/* The writer has no more to say, though the half-close may come much later or never: flush, and what a layer keeps back for
+ * more to come (an unfinished line) goes, too. */
+int stream_last(struct stream *s);
+int stream_shut(struct stream *s);
+/* Has the peer sent what nobody has read yet? The socket is asked, and each layer; of datagrams it is not known. */
+bool stream_unread(const struct stream *s);
+/* At a session's end: 0, or -1 with e from the first layer, from the top, that expected something else. */
+int stream_verdict(struct stream *s, struct err *e);
+void stream_close(struct stream *takes, enum close_how how); /* NULL is fine */
+const struct stream *stream_bottom(const struct stream *s);
+
+/* For layers: takes over descriptors, caps and waker from below and stands on it. */
+void stream_push(struct stream *layer, const struct stream_ops *ops, struct stream *below);
+/* Fail with the words of the stream below (or own ones); both return ST_FAIL. */
+int stream_fail_below(struct stream *layer);
+int stream_fail(struct stream *s, enum err_class cls, int sys, const char *text);
+/* AGAIN with the need of the call below; both return ST_AGAIN. */
+int stream_again_rd(struct stream *layer, const struct need *below);
+int stream_again_wr(struct stream *layer, const struct need *below);
+/* The ops of a layer that lets bytes pass: as the stream below. */
+ssize_t stream_pass_readv(struct stream *layer, const struct iovec *v, int n);
+ssize_t stream_pass_writev(struct stream *layer, const struct iovec *v, int n);
+int stream_pass_rawfd(struct stream *layer, bool write);
+
+#endif

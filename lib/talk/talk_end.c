@@ -1,0 +1,184 @@
+/* How a conversation ends.
+ *
+ * The good end: what was said goes out, then the half-close; what still comes is read and dropped until the peer's kernel has
+ * acknowledged everything, and then the session lingers as any other. */
+#include "talk/talk_run.h"
+
+#include "fault/fault.h"
+#include "stream/fdstream.h"
+#include "server/server.h"
+#include "net/layer.h"
+
+#include <errno.h>
+
+enum {
+	STEP_MOST_MS = 50,
+	LAST_MS = 1000, /* what was said before a reset or a failure has so long to get away */
+};
+
+enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why)
+{
+	t->session->peer_done = t->eof && t->shut;
+	session_end(t->session, by, how, why);
+	return TURN_OVER;
+}
+
+enum turn talk_broke(struct talk *t)
+{
+	const struct why why = t->lost.cls != ERR_OK ? t->lost : t->session->stream->why;
+	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
+}
+
+static enum session_end closed_by(const struct talk *t)
+{
+	return t->engine.act.what == DO_HANG ? END_PEER : END_SCRIPT;
+}
+
+static bool all_acknowledged(const struct talk *t)
+{
+	return t->session->counters.out == 0 || fdstream_unsent(stream_bottom(t->session->stream)) == 0;
+}
+
+/* The script's end: has what was said arrived? Asked again and again. */
+static bool arrived(struct talk *t)
+{
+	int64_t now_ms = loop_now(talk_loop(t)), step_ms = t->step_ms * 2;
+	t->end_ms = t->end_ms == 0 ? now_ms : t->end_ms;
+	if (all_acknowledged(t))
+		return true;
+	t->step_ms = step_ms == 0 ? 1 : step_ms < STEP_MOST_MS ? step_ms : STEP_MOST_MS;
+	loop_timer(talk_loop(t), &t->clock, now_ms + t->step_ms);
+	return false;
+}
+
+/* Reads on, for a peer that would not take our last bytes before we have taken all of its own. */
+static enum turn drop_some(struct talk *t)
+{
+	ssize_t got = t->eof ? ST_AGAIN : talk_hear(t, TALK_SCRATCH);
+	if (got == ST_FAIL && t->lost.cls == ERR_LOST && t->lost.sys == 0) { /* TLS, and no goodbye: nobody waits for one here */
+		t->lost.cls = ERR_OK;
+		t->eof = true;
+		return TURN_ON;
+	}
+	if (got == ST_FAIL)
+		return talk_broke(t);
+	return got == ST_AGAIN ? (t->eof ? TURN_WAIT : TURN_WAIT_RD) : TURN_ON;
+}
+
+/* TURN_ON: all has arrived. */
+static enum turn until_arrived(struct talk *t)
+{
+	struct why lost = { ERR_LOST, 0, "send to" };
+	const struct session *s = t->session;
+	const struct server_conf *server = conf_get(s->service_run->run->conf, &server_opts);
+	if ((lost.sys = fdstream_error(stream_bottom(s->stream))) != 0)
+		return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
+	if (arrived(t))
+		return TURN_ON;
+	if (s->dialed || loop_now(talk_loop(t)) < t->end_ms + server->drain_ms) {
+		enum turn turn = drop_some(t);
+		return turn == TURN_ON ? TURN_AGAIN : turn;
+	}
+	lost.text = "not everything was acknowledged by";
+	return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
+}
+
+static enum turn or_drop(struct talk *t, enum turn turn)
+{
+	if (turn != TURN_WAIT_WR)
+		return turn;
+	turn = drop_some(t);
+	return turn == TURN_WAIT_RD ? TURN_WAIT_BOTH : turn == TURN_WAIT ? TURN_WAIT_WR : turn == TURN_ON ? TURN_AGAIN : turn;
+}
+
+/* Many peers leave when they have heard the last word, and answer the goodbye of TLS, which comes after it, with a reset. So it
+ * is said when the last word has arrived, and then nothing is lost any more. */
+static enum turn say_goodbye(struct talk *t)
+{
+	enum turn turn = TURN_ON;
+	if (!t->taken && (turn = or_drop(t, talk_flush(t))) == TURN_ON)
+		turn = until_arrived(t);
+	if (turn != TURN_ON)
+		return turn;
+	t->taken = true;
+	int rc = stream_shut(t->session->stream);
+	t->shut = rc == 0;
+	return rc == ST_AGAIN ? or_drop(t, TURN_WAIT_WR) : talk_over(t, closed_by(t), CLOSE_PLAIN, NULL);
+}
+
+enum turn talk_end_close(struct talk *t)
+{
+	if (talk_tls(t) && !t->shut)
+		return say_goodbye(t);
+	enum turn turn = t->shut ? TURN_ON : or_drop(t, talk_shut(t));
+	if (turn == TURN_ON)
+		turn = until_arrived(t);
+	return turn == TURN_ON ? talk_over(t, closed_by(t), CLOSE_PLAIN, NULL) : turn;
+}
+
+/* Nothing is read, but the end of the peer is to be seen: the end of its data in TCP and on a Unix socket shows without reading.
+ * In TLS it is a record of its own, for which reading goes on up to the first byte of data. */
+static bool has_ended(struct talk *t)
+{
+	ssize_t got = ST_AGAIN;
+	if (talk_tls(t) && !t->eof && !t->unheard)
+		got = talk_hear(t, 1);
+	t->unheard |= got > 0;
+	return t->eof || got == ST_FAIL || t->waiter.ended;
+}
+
+/* The peer's end is the end of this. A script that was told of that end before (`on eof hang`) goes on until the connection is
+ * gone: a reset, or the kernel's keepalive. */
+enum turn talk_hang(struct talk *t)
+{
+	const struct session *s = t->session;
+	bool stream = !(s->stream->caps & ST_DGRAM), told = t->engine.eof_told;
+	if (t->waiter.hup && (!stream || all_acknowledged(t)))
+		return talk_over(t, END_PEER, CLOSE_PLAIN, NULL);
+	if (s->drained)
+		return talk_let_go(t);
+	if (!stream)
+		return TURN_WAIT;
+	t->waiter.ends = !told;
+	if (t->waiter.hup || (!told && has_ended(t)))
+		return talk_end_close(t);
+	return talk_tls(t) && !told && !t->unheard ? TURN_WAIT_RD : TURN_WAIT;
+}
+
+/* What was said before it is to arrive, too, if the peer takes it soon. */
+enum turn talk_end_reset(struct talk *t)
+{
+	int64_t most_ms = LAST_MS + fault_patience_ms(t->session->stream);
+	bool waits = !arrived(t);
+	enum turn turn = talk_flush(t);
+	if (turn == TURN_OVER)
+		return turn;
+	if ((!waits && turn == TURN_ON) || loop_now(talk_loop(t)) >= t->end_ms + most_ms)
+		return talk_over(t, END_SCRIPT, CLOSE_RST, NULL);
+	if (!waits)
+		loop_timer(talk_loop(t), &t->clock, t->end_ms + most_ms);
+	return turn == TURN_ON ? TURN_WAIT : turn;
+}
+
+/* It is told at once; what was said before it goes out all the same, if the peer takes it soon. */
+enum turn talk_end_failed(struct talk *t, const struct talk_act *a)
+{
+	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "keep what came from" };
+	static const struct why no_room = { .cls = ERR_LOCAL, .text = "--memory has no room for what came from" };
+	int64_t now_ms = loop_now(talk_loop(t));
+	if (a->why == WHY_BUDGET)
+		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_room);
+	if (a->why == WHY_MEMORY)
+		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_memory);
+	if (!t->told) {
+		talk_tell_failure(t, a);
+		t->told = true;
+		t->end_ms = now_ms + LAST_MS + fault_patience_ms(t->session->stream);
+	}
+	if (t->unflushed && now_ms < t->end_ms && stream_flush(t->session->stream) == ST_AGAIN) {
+		loop_timer(talk_loop(t), &t->clock, t->end_ms);
+		return TURN_WAIT_WR;
+	}
+	const struct why why = t->session->why;
+	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
+}

@@ -1,0 +1,254 @@
+/* The rules of a conversation: which of them takes what came, and what is left to wait for.
+ *
+ * Each frame goes to the first rule, in the order of the file, that matches and is not used up. In raw frames a rule that may
+ * still match holds up those behind it, so that the order of the file decides and not the size of a read. */
+#include "talk/talk_engine.h"
+
+#include "loop/loop.h"
+
+enum { EACH_STEP = 64 }; /* of work, beside what it compares: many small frames are much work, too */
+
+static bool usable(const struct talk_engine *e, const struct talk_rule *r)
+{
+	if (r->most > 0 && e->hits[r->index] >= r->most)
+		return false;
+	return !e->eof_told && (r->on != TALK_ON_EOF || !e->dgram);
+}
+
+static const struct talk_rule *first(const struct talk_engine *e, enum talk_trigger on)
+{
+	const struct talk_rule *r = e->section->rules;
+	while (r != NULL && (r->on != on || !usable(e, r)))
+		r = r->next;
+	return r;
+}
+
+static bool any_usable(const struct talk_engine *e)
+{
+	const struct talk_rule *r = e->section->rules;
+	while (r != NULL && !usable(e, r))
+		r = r->next;
+	return r != NULL;
+}
+
+/* The act of a hit; its steps begin, and its bytes go, when that is done. rule NULL: nobody wanted them. */
+static void enter(struct talk_engine *e, const struct talk_rule *rule, struct talk_bytes frame, size_t used)
+{
+	bool matched = rule != NULL && rule->on != TALK_ELSE;
+	const struct talk_place *place = rule != NULL		     ? &rule->place
+					 : e->section->rules != NULL ? &e->section->rules->place
+								     : NULL;
+	struct talk_act *a = talk_engine_act(e, matched ? DO_MATCH : DO_UNMATCHED, place);
+	talk_match_stop(&e->match);
+	e->trying = NULL;
+	e->seen = 0;
+	e->most = 1;
+	a->rule = rule;
+	a->got = frame;
+	a->off = e->in_off + (frame.n > 0 && e->in != NULL ? (uint64_t)(frame.p - (e->in + e->in_at)) : 0);
+	e->enters = rule;
+	e->spends = used;
+}
+
+static void plain_groups(struct talk_engine *e, struct talk_bytes frame)
+{
+	for (size_t i = 1; i < TALK_GROUPS; i++)
+		e->group[i].n = 0;
+	e->group[0] = frame;
+}
+
+static void unmatched(struct talk_engine *e, struct talk_bytes frame, size_t used)
+{
+	plain_groups(e, frame);
+	enter(e, first(e, TALK_ELSE), frame, used);
+}
+
+static void entered(struct talk_engine *e)
+{
+	const struct talk_rule *r = e->enters;
+	struct talk_bytes frame = e->act.got;
+	uint64_t off = e->act.off;
+	if (r == NULL) {
+		struct talk_act *a = talk_engine_fail(e, WHY_UNMATCHED, e->act.place);
+		a->got = frame;
+		a->off = off;
+		return;
+	}
+	e->hits[r->index] += e->hits[r->index] < UINT32_MAX;
+	if (r->pattern != NULL || r->on == TALK_ELSE) {
+		if (talk_input_keep(e, &frame) != 0) {
+			talk_engine_fail(e, talk_input_why(), &r->place);
+			return;
+		}
+		talk_input_drop(e, e->spends);
+	}
+	e->step = r->steps;
+	e->begun = false;
+}
+
+/* --- waiting --- */
+
+/* Nothing is there: is somebody tired of it? */
+static void idle(struct talk_engine *e)
+{
+	int64_t at_ms = NEVER;
+	for (const struct talk_rule *r = e->section->rules; r != NULL; r = r->next) {
+		if (r->on != TALK_ON_IDLE || !usable(e, r))
+			continue;
+		int64_t due_ms = r->ms > NEVER - e->idle_ms ? NEVER : e->idle_ms + r->ms;
+		if (e->now_ms >= due_ms) {
+			enter(e, r, (struct talk_bytes){ 0 }, 0);
+			return;
+		}
+		at_ms = due_ms < at_ms ? due_ms : at_ms;
+	}
+	talk_engine_wait(e, true, at_ms);
+}
+
+static void ended(struct talk_engine *e)
+{
+	const struct talk_rule *r = first(e, TALK_ON_EOF);
+	e->eof_told = true;
+	if (r != NULL)
+		enter(e, r, (struct talk_bytes){ 0 }, 0);
+	else
+		talk_engine_finish(e, DO_CLOSE);
+}
+
+/* --- frames --- */
+
+static void framed(struct talk_engine *e)
+{
+	struct talk_bytes frame;
+	size_t used;
+	enum talk_take took = talk_input_frame(e, &frame, &used);
+	if (took == TAKE_MORE) {
+		idle(e);
+		return;
+	}
+	if (took == TAKE_END) {
+		ended(e);
+		return;
+	}
+	if (took != TAKE_FRAME) {
+		struct talk_act *a = talk_engine_fail(e, took == TAKE_CUT ? WHY_CUT : WHY_FRAME, &e->section->rules->place);
+		a->got = (struct talk_bytes){ e->in + e->in_at, e->in_len };
+		return;
+	}
+	for (const struct talk_rule *r = e->trying != NULL ? e->trying : e->section->rules; r != NULL; r = r->next) {
+		bool could = r->on == TALK_ON_PATTERN && usable(e, r);
+		enum talk_fit fit = could ? talk_input_match(e, r->pattern, &frame) : TALK_NO;
+		e->trying = r;
+		if (fit == TALK_YES)
+			enter(e, r, frame, used);
+		else if (fit == TALK_MORE)
+			talk_engine_turn(e);
+		else if (fit == TALK_NO_MEMORY)
+			talk_engine_fail(e, WHY_MEMORY, &r->place);
+		if (fit != TALK_NO)
+			return;
+	}
+	unmatched(e, frame, used);
+}
+
+/* --- raw --- */
+
+static void raw(struct talk_engine *e)
+{
+	struct talk_bytes next = { e->in != NULL ? e->in + e->in_at : NULL, 0 };
+	bool turn = false;
+	if (e->in_len == 0) {
+		if (e->eof)
+			ended(e);
+		else
+			idle(e);
+		return;
+	}
+	/* Where a rule may still match, the next call goes on: those before it do not, whatever comes. */
+	for (const struct talk_rule *r = e->trying != NULL ? e->trying : e->section->rules; r != NULL; r = r->next, e->seen = 0) {
+		if (r->on != TALK_ON_PATTERN || !usable(e, r))
+			continue;
+		e->trying = r;
+		enum talk_fit fit = talk_input_fits(e, r->pattern, &next.n, &turn);
+		if (fit == TALK_MORE && turn) {
+			talk_engine_turn(e);
+			return;
+		}
+		if (fit == TALK_MORE) {
+			idle(e);
+			return;
+		}
+		if (fit == TALK_YES) {
+			plain_groups(e, next);
+			enter(e, r, next, next.n);
+			return;
+		}
+		e->most = next.n > e->most ? next.n : e->most;
+	}
+	/* So many bytes show that nobody wants them; an `else` takes one, for the next may begin what somebody wants. */
+	next.n = first(e, TALK_ELSE) != NULL ? 1 : e->most;
+	unmatched(e, next, 1);
+}
+
+/* --- the whole --- */
+
+void talk_engine_done(struct talk_engine *e)
+{
+	enum talk_do what = e->act.what;
+	if (!e->busy || e->over)
+		return;
+	e->busy = false;
+	if (what == DO_MATCH || what == DO_UNMATCHED) {
+		entered(e);
+		return;
+	}
+	e->shut |= what == DO_SHUT;
+	if (what == DO_STARTTLS) { /* TLS has what came ahead, and it has never been here */
+		uint64_t off = e->in_off;
+		talk_input_drop(e, e->in_len);
+		e->in_off = off;
+		e->secured = true;
+	}
+	talk_engine_go_on(e);
+}
+
+const struct talk_act *talk_engine_next(struct talk_engine *e, int64_t now_ms)
+{
+	e->now_ms = now_ms;
+	if (!e->busy)
+		e->act.what = DO_DONE;
+	while (!e->busy && e->act.what != DO_WAIT && e->act.what != DO_TURN) {
+		e->work -= EACH_STEP;
+		if (e->work <= 0)
+			talk_engine_turn(e);
+		else if (e->step != NULL)
+			talk_engine_step(e);
+		else if (!any_usable(e))
+			talk_engine_finish(e, DO_CLOSE);
+		else if (talk_engine_is_raw(e))
+			raw(e);
+		else
+			framed(e);
+	}
+	return &e->act;
+}
+
+bool talk_engine_waits(const struct talk_engine *e)
+{
+	bool rests = e->step != NULL && (e->step->verb == TALK_IGNORE || e->step->verb == TALK_HANG);
+	return !e->over && (rests || (e->step == NULL && e->act.what == DO_WAIT));
+}
+
+/* Inside steps the script wanted more than it got. What we end ourselves is its failure only where it waited for the peer. */
+const struct talk_act *talk_engine_end(struct talk_engine *e, bool by_us)
+{
+	const struct talk_step *s = e->step;
+	if (e->over)
+		return NULL;
+	bool rests = s != NULL && (s->verb == TALK_IGNORE || s->verb == TALK_HANG);
+	bool waits = s != NULL && (s->verb == TALK_EXPECT || s->verb == TALK_SKIP);
+	if (s != NULL && !rests && (waits || !by_us))
+		return talk_engine_fail(e, WHY_ENDED, &s->place);
+	talk_engine_finish(e, DO_CLOSE);
+	return e->act.what == DO_FAIL ? &e->act : NULL;
+}

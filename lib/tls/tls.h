@@ -1,0 +1,67 @@
+/* TLS as one layer of the stack: what was asked for, and the three functions of its row. Nobody else knows of TLS.
+ *
+ * The options live here in every build. What needs OpenSSL stands in tls_*.c; a build without it has tls_none.c instead, which
+ * says so to whoever asks. */
+#ifndef TLS_TLS_H
+#define TLS_TLS_H
+
+#include "base/sha256.h"
+#include "net/layer.h"
+
+enum { TLS_ALPN_MOST = 255, TLS_PINS_MOST = 8, TLS_PIN_TEXT = 64 };
+
+extern const struct opt_group tls_opts; /* of both ends */
+struct tls_conf {
+	const char *cert, *key, *keylog;
+	int min; /* enum tls_min */
+	bool allow_truncation;
+	uint8_t alpn_len;
+	unsigned char alpn[TLS_ALPN_MOST]; /* as RFC 7301 writes it: each name behind its length */
+};
+enum tls_min { TLS_MIN_12, TLS_MIN_13 };
+
+extern const struct opt_group tls_client_opts;
+struct tls_client_conf {
+	const char *ca, *server_name;
+	bool insecure;
+	unsigned pins;
+	unsigned char pin[TLS_PINS_MOST][SHA256_BYTES]; /* of a peer's public key (DER SubjectPublicKeyInfo) */
+};
+
+extern const struct opt_group tls_server_opts;
+struct tls_server_conf {
+	const char *client_ca;
+};
+
+/* The row: loads the library, certificates and keys; pushes the layer; frees. Failures are ERR_USAGE, before any socket. */
+int tls_start(const struct run *run, void **shared, struct err *e);
+int tls_push(struct stream **top, const struct link *link, void *shared, struct err *e);
+void tls_stop(const struct run *run, void *takes);
+/* As tls_start, for a service that says itself, in stack->tls_later, whether TLS will come into its connections. */
+int tls_later(const struct run *run, void **shared, struct err *e);
+bool tls_built(void); /* into this program */
+
+/* Will a handshake read authorities from a folder (which OpenSSL does when it needs one)? Of clients of ours, or of dials, whom
+ * we dial later; NULL: nobody. */
+bool tls_reads_later(const struct run *run, const struct addr *dials);
+
+/* Of our own certificate: "sha256//BASE64"; NULL: we have none. */
+const char *tls_pin(const struct run *run);
+void tls_tell_pin(const struct run *run); /* of a certificate made for this run, which nobody can know otherwise */
+
+struct tls_facts { /* of one connection after its handshake */
+	const char *version, *cipher;
+	char alpn[TLS_ALPN_MOST + 1]; /* what both chose; "" nothing */
+	char pin[TLS_PIN_TEXT];	      /* of the peer's key; "" it showed none */
+};
+bool tls_facts(const struct stream *top, struct tls_facts *out); /* false: no TLS is in that stack */
+/* A handshake that failed, because the peer went away before it had said anything: nobody may be behind it yet. */
+bool tls_unheard(const struct stream *top);
+
+/* Inside net/tls*: what tls.c hands on when somebody asked for TLS and nothing contradicts it. */
+int tls_open(const struct run *run, void **shared, struct err *e);
+const char *tls_own_pin(const void *shared);
+/* "sha256//" and the 44 characters of BASE64. */
+const char *tls_pin_text(const unsigned char sum[SHA256_BYTES], char out[TLS_PIN_TEXT]);
+
+#endif

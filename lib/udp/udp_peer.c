@@ -1,0 +1,273 @@
+/* One sender of datagrams as a stream. It owns no descriptor: udp.c wakes it.
+ *
+ * What comes for it lies first in the socket's batch, and is taken from there without a copy in between when the peer's owner
+ * reads at once. Otherwise it waits in the peer's own queue; what was queued is read first. What is sent in a turn of the socket
+ * leaves with the answers of others (udp_out.c), else at once. A datagram that the system cannot take just now for a reason of
+ * its own (memory, a firewall, a route) is lost and counted, as on the way; only what will not get better fails the peer. */
+#include "udp/udp_internal.h"
+
+#include "base/mem.h"
+#include "base/sys.h"
+
+#include <string.h>
+
+enum {
+	QUEUE_BYTES = 64 * 1024,
+	UNIX_RETRY_MS = 20 /* a full Unix receiver cannot be watched from an unconnected socket */
+};
+
+static struct udp_peer *self(struct stream *s)
+{
+	return (struct udp_peer *)s;
+}
+
+static void scatter(const struct iovec *v, int n, const unsigned char *from, size_t len)
+{
+	for (int i = 0; i < n && len > 0; i++) {
+		size_t part = v[i].iov_len < len ? v[i].iov_len : len;
+		memcpy(v[i].iov_base, from, part);
+		from += part;
+		len -= part;
+	}
+}
+
+static size_t total(const struct iovec *v, int n)
+{
+	size_t bytes = 0;
+	for (int i = 0; i < n; i++)
+		bytes += v[i].iov_len;
+	return bytes;
+}
+
+/* Hands out a datagram of `len` bytes: never a part of one. */
+static ssize_t hand_out(struct udp_peer *p, const struct iovec *v, int n, const unsigned char *from, size_t len)
+{
+	if (len == 0)
+		return ST_EMPTY;
+	if (total(v, n) < len) {
+		udp_loss_add(&p->udp->loss);
+		return 0;
+	}
+	scatter(v, n, from, len);
+	return (ssize_t)len;
+}
+
+static ssize_t read_queue(struct udp_peer *p, const struct iovec *v, int n)
+{
+	struct datagram *d = p->first;
+	p->first = d->next;
+	if (p->first == NULL)
+		p->last = &p->first;
+	p->queued -= (uint32_t)sizeof *d + d->len;
+	budget_give(p->budget, sizeof *d + d->len);
+	ssize_t got = hand_out(p, v, n, d->bytes, d->len);
+	mem_free(d);
+	return got;
+}
+
+static ssize_t read_slot(struct udp_peer *p, const struct iovec *v, int n)
+{
+	struct udp_slot *slot = p->slot;
+	p->slot = slot->next;
+	slot->peer = NULL;
+	return hand_out(p, v, n, slot->bytes, slot->len);
+}
+
+static int refuse(struct udp_peer *p, int sys)
+{
+	enum err_class cls = sys == ECONNREFUSED || sys == ENOENT ? ERR_CONNECT : ERR_NETWORK;
+	return stream_fail(&p->s, cls, sys, "send to");
+}
+
+static ssize_t peer_readv(struct stream *s, const struct iovec *v, int n)
+{
+	struct udp_peer *p = self(s);
+	struct udp *u = p->udp;
+	if (u == NULL)
+		return stream_fail(s, ERR_NETWORK, ENOTCONN, "receive from");
+	while (p->first != NULL || p->slot != NULL) {
+		ssize_t got = p->first != NULL ? read_queue(p, v, n) : read_slot(p, v, n);
+		if (got != 0)
+			return got;
+	}
+	if (p->error != 0)
+		return stream_fail(s, ERR_CONNECT, p->error, "receive from");
+	if (p->send_error != 0)
+		return refuse(p, p->send_error);
+	s->rd = (struct need){ .wake = true };
+	return ST_AGAIN;
+}
+
+bool udp_passing(int sys)
+{
+	static const int all[] = { ENOBUFS, ENOMEM, EPERM, EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN };
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (sys == all[i])
+			return true;
+	return false;
+}
+
+static ssize_t send_now(struct udp_peer *p, const struct iovec *v, int n)
+{
+	struct udp *u = p->udp;
+	struct udp_path path;
+	ssize_t put;
+	udp_peer_path(p, &path);
+	do
+		put = udp_msg_send(u->fd, v, n, &path, u->connected);
+	while (put < 0 && errno == EINTR);
+	return put;
+}
+
+static ssize_t wait_for_room(struct udp_peer *p)
+{
+	if (p->udp->family == AF_UNIX)
+		p->s.wr = (struct need){ .timed = true, .at_ms = loop_now(p->udp->run->loop) + UNIX_RETRY_MS };
+	else if (udp_wait(p->udp, p) == 0)
+		p->s.wr = (struct need){ .wake = true };
+	else
+		return refuse(p, errno);
+	return ST_AGAIN;
+}
+
+static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
+{
+	struct udp_peer *p = self(s);
+	struct udp *u = p->udp;
+	size_t bytes = total(v, n);
+	if (u == NULL || p->error != 0 || p->send_error != 0)
+		return refuse(p, u == NULL ? ENOTCONN : p->error != 0 ? p->error : p->send_error);
+	if (p->name_len == 0 || (u->guard != NULL && bytes > p->credit)) {
+		udp_loss_add(&u->loss);
+		return (ssize_t)bytes;
+	}
+	enum udp_held held = udp_out_hold(p, v, n, bytes);
+	if (held == HELD_FULL)
+		return wait_for_room(p);
+	ssize_t put = held == HELD_YES ? 0 : send_now(p, v, n);
+	if (put < 0 && errno == ECONNREFUSED && u->family != AF_UNIX) {
+		udp_errors(u); /* an unconnected socket tells the next sender about somebody else's refusal */
+		if (p->error != 0)
+			return refuse(p, p->error);
+		put = send_now(p, v, n);
+	}
+	if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return wait_for_room(p);
+	if (put < 0 && !udp_passing(errno))
+		return refuse(p, errno);
+	if (put < 0)
+		udp_loss_add(&u->loss);
+	else
+		p->credit -= u->guard != NULL ? bytes : 0;
+	return (ssize_t)bytes;
+}
+
+/* As many as the system takes at once; one that it does not is sent once more alone, and judged there. */
+static int peer_sendm(struct stream *s, const struct msgs *m)
+{
+	struct udp_peer *p = self(s);
+	struct udp *u = p->udp;
+	bool alone = u == NULL || u->guard != NULL || u->family == AF_UNIX || p->error != 0 || p->send_error != 0;
+	if (!alone && udp_out_clear(u)) {
+		struct udp_path path;
+		struct udp_control control;
+		struct msghdr way = { 0 };
+		udp_peer_path(p, &path);
+		udp_msg_answer(&way, &path, &control, u->connected);
+		int sent = dgram_batch_send(u->fd, &u->cut, &way, m);
+		if (sent > 0)
+			return sent;
+	}
+	ssize_t put = peer_writev(s, m->v, 1);
+	return put < 0 ? (int)put : 1;
+}
+
+/* What is gathered leaves at the end of this turn: it counts as sent, unless the system has no room. */
+static int peer_flush(struct stream *s)
+{
+	struct udp_peer *p = self(s);
+	return p->udp != NULL && udp_out_stuck(p) ? (int)wait_for_room(p) : 0;
+}
+
+static void peer_close(struct stream *s, enum close_how how)
+{
+	(void)how;
+	struct udp_peer *p = self(s);
+	if (p->udp != NULL)
+		udp_unlink(p->udp, p);
+	budget_give(p->budget, p->queued);
+	for (struct datagram *d = p->first, *next; d != NULL; d = next) {
+		next = d->next;
+		mem_free(d);
+	}
+	mem_free(p);
+}
+
+static const struct stream_ops peer_ops = {
+	.name = "udp",
+	.readv = peer_readv,
+	.writev = peer_writev,
+	.sendm = peer_sendm,
+	.flush = peer_flush,
+	.shut = peer_flush,
+	.close = peer_close,
+};
+
+struct udp_peer *udp_peer_new(struct udp *u, const struct udp_path *path)
+{
+	struct udp_peer *p = mem_new(sizeof *p + path->from_len);
+	if (p == NULL)
+		return NULL;
+	p->s = (struct stream){ .ops = &peer_ops, .rfd = -1, .wfd = -1, .caps = ST_DGRAM, .waker = &p->waker };
+	p->udp = u;
+	p->budget = u->run->budget;
+	p->last = &p->first;
+	p->to = path->to;
+	p->scope = path->scope;
+	p->name_len = path->from_len;
+	memcpy(p->name, &path->from, path->from_len);
+	return p;
+}
+
+static void keep(struct udp_peer *p, const struct udp_slot *slot)
+{
+	size_t bytes = sizeof(struct datagram) + slot->len;
+	bool fits = p->queued == 0 || p->queued + bytes <= QUEUE_BYTES; /* the largest one must be able to come in at all */
+	fits = fits && budget_take(p->budget, p->queued, bytes);
+	struct datagram *d = fits ? mem_raw(bytes) : NULL;
+	if (fits && d == NULL)
+		budget_give(p->budget, bytes);
+	if (d == NULL) {
+		udp_loss_add(&p->udp->loss);
+		return;
+	}
+	d->next = NULL;
+	d->len = slot->len;
+	memcpy(d->bytes, slot->bytes, slot->len);
+	*p->last = d;
+	p->last = &d->next;
+	p->queued += (uint32_t)bytes;
+}
+
+void udp_peer_keep(struct udp_peer *p)
+{
+	for (; p->slot != NULL; p->slot = p->slot->next) {
+		p->slot->peer = NULL;
+		keep(p, p->slot);
+	}
+}
+
+void udp_peer_path(const struct udp_peer *p, struct udp_path *path)
+{
+	path->from_len = p->name_len;
+	path->to = p->to;
+	path->scope = p->scope;
+	path->hops = p->hops;
+	memcpy(&path->from, p->name, p->name_len);
+}
+
+void udp_peer_wake(struct udp_peer *p)
+{
+	if (p->waker.fn != NULL)
+		p->waker.fn(p->waker.arg);
+}
