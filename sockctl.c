@@ -51,7 +51,7 @@ static void menu_fill(struct menu *menu)
 }
 
 /* What was asked for is words, not a run. */
-static int print(const struct parsed *parsed, const struct menu *menu, struct err *e)
+static int sockctl_print(const struct parsed *parsed, const struct menu *menu, struct err *e)
 {
 	int rc = 0;
 	if (parsed->what == PARSE_VERSION)
@@ -69,7 +69,7 @@ static int print(const struct parsed *parsed, const struct menu *menu, struct er
 	return rc;
 }
 
-static void stop(void *arg)
+static void sockctl_stop(void *arg)
 {
 	loop_stop(arg);
 }
@@ -79,7 +79,7 @@ static int wait_for_closes(const struct run *run, struct err *e)
 {
 	if (run->outcome->signo != 0 || linger_count(run->linger) == 0)
 		return 0;
-	linger_when_empty(run->linger, stop, run->loop);
+	linger_when_empty(run->linger, sockctl_stop, run->loop);
 	return loop_run(run->loop, e);
 }
 
@@ -217,7 +217,7 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 	return 0;
 }
 
-static int start(int argc, char **argv, const struct persona *persona, struct outcome *outcome)
+static int sockctl_start(int argc, char **argv, const struct persona *persona, struct outcome *outcome)
 {
 	static struct menu menu;
 	struct parsed parsed = { 0 };
@@ -230,7 +230,7 @@ static int start(int argc, char **argv, const struct persona *persona, struct ou
 	if (parse_line(&parsed, argc, argv, menu.commands, e) != 0)
 		return -1;
 	if (parsed.what != PARSE_RUN)
-		return print(&parsed, &menu, e);
+		return sockctl_print(&parsed, &menu, e);
 	int rc = run_mode(&parsed, &menu, argc - 2, argv + 2, persona, outcome);
 	conf_free(parsed.conf);
 	mem_free(parsed.argv);
@@ -243,7 +243,7 @@ static int start_nc(struct nc *nc, int argc, char **argv, struct outcome *outcom
 	if (nc_read(nc, argc, argv, &outcome->first) != 0)
 		return -1;
 	if (!nc->help)
-		return start(nc->argc, nc->argv, &nc->persona, outcome);
+		return sockctl_start(nc->argc, nc->argv, &nc->persona, outcome);
 	return nc_help(stdout) == 0 ? 0 : err_set(&outcome->first, ERR_LOCAL, errno, "write stdout");
 }
 
@@ -278,7 +278,7 @@ int main(int argc, char **argv)
 	stdfd_guard();
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
 		signal(ignored[i], SIG_IGN);
-	int rc = persona != NULL ? start_nc(&nc, argc, argv, &outcome) : start(argc, argv, NULL, &outcome);
+	int rc = persona != NULL ? start_nc(&nc, argc, argv, &outcome) : sockctl_start(argc, argv, NULL, &outcome);
 	if (rc != 0 && outcome.signo == 0)
 		out_cry(persona, outcome.first.what);
 	stdfd_restore();

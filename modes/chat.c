@@ -26,28 +26,28 @@ static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &t
 	&broadcast_opts, &text_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &sockopt_opts,
 	&loop_opts, NULL };
 
-static bool vbnet(const struct conf *conf)
+static bool chat_is_vbnet(const struct conf *conf)
 {
 	const struct chat_conf *chat = conf_get(conf, &chat_opts);
 	return chat->wire == CHAT_VBNET;
 }
 
-static uint32_t most(const struct conf *conf)
+static uint32_t chat_most(const struct conf *conf)
 {
-	return vbnet(conf) && !conf_given(conf, &limit_opts, "max") ? VBNET_MAX : 0;
+	return chat_is_vbnet(conf) && !conf_given(conf, &limit_opts, "max") ? VBNET_MAX : 0;
 }
 
-static size_t descriptors(const struct run *run)
+static size_t chat_descriptors(const struct run *run)
 {
-	return server_descriptors(run->conf, most(run->conf), &service_chat);
+	return server_descriptors(run->conf, chat_most(run->conf), &service_chat);
 }
 
-static int run(const struct run *run, struct err *e)
+static int chat_run(const struct run *run, struct err *e)
 {
 	bool own_words = conf_given(run->conf, &server_opts, "full-message");
 	const struct server_opts opts = {
-		.max = most(run->conf),
-		.full_text = vbnet(run->conf) && !own_words ? "Servidor Saturado\r\n" : NULL,
+		.max = chat_most(run->conf),
+		.full_text = chat_is_vbnet(run->conf) && !own_words ? "Servidor Saturado\r\n" : NULL,
 	};
 	return server_main(run, &service_chat, &opts, e);
 }
@@ -62,7 +62,7 @@ const struct mode mode_chat = {
 		       "does not read what is said never stops the others: see --slow.\n"
 		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain.",
 		.groups = groups },
-	.descriptors = descriptors,
+	.descriptors = chat_descriptors,
 	.block_bytes = POOL_BLOCK_SERVER,
-	.run = run,
+	.run = chat_run,
 };

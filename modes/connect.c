@@ -42,45 +42,45 @@ struct client {
 	bool over;     /* the loop will not turn again */
 };
 
-static void leave(void *arg)
+static void connect_leave(void *arg)
 {
 	const struct client *c = arg;
 	loop_stop(c->run->loop);
 }
 
-static void fail(struct client *c, const struct err *e)
+static void connect_fail(struct client *c, const struct err *e)
 {
 	run_fail(c->run, e);
-	leave(c);
+	connect_leave(c);
 }
 
-static void dialed(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
+static void connect_dialed(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
 {
 	struct client *c = arg;
 	struct err why = { 0 };
 	c->retry = NULL;
 	if (gives == NULL) {
-		fail(c, e);
+		connect_fail(c, e);
 		return;
 	}
 	if (sandbox_run_drop(c->run, &why) < 0 || sandbox_run_seal(c->run, &why) < 0) {
 		stream_close(gives, CLOSE_PLAIN);
-		fail(c, &why);
+		connect_fail(c, &why);
 		return;
 	}
 	if (session_open(c->service_run, gives, ++c->id, true, peer, local, &why) < 0)
-		fail(c, &why);
+		connect_fail(c, &why);
 }
 
 /* The first time a wrong address should be told; a peer that was there once will come back. */
-static void redial(void *arg)
+static void on_connect_redial(void *arg)
 {
 	struct client *c = arg;
 	struct err e = { 0 };
 	int64_t wait_ms = c->id > 0 && c->again->wait_ms == 0 ? NEVER : c->again->wait_ms;
-	c->retry = retry_dial(c->run, &c->addr, c->id + 1, wait_ms, dialed, c, &e);
+	c->retry = retry_dial(c->run, &c->addr, c->id + 1, wait_ms, connect_dialed, c, &e);
 	if (c->retry == NULL)
-		fail(c, &e);
+		connect_fail(c, &e);
 }
 
 /* Is it the connection that failed, so that another one may do better? */
@@ -91,7 +91,7 @@ static bool of_connection(enum err_class cls)
 
 /* Bytes may have been lost in a connection that failed: the run cannot end with 0 then, even if later ones go well. One that was
  * merely silent too long has lost nothing, if another follows. */
-static void gone(void *arg, struct session *s)
+static void connect_gone(void *arg, struct session *s)
 {
 	struct client *c = arg;
 	struct loop *loop = c->run->loop;
@@ -103,7 +103,7 @@ static void gone(void *arg, struct session *s)
 	if (c->over)
 		return;
 	if (!follows) {
-		linger_when_empty(c->run->linger, leave, c);
+		linger_when_empty(c->run->linger, connect_leave, c);
 		return;
 	}
 	/* A peer that accepts and closes at once is not to be hammered. */
@@ -112,12 +112,12 @@ static void gone(void *arg, struct session *s)
 	loop_timer(loop, &c->pause, loop_now(loop) + c->pause_ms);
 }
 
-static void finished(void *arg)
+static void connect_finished(void *arg)
 {
 	((struct client *)arg)->finished = true;
 }
 
-static void lived(void *arg)
+static void on_connect_lived(void *arg)
 {
 	struct client *c = arg;
 	const struct clock_conf *clocks = conf_get(c->run->conf, &clock_opts);
@@ -126,14 +126,14 @@ static void lived(void *arg)
 	if (c->service_run != NULL)
 		c->service_run->outlived = true;
 	err_set(&e, ERR_TIMEOUT, 0, "--lifetime: %s are over", dial_span(clocks->lifetime_ms, span));
-	fail(c, &e);
+	connect_fail(c, &e);
 }
 
 static void exit_with_fd_cut(void *arg)
 {
 	const struct client *c = arg;
 	exit_with_fd_fail(&c->exit_with_fd);
-	leave(arg);
+	connect_leave(arg);
 }
 
 static int put_on_leash(struct client *c, unsigned needs, struct err *e)
@@ -141,7 +141,7 @@ static int put_on_leash(struct client *c, unsigned needs, struct err *e)
 	return exit_with_fd_open(&c->exit_with_fd, c->run, needs & OWNS_STDIN, needs & OWNS_STDOUT, exit_with_fd_cut, c, e);
 }
 
-static int converse(struct client *c, struct err *e)
+static int connect_converse(struct client *c, struct err *e)
 {
 	const struct service *service = service_pick(c->run, &service_stdio, e);
 	bool held = service != NULL && put_on_leash(c, service->needs, e) == 0;
@@ -157,8 +157,8 @@ static int converse(struct client *c, struct err *e)
 	}
 	c->service_run->one = true;
 	c->service_run->keep_open = c->again->reconnect;
-	c->service_run->gone = gone;
-	c->service_run->finish = finished;
+	c->service_run->gone = connect_gone;
+	c->service_run->finish = connect_finished;
 	c->service_run->gone_arg = c->service_run->finish_arg = c;
 	/* From within the loop, which a failure at once can then stop. */
 	loop_timer(c->run->loop, &c->pause, loop_now(c->run->loop));
@@ -171,7 +171,7 @@ static int converse(struct client *c, struct err *e)
 	return rc;
 }
 
-static int ask(struct client *c, struct err *e)
+static int connect_ask(struct client *c, struct err *e)
 {
 	if (probe_start(c->run, &c->addr, e) != 0 || run_die_on_signals(c->run, e) < 0)
 		return -1;
@@ -198,7 +198,7 @@ static int check_probe(const struct conf *conf, struct err *e)
 	return 0;
 }
 
-static int check(const struct client *c, bool probe, struct err *e)
+static int connect_check(const struct client *c, bool probe, struct err *e)
 {
 	if (sockopt_fits(c->run->conf, c->addr.kind, e) < 0 || (probe && check_probe(c->run->conf, e) != 0))
 		return -1;
@@ -210,7 +210,7 @@ static int check(const struct client *c, bool probe, struct err *e)
 	return 0;
 }
 
-static int run(const struct run *run, struct err *e)
+static int connect_run(const struct run *run, struct err *e)
 {
 	bool asks = ((const struct probe_conf *)conf_get(run->conf, &probe_opts))->probe != PROBE_NO;
 	const struct clock_conf *clocks = conf_get(run->conf, &clock_opts);
@@ -218,19 +218,19 @@ static int run(const struct run *run, struct err *e)
 	int used;
 	if (addr_parse(&c.addr, conf_get(run->conf, &addr_opts), asks ? ADDR_RANGES : 0, run->argc, run->argv, &used, e) < 0)
 		return -1;
-	if (check(&c, asks, e) < 0)
+	if (connect_check(&c, asks, e) < 0)
 		return -1;
-	c.pause = (struct timer){ .fn = redial, .arg = &c };
-	c.life = (struct timer){ .fn = lived, .arg = &c };
+	c.pause = (struct timer){ .fn = on_connect_redial, .arg = &c };
+	c.life = (struct timer){ .fn = on_connect_lived, .arg = &c };
 	if (clocks->lifetime_ms > 0)
 		loop_timer(run->loop, &c.life, loop_now(run->loop) + clocks->lifetime_ms);
-	int rc = !asks ? converse(&c, e) : put_on_leash(&c, 0, e) == 0 ? ask(&c, e) : -1;
+	int rc = !asks ? connect_converse(&c, e) : put_on_leash(&c, 0, e) == 0 ? connect_ask(&c, e) : -1;
 	loop_timer(run->loop, &c.life, NEVER);
 	exit_with_fd_close(&c.exit_with_fd);
 	return rc;
 }
 
-static size_t descriptors(const struct run *run)
+static size_t connect_descriptors(const struct run *run)
 {
 	const struct probe_conf *probe = conf_get(run->conf, &probe_opts);
 	return probe->probe != PROBE_NO ? DESCRIPTORS + LINGER_MOST : DESCRIPTORS; /* with TLS, beside those that say goodbye */
@@ -249,7 +249,7 @@ const struct mode mode_connect = {
 		       "ends when standard input has ended and nothing has come for --reply-wait.\n"
 		       "SIGTERM, SIGINT and SIGHUP end the program, which then dies of that signal.",
 		.groups = groups },
-	.descriptors = descriptors,
+	.descriptors = connect_descriptors,
 	.block_bytes = POOL_BLOCK_CLIENT,
-	.run = run,
+	.run = connect_run,
 };

@@ -23,12 +23,12 @@ static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &t
 	&run_command_opts, &exit_with_fd_opts, &limit_opts, &access_opts, &proxy_accept_opts, &server_opts, &frame_opts,
 	&expect_opts, &observer_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
-static size_t descriptors(const struct run *run)
+static size_t echo_descriptors(const struct run *run)
 {
 	return server_descriptors(run->conf, 0, &service_echo);
 }
 
-static int run(const struct run *run, struct err *e)
+static int echo_run(const struct run *run, struct err *e)
 {
 	static const struct server_opts many = { 0 };
 	return server_main(run, &service_echo, &many, e);
@@ -43,7 +43,7 @@ const struct mode mode_echo = {
 		       "who is not answered.\n"
 		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain.",
 		.groups = groups },
-	.descriptors = descriptors,
+	.descriptors = echo_descriptors,
 	.block_bytes = POOL_BLOCK_SERVER,
-	.run = run,
+	.run = echo_run,
 };

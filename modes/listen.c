@@ -31,12 +31,12 @@ static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &l
 
 enum { AT_THE_DOOR = 16 }; /* setups may run in parallel; the first to pass is the one client */
 
-static size_t descriptors(const struct run *run)
+static size_t listen_descriptors(const struct run *run)
 {
 	return server_descriptors(run->conf, AT_THE_DOOR, service_pick(run, &service_stdio, NULL));
 }
 
-static int run(const struct run *run, struct err *e)
+static int listen_run(const struct run *run, struct err *e)
 {
 	static const struct server_opts one = { .one = true, .max = AT_THE_DOOR };
 	const struct service *service = service_pick(run, &service_stdio, e);
@@ -56,7 +56,7 @@ const struct mode mode_listen = {
 		       "program.\n"
 		       "SIGINT and SIGTERM end the program with the status of that signal, with or without a client.",
 		.groups = groups },
-	.descriptors = descriptors,
+	.descriptors = listen_descriptors,
 	.block_bytes = POOL_BLOCK_CLIENT,
-	.run = run,
+	.run = listen_run,
 };

@@ -31,12 +31,12 @@ static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &t
 	&forward_opts, &text_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts,
 	&loop_opts, NULL };
 
-static size_t descriptors(const struct run *run)
+static size_t serve_descriptors(const struct run *run)
 {
 	return server_descriptors(run->conf, 0, service_pick(run, &service_console, NULL));
 }
 
-static int run(const struct run *run, struct err *e)
+static int serve_run(const struct run *run, struct err *e)
 {
 	static const struct server_opts many = { 0 };
 	const struct service *service = service_pick(run, &service_console, e);
@@ -55,7 +55,7 @@ const struct mode mode_serve = {
 		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain; the exit status is 0, or 7 if one "
 		       "had to be cut. One client's failure is reported and does not end the program.",
 		.groups = groups },
-	.descriptors = descriptors,
+	.descriptors = serve_descriptors,
 	.block_bytes = POOL_BLOCK_SERVER,
-	.run = run,
+	.run = serve_run,
 };

@@ -23,7 +23,7 @@ static int open_folder(const char *path, size_t len)
 	return fd;
 }
 
-static int look(const struct exit_unlink *f, struct stat *st)
+static int exit_unlink_look(const struct exit_unlink *f, struct stat *st)
 {
 	return fstatat(f->folder, f->name, st, AT_SYMLINK_NOFOLLOW);
 }
@@ -35,7 +35,7 @@ int exit_unlink_take(struct exit_unlink *f, const char *path)
 	*f = (struct exit_unlink)EXIT_UNLINK_NONE;
 	f->name = mem_text(slash == NULL ? path : slash + 1);
 	f->folder = f->name == NULL ? -1 : open_folder(path, slash == NULL ? 0 : (size_t)(slash - path));
-	if (f->folder < 0 || look(f, &st) != 0) {
+	if (f->folder < 0 || exit_unlink_look(f, &st) != 0) {
 		int sys = errno;
 		sys_close(f->folder);
 		mem_free(f->name);
@@ -53,7 +53,7 @@ void exit_unlink_remove(struct exit_unlink *f)
 	struct stat st;
 	if (f->name == NULL)
 		return;
-	if (look(f, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino)
+	if (exit_unlink_look(f, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino)
 		unlinkat(f->folder, f->name, 0);
 	sys_close(f->folder);
 	mem_free(f->name);

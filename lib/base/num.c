@@ -32,7 +32,7 @@ static const struct unit sizes[] = {
 
 static const struct unit durations[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { NULL, 0 } };
 
-static int refuse(const char *got, const char *expected, struct err *e)
+static int num_refuse(const char *got, const char *expected, struct err *e)
 {
 	char shown[160];
 	text_show(shown, sizeof shown, got, strlen(got));
@@ -40,7 +40,7 @@ static int refuse(const char *got, const char *expected, struct err *e)
 }
 
 /* The digits at *text as a number, *text behind them. -1: there are none, or too many. */
-static int digits(const char **text, int64_t *out)
+static int num_digits(const char **text, int64_t *out)
 {
 	const char *p = *text;
 	int64_t sum = 0;
@@ -71,7 +71,7 @@ int num_int(const char *text, long long min, long long max, int64_t *out, struct
 	bool negative = *p == '-';
 	int64_t n = 0;
 	p += negative;
-	if (digits(&p, &n) == 0 && *p == '\0') {
+	if (num_digits(&p, &n) == 0 && *p == '\0') {
 		n = negative ? -n : n;
 		if (n >= min && n <= max) {
 			*out = n;
@@ -89,25 +89,25 @@ int num_size(const char *text, int64_t *out_bytes, struct err *e)
 {
 	const char *p = text;
 	int64_t n = 0;
-	if (digits(&p, &n) == 0) {
+	if (num_digits(&p, &n) == 0) {
 		int64_t factor = factor_of(sizes, p);
 		if (factor > 0 && n <= INT64_MAX / factor) {
 			*out_bytes = n * factor;
 			return 0;
 		}
 	}
-	return refuse(text, "a size such as 4096, 64k, 1M, 2G or 10MB", e);
+	return num_refuse(text, "a size such as 4096, 64k, 1M, 2G or 10MB", e);
 }
 
 /* ".5" at *text as the part of `factor` that it is, rounded up: a duration that is not zero must not become none. */
-static int fraction(const char **text, int64_t factor, int64_t *out)
+static int num_fraction(const char **text, int64_t factor, int64_t *out)
 {
 	*out = 0;
 	if (**text != '.')
 		return 0;
 	const char *p = ++*text;
 	int64_t n = 0, scale = 1;
-	if (digits(text, &n) != 0 || *text - p > 9)
+	if (num_digits(text, &n) != 0 || *text - p > 9)
 		return -1;
 	while (p++ < *text)
 		scale *= 10;
@@ -115,17 +115,17 @@ static int fraction(const char **text, int64_t factor, int64_t *out)
 	return 0;
 }
 
-static int duration(const char *text, bool bare_seconds, int64_t *out_ms)
+static int num_read_duration(const char *text, bool bare_seconds, int64_t *out_ms)
 {
 	const char *p = text;
 	int64_t whole = 0, part = 0;
-	if (digits(&p, &whole) != 0)
+	if (num_digits(&p, &whole) != 0)
 		return -1;
 	const char *unit = p + strspn(p, ".0123456789");
 	int64_t factor = factor_of(durations, unit);
 	if (*unit == '\0' && (bare_seconds || (whole == 0 && unit == p)))
 		factor = 1000;
-	if (factor == 0 || fraction(&p, factor, &part) != 0 || p != unit || whole > (DURATION_MOST_MS - part) / factor)
+	if (factor == 0 || num_fraction(&p, factor, &part) != 0 || p != unit || whole > (DURATION_MOST_MS - part) / factor)
 		return -1;
 	*out_ms = whole * factor + part;
 	return 0;
@@ -133,13 +133,13 @@ static int duration(const char *text, bool bare_seconds, int64_t *out_ms)
 
 int num_duration(const char *text, bool bare_seconds, int64_t *out_ms, struct err *e)
 {
-	if (duration(text, bare_seconds, out_ms) == 0)
+	if (num_read_duration(text, bare_seconds, out_ms) == 0)
 		return 0;
 	if (bare_seconds)
-		return refuse(text, "a duration such as 250ms, 2s, 5m, 1h, or seconds", e);
+		return num_refuse(text, "a duration such as 250ms, 2s, 5m, 1h, or seconds", e);
 	int64_t unused = 0;
-	bool no_unit = duration(text, true, &unused) == 0;
-	return refuse(text,
+	bool no_unit = num_read_duration(text, true, &unused) == 0;
+	return num_refuse(text,
 		no_unit ? "a duration with its unit, such as 250ms, 2s, 5m, 1h" : "a duration such as 250ms, 2s, 5m, 1h", e);
 }
 
@@ -147,14 +147,14 @@ int num_port(const char *text, const char *proto, uint16_t *out, struct err *e)
 {
 	const char *p = text;
 	int64_t n = 0;
-	if (digits(&p, &n) == 0 && *p == '\0' && n <= UINT16_MAX) {
+	if (num_digits(&p, &n) == 0 && *p == '\0' && n <= UINT16_MAX) {
 		*out = (uint16_t)n;
 		return 0;
 	}
 	bool number = text[strspn(text, "0123456789")] == '\0';
 	int port = number ? -1 : port_of_name(text, proto);
 	if (port < 0)
-		return refuse(text, "a port from 0 to 65535 or a service name", e);
+		return num_refuse(text, "a port from 0 to 65535 or a service name", e);
 	*out = (uint16_t)port;
 	return 0;
 }

@@ -58,7 +58,7 @@ static void list_words(char *out, size_t cap, const char *words)
 	out[used] = '\0';
 }
 
-static int choose(const char *words, const char *text, int *out, struct err *e)
+static int opt_choose(const char *words, const char *text, int *out, struct err *e)
 {
 	size_t len = strlen(text);
 	int index = 0;
@@ -132,7 +132,7 @@ static int set_value(void *block, const struct opt *row, const char *text, struc
 	case OPT_LIST:
 		return list_add(at, text, e);
 	case OPT_CHOICE:
-		return choose(row->arg, text, at, e);
+		return opt_choose(row->arg, text, at, e);
 	case OPT_HOOK:
 		return row->hook(block, text, e);
 	}
@@ -185,7 +185,7 @@ static int running_defaults(struct conf *conf, struct err *e)
 	return 0;
 }
 
-static int fill(struct conf *conf, const struct command *const *commands, struct err *e)
+static int opt_fill(struct conf *conf, const struct command *const *commands, struct err *e)
 {
 	for (; *commands != NULL; commands++)
 		for (const struct opt_group *const *g = (*commands)->groups; *g != NULL; g++)
@@ -202,7 +202,7 @@ struct conf *conf_new(const struct command *const *commands, const struct comman
 		return NULL;
 	}
 	conf->running = running;
-	if (fill(conf, commands, e) != 0) {
+	if (opt_fill(conf, commands, e) != 0) {
 		conf_free(conf);
 		return NULL;
 	}

@@ -10,7 +10,7 @@ struct copy {
 	size_t cap, len;
 };
 
-static void add(struct copy *c, const char *text, size_t n)
+static void redact_add(struct copy *c, const char *text, size_t n)
 {
 	size_t room = c->cap - c->len - 1;
 	if (n > room)
@@ -19,7 +19,7 @@ static void add(struct copy *c, const char *text, size_t n)
 	c->len += n;
 }
 
-static const char *find(const char *from, const char *end, const char *what)
+static const char *redact_find(const char *from, const char *end, const char *what)
 {
 	size_t n = strlen(what);
 	for (; (size_t)(end - from) >= n; from++)
@@ -51,32 +51,32 @@ static const char *user_end(const char *from, const char *end)
 	return end > from ? end - 1 : NULL;
 }
 
-static size_t hide(char *out, size_t cap, const char *text, const char *end, bool whole)
+static size_t redact_hide(char *out, size_t cap, const char *text, const char *end, bool whole)
 {
 	struct copy c = { .out = out, .cap = cap };
 	const char *mark;
-	while ((mark = find(text, end, "://")) != NULL) {
+	while ((mark = redact_find(text, end, "://")) != NULL) {
 		const char *user = mark + 3, *stop = whole ? end : url_end(text, mark, end), *at = user_end(user, stop);
 		const char *colon = at != NULL ? memchr(user, ':', (size_t)(at - user)) : NULL;
 		if (colon != NULL) {
-			add(&c, text, (size_t)(colon + 1 - text));
-			add(&c, "***", 3);
+			redact_add(&c, text, (size_t)(colon + 1 - text));
+			redact_add(&c, "***", 3);
 			text = at;
 		}
-		add(&c, text, (size_t)(stop - text));
+		redact_add(&c, text, (size_t)(stop - text));
 		text = stop;
 	}
-	add(&c, text, (size_t)(end - text));
+	redact_add(&c, text, (size_t)(end - text));
 	out[c.len] = '\0';
 	return c.len;
 }
 
 size_t redact_text(char *out, size_t cap, const char *text, size_t n)
 {
-	return hide(out, cap, text, text + n, false);
+	return redact_hide(out, cap, text, text + n, false);
 }
 
 size_t redact_word(char *out, size_t cap, const char *word)
 {
-	return hide(out, cap, word, word + strlen(word), true);
+	return redact_hide(out, cap, word, word + strlen(word), true);
 }

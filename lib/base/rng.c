@@ -2,7 +2,7 @@
  * turns half of what comes out (shifts that mix downwards, products that mix upwards). */
 #include "base/rng.h"
 
-static uint64_t stir(uint64_t x)
+static uint64_t rng_stir(uint64_t x)
 {
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9U;
 	x = (x ^ x >> 27) * 0x94d049bb133111ebU;
@@ -15,9 +15,9 @@ uint64_t rng_at(uint64_t seed, const struct rng_place *p)
 	enum { DIR_AT = 32, WHAT_AT = 48 };
 	const uint64_t step = 0x9e3779b97f4a7c15U;
 	uint64_t who = p->conn | (uint64_t)p->dir << DIR_AT | (uint64_t)p->what << WHAT_AT;
-	uint64_t x = stir(seed + step);
-	x = stir((x ^ who) + step);
-	return stir((x ^ p->index) + step);
+	uint64_t x = rng_stir(seed + step);
+	x = rng_stir((x ^ who) + step);
+	return rng_stir((x ^ p->index) + step);
 }
 
 /* The upper half of the product of 64 by 64 bits: as even as n allows, without a division. */

@@ -24,7 +24,7 @@ static int port_of(const char *text, const char *proto)
 static const char blanks[] = " \t\r\n";
 
 /* The beginning of a line, "name port/proto"; *rest: "alias... # comment", without the comment. -1: no such line. */
-static int entry(char *line, const char *proto, const char **name, char **rest)
+static int servname_entry(char *line, const char *proto, const char **name, char **rest)
 {
 	line[strcspn(line, "#")] = '\0';
 	*name = strtok_r(line, blanks, rest);
@@ -36,7 +36,7 @@ static int port_in(char *line, const char *name, const char *proto)
 {
 	char *rest = NULL;
 	const char *first;
-	int port = entry(line, proto, &first, &rest);
+	int port = servname_entry(line, proto, &first, &rest);
 	for (const char *word = first; port >= 0 && word != NULL; word = strtok_r(NULL, blanks, &rest))
 		if (strcmp(word, name) == 0)
 			return port;
@@ -63,7 +63,7 @@ bool name_of_port(uint16_t port, const char *proto, char *out, size_t cap)
 	bool found = false;
 	FILE *file = fopen("/etc/services", "re");
 	while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
-		found = entry(line, proto, &name, &rest) == (int)port;
+		found = servname_entry(line, proto, &name, &rest) == (int)port;
 	if (found)
 		snprintf(out, cap, "%s", name);
 	if (file != NULL)

@@ -14,42 +14,43 @@ static const uint32_t k[ROUNDS] = { 0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5db
 	0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee,
 	0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2 };
 
-static uint32_t ror(uint32_t x, unsigned n)
+static uint32_t sha256_ror(uint32_t x, unsigned n)
 {
 	return x >> n | x << (32 - n);
 }
 
-static uint32_t load(const unsigned char *p)
+static uint32_t sha256_load(const unsigned char *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static void store(unsigned char *p, uint32_t x)
+static void sha256_store(unsigned char *p, uint32_t x)
 {
 	for (unsigned i = 0; i < 4; i++)
 		p[i] = (unsigned char)(x >> (24 - 8 * i));
 }
 
-static void schedule(uint32_t w[ROUNDS], const unsigned char *block)
+static void sha256_schedule(uint32_t w[ROUNDS], const unsigned char *block)
 {
 	memcpy(w, block, SHA256_BLOCK); /* in place, for GCC's analyzer, which loses sight of 16 words set one by one */
 	for (unsigned i = 0; i < 16; i++)
-		w[i] = load((const unsigned char *)&w[i]);
+		w[i] = sha256_load((const unsigned char *)&w[i]);
 	for (unsigned i = 16; i < ROUNDS; i++) {
-		uint32_t s0 = ror(w[i - 15], 7) ^ ror(w[i - 15], 18) ^ w[i - 15] >> 3;
-		uint32_t s1 = ror(w[i - 2], 17) ^ ror(w[i - 2], 19) ^ w[i - 2] >> 10;
+		uint32_t s0 = sha256_ror(w[i - 15], 7) ^ sha256_ror(w[i - 15], 18) ^ w[i - 15] >> 3;
+		uint32_t s1 = sha256_ror(w[i - 2], 17) ^ sha256_ror(w[i - 2], 19) ^ w[i - 2] >> 10;
 		w[i] = w[i - 16] + s0 + w[i - 7] + s1;
 	}
 }
 
-static void mix(uint32_t h[8], const unsigned char *block)
+static void sha256_mix(uint32_t h[8], const unsigned char *block)
 {
 	uint32_t w[ROUNDS], v[8]; /* v: a to h of the standard */
-	schedule(w, block);
+	sha256_schedule(w, block);
 	memcpy(v, h, sizeof v);
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		uint32_t s1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25), choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-		uint32_t s0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22);
+		uint32_t s1 = sha256_ror(v[4], 6) ^ sha256_ror(v[4], 11) ^ sha256_ror(v[4], 25),
+			 choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
+		uint32_t s0 = sha256_ror(v[0], 2) ^ sha256_ror(v[0], 13) ^ sha256_ror(v[0], 22);
 		uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
 		uint32_t t1 = v[7] + s1 + choice + k[i] + w[i];
 		memmove(v + 1, v, 7 * sizeof v[0]);
@@ -74,7 +75,7 @@ void sha256_add(struct sha256 *s, const void *bytes, size_t n)
 	s->len += n;
 	while (n > 0) {
 		if (held == 0 && n >= SHA256_BLOCK) {
-			mix(s->h, p);
+			sha256_mix(s->h, p);
 			p += SHA256_BLOCK;
 			n -= SHA256_BLOCK;
 			continue;
@@ -85,7 +86,7 @@ void sha256_add(struct sha256 *s, const void *bytes, size_t n)
 		p += part;
 		n -= part;
 		if (held == SHA256_BLOCK) {
-			mix(s->h, s->block);
+			sha256_mix(s->h, s->block);
 			held = 0;
 		}
 	}
@@ -98,15 +99,15 @@ void sha256_end(const struct sha256 *s, unsigned char out[SHA256_BYTES])
 	last.block[held++] = 0x80;
 	if (held > LENGTH_AT) {
 		memset(last.block + held, 0, SHA256_BLOCK - held);
-		mix(last.h, last.block);
+		sha256_mix(last.h, last.block);
 		held = 0;
 	}
 	memset(last.block + held, 0, LENGTH_AT - held);
-	store(last.block + LENGTH_AT, (uint32_t)(s->len >> 29)); /* the length counts bits */
-	store(last.block + LENGTH_AT + 4, (uint32_t)(s->len << 3));
-	mix(last.h, last.block);
+	sha256_store(last.block + LENGTH_AT, (uint32_t)(s->len >> 29)); /* the length counts bits */
+	sha256_store(last.block + LENGTH_AT + 4, (uint32_t)(s->len << 3));
+	sha256_mix(last.h, last.block);
 	for (unsigned i = 0; i < 8; i++)
-		store(out + 4 * i, last.h[i]);
+		sha256_store(out + 4 * i, last.h[i]);
 }
 
 const char *sha256_text(const unsigned char sum[SHA256_BYTES], char out[SHA256_TEXT])
@@ -120,7 +121,7 @@ const char *sha256_text(const unsigned char sum[SHA256_BYTES], char out[SHA256_T
 	return out;
 }
 
-static int digit(char c)
+static int sha256_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -132,7 +133,7 @@ static int digit(char c)
 int sha256_parse(unsigned char out[SHA256_BYTES], const char *text)
 {
 	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		int high = digit(text[2 * i]), low = high < 0 ? -1 : digit(text[2 * i + 1]);
+		int high = sha256_digit(text[2 * i]), low = high < 0 ? -1 : sha256_digit(text[2 * i + 1]);
 		if (low < 0)
 			return -1;
 		out[i] = (unsigned char)(high << 4 | low);

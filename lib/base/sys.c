@@ -21,7 +21,7 @@
 #endif
 
 #ifndef SOCK_CLOEXEC /* macOS: not from birth, but before anything else runs */
-static int made(int fd)
+static int sys_made(int fd)
 {
 	if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)) {
 		sys_close(fd);
@@ -38,7 +38,7 @@ int sys_socket(int family, int type, int protocol)
 #ifdef SOCK_CLOEXEC
 	return socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 #else
-	return made(socket(family, type, protocol));
+	return sys_made(socket(family, type, protocol));
 #endif
 }
 
@@ -49,7 +49,7 @@ int sys_accept(int fd, struct sockaddr *sa, socklen_t *len)
 #ifdef SOCK_CLOEXEC
 	return accept4(fd, sa, len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 #else
-	return made(accept(fd, sa, len));
+	return sys_made(accept(fd, sa, len));
 #endif
 }
 
@@ -62,7 +62,7 @@ int sys_pipe(int fd[2])
 #else
 	if (pipe(fd) != 0)
 		return -1;
-	if (made(fd[0]) >= 0 && made(fd[1]) >= 0)
+	if (sys_made(fd[0]) >= 0 && sys_made(fd[1]) >= 0)
 		return 0;
 	sys_close(fd[0]); /* one of them is closed already, which harms nobody: there is one thread */
 	sys_close(fd[1]);
@@ -96,7 +96,7 @@ int sys_open(const char *path, int flags, mode_t mode)
 
 #ifdef SYS_SEAM
 /* How many of n datagrams the gate lets pass; -1 with errno. */
-static int passed(enum sys_call call, int fd, unsigned n)
+static int sys_passed(enum sys_call call, int fd, unsigned n)
 {
 	size_t most = SIZE_MAX;
 	int failed = sys_gate == NULL ? 0 : sys_gate(call, fd, &most);
@@ -105,7 +105,7 @@ static int passed(enum sys_call call, int fd, unsigned n)
 	return failed != 0 ? -1 : most < n ? (int)most : (int)n;
 }
 #else
-static int passed(enum sys_call call, int fd, unsigned n)
+static int sys_passed(enum sys_call call, int fd, unsigned n)
 {
 	(void)call;
 	(void)fd;
@@ -122,7 +122,7 @@ typedef unsigned mmsg_flags;
 
 int sys_recvmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags)
 {
-	int most = passed(SYS_READ, fd, n);
+	int most = sys_passed(SYS_READ, fd, n);
 	if (most < 0)
 		return -1;
 #ifdef __linux__
@@ -136,7 +136,7 @@ int sys_recvmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags)
 
 int sys_sendmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags)
 {
-	int most = passed(SYS_WRITE, fd, n);
+	int most = sys_passed(SYS_WRITE, fd, n);
 	if (most < 0)
 		return -1;
 #ifdef __linux__
@@ -170,7 +170,7 @@ enum { DESCRIPTORS_MOST = 1024 };
 
 int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
 
-static int ask(enum sys_call call, int fd, size_t *most_bytes)
+static int sys_ask(enum sys_call call, int fd, size_t *most_bytes)
 {
 	int failed = sys_gate == NULL ? 0 : sys_gate(call, fd, most_bytes);
 	if (failed != 0)
@@ -181,7 +181,7 @@ static int ask(enum sys_call call, int fd, size_t *most_bytes)
 bool sys_allowed_on(enum sys_call call, int fd)
 {
 	size_t unused = SIZE_MAX;
-	return ask(call, fd, &unused) == 0;
+	return sys_ask(call, fd, &unused) == 0;
 }
 
 bool sys_allowed(enum sys_call call)
@@ -191,14 +191,14 @@ bool sys_allowed(enum sys_call call)
 
 bool sys_allowed_most(enum sys_call call, int fd, size_t *n)
 {
-	return ask(call, fd, n) == 0;
+	return sys_ask(call, fd, n) == 0;
 }
 
 int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2])
 {
 	size_t most = SIZE_MAX;
 	int used = 0;
-	if (ask(call, fd, &most) != 0)
+	if (sys_ask(call, fd, &most) != 0)
 		return -1;
 	out[0] = (struct iovec){ 0 };
 	for (int i = 0; i < n && used < 2 && most > 0; i++) {
@@ -249,7 +249,7 @@ static const struct {
 	ERROR(EPROTO), ERROR(ETIMEDOUT) };
 #undef ERROR
 
-static bool moves(enum sys_call call)
+static bool sys_moves(enum sys_call call)
 {
 	return call == SYS_READ || call == SYS_WRITE || call == SYS_SPLICE;
 }
@@ -260,7 +260,7 @@ static bool may_block(int fd)
 	return fstat(fd, &st) == 0 && (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
 }
 
-static uint32_t draw(void)
+static uint32_t sys_draw(void)
 {
 	seam.draw = seam.draw * 1664525 + 1013904223;
 	return seam.draw >> 16; /* the low bits of such a generator go round in a small circle */
@@ -272,12 +272,12 @@ static int seam_gate(enum sys_call call, int fd, size_t *most_bytes)
 	for (const struct fault *f = seam.fault; f < seam.fault + seam.faults; f++)
 		if (f->call == call && (f->at == k || (f->from_then_on && k > f->at)))
 			return f->error;
-	bool again = seam.again && moves(call) && may_block(fd);
-	bool eintr = seam.eintr && (moves(call) || call == SYS_WAIT);
-	uint32_t drawn = again || eintr ? draw() : 0;
+	bool again = seam.again && sys_moves(call) && may_block(fd);
+	bool eintr = seam.eintr && (sys_moves(call) || call == SYS_WAIT);
+	uint32_t drawn = again || eintr ? sys_draw() : 0;
 	if ((drawn & 1) != 0)
 		return again && (!eintr || (drawn & 2) != 0) ? EAGAIN : EINTR;
-	if (moves(call) && seam.most_bytes > 0 && *most_bytes > seam.most_bytes)
+	if (sys_moves(call) && seam.most_bytes > 0 && *most_bytes > seam.most_bytes)
 		*most_bytes = seam.most_bytes;
 	return 0;
 }

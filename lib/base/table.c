@@ -20,7 +20,7 @@ void table_free(struct table *t)
 	table_init(t, t->seed);
 }
 
-static uint64_t turn(uint64_t x, int by)
+static uint64_t table_turn(uint64_t x, int by)
 {
 	return x << by | x >> (64 - by);
 }
@@ -29,13 +29,13 @@ static void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[2] += v[3];
-	v[1] = turn(v[1], 13) ^ v[0];
-	v[3] = turn(v[3], 16) ^ v[2];
-	v[0] = turn(v[0], 32) + v[3];
+	v[1] = table_turn(v[1], 13) ^ v[0];
+	v[3] = table_turn(v[3], 16) ^ v[2];
+	v[0] = table_turn(v[0], 32) + v[3];
 	v[2] += v[1];
-	v[3] = turn(v[3], 21) ^ v[0];
-	v[1] = turn(v[1], 17) ^ v[2];
-	v[2] = turn(v[2], 32);
+	v[3] = table_turn(v[3], 21) ^ v[0];
+	v[1] = table_turn(v[1], 17) ^ v[2];
+	v[2] = table_turn(v[2], 32);
 }
 
 static void sip_word(uint64_t v[4], uint64_t word)
@@ -48,7 +48,7 @@ static void sip_word(uint64_t v[4], uint64_t word)
 uint32_t table_hash(const struct table *t, const void *key, size_t len)
 {
 	const unsigned char *p = key;
-	uint64_t k0 = t->seed * 0x9e3779b97f4a7c15U, k1 = turn(k0, 29) ^ 0xd1b54a32d192ed03U;
+	uint64_t k0 = t->seed * 0x9e3779b97f4a7c15U, k1 = table_turn(k0, 29) ^ 0xd1b54a32d192ed03U;
 	uint64_t v[4] = { k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU, k0 ^ 0x6c7967656e657261U,
 		k1 ^ 0x7465646279746573U };
 	uint64_t last = (uint64_t)len << 56, word = 0;
@@ -82,7 +82,7 @@ struct table_node *table_find(
 	return NULL;
 }
 
-static void push(struct table *t, struct table_node *node)
+static void table_push(struct table *t, struct table_node *node)
 {
 	struct table_node **slot = slot_of(t, node->hash);
 	node->next = *slot;
@@ -90,7 +90,7 @@ static void push(struct table *t, struct table_node *node)
 }
 
 /* Twice the slots, or the old ones when memory is short. */
-static void grow(struct table *t)
+static void table_grow(struct table *t)
 {
 	struct table old = *t;
 	size_t cap = old.cap == 0 ? FIRST_SLOTS : old.cap * 2;
@@ -102,7 +102,7 @@ static void grow(struct table *t)
 	for (size_t i = 0; i < old.cap; i++)
 		for (struct table_node *n = old.slots[i], *next; n != NULL; n = next) {
 			next = n->next;
-			push(t, n);
+			table_push(t, n);
 		}
 	mem_free(old.slots);
 }
@@ -110,11 +110,11 @@ static void grow(struct table *t)
 int table_add(struct table *t, struct table_node *node, uint32_t hash)
 {
 	if (t->n >= t->cap)
-		grow(t);
+		table_grow(t);
 	if (t->cap == 0)
 		return -1;
 	node->hash = hash;
-	push(t, node);
+	table_push(t, node);
 	t->n++;
 	return 0;
 }

@@ -115,7 +115,7 @@ static int hex_digit(char c)
 }
 
 /* The byte that the escape at p (behind the backslash) stands for, and its length; -1: none that is known. */
-static int escaped(const char *p, size_t *len)
+static int text_escaped(const char *p, size_t *len)
 {
 	static const char names[] = "nrt0\\\"", bytes[] = "\n\r\t\0\\\"";
 	*len = 1;
@@ -138,7 +138,7 @@ long text_unescape(unsigned char *out, const char *text, struct err *e)
 			continue;
 		}
 		size_t len = 0;
-		int byte = escaped(++text, &len);
+		int byte = text_escaped(++text, &len);
 		if (byte < 0) {
 			char shown[16];
 			text_show(shown, sizeof shown, text, strnlen(text, len));

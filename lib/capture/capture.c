@@ -21,7 +21,7 @@ struct wire {
 	bool fin[2];
 };
 
-static enum observer_dir back(enum observer_dir dir)
+static enum observer_dir capture_back(enum observer_dir dir)
 {
 	return dir == OBSERVER_IN ? OBSERVER_OUT : OBSERVER_IN;
 }
@@ -33,12 +33,12 @@ static void put_packet(struct wire *w, enum observer_dir dir, unsigned flags, co
 	struct iovec all[PIECES + 2];
 	const struct pcapng_packet p = {
 		.from = &w->end[dir],
-		.to = &w->end[back(dir)],
+		.to = &w->end[capture_back(dir)],
 		.sent = dir == OBSERVER_OUT,
 		.udp = w->dgram,
 		.flags = (uint8_t)flags,
 		.seq = w->seq[dir],
-		.ack = flags & PCAPNG_ACK ? w->seq[back(dir)] : 0,
+		.ack = flags & PCAPNG_ACK ? w->seq[capture_back(dir)] : 0,
 		.wallclock_us = wallclock_us(),
 		.v = v,
 		.n = n,
@@ -51,7 +51,7 @@ static void put_packet(struct wire *w, enum observer_dir dir, unsigned flags, co
 	w->seq[dir] += (uint32_t)bytes + ((flags & (PCAPNG_SYN | PCAPNG_FIN)) != 0); /* both count as a byte */
 }
 
-static void say(struct wire *w, enum observer_dir dir, unsigned flags)
+static void capture_say(struct wire *w, enum observer_dir dir, unsigned flags)
 {
 	put_packet(w, dir, flags, NULL, 0, 0);
 }
@@ -73,7 +73,7 @@ static const struct why *wire_moved(void *self, enum observer_dir dir, const str
 		put_packet(w, dir, PCAPNG_PSH | PCAPNG_ACK, part, n, bytes);
 	} while (walk.left > 0);
 	if (!w->dgram)
-		say(w, back(dir), PCAPNG_ACK);
+		capture_say(w, capture_back(dir), PCAPNG_ACK);
 	return NULL;
 }
 
@@ -82,8 +82,8 @@ static void wire_ended(void *self, enum observer_dir dir)
 	struct wire *w = self;
 	if (w->over || w->dgram)
 		return;
-	say(w, dir, PCAPNG_FIN | PCAPNG_ACK);
-	say(w, back(dir), PCAPNG_ACK);
+	capture_say(w, dir, PCAPNG_FIN | PCAPNG_ACK);
+	capture_say(w, capture_back(dir), PCAPNG_ACK);
 	w->fin[dir] = true;
 }
 
@@ -92,7 +92,7 @@ static void wire_broke(void *self, const struct why *why)
 	struct wire *w = self;
 	if (w->over || w->dgram || (why->sys != ECONNRESET && why->sys != EPIPE))
 		return;
-	say(w, OBSERVER_IN, PCAPNG_RST | PCAPNG_ACK);
+	capture_say(w, OBSERVER_IN, PCAPNG_RST | PCAPNG_ACK);
 	w->over = true;
 }
 
@@ -102,7 +102,7 @@ static void wire_close(void *self, enum close_how how)
 	if (w->over || w->dgram)
 		return;
 	if (how == CLOSE_RST)
-		say(w, OBSERVER_OUT, PCAPNG_RST | PCAPNG_ACK);
+		capture_say(w, OBSERVER_OUT, PCAPNG_RST | PCAPNG_ACK);
 	else if (!w->fin[OBSERVER_OUT])
 		wire_ended(w, OBSERVER_OUT);
 }
@@ -131,8 +131,8 @@ int capture_push(struct stream **top, struct capture *c, uint32_t conn, bool dia
 	w->seq[OBSERVER_OUT] = ~w->seq[OBSERVER_IN];
 	if (w->dgram)
 		return 0;
-	say(w, client, PCAPNG_SYN);
-	say(w, back(client), PCAPNG_SYN | PCAPNG_ACK);
-	say(w, client, PCAPNG_ACK);
+	capture_say(w, client, PCAPNG_SYN);
+	capture_say(w, capture_back(client), PCAPNG_SYN | PCAPNG_ACK);
+	capture_say(w, client, PCAPNG_ACK);
 	return 0;
 }

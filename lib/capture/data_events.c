@@ -12,7 +12,7 @@ struct teller {
 	uint64_t off[2];
 };
 
-static void tell(struct teller *t, enum observer_dir dir, const unsigned char *bytes, size_t n)
+static void data_events_tell(struct teller *t, enum observer_dir dir, const unsigned char *bytes, size_t n)
 {
 	event(t->events, EV_DATA, t->conn, EV_TEXT("dir", dir == OBSERVER_IN ? "in" : "out"), EV_NUM("off", t->off[dir]),
 		EV_NUM("len", n), bytes != NULL ? EV_BYTES("b64", (const char *)bytes, n) : EV_TEXT("b64", NULL));
@@ -27,7 +27,7 @@ static const struct why *teller_moved(void *self, enum observer_dir dir, const s
 	const unsigned char *p;
 	size_t held = 0, n;
 	if (!t->events->bytes || len == 0) {
-		tell(t, dir, NULL, len);
+		data_events_tell(t, dir, NULL, len);
 		return NULL;
 	}
 	while (observer_next(&w, sizeof piece - held, &p, &n)) {
@@ -35,7 +35,7 @@ static const struct why *teller_moved(void *self, enum observer_dir dir, const s
 		held += n;
 		if (held < sizeof piece && w.left > 0)
 			continue;
-		tell(t, dir, piece, held);
+		data_events_tell(t, dir, piece, held);
 		held = 0;
 	}
 	return NULL;

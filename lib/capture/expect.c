@@ -77,7 +77,7 @@ static const struct opt rows[] = {
 	{ 0 },
 };
 
-static int check(void *block, struct err *e)
+static int expect_check(void *block, struct err *e)
 {
 	const struct expect_conf *conf = block;
 	const char *other = conf->has_bytes ? "--expect-bytes" : conf->has_sum ? "--expect-sha256" : NULL;
@@ -95,7 +95,7 @@ static void free_conf(void *block)
 }
 
 const struct opt_group expect_opts = {
-	.title = "Expectations", .size = sizeof(struct expect_conf), .rows = rows, .check = check, .free = free_conf
+	.title = "Expectations", .size = sizeof(struct expect_conf), .rows = rows, .check = expect_check, .free = free_conf
 };
 
 bool expect_wanted(const struct expect_conf *conf)
@@ -164,7 +164,7 @@ static void take_sample(struct sample *s, const unsigned char *p, size_t n)
 }
 
 /* At most n bytes of what is expected at `at`; how many there are, or -1 (errno). */
-static ssize_t wanted(const struct expect *x, int64_t at, unsigned char *out, size_t n)
+static ssize_t expect_is_wanted(const struct expect *x, int64_t at, unsigned char *out, size_t n)
 {
 	size_t len = 0;
 	if ((int64_t)n > x->size - at)
@@ -186,7 +186,7 @@ static ssize_t wanted(const struct expect *x, int64_t at, unsigned char *out, si
 	return (ssize_t)len;
 }
 
-static size_t same(const unsigned char *a, const unsigned char *b, size_t n)
+static size_t expect_same(const unsigned char *a, const unsigned char *b, size_t n)
 {
 	size_t i = 0;
 	if (memcmp(a, b, n) == 0)
@@ -196,15 +196,15 @@ static size_t same(const unsigned char *a, const unsigned char *b, size_t n)
 	return i;
 }
 
-static void compare(struct judge *j, const unsigned char *p, size_t n)
+static void expect_compare(struct judge *j, const unsigned char *p, size_t n)
 {
 	unsigned char want[PIECE_BYTES];
-	ssize_t has = wanted(j->x, j->at, want, n);
+	ssize_t has = expect_is_wanted(j->x, j->at, want, n);
 	if (has < 0) {
 		j->why = (struct why){ ERR_LOCAL, errno, "read the expected file" };
 		return;
 	}
-	size_t equal = same(p, want, (size_t)has);
+	size_t equal = expect_same(p, want, (size_t)has);
 	j->at += (int64_t)equal;
 	if (equal == n)
 		return;
@@ -212,7 +212,7 @@ static void compare(struct judge *j, const unsigned char *p, size_t n)
 	take_sample(&j->got, p + equal, n - equal);
 	if (equal == (size_t)has)
 		return; /* it should have ended here */
-	has = wanted(j->x, j->at, want, SHOW_MOST + 1);
+	has = expect_is_wanted(j->x, j->at, want, SHOW_MOST + 1);
 	take_sample(&j->want, want, has > 0 ? (size_t)has : 0);
 }
 
@@ -220,7 +220,7 @@ static void judge_piece(struct judge *j, const unsigned char *p, size_t n)
 {
 	const struct expect_conf *conf = j->x->conf;
 	if (conf->text != NULL || conf->file != NULL) {
-		compare(j, p, n);
+		expect_compare(j, p, n);
 		return;
 	}
 	if (conf->has_bytes && (int64_t)n > j->x->size - j->at) {

@@ -10,7 +10,7 @@
 
 enum { SHOWN = 256 };
 
-static const char *shown(const struct output_file *f, char out[SHOWN])
+static const char *output_file_shown(const struct output_file *f, char out[SHOWN])
 {
 	text_show(out, SHOWN, f->path, strlen(f->path));
 	return out;
@@ -26,13 +26,13 @@ int output_file_open(struct output_file *f, const char *path, output_file_broke 
 	if (f->fd >= 0)
 		return 0;
 	bool is_link = errno == ELOOP;
-	err_set(e, ERR_USAGE, is_link ? 0 : errno, "%s%s", shown(f, name), is_link ? ": it is a symbolic link" : "");
+	err_set(e, ERR_USAGE, is_link ? 0 : errno, "%s%s", output_file_shown(f, name), is_link ? ": it is a symbolic link" : "");
 	mem_free(f->path);
 	f->path = NULL;
 	return -1;
 }
 
-static void broken(struct output_file *f, int sys)
+static void output_file_broken(struct output_file *f, int sys)
 {
 	struct err e = { 0 };
 	char name[SHOWN];
@@ -41,12 +41,12 @@ static void broken(struct output_file *f, int sys)
 	}
 	sys_close(f->fd);
 	f->fd = -1;
-	err_set(&e, ERR_LOCAL, sys, "write %s", shown(f, name));
+	err_set(&e, ERR_LOCAL, sys, "write %s", output_file_shown(f, name));
 	f->broke(f->arg, &e);
 }
 
 /* What is left of v after n bytes. */
-static void advance(struct iovec **v, int *count, size_t n)
+static void output_file_advance(struct iovec **v, int *count, size_t n)
 {
 	while (*count > 0 && n >= (*v)->iov_len) {
 		n -= (*v)->iov_len;
@@ -62,16 +62,16 @@ static void advance(struct iovec **v, int *count, size_t n)
 void output_file_write(struct output_file *f, struct iovec *v, int n)
 {
 	int64_t sum = 0;
-	advance(&v, &n, 0);
+	output_file_advance(&v, &n, 0);
 	while (f->fd >= 0 && n > 0) {
 		ssize_t put = sys_writev(f->fd, v, n);
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put <= 0) {
-			broken(f, put < 0 ? errno : ENOSPC);
+			output_file_broken(f, put < 0 ? errno : ENOSPC);
 			return;
 		}
-		advance(&v, &n, (size_t)put);
+		output_file_advance(&v, &n, (size_t)put);
 		sum += put;
 	}
 	f->written += sum;
@@ -84,7 +84,7 @@ void output_file_close(struct output_file *f)
 	if (fd >= 0 && close(fd) != 0 && errno != EINTR) {
 		struct err e = { 0 };
 		char name[SHOWN];
-		err_set(&e, ERR_LOCAL, errno, "close %s", shown(f, name));
+		err_set(&e, ERR_LOCAL, errno, "close %s", output_file_shown(f, name));
 		f->broke(f->arg, &e);
 	}
 	mem_free(f->path);

@@ -14,7 +14,7 @@ struct text { /* bytes being put together */
 	size_t len;
 };
 
-static void put(struct text *t, const void *bytes, size_t n)
+static void pcapng_put(struct text *t, const void *bytes, size_t n)
 {
 	memcpy(t->at + t->len, bytes, n);
 	t->len += n;
@@ -26,29 +26,29 @@ static void put_zeros(struct text *t, size_t n)
 	t->len += n;
 }
 
-static void le(struct text *t, unsigned bytes, uint64_t x)
+static void pcapng_le(struct text *t, unsigned bytes, uint64_t x)
 {
 	for (unsigned i = 0; i < bytes; i++)
 		t->at[t->len++] = (unsigned char)(x >> 8 * i);
 }
 
-static void be(struct text *t, unsigned bytes, uint64_t x)
+static void pcapng_be(struct text *t, unsigned bytes, uint64_t x)
 {
 	for (unsigned i = bytes; i-- > 0;)
 		t->at[t->len++] = (unsigned char)(x >> 8 * i);
 }
 
-static size_t padding(size_t n)
+static size_t pcapng_padding(size_t n)
 {
 	return (4 - n % 4) % 4;
 }
 
-static void option(struct text *t, unsigned code, const void *value, size_t n)
+static void pcapng_option(struct text *t, unsigned code, const void *value, size_t n)
 {
-	le(t, 2, code);
-	le(t, 2, n);
-	put(t, value, n);
-	put_zeros(t, padding(n));
+	pcapng_le(t, 2, code);
+	pcapng_le(t, 2, n);
+	pcapng_put(t, value, n);
+	put_zeros(t, pcapng_padding(n));
 }
 
 /* The length stands in the block's second word and again at its end. */
@@ -56,32 +56,32 @@ static void end_block(struct text *t, size_t start)
 {
 	size_t len = t->len - start + 4;
 	struct text second = { t->at + start + 4, 0 };
-	le(&second, 4, len);
-	le(t, 4, len);
+	pcapng_le(&second, 4, len);
+	pcapng_le(t, 4, len);
 }
 
 size_t pcapng_file_head(unsigned char out[PCAPNG_FILE_HEAD])
 {
 	static const unsigned char micro = MICRO;
 	struct text t = { out, 0 };
-	le(&t, 4, SECTION);
-	le(&t, 4, 0);
-	le(&t, 4, MAGIC);
-	le(&t, 2, 1); /* version 1.0 */
-	le(&t, 2, 0);
-	le(&t, 8, UINT64_MAX); /* as long as the file */
-	option(&t, OPT_APPLICATION, "sockctl", 7);
-	option(&t, OPT_END, "", 0);
+	pcapng_le(&t, 4, SECTION);
+	pcapng_le(&t, 4, 0);
+	pcapng_le(&t, 4, MAGIC);
+	pcapng_le(&t, 2, 1); /* version 1.0 */
+	pcapng_le(&t, 2, 0);
+	pcapng_le(&t, 8, UINT64_MAX); /* as long as the file */
+	pcapng_option(&t, OPT_APPLICATION, "sockctl", 7);
+	pcapng_option(&t, OPT_END, "", 0);
 	end_block(&t, 0);
 	size_t start = t.len;
-	le(&t, 4, INTERFACE);
-	le(&t, 4, 0);
-	le(&t, 2, LINK_RAW_IP);
-	le(&t, 2, 0);
-	le(&t, 4, 0); /* packets of any length */
-	option(&t, OPT_NAME, "sockctl", 7);
-	option(&t, OPT_RESOLUTION, &micro, 1);
-	option(&t, OPT_END, "", 0);
+	pcapng_le(&t, 4, INTERFACE);
+	pcapng_le(&t, 4, 0);
+	pcapng_le(&t, 2, LINK_RAW_IP);
+	pcapng_le(&t, 2, 0);
+	pcapng_le(&t, 4, 0); /* packets of any length */
+	pcapng_option(&t, OPT_NAME, "sockctl", 7);
+	pcapng_option(&t, OPT_RESOLUTION, &micro, 1);
+	pcapng_option(&t, OPT_END, "", 0);
 	end_block(&t, start);
 	return t.len;
 }
@@ -111,7 +111,7 @@ struct checksum {
 	bool odd;
 };
 
-static void check(struct checksum *c, const unsigned char *p, size_t n)
+static void pcapng_check(struct checksum *c, const unsigned char *p, size_t n)
 {
 	if (c->odd && n > 0) {
 		c->sum += *p++;
@@ -126,7 +126,7 @@ static void check(struct checksum *c, const unsigned char *p, size_t n)
 	}
 }
 
-static uint16_t checked(const struct checksum *c)
+static uint16_t pcapng_checked(const struct checksum *c)
 {
 	uint64_t sum = c->sum;
 	while (sum >> 16 != 0)
@@ -144,48 +144,48 @@ static void put_ip4(struct text *t, const struct pcapng_packet *p, size_t inside
 {
 	struct checksum c = { 0 };
 	unsigned char *head = t->at + t->len;
-	be(t, 2, 0x4500);
-	be(t, 2, 20 + inside);
-	be(t, 4, 0x4000); /* do not fragment */
-	be(t, 1, HOPS);
-	be(t, 1, p->udp ? UDP : TCP);
-	be(t, 2, 0);
-	put(t, p->from->ip, 4);
-	put(t, p->to->ip, 4);
-	check(&c, head, 20);
-	put_checksum(head + 10, checked(&c));
+	pcapng_be(t, 2, 0x4500);
+	pcapng_be(t, 2, 20 + inside);
+	pcapng_be(t, 4, 0x4000); /* do not fragment */
+	pcapng_be(t, 1, HOPS);
+	pcapng_be(t, 1, p->udp ? UDP : TCP);
+	pcapng_be(t, 2, 0);
+	pcapng_put(t, p->from->ip, 4);
+	pcapng_put(t, p->to->ip, 4);
+	pcapng_check(&c, head, 20);
+	put_checksum(head + 10, pcapng_checked(&c));
 }
 
 static void put_ip6(struct text *t, const struct pcapng_packet *p, size_t inside)
 {
-	be(t, 4, 0x60000000);
-	be(t, 2, inside);
-	be(t, 1, p->udp ? UDP : TCP);
-	be(t, 1, HOPS);
-	put(t, p->from->ip, 16);
-	put(t, p->to->ip, 16);
+	pcapng_be(t, 4, 0x60000000);
+	pcapng_be(t, 2, inside);
+	pcapng_be(t, 1, p->udp ? UDP : TCP);
+	pcapng_be(t, 1, HOPS);
+	pcapng_put(t, p->from->ip, 16);
+	pcapng_put(t, p->to->ip, 16);
 }
 
 static void put_udp(struct text *t, const struct pcapng_packet *p, size_t inside)
 {
-	be(t, 2, p->from->port);
-	be(t, 2, p->to->port);
-	be(t, 2, inside);
-	be(t, 2, 0);
+	pcapng_be(t, 2, p->from->port);
+	pcapng_be(t, 2, p->to->port);
+	pcapng_be(t, 2, inside);
+	pcapng_be(t, 2, 0);
 }
 
 static void put_tcp(struct text *t, const struct pcapng_packet *p)
 {
-	be(t, 2, p->from->port);
-	be(t, 2, p->to->port);
-	be(t, 4, p->seq);
-	be(t, 4, p->ack);
-	be(t, 1, transport_head(p) / 4 << 4);
-	be(t, 1, p->flags);
-	be(t, 2, WINDOW);
-	be(t, 4, 0); /* checksum, urgent */
+	pcapng_be(t, 2, p->from->port);
+	pcapng_be(t, 2, p->to->port);
+	pcapng_be(t, 4, p->seq);
+	pcapng_be(t, 4, p->ack);
+	pcapng_be(t, 1, transport_head(p) / 4 << 4);
+	pcapng_be(t, 1, p->flags);
+	pcapng_be(t, 2, WINDOW);
+	pcapng_be(t, 4, 0); /* checksum, urgent */
 	if (p->flags & PCAPNG_SYN)
-		be(t, 4, 0x01030300 | WINDOW_SHIFT); /* nothing, and the window's scale */
+		pcapng_be(t, 4, 0x01030300 | WINDOW_SHIFT); /* nothing, and the window's scale */
 }
 
 /* Addresses, length and protocol count as well as what follows them. */
@@ -193,13 +193,13 @@ static uint16_t transport_checksum(const struct pcapng_packet *p, const unsigned
 {
 	struct checksum c = { 0 };
 	size_t ip = p->from->v6 ? 16 : 4;
-	check(&c, p->from->ip, ip);
-	check(&c, p->to->ip, ip);
+	pcapng_check(&c, p->from->ip, ip);
+	pcapng_check(&c, p->to->ip, ip);
 	c.sum += inside + (p->udp ? UDP : TCP);
-	check(&c, head, head_len);
+	pcapng_check(&c, head, head_len);
 	for (int i = 0; i < p->n; i++)
-		check(&c, p->v[i].iov_base, p->v[i].iov_len);
-	uint16_t sum = checked(&c);
+		pcapng_check(&c, p->v[i].iov_base, p->v[i].iov_len);
+	uint16_t sum = pcapng_checked(&c);
 	return p->udp && sum == 0 ? 0xffff : sum; /* 0 would mean: none */
 }
 
@@ -208,13 +208,13 @@ size_t pcapng_packet_head(unsigned char out[PCAPNG_PACKET_HEAD], const struct pc
 	struct text t = { out, 0 };
 	size_t head = transport_head(p), inside = head + payload_of(p), packet = ip_head(p) + inside;
 	uint64_t us = (uint64_t)p->wallclock_us;
-	le(&t, 4, PACKET);
-	le(&t, 4, BLOCK_HEAD + packet + padding(packet) + BLOCK_TAIL);
-	le(&t, 4, 0); /* the one interface */
-	le(&t, 4, us >> 32);
-	le(&t, 4, us & UINT32_MAX);
-	le(&t, 4, packet);
-	le(&t, 4, packet);
+	pcapng_le(&t, 4, PACKET);
+	pcapng_le(&t, 4, BLOCK_HEAD + packet + pcapng_padding(packet) + BLOCK_TAIL);
+	pcapng_le(&t, 4, 0); /* the one interface */
+	pcapng_le(&t, 4, us >> 32);
+	pcapng_le(&t, 4, us & UINT32_MAX);
+	pcapng_le(&t, 4, packet);
+	pcapng_le(&t, 4, packet);
 	(p->from->v6 ? put_ip6 : put_ip4)(&t, p, inside);
 	unsigned char *at = t.at + t.len;
 	if (p->udp)
@@ -230,9 +230,9 @@ size_t pcapng_packet_tail(unsigned char out[PCAPNG_PACKET_TAIL], const struct pc
 	struct text t = { out, 0 };
 	size_t packet = ip_head(p) + transport_head(p) + payload_of(p);
 	const unsigned char flags[4] = { p->sent ? OUTBOUND : INBOUND };
-	put_zeros(&t, padding(packet));
-	option(&t, OPT_FLAGS, flags, sizeof flags);
-	option(&t, OPT_END, "", 0);
-	le(&t, 4, BLOCK_HEAD + packet + padding(packet) + BLOCK_TAIL);
+	put_zeros(&t, pcapng_padding(packet));
+	pcapng_option(&t, OPT_FLAGS, flags, sizeof flags);
+	pcapng_option(&t, OPT_END, "", 0);
+	pcapng_le(&t, 4, BLOCK_HEAD + packet + pcapng_padding(packet) + BLOCK_TAIL);
 	return t.len;
 }

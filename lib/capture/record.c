@@ -35,31 +35,31 @@ struct page { /* lines on their way into the file */
 	char text[BUFFER];
 };
 
-static void turn(struct page *p)
+static void record_turn(struct page *p)
 {
 	struct iovec v = { p->text, p->len };
 	output_file_write(&p->r->file, &v, 1);
 	p->len = 0;
 }
 
-static char *room(struct page *p, size_t most)
+static char *record_room(struct page *p, size_t most)
 {
 	if (sizeof p->text - p->len < most)
-		turn(p);
+		record_turn(p);
 	return p->text + p->len;
 }
 
-static void put(struct page *p, const char *text)
+static void record_put(struct page *p, const char *text)
 {
 	size_t n = strlen(text);
-	memcpy(room(p, n), text, n);
+	memcpy(record_room(p, n), text, n);
 	p->len += n;
 }
 
 /* --- where and when --- */
 
 /* In the section of this connection. */
-static void begin(struct page *p, struct scribe *s)
+static void record_begin(struct page *p, struct scribe *s)
 {
 	char line[32];
 	p->r = s->r;
@@ -67,7 +67,7 @@ static void begin(struct page *p, struct scribe *s)
 	if (s->r->conn == s->conn)
 		return;
 	snprintf(line, sizeof line, "conn %u\n", (unsigned)s->conn);
-	put(p, s->conn == s->r->first ? "conn *\n" : line);
+	record_put(p, s->conn == s->r->first ? "conn *\n" : line);
 	s->r->conn = s->conn;
 }
 
@@ -79,20 +79,20 @@ static void pause_since(struct page *p, struct scribe *s)
 	if (gap_ms <= RECORD_GAP_MS)
 		return;
 	snprintf(line, sizeof line, "wait %lldms\n", (long long)gap_ms);
-	put(p, line);
+	record_put(p, line);
 }
 
 /* --- bytes --- */
 
 /* The sign at p as it may stand in a string: its bytes, or 0: it may not. */
-static size_t sign(const unsigned char *p, size_t n)
+static size_t record_sign(const unsigned char *p, size_t n)
 {
 	uint32_t cp = 0;
 	int len = utf8_decode(p, n, &cp);
 	return len > 0 && text_printable(cp) ? (size_t)len : 0;
 }
 
-static size_t escape(char *out, unsigned char c)
+static size_t record_escape(char *out, unsigned char c)
 {
 	static const char bytes[] = "\n\r\t\"\\$", names[] = "nrt\"\\$";
 	const char *at = c != '\0' ? strchr(bytes, c) : NULL;
@@ -104,7 +104,7 @@ static bool is_text(const unsigned char *p, size_t n)
 	size_t odd = 0, len;
 	n = n < HEX_BYTES ? n : HEX_BYTES;
 	for (size_t i = 0; i < n; i += len) {
-		len = sign(p + i, n - i);
+		len = record_sign(p + i, n - i);
 		odd += len == 0 && p[i] != '\n' && p[i] != '\r' && p[i] != '\t';
 		len = len > 0 ? len : 1;
 	}
@@ -118,12 +118,12 @@ static size_t put_text(char *out, const unsigned char *p, size_t n, size_t *out_
 	out[at++] = '"';
 	while (used < n && used < TEXT_BYTES) {
 		unsigned char c = p[used];
-		size_t len = c == '"' || c == '\\' || c == '$' ? 0 : sign(p + used, n - used);
+		size_t len = c == '"' || c == '\\' || c == '$' ? 0 : record_sign(p + used, n - used);
 		if (used + len > TEXT_BYTES)
 			break;
 		if (len > 0)
 			memcpy(out + at, p + used, len);
-		at += len > 0 ? len : escape(out + at, c);
+		at += len > 0 ? len : record_escape(out + at, c);
 		used += len > 0 ? len : 1;
 		if (c == '\n')
 			break;
@@ -148,22 +148,22 @@ static void put_data(struct page *p, const char *verb, struct observer_walk *w)
 	unsigned char window[WINDOW];
 	const unsigned char *part;
 	size_t held = 0, n;
-	put(p, verb);
+	record_put(p, verb);
 	for (;;) {
 		while (held < WINDOW && observer_next(w, WINDOW - held, &part, &n)) {
 			memcpy(window + held, part, n);
 			held += n;
 		}
-		char *out = room(p, LINE_MOST);
+		char *out = record_room(p, LINE_MOST);
 		size_t used = is_text(window, held) ? put_text(out, window, held, &n) : put_hex(out, window, held, &n);
 		p->len += n;
 		held -= used;
 		memmove(window, window + used, held);
 		if (held == 0) /* the window is longer than any line: nothing is left in v either */
 			break;
-		put(p, " \\\n       ");
+		record_put(p, " \\\n       ");
 	}
-	put(p, "\n");
+	record_put(p, "\n");
 }
 
 /* --- what happens --- */
@@ -175,13 +175,13 @@ static const struct why *scribe_moved(void *self, enum observer_dir dir, const s
 	struct observer_walk w = { .v = v, .left = len };
 	if (s->r->file.fd < 0)
 		return NULL;
-	begin(&p, s);
+	record_begin(&p, s);
 	if (s->shut)
-		put(&p, "shut\n");
+		record_put(&p, "shut\n");
 	s->shut = false;
 	pause_since(&p, s);
 	put_data(&p, dir == OBSERVER_IN ? "expect " : "send   ", &w);
-	turn(&p);
+	record_turn(&p);
 	return NULL;
 }
 
@@ -189,12 +189,12 @@ static void scribe_ended(void *self, enum observer_dir dir)
 {
 	struct scribe *s = self;
 	struct page p;
-	begin(&p, s);
+	record_begin(&p, s);
 	pause_since(&p, s);
 	if (dir == OBSERVER_IN)
-		put(&p, "# the peer's end\n");
+		record_put(&p, "# the peer's end\n");
 	s->shut |= dir == OBSERVER_OUT;
-	turn(&p);
+	record_turn(&p);
 }
 
 static void scribe_broke(void *self, const struct why *why)
@@ -202,34 +202,34 @@ static void scribe_broke(void *self, const struct why *why)
 	struct scribe *s = self;
 	struct page p;
 	char line[160];
-	begin(&p, s);
+	record_begin(&p, s);
 	snprintf(line, sizeof line, "# broken: %.80s%s%.60s\n", why->text, why->sys != 0 ? ": " : "",
 		why->sys != 0 ? strerror(why->sys) : "");
-	put(&p, line);
+	record_put(&p, line);
 	s->broken = true;
-	turn(&p);
+	record_turn(&p);
 }
 
 static void scribe_secured(void *self)
 {
 	struct scribe *s = self;
 	struct page p;
-	begin(&p, s);
-	put(&p, "starttls\n");
+	record_begin(&p, s);
+	record_put(&p, "starttls\n");
 	s->last_ms = loop_now(s->loop);
-	turn(&p);
+	record_turn(&p);
 }
 
 static void scribe_close(void *self, enum close_how how)
 {
 	struct scribe *s = self;
 	struct page p;
-	begin(&p, s);
+	record_begin(&p, s);
 	if (!s->shut && !s->broken)
 		pause_since(&p, s);
 	if (!s->broken)
-		put(&p, how == CLOSE_RST ? "rst\n" : "close\n");
-	turn(&p);
+		record_put(&p, how == CLOSE_RST ? "rst\n" : "close\n");
+	record_turn(&p);
 	if (!s->takes)
 		return;
 	output_file_close(&s->r->file);
@@ -244,11 +244,11 @@ static void put_head(struct scribe *s, const char *ends)
 	bool first = s->r->first == 0;
 	if (first)
 		s->r->first = s->r->conn = s->conn;
-	begin(&p, s);
+	record_begin(&p, s);
 	snprintf(line, sizeof line, "# %u: %.160s, %s\n%s", (unsigned)s->conn, ends, wallclock_text(wallclock_us(), time),
 		first ? "frame raw\n" : "");
-	put(&p, line);
-	turn(&p);
+	record_put(&p, line);
+	record_turn(&p);
 }
 
 int record_push(struct stream **top, struct record *r, bool takes, uint32_t conn, const char *ends, const struct loop *loop)

@@ -24,45 +24,45 @@ struct page { /* lines on their way into the file */
 	char text[BUFFER];
 };
 
-static void turn(struct page *p)
+static void transcript_turn(struct page *p)
 {
 	struct iovec v = { p->text, p->len };
 	output_file_write(&p->t->file, &v, 1);
 	p->len = 0;
 }
 
-static char *room(struct page *p, size_t most)
+static char *transcript_room(struct page *p, size_t most)
 {
 	if (sizeof p->text - p->len < most)
-		turn(p);
+		transcript_turn(p);
 	return p->text + p->len;
 }
 
-static void begin(struct page *p, struct scribe *s)
+static void transcript_begin(struct page *p, struct scribe *s)
 {
 	enum { MOST = PEER_TEXT + 32 };
 	p->t = s->t;
 	p->len = 0;
 	if (s->t->conn != s->conn)
-		p->len += (size_t)snprintf(room(p, MOST), MOST, "# %u %s\n", (unsigned)s->conn, s->peer);
+		p->len += (size_t)snprintf(transcript_room(p, MOST), MOST, "# %u %s\n", (unsigned)s->conn, s->peer);
 	s->t->conn = s->conn;
 }
 
-static void remark(struct scribe *s, bool in, const char *words)
+static void transcript_remark(struct scribe *s, bool in, const char *words)
 {
 	enum { MOST = 128 };
 	struct page p;
 	char time[WALLCLOCK_TEXT];
-	begin(&p, s);
+	transcript_begin(&p, s);
 	p.len += (size_t)snprintf(
-		room(&p, MOST), MOST, "# %c %s %s\n", in ? 'I' : 'O', wallclock_text(wallclock_us(), time), words);
-	turn(&p);
+		transcript_room(&p, MOST), MOST, "# %c %s %s\n", in ? 'I' : 'O', wallclock_text(wallclock_us(), time), words);
+	transcript_turn(&p);
 }
 
 static void put_line(struct page *p, size_t off, const unsigned char *bytes, size_t n)
 {
 	if (n > 0)
-		p->len += hexdump_line(room(p, HEXDUMP_LINE), off, bytes, n);
+		p->len += hexdump_line(transcript_room(p, HEXDUMP_LINE), off, bytes, n);
 }
 
 /* One packet: the next `bytes` of the walk. */
@@ -71,7 +71,7 @@ static void put_packet(struct page *p, bool in, int64_t us, struct observer_walk
 	unsigned char line[HEXDUMP_BYTES];
 	size_t held = 0, off = 0, n;
 	const unsigned char *part;
-	p->len += hexdump_head(room(p, HEXDUMP_LINE), in, us);
+	p->len += hexdump_head(transcript_room(p, HEXDUMP_LINE), in, us);
 	while (off + held < bytes && observer_next(w, HEXDUMP_BYTES - held, &part, &n)) {
 		memcpy(line + held, part, n);
 		held += n;
@@ -92,19 +92,19 @@ static const struct why *scribe_moved(void *self, enum observer_dir dir, const s
 	if (s->t->file.fd < 0)
 		return NULL;
 	if (len == 0) {
-		remark(s, dir == OBSERVER_IN, "empty datagram");
+		transcript_remark(s, dir == OBSERVER_IN, "empty datagram");
 		return NULL;
 	}
-	begin(&p, s);
+	transcript_begin(&p, s);
 	while (w.left > 0)
 		put_packet(&p, dir == OBSERVER_IN, us, &w, s->dgram || w.left < PIECE_BYTES ? w.left : PIECE_BYTES);
-	turn(&p);
+	transcript_turn(&p);
 	return NULL;
 }
 
 static void scribe_ended(void *self, enum observer_dir dir)
 {
-	remark(self, dir == OBSERVER_IN, "end of data");
+	transcript_remark(self, dir == OBSERVER_IN, "end of data");
 }
 
 static void scribe_close(void *self, enum close_how how)

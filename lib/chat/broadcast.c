@@ -30,7 +30,7 @@ bool broadcast_dgram(const struct member *m)
 	return m->session->stream->caps & ST_DGRAM;
 }
 
-static void look(struct member *m)
+static void broadcast_look(struct member *m)
 {
 	loop_later(loop_of(m->broadcast), &m->turn);
 }
@@ -59,7 +59,7 @@ static void broadcast_wake(void *arg)
 	struct broadcast *r = arg;
 	if (!r->held)
 		for (struct member *m = r->first; m != NULL; m = m->next)
-			look(m);
+			broadcast_look(m);
 	if (r->ready != NULL)
 		r->ready(r->arg);
 }
@@ -81,7 +81,7 @@ bool broadcast_may_hear(const struct member *m)
 }
 
 /* The queue has changed: is it over half, and does that stop the speakers or let them go on? */
-static void weigh(struct member *m)
+static void broadcast_weigh(struct member *m)
 {
 	struct broadcast *r = m->broadcast;
 	bool over = m->out.bytes > HALF_BYTES && !m->slow && !m->broken && !m->session->ended;
@@ -112,7 +112,7 @@ static void mark_slow(struct member *m)
 		return;
 	}
 	m->slow = true;
-	weigh(m);
+	broadcast_weigh(m);
 }
 
 static void line_delay_due(void *arg)
@@ -165,7 +165,7 @@ static void tell_missed(struct member *m)
 
 /* lines: how many there are in msg, counted when the first is to miss them; 0: not yet. A thousand slow ones make no thousand
  * counts. */
-static bool tell(struct member *m, struct msg *msg, uint32_t *lines)
+static bool broadcast_send_to(struct member *m, struct msg *msg, uint32_t *lines)
 {
 	if (m->leaving && m->drained && m->hears && m->broadcast->speaker != NULL)
 		m->broadcast->speaker->unanswered = true;
@@ -174,11 +174,11 @@ static bool tell(struct member *m, struct msg *msg, uint32_t *lines)
 	if (m->out.n == 0)
 		m->took_ms = loop_now(loop_of(m->broadcast));
 	if (!m->slow && outq_push(&m->out, msg, BROADCAST_QUEUE_BYTES) == 0) {
-		weigh(m);
+		broadcast_weigh(m);
 		if (m->wr_waits)
 			watch_pace(m);
 		else
-			look(m);
+			broadcast_look(m);
 		return true;
 	}
 	if (!m->slow && m->broadcast->slow == SLOW_WAIT)
@@ -194,7 +194,7 @@ static bool tell(struct member *m, struct msg *msg, uint32_t *lines)
 bool broadcast_tell(struct member *m, struct msg *msg)
 {
 	uint32_t lines = 0;
-	return tell(m, msg, &lines);
+	return broadcast_send_to(m, msg, &lines);
 }
 
 void broadcast_say(struct broadcast *r, struct msg *msg, const struct member *except)
@@ -202,7 +202,7 @@ void broadcast_say(struct broadcast *r, struct msg *msg, const struct member *ex
 	uint32_t lines = 0;
 	for (struct member *m = r->first; m != NULL; m = m->next)
 		if (m != except)
-			tell(m, msg, &lines);
+			broadcast_send_to(m, msg, &lines);
 }
 
 /* In a drain: nobody will speak to it any more. */
@@ -235,7 +235,7 @@ void broadcast_bye(struct member *m, enum session_end by, bool hears)
 	m->by = (uint8_t)by;
 	if (!m->hears)
 		broadcast_depart(m);
-	look(m);
+	broadcast_look(m);
 }
 
 void broadcast_drain(struct member *m, enum session_end by)
@@ -254,12 +254,12 @@ bool broadcast_holds(struct member *m)
 	return m->line_len > 0 || m->out.n > 0 || m->unsent || m->unanswered;
 }
 
-static void broke(struct member *m)
+static void broadcast_broke(struct member *m)
 {
 	m->broken = true;
 	m->why = m->session->stream->why;
 	outq_free(&m->out);
-	weigh(m);
+	broadcast_weigh(m);
 }
 
 /* Everything is out: the slow one has caught up, who leaves may go. */
@@ -272,7 +272,7 @@ static void sent_all(struct member *m)
 	int rc = stream_shut(m->session->stream);
 	m->wr_waits = rc == ST_AGAIN;
 	if (rc == ST_FAIL)
-		broke(m);
+		broadcast_broke(m);
 	if (rc == 0)
 		m->shut = true;
 }
@@ -284,11 +284,11 @@ static void send_some(struct member *m)
 	if (m->out.bytes != before)
 		m->took_ms = loop_now(loop_of(m->broadcast));
 	m->wr_waits = m->unsent = rc == ST_AGAIN;
-	weigh(m);
+	broadcast_weigh(m);
 	if (rc == ST_FAIL)
-		broke(m);
+		broadcast_broke(m);
 	else if (rc == OUTQ_MORE)
-		look(m);
+		broadcast_look(m);
 	else if (rc == 0)
 		sent_all(m);
 	watch_pace(m);
@@ -340,7 +340,7 @@ static void member_turn(void *arg)
 	if (m->broadcast->ops->spent != NULL && broadcast_spent(m))
 		m->broadcast->ops->spent(m);
 	if (broadcast_may_hear(m) && !m->rd_waits)
-		look(m);
+		broadcast_look(m);
 	if (waiter_arm(&m->waiter, m->rd_waits && broadcast_may_hear(m), m->wr_waits) != 0)
 		broadcast_fail(m, errno, "wait for data from");
 }
@@ -365,7 +365,7 @@ void broadcast_join(struct broadcast *r, struct member *m, struct session *s)
 	*(r->last != NULL ? &r->last->next : &r->first) = m;
 	r->last = m;
 	r->count++;
-	look(m);
+	broadcast_look(m);
 }
 
 void broadcast_leave(struct member *m)
@@ -380,7 +380,7 @@ void broadcast_leave(struct member *m)
 	loop_timer(loop_of(r), &m->clock, NEVER);
 	loop_forget(loop_of(r), &m->turn);
 	outq_free(&m->out);
-	weigh(m);
+	broadcast_weigh(m);
 	mem_free(m->line);
 	m->line = NULL;
 }

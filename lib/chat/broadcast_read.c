@@ -13,7 +13,7 @@
 
 enum { READ_LINES_BYTES = 4096 }; /* a turn: a line of one byte may become one of thirty for each receiver */
 
-static void said(struct member *m, const unsigned char *bytes, size_t n, bool cut)
+static void broadcast_read_said(struct member *m, const unsigned char *bytes, size_t n, bool cut)
 {
 	bool deaf = m->session->ended || (m->leaving && !m->hears);
 	if (n == 0 || deaf)
@@ -41,7 +41,7 @@ static void drop_lines(const struct member *m, const unsigned char *p, size_t n)
 }
 
 /* Speaks the whole lines of p and returns how many bytes that were; the rest is an unfinished line of a bearable length. */
-static size_t speak(struct member *m, unsigned char *p, size_t n)
+static size_t broadcast_read_speak(struct member *m, unsigned char *p, size_t n)
 {
 	struct framer lines = framer_line;
 	lines.most = m->broadcast->max_line;
@@ -55,12 +55,12 @@ static size_t speak(struct member *m, unsigned char *p, size_t n)
 		} else {
 			to += lines.most;
 			p[to++] = '\n'; /* in place of a byte that is dropped */
-			said(m, p + from, to - from, true);
+			broadcast_read_said(m, p + from, to - from, true);
 			to += skip_rest(m, p + to, n - to);
 			from = to;
 		}
 		if (to - from >= READ_LINES_BYTES) {
-			said(m, p + from, to - from, false);
+			broadcast_read_said(m, p + from, to - from, false);
 			from = to;
 		}
 		if (broadcast_dgram(m) && !broadcast_may_hear(m)) { /* datagrams may be lost, memory may not */
@@ -68,7 +68,7 @@ static size_t speak(struct member *m, unsigned char *p, size_t n)
 			return n;
 		}
 	}
-	said(m, p + from, to - from, false);
+	broadcast_read_said(m, p + from, to - from, false);
 	return to;
 }
 
@@ -91,15 +91,15 @@ static void keep_rest(struct member *m, const unsigned char *p, size_t n)
 }
 
 /* p: what was kept, and behind it what has come; room for one more byte. */
-static void heard(struct member *m, unsigned char *p, size_t n)
+static void broadcast_read_heard(struct member *m, unsigned char *p, size_t n)
 {
 	if (m->broadcast->ops->raw) {
-		said(m, p, n, false);
+		broadcast_read_said(m, p, n, false);
 		return;
 	}
 	if (broadcast_dgram(m) && p[n - 1] != '\n')
 		p[n++] = '\n';
-	size_t used = speak(m, p, n);
+	size_t used = broadcast_read_speak(m, p, n);
 	keep_rest(m, p + used, n - used);
 }
 
@@ -113,7 +113,7 @@ void broadcast_hear_last(struct member *m)
 	memcpy(p, m->line, n);
 	p[n++] = '\n';
 	keep_rest(m, p, 0);
-	said(m, p, n, false);
+	broadcast_read_said(m, p, n, false);
 }
 
 static void heard_eof(struct member *m)
@@ -142,7 +142,7 @@ void broadcast_hear(struct member *m)
 	ssize_t got = stream_read(s, r->scratch + kept, most);
 	m->rd_waits = got == ST_AGAIN;
 	if (got > 0)
-		heard(m, r->scratch, kept + (size_t)got);
+		broadcast_read_heard(m, r->scratch, kept + (size_t)got);
 	else if (got == 0)
 		heard_eof(m);
 	if (got != ST_FAIL)

@@ -36,7 +36,7 @@ const char *chat_name(const struct chat_member *g, char out[CHAT_NAME])
 	return out;
 }
 
-static unsigned long heads(const struct chat *c)
+static unsigned long chat_lines_heads(const struct chat *c)
 {
 	return (unsigned long)c->broadcast.count + c->operated;
 }
@@ -114,9 +114,9 @@ static void tell_roster(struct chat *c, struct chat_member *to, const char *begi
 		if (!m->departed)
 			n += (size_t)snprintf(
 				text + n, CHAT_NAME + 3, "%s%s", shown++ > 0 ? ", " : "", chat_name(guest_of(m), name));
-	if (shown < heads(c))
-		n += (size_t)snprintf(text + n, 48, " and %lu more", heads(c) - shown);
-	n += (size_t)snprintf(text + n, 48, " (%lu here)\n", heads(c));
+	if (shown < chat_lines_heads(c))
+		n += (size_t)snprintf(text + n, 48, " and %lu more", chat_lines_heads(c) - shown);
+	n += (size_t)snprintf(text + n, 48, " (%lu here)\n", chat_lines_heads(c));
 	tell_msg(c, to, msg_new(text, n));
 }
 
@@ -139,7 +139,7 @@ static void rename_guest(struct chat *c, struct chat_member *g, const struct cha
 	chat_name(g, before);
 	memcpy(g->nick, cmd->who, cmd->who_len);
 	g->nick[cmd->who_len] = '\0';
-	say(c, g, true, "* %s is now %s (%lu here)\n", before, g->nick, heads(c));
+	say(c, g, true, "* %s is now %s (%lu here)\n", before, g->nick, chat_lines_heads(c));
 	event(c->service_run->run->events, EV_MEMBER, g->m.session->id, EV_TEXT("nick", g->nick), EV_TEXT("what", "rename"),
 		EV_TEXT("was", before));
 }
@@ -161,14 +161,14 @@ static struct msg *one_line(const char *before, const char *after, const struct 
 	return msg == NULL ? NULL : msg_shorten(msg, put_line((char *)msg->bytes, cap, around, cmd));
 }
 
-static void act(struct chat *c, struct chat_member *g, const struct chat_command *cmd)
+static void chat_lines_act(struct chat *c, struct chat_member *g, const struct chat_command *cmd)
 {
 	char name[CHAT_NAME], before[CHAT_NAME + AROUND_NAME];
 	snprintf(before, sizeof before, "<%s> *", chat_name(g, name));
 	say_msg(c, g, false, one_line(before, "*", cmd));
 }
 
-static void whisper(struct chat *c, struct chat_member *g, const struct chat_command *cmd)
+static void chat_lines_whisper(struct chat *c, struct chat_member *g, const struct chat_command *cmd)
 {
 	char name[CHAT_NAME], before[CHAT_NAME + AROUND_NAME];
 	struct chat_member *to = find_guest(c, cmd->who, cmd->who_len);
@@ -183,7 +183,7 @@ static void whisper(struct chat *c, struct chat_member *g, const struct chat_com
 	tell_msg(c, to, one_line(before, "", cmd));
 }
 
-static void quit(struct chat *c, struct chat_member *g)
+static void chat_lines_quit(struct chat *c, struct chat_member *g)
 {
 	if (g != NULL) {
 		broadcast_bye(&g->m, END_PEER, false);
@@ -205,13 +205,13 @@ static void run_command(struct chat *c, struct chat_member *g, const struct chat
 		tell_roster(c, g, "here: ");
 		break;
 	case CHAT_MSG:
-		whisper(c, g, cmd);
+		chat_lines_whisper(c, g, cmd);
 		break;
 	case CHAT_ME:
-		act(c, g, cmd);
+		chat_lines_act(c, g, cmd);
 		break;
 	case CHAT_QUIT:
-		quit(c, g);
+		chat_lines_quit(c, g);
 		break;
 	case CHAT_HELP:
 		tell(c, g, "* /nick NAME, /who, /msg WHO TEXT, /me TEXT, /quit, /help; //TEXT says /TEXT\n");
@@ -298,7 +298,7 @@ static void lines_came(struct chat *c, struct chat_member *g)
 	unsigned long id = g->m.session->id;
 	snprintf(begin, sizeof begin, "you are %lu; here: ", id);
 	tell_roster(c, g, begin);
-	say(c, g, false, "* %lu has joined (%lu here)\n", id, heads(c));
+	say(c, g, false, "* %lu has joined (%lu here)\n", id, chat_lines_heads(c));
 }
 
 static void lines_left(struct member *m)
@@ -306,7 +306,7 @@ static void lines_left(struct member *m)
 	char name[CHAT_NAME];
 	if (!m->broadcast->service_run->draining)
 		say(chat_of(m), guest_of(m), false, "* %s has left (%lu here)\n", chat_name(guest_of(m), name),
-			heads(chat_of(m)));
+			chat_lines_heads(chat_of(m)));
 }
 
 static size_t lines_missed(uint32_t lines, char *out, size_t cap)

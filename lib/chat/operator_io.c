@@ -37,7 +37,7 @@ static void run_failed(const struct operator_io *d, const struct why *why)
 	run_fail(d->service_run->run, &e);
 }
 
-static void leave(struct operator_io *d)
+static void operator_leave(struct operator_io *d)
 {
 	d->gone = true;
 	d->wr_waits = false;
@@ -46,9 +46,9 @@ static void leave(struct operator_io *d)
 }
 
 /* Nobody reads what is printed, or it cannot be written: there is nothing left to serve for. */
-static void lost(struct operator_io *d, const struct why *why)
+static void operator_lost(struct operator_io *d, const struct why *why)
 {
-	leave(d);
+	operator_leave(d);
 	run_failed(d, why);
 	loop_stop(loop_of(d));
 }
@@ -56,7 +56,7 @@ static void lost(struct operator_io *d, const struct why *why)
 /* A terminal that was closed took its person with it. What follows is what SIGHUP asks for, also where that is not sent. */
 static void hung_up(struct operator_io *d)
 {
-	leave(d);
+	operator_leave(d);
 	if (d->service_run->finish != NULL)
 		d->service_run->finish(d->service_run->finish_arg);
 	service_run_drain(d->service_run);
@@ -85,7 +85,7 @@ static void write_some(struct operator_io *d)
 		if (d->screen && d->near->why.sys == EIO)
 			hung_up(d);
 		else
-			lost(d, &d->near->why);
+			operator_lost(d, &d->near->why);
 		return;
 	}
 	if (rc == OUTQ_MORE)
@@ -101,7 +101,7 @@ void operator_io_print(struct operator_io *d, struct msg *msg)
 	if (d->gone || !d->opts.writes)
 		return;
 	if (outq_push(&d->out, msg, OUT_MOST_BYTES) != 0) {
-		lost(d, &no_room);
+		operator_lost(d, &no_room);
 		return;
 	}
 	if (!d->wr_waits)
@@ -111,7 +111,7 @@ void operator_io_print(struct operator_io *d, struct msg *msg)
 
 /* Reading */
 
-static bool listens(const struct operator_io *d)
+static bool operator_may_listen(const struct operator_io *d)
 {
 	return d->opts.reads && !d->eof && !d->gone && !d->closing && d->ops->listens(d->arg);
 }
@@ -123,7 +123,7 @@ static void heard_end(struct operator_io *d)
 	d->ops->ended(d->arg);
 }
 
-static void heard(struct operator_io *d, size_t n)
+static void operator_tell_heard(struct operator_io *d, size_t n)
 {
 	d->any = true;
 	d->in_len += n;
@@ -143,7 +143,7 @@ static void read_some(struct operator_io *d)
 	ssize_t got = stream_read(d->near, d->in + d->in_len, most > 0 && most < broadcast ? most : broadcast);
 	d->rd_waits = got == ST_AGAIN;
 	if (got > 0) {
-		heard(d, (size_t)got);
+		operator_tell_heard(d, (size_t)got);
 	} else if (got == ST_FAIL && d->tty && d->near->why.sys == EIO) {
 		hung_up(d);
 	} else if (got != ST_AGAIN) {
@@ -170,21 +170,21 @@ static void operator_io_turn(void *arg)
 		if (d->screen)
 			hung_up(d);
 		else
-			lost(d, &reader_left);
+			operator_lost(d, &reader_left);
 	}
 	if (d->gone)
 		return;
 	if (!d->wr_waits && (d->out.n > 0 || d->closing || d->unflushed))
 		write_some(d);
-	if (listens(d) && !d->rd_waits)
+	if (operator_may_listen(d) && !d->rd_waits)
 		read_some(d);
 	if (d->gone)
 		return;
-	if (listens(d) && !d->rd_waits)
+	if (operator_may_listen(d) && !d->rd_waits)
 		loop_later(loop_of(d), &d->turn);
-	if (waiter_arm(&d->waiter, d->rd_waits && listens(d), d->wr_waits) != 0) {
+	if (waiter_arm(&d->waiter, d->rd_waits && operator_may_listen(d), d->wr_waits) != 0) {
 		const struct why cannot = { ERR_LOCAL, errno, "wait for stdin and stdout" };
-		lost(d, &cannot);
+		operator_lost(d, &cannot);
 	}
 }
 
@@ -195,7 +195,7 @@ static void operator_io_ready(void *arg)
 	operator_io_turn(d);
 }
 
-static void continued(void *arg, int signo)
+static void operator_continued(void *arg, int signo)
 {
 	struct operator_io *d = arg;
 	(void)signo;
@@ -223,13 +223,13 @@ bool operator_io_terminal(void)
 	return isatty(STDIN_FILENO);
 }
 
-static int prepare(struct operator_io *d, struct err *e)
+static int operator_prepare(struct operator_io *d, struct err *e)
 {
 	bool clean = d->opts.writes && !d->opts.raw && isatty(STDOUT_FILENO);
 	d->in = d->opts.reads ? mem_raw(IN_BYTES) : NULL;
 	if ((d->opts.reads && d->in == NULL) || (clean && filter_push(&d->near, "clean", sanitize_convert) != 0))
 		return err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout");
-	return loop_signal(loop_of(d), SIGCONT, continued, d, e);
+	return loop_signal(loop_of(d), SIGCONT, operator_continued, d, e);
 }
 
 int operator_io_open(struct operator_io *d, struct service_run *service_run, const struct operator_io_opts *opts,
@@ -239,7 +239,7 @@ int operator_io_open(struct operator_io *d, struct service_run *service_run, con
 	d->near = stdfd_stream(opts->reads, opts->writes, e);
 	if (d->near == NULL)
 		return -1;
-	if (prepare(d, e) != 0) {
+	if (operator_prepare(d, e) != 0) {
 		stream_close(d->near, CLOSE_PLAIN);
 		mem_free(d->in);
 		return -1;
@@ -252,7 +252,7 @@ int operator_io_open(struct operator_io *d, struct service_run *service_run, con
 	return 0;
 }
 
-static void stop(void *arg)
+static void on_operator_stop(void *arg)
 {
 	loop_stop(arg);
 }
@@ -262,7 +262,7 @@ static void write_rest(struct operator_io *d)
 {
 	const struct run *run = d->service_run->run;
 	const struct server_conf *server = conf_get(run->conf, &server_opts);
-	struct timer bound = { .fn = stop, .arg = run->loop };
+	struct timer bound = { .fn = on_operator_stop, .arg = run->loop };
 	struct err e = { 0 };
 	bool cut = run->outcome->first.cls != ERR_OK;
 	d->closing = true;

@@ -12,7 +12,7 @@ struct text {
 	char *at, *end;
 };
 
-static void add(struct text *t, char c)
+static void args_add(struct text *t, char c)
 {
 	if (t->at < t->end)
 		*t->at++ = c;
@@ -38,14 +38,14 @@ static void add_word(struct text *t, const char *word)
 	redact_word(shown, sizeof shown, word);
 	bool quotes = needs_quotes(shown);
 	if (quotes)
-		add(t, '\'');
+		args_add(t, '\'');
 	for (const char *p = shown; *p != '\0'; p++) {
-		add(t, *p);
+		args_add(t, *p);
 		for (const char *q = quotes && *p == '\'' ? "\\''" : ""; *q != '\0'; q++)
-			add(t, *q);
+			args_add(t, *q);
 	}
 	if (quotes)
-		add(t, '\'');
+		args_add(t, '\'');
 }
 
 void args_text(char *out, size_t cap, int argc, char *const argv[])
@@ -53,7 +53,7 @@ void args_text(char *out, size_t cap, int argc, char *const argv[])
 	struct text t = { out, out + cap - 1 };
 	for (int i = 0; i < argc; i++) {
 		if (i > 0)
-			add(&t, ' ');
+			args_add(&t, ' ');
 		add_word(&t, argv[i]);
 	}
 	*t.at = '\0';

@@ -8,7 +8,7 @@
 /* Walks every option of a command. */
 typedef void each_option(FILE *out, const struct command *command, const struct opt *row);
 
-static void each(FILE *out, const struct command *command, each_option *fn)
+static void complete_each(FILE *out, const struct command *command, each_option *fn)
 {
 	for (const struct opt_group *const *g = command->groups; *g != NULL; g++)
 		for (const struct opt *row = (*g)->rows; row->name != NULL; row++)
@@ -73,11 +73,11 @@ static void write_bash(FILE *out, const struct command *const *commands)
 		fprintf(out, "%s%s", i == 0 ? "" : " ", commands[i]->name);
 	fputs("' ;;\n\tcompletion\\ completion) words='bash zsh fish' ;;\n", out);
 	for (size_t i = 0; commands[i] != NULL; i++)
-		each(out, commands[i], bash_value);
+		complete_each(out, commands[i], bash_value);
 	fputs("\t*) files=1\n\t\tcase \"$mode $cur\" in\n", out);
 	for (size_t i = 0; commands[i] != NULL; i++) {
 		fprintf(out, "\t\t%s\\ -*) files= words='", commands[i]->name);
-		each(out, commands[i], bash_name);
+		complete_each(out, commands[i], bash_name);
 		fputs(" --help' ;;\n", out);
 	}
 	fputs("\t\tesac ;;\n\tesac\n\tCOMPREPLY=()\n"
@@ -133,7 +133,7 @@ static void write_zsh(FILE *out, const struct command *const *commands)
 		out);
 	for (size_t i = 0; commands[i] != NULL; i++) {
 		fprintf(out, "%s)\n\t_arguments -s \\\n", commands[i]->name);
-		each(out, commands[i], zsh_option);
+		complete_each(out, commands[i], zsh_option);
 		fputs("\t\t'--help[explain the options]' '*:address:_hosts' ;;\n", out);
 	}
 	fputs("help) _describe mode modes ;;\ncompletion) _values shell bash zsh fish ;;\nesac\n", out);
@@ -175,7 +175,7 @@ static void write_fish(FILE *out, const struct command *const *commands)
 		fprintf(out, "%s%s", i == 0 ? "" : " ", commands[i]->name);
 	fputs("'\n", out);
 	for (size_t i = 0; commands[i] != NULL; i++)
-		each(out, commands[i], fish_option);
+		complete_each(out, commands[i], fish_option);
 }
 
 static const struct {

@@ -29,13 +29,13 @@ struct found {
 	const struct opt *row;
 };
 
-static const char *show(char out[SHOWN], const char *word)
+static const char *parse_show(char out[SHOWN], const char *word)
 {
 	text_show(out, SHOWN, word, strlen(word));
 	return out;
 }
 
-static bool is(const char *word, const char *name, const char *letter)
+static bool parse_is(const char *word, const char *name, const char *letter)
 {
 	return strcmp(word, name) == 0 || strcmp(word, letter) == 0;
 }
@@ -48,7 +48,7 @@ static const struct command *command_of(const struct command *const *commands, c
 }
 
 /* The row of a command by its name (n bytes long), or by its letter where name is NULL. */
-static bool find(const struct command *command, const char *name, size_t n, char ch, struct found *out)
+static bool parse_find(const struct command *command, const char *name, size_t n, char ch, struct found *out)
 {
 	for (const struct opt_group *const *g = command->groups; *g != NULL; g++)
 		for (const struct opt *row = (*g)->rows; row->name != NULL; row++)
@@ -68,10 +68,10 @@ static __attribute__((format(printf, 4, 5))) size_t append(char *buf, size_t cap
 	return n < 0 ? used : used + (size_t)n < cap ? used + (size_t)n : cap - 1;
 }
 
-static bool has(const struct command *command, const char *name, char ch)
+static bool parse_has(const struct command *command, const char *name, char ch)
 {
 	struct found unused;
-	return (name == NULL && ch == 0) || find(command, name, name == NULL ? 0 : strlen(name), ch, &unused);
+	return (name == NULL && ch == 0) || parse_find(command, name, name == NULL ? 0 : strlen(name), ch, &unused);
 }
 
 /* Names of commands as "serve, echo and chat": those that have the option, or all of them. Returns how many. */
@@ -82,9 +82,9 @@ static unsigned list_commands(
 	size_t used = 0;
 	out[0] = '\0';
 	for (size_t i = 0; commands[i] != NULL; i++)
-		n += has(commands[i], name, ch);
+		n += parse_has(commands[i], name, ch);
 	for (size_t i = 0; commands[i] != NULL; i++)
-		if (has(commands[i], name, ch)) {
+		if (parse_has(commands[i], name, ch)) {
 			const char *before = listed == 0 ? "" : listed + 1 < n ? ", " : last;
 			used = append(out, cap, used, "%s%s", before, commands[i]->name);
 			listed++;
@@ -108,7 +108,7 @@ static int refuse_option(const struct line *line, const char *typed)
 	const struct command *command = line->out->command;
 	const char *name = typed[1] == '-' ? typed + 2 : NULL;
 	char shown[SHOWN], others[128];
-	show(shown, typed);
+	parse_show(shown, typed);
 	unsigned n = list_commands(line->commands, name, name == NULL ? typed[1] : 0, " and ", others, sizeof others);
 	if (n > 0)
 		return err_set(
@@ -122,7 +122,7 @@ static int refuse_option(const struct line *line, const char *typed)
 }
 
 /* Sets the option, from `value` where one stands in the same word, else from the next word if it needs one. */
-static int set(struct line *line, const struct found *f, const char *typed, const char *value)
+static int parse_set(struct line *line, const struct found *f, const char *typed, const char *value)
 {
 	if (value == NULL)
 		value = f->row->bare;
@@ -141,13 +141,13 @@ static int read_long(struct line *line, const char *word)
 	size_t n = equals == NULL ? strlen(name) : (size_t)(equals - name);
 	char typed[SHOWN];
 	snprintf(typed, sizeof typed, "--%.*s", (int)(n < SHOWN ? n : SHOWN), name);
-	if (!find(line->out->command, name, n, 0, &f))
+	if (!parse_find(line->out->command, name, n, 0, &f))
 		return refuse_option(line, typed);
 	if (f.row->arg == NULL && equals != NULL) {
 		char shown[SHOWN];
-		return err_set(line->e, ERR_USAGE, 0, "%s takes no value, got \"%s\"", typed, show(shown, equals + 1));
+		return err_set(line->e, ERR_USAGE, 0, "%s takes no value, got \"%s\"", typed, parse_show(shown, equals + 1));
 	}
-	return set(line, &f, typed, equals == NULL ? NULL : equals + 1);
+	return parse_set(line, &f, typed, equals == NULL ? NULL : equals + 1);
 }
 
 static int read_letters(struct line *line, const char *word)
@@ -155,10 +155,10 @@ static int read_letters(struct line *line, const char *word)
 	for (const char *p = word + 1; *p != '\0'; p++) {
 		struct found f;
 		char typed[SHOWN] = { '-', *p, '\0' };
-		if (!find(line->out->command, NULL, 0, *p, &f))
+		if (!parse_find(line->out->command, NULL, 0, *p, &f))
 			return refuse_option(line, typed);
 		bool takes = f.row->arg != NULL;
-		if (set(line, &f, typed, takes && p[1] != '\0' ? p + 1 : NULL) != 0)
+		if (parse_set(line, &f, typed, takes && p[1] != '\0' ? p + 1 : NULL) != 0)
 			return -1;
 		if (takes)
 			return 0;
@@ -178,8 +178,8 @@ static int read_words(struct line *line)
 				out->argv[out->argc++] = line->argv[line->at];
 			return 0;
 		}
-		if (is(word, "--help", "-h") || is(word, "--version", "-V")) {
-			out->what = is(word, "--help", "-h") ? PARSE_HELP : PARSE_VERSION;
+		if (parse_is(word, "--help", "-h") || parse_is(word, "--version", "-V")) {
+			out->what = parse_is(word, "--help", "-h") ? PARSE_HELP : PARSE_VERSION;
 			return 0;
 		}
 		if (word[0] != '-' || word[1] == '\0') {
@@ -193,7 +193,7 @@ static int read_words(struct line *line)
 	return 0;
 }
 
-static void drop(struct parsed *out)
+static void parse_drop(struct parsed *out)
 {
 	conf_free(out->conf);
 	mem_free(out->argv);
@@ -215,10 +215,10 @@ static int read_run(struct line *line)
 	bool read = out->argv != NULL && read_words(line) == 0;
 	if (read && (out->what != PARSE_RUN || conf_check(out->conf, line->e) == 0)) {
 		if (out->what != PARSE_RUN)
-			drop(out);
+			parse_drop(out);
 		return 0;
 	}
-	drop(out);
+	parse_drop(out);
 	return -1;
 }
 
@@ -237,7 +237,7 @@ static int refuse_mode(const struct line *line, const char *word)
 {
 	char shown[SHOWN], modes[128];
 	const char *best = nearest_mode(line, word);
-	show(shown, word);
+	parse_show(shown, word);
 	if (best != NULL)
 		return err_set(line->e, ERR_USAGE, 0, "unknown mode %s; did you mean %s?", shown, best);
 	list_commands(line->commands, NULL, 0, " or ", modes, sizeof modes);
@@ -253,7 +253,7 @@ static int refuse_line(const struct line *line)
 	for (int i = 2; first[0] == '-' && i < line->argc; i++)
 		if (command_of(line->commands, line->argv[i]) != NULL)
 			return err_set(line->e, ERR_USAGE, 0, "%s stands before the mode: use \"sockctl %s %s ...\"",
-				show(shown, first), line->argv[i], shown);
+				parse_show(shown, first), line->argv[i], shown);
 	bool typo = first[0] != '-' && nearest_mode(line, first) != NULL; /* `serv 7000` is meant for no host named serv */
 	if (!typo && hints_line(line->argc - 1, line->argv + 1, line->e) != 0)
 		return -1;
@@ -295,9 +295,9 @@ int parse_line(struct parsed *out, int argc, char **argv, const struct command *
 	const char *first = argv[1];
 	if (strcmp(first, "help") == 0)
 		return read_help(&line);
-	if (is(first, "--help", "-h"))
+	if (parse_is(first, "--help", "-h"))
 		return 0;
-	if (is(first, "--version", "-V")) {
+	if (parse_is(first, "--version", "-V")) {
 		out->what = PARSE_VERSION;
 		return 0;
 	}

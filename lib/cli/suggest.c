@@ -7,7 +7,7 @@
 
 enum { WORD_MOST = 63, PREFIX_LEAST = 3 };
 
-static unsigned least(unsigned a, unsigned b)
+static unsigned suggest_least(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
 }
@@ -24,9 +24,9 @@ unsigned suggest_distance(const char *a, const char *b)
 		row[2][0] = i;
 		for (unsigned j = 1; j <= lb; j++) {
 			unsigned replaced = row[1][j - 1] + (a[i - 1] != b[j - 1]);
-			row[2][j] = least(replaced, least(row[1][j], row[2][j - 1]) + 1);
+			row[2][j] = suggest_least(replaced, suggest_least(row[1][j], row[2][j - 1]) + 1);
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[2][j] = least(row[2][j], row[0][j - 2] + 1);
+				row[2][j] = suggest_least(row[2][j], row[0][j - 2] + 1);
 		}
 		memmove(row[0], row[1], 2 * sizeof row[0]);
 	}

@@ -21,7 +21,7 @@ struct filter {
 	bool ended; /* the converter has given its last */
 };
 
-static struct filter *self(struct stream *s)
+static struct filter *filter_self(struct stream *s)
 {
 	return (struct filter *)s;
 }
@@ -85,7 +85,7 @@ static ssize_t write_datagram(struct filter *f, const struct iovec *v, int n)
 
 static ssize_t filter_writev(struct stream *s, const struct iovec *v, int n)
 {
-	return s->caps & ST_DGRAM ? write_datagram(self(s), v, n) : write_bytes(self(s), v, n);
+	return s->caps & ST_DGRAM ? write_datagram(filter_self(s), v, n) : write_bytes(filter_self(s), v, n);
 }
 
 /* Below must say the same of what it holds itself. */
@@ -100,13 +100,13 @@ static int pass_down(struct stream *s, int (*call)(struct stream *))
 /* Part of a character may stay in `state`: it is not ours to show before the rest has come. */
 static int filter_flush(struct stream *s)
 {
-	int rc = push_down(self(s));
+	int rc = push_down(filter_self(s));
 	return rc != 0 ? rc : pass_down(s, stream_flush);
 }
 
 static int filter_shut(struct stream *s)
 {
-	struct filter *f = self(s);
+	struct filter *f = filter_self(s);
 	int rc = push_down(f);
 	if (rc != 0)
 		return rc;
@@ -130,7 +130,7 @@ static int filter_rawfd(struct stream *s, bool write)
 
 static void filter_close(struct stream *s, enum close_how how)
 {
-	struct filter *f = self(s);
+	struct filter *f = filter_self(s);
 	stream_close(s->below, how);
 	mem_free(f->send_buf.bytes);
 	mem_free(f);

@@ -17,7 +17,7 @@ struct taker { /* the caller's pieces, as they fill */
 	size_t at, done;
 };
 
-static size_t give(struct taker *t, const void *bytes, size_t n)
+static size_t frame_in_give(struct taker *t, const void *bytes, size_t n)
 {
 	size_t given = 0;
 	while (given < n && t->n > 0) {
@@ -40,11 +40,11 @@ static size_t give(struct taker *t, const void *bytes, size_t n)
 /* What is left of the frame at the front, as far as there is room for it. True: all of it is out. */
 static bool give_frame(struct frame *f, struct taker *t)
 {
-	size_t given = f->give > 0 ? give(t, f->in.mem + f->in.at + f->give_at, f->give) : 0;
+	size_t given = f->give > 0 ? frame_in_give(t, f->in.mem + f->in.at + f->give_at, f->give) : 0;
 	f->give_at += given;
 	f->give -= given;
 	if (f->give == 0 && f->newline)
-		f->newline = give(t, "\n", 1) == 0;
+		f->newline = frame_in_give(t, "\n", 1) == 0;
 	if (f->give > 0 || f->newline)
 		return false;
 	bytes_drop(&f->in, f->used);
@@ -61,7 +61,7 @@ static void begin_frame(struct frame *f, size_t used, size_t at, size_t n)
 	f->seen = 0;
 }
 
-static int bad(struct frame *f, const char *words)
+static int frame_in_bad(struct frame *f, const char *words)
 {
 	snprintf(f->in_words, sizeof f->in_words, "%s from", words);
 	return stream_fail(&f->s, ERR_LOST, 0, f->in_words);
@@ -71,7 +71,7 @@ static int cut_short(struct frame *f)
 {
 	char words[FRAMER_WORDS];
 	snprintf(words, sizeof words, "frame cut off after %zu bytes", f->in.len);
-	return bad(f, words);
+	return frame_in_bad(f, words);
 }
 
 static int no_room(struct frame *f)
@@ -90,7 +90,7 @@ static int find_frame(struct frame *f)
 		return 0;
 	ssize_t used = framer_cut_on(f->framer, p, f->in.len, &f->seen, &at, &n);
 	if (used == FRAMER_BAD)
-		return bad(f, framer_fault(f->framer, p, f->in.len, words));
+		return frame_in_bad(f, framer_fault(f->framer, p, f->in.len, words));
 	if (used > 0) {
 		begin_frame(f, (size_t)used, at, n);
 		return 1;
@@ -158,8 +158,8 @@ static ssize_t read_datagram(struct frame *f, struct taker *t)
 		size_t len = got > 0 ? (size_t)got : 0;
 		bool one = framer_rest_is_frame(f->framer) &&
 			   framer_cut_on(f->framer, f->in.mem, len, &seen, &at, &n) == (ssize_t)len;
-		give(t, f->in.mem, one ? n : len);
-		give(t, "\n", 1);
+		frame_in_give(t, f->in.mem, one ? n : len);
+		frame_in_give(t, "\n", 1);
 		got = (ssize_t)t->done;
 	}
 	bytes_fit(&f->in);

@@ -11,7 +11,7 @@
 
 enum { OUT_BYTES = 64 * 1024 };
 
-static bool dgram(const struct frame *f)
+static bool frame_out_dgram(const struct frame *f)
 {
 	return f->s.caps & ST_DGRAM;
 }
@@ -21,7 +21,7 @@ static int no_memory(struct frame *f)
 	return stream_fail(&f->s, ERR_LOCAL, ENOMEM, "keep a frame for");
 }
 
-static int add(struct frame *f, struct bytes *b, const void *bytes, size_t n)
+static int frame_out_add(struct frame *f, struct bytes *b, const void *bytes, size_t n)
 {
 	if (n == 0)
 		return 0;
@@ -48,7 +48,7 @@ static int push_down(struct frame *f)
 	return 0;
 }
 
-static int refuse(struct frame *f, size_t n, const char *what)
+static int frame_out_refuse(struct frame *f, size_t n, const char *what)
 {
 	if (what != NULL)
 		snprintf(f->out_words, sizeof f->out_words, "%s to", what);
@@ -82,10 +82,10 @@ static int frame_wrap(struct frame *f, const unsigned char *rest, size_t n, stru
 		d->n[last]--;
 	size_t all = d->n[0] + d->n[1];
 	if (framer_dress(f->framer, all, d->head, &d->head_n, d->tail, &d->tail_n) != 0)
-		return refuse(f, all, NULL);
+		return frame_out_refuse(f, all, NULL);
 	for (unsigned i = 0; i < 2 && f->framer->kind == FRAME_NUL; i++)
 		if (d->n[i] > 0 && memchr(d->part[i], '\0', d->n[i]) != NULL)
-			return refuse(f, all, "line with a zero byte does not fit into a frame");
+			return frame_out_refuse(f, all, "line with a zero byte does not fit into a frame");
 	return 0;
 }
 
@@ -94,10 +94,10 @@ static int end_in_stream(struct frame *f, const unsigned char *rest, size_t n)
 	struct dressed d;
 	int rc = frame_wrap(f, rest, n, &d);
 	if (rc == 0)
-		rc = add(f, &f->out, d.head, d.head_n);
+		rc = frame_out_add(f, &f->out, d.head, d.head_n);
 	for (unsigned i = 0; i < 2 && rc == 0; i++)
-		rc = add(f, &f->out, d.part[i], d.n[i]);
-	return rc != 0 ? rc : add(f, &f->out, d.tail, d.tail_n);
+		rc = frame_out_add(f, &f->out, d.part[i], d.n[i]);
+	return rc != 0 ? rc : frame_out_add(f, &f->out, d.tail, d.tail_n);
 }
 
 /* Nothing but the line. */
@@ -116,7 +116,7 @@ static int end_in_datagram(struct frame *f, const unsigned char *rest, size_t n)
 /* The line ends with these bytes. AGAIN: it is as it was before. */
 static int end_line(struct frame *f, const unsigned char *rest, size_t n)
 {
-	int rc = dgram(f) ? end_in_datagram(f, rest, n) : end_in_stream(f, rest, n);
+	int rc = frame_out_dgram(f) ? end_in_datagram(f, rest, n) : end_in_stream(f, rest, n);
 	if (rc == 0) {
 		f->line.len = 0;
 		bytes_fit(&f->line);
@@ -125,15 +125,15 @@ static int end_line(struct frame *f, const unsigned char *rest, size_t n)
 }
 
 /* The line goes on with these bytes. One that is too long already need not be heard to its end. */
-static int keep(struct frame *f, const unsigned char *bytes, size_t n)
+static int frame_out_keep(struct frame *f, const unsigned char *bytes, size_t n)
 {
 	if (f->line.len + n > f->framer->most + 1)
-		return refuse(f, f->line.len + n, NULL);
-	return add(f, &f->line, bytes, n);
+		return frame_out_refuse(f, f->line.len + n, NULL);
+	return frame_out_add(f, &f->line, bytes, n);
 }
 
 /* As much of one piece as can be taken now, counted in *used: 0, AGAIN or FAIL. */
-static int take(struct frame *f, const unsigned char *p, size_t n, size_t *used)
+static int frame_out_take(struct frame *f, const unsigned char *p, size_t n, size_t *used)
 {
 	int rc = 0;
 	for (*used = 0; *used < n && rc == 0;) {
@@ -141,13 +141,13 @@ static int take(struct frame *f, const unsigned char *p, size_t n, size_t *used)
 			break;
 		const unsigned char *lf = memchr(p + *used, '\n', n - *used);
 		size_t len = lf != NULL ? (size_t)(lf - p) - *used : n - *used;
-		rc = lf != NULL ? end_line(f, p + *used, len) : keep(f, p + *used, len);
+		rc = lf != NULL ? end_line(f, p + *used, len) : frame_out_keep(f, p + *used, len);
 		*used += rc == 0 ? len + (lf != NULL) : 0;
 	}
 	return rc;
 }
 
-static ssize_t pass(struct frame *f, const struct iovec *v, int n)
+static ssize_t frame_out_pass(struct frame *f, const struct iovec *v, int n)
 {
 	ssize_t put = stream_writev(f->s.below, v, n);
 	if (put == ST_AGAIN)
@@ -160,13 +160,13 @@ ssize_t frame_writev(struct stream *s, const struct iovec *v, int n)
 	struct frame *f = (struct frame *)s;
 	ssize_t accepted = 0;
 	if (f->whole)
-		return pass(f, v, n);
+		return frame_out_pass(f, v, n);
 	if (f->refused)
 		return stream_fail(s, ERR_LOCAL, 0, f->out_words);
 	int rc = push_down(f);
 	for (int i = 0; i < n && rc == 0; i++) {
 		size_t used = 0;
-		rc = take(f, v[i].iov_base, v[i].iov_len, &used);
+		rc = frame_out_take(f, v[i].iov_base, v[i].iov_len, &used);
 		accepted += (ssize_t)used;
 	}
 	if (rc == 0)

@@ -8,7 +8,7 @@
 const struct framer framer_line = { .kind = FRAME_LINE, .most = 1024 * 1024 };
 
 /* Bytes of a length before the payload; 0: this kind has none. */
-static size_t width(const struct framer *f)
+static size_t framer_width(const struct framer *f)
 {
 	static const unsigned char widths[] = {
 		[FRAME_U8] = 1, [FRAME_U16BE] = 2, [FRAME_U16LE] = 2, [FRAME_U32BE] = 4, [FRAME_U32LE] = 4
@@ -16,7 +16,7 @@ static size_t width(const struct framer *f)
 	return f->kind >= FRAME_U8 ? widths[f->kind] : 0;
 }
 
-static bool little(const struct framer *f)
+static bool framer_little(const struct framer *f)
 {
 	return f->kind == FRAME_U16LE || f->kind == FRAME_U32LE;
 }
@@ -24,7 +24,7 @@ static bool little(const struct framer *f)
 /* --- kinds with a terminator --- */
 
 /* The terminator's last byte in p, not before `from`; NULL: none. */
-static const unsigned char *terminator(const struct framer *f, const unsigned char *p, size_t from, size_t len)
+static const unsigned char *framer_terminator(const struct framer *f, const unsigned char *p, size_t from, size_t len)
 {
 	while (from < len) {
 		const unsigned char *at = memchr(p + from, f->kind == FRAME_NUL ? '\0' : '\n', len - from);
@@ -38,7 +38,7 @@ static const unsigned char *terminator(const struct framer *f, const unsigned ch
 /* A last CR may be the terminator's, and does not count then. */
 static ssize_t terminated_cut(const struct framer *f, const unsigned char *p, size_t len, size_t *seen, size_t *n)
 {
-	const unsigned char *end = terminator(f, p, *seen, len);
+	const unsigned char *end = framer_terminator(f, p, *seen, len);
 	size_t size = end != NULL ? (size_t)(end - p) : len;
 	size_t used = end != NULL ? size + 1 : (size_t)FRAMER_PARTIAL;
 	if (f->kind != FRAME_NUL && size > 0 && p[size - 1] == '\r')
@@ -61,10 +61,10 @@ struct length {
 
 static struct length binary_length(const struct framer *f, const unsigned char *p, size_t len)
 {
-	struct length l = { .bytes = width(f) };
+	struct length l = { .bytes = framer_width(f) };
 	size_t have = len < l.bytes ? len : l.bytes;
 	for (size_t i = 0; i < have; i++)
-		l.least |= (unsigned long long)p[i] << 8 * (little(f) ? i : l.bytes - 1 - i);
+		l.least |= (unsigned long long)p[i] << 8 * (framer_little(f) ? i : l.bytes - 1 - i);
 	l.whole = have == l.bytes;
 	if (!f->incl)
 		return l;
@@ -154,7 +154,7 @@ int framer_dress(const struct framer *f, size_t n, unsigned char head[FRAMER_EDG
 	unsigned char tail[FRAMER_EDGE], size_t *tail_n)
 {
 	static const char *const tails[] = { [FRAME_LINE] = "\n", [FRAME_CRLF] = "\r\n", [FRAME_NETSTRING] = "," };
-	size_t w = width(f);
+	size_t w = framer_width(f);
 	unsigned long long length = n + (f->incl ? w : 0);
 	*head_n = w;
 	*tail_n = 0;
@@ -163,7 +163,7 @@ int framer_dress(const struct framer *f, size_t n, unsigned char head[FRAMER_EDG
 	if (n > f->most || (f->kind == FRAME_FIXED && n != f->most) || (w > 0 && w < 4 && length >> 8 * w != 0))
 		return -1;
 	for (size_t i = 0; i < w; i++)
-		head[i] = (unsigned char)(length >> 8 * (little(f) ? i : w - 1 - i));
+		head[i] = (unsigned char)(length >> 8 * (framer_little(f) ? i : w - 1 - i));
 	if (f->kind == FRAME_NETSTRING)
 		*head_n = (size_t)snprintf((char *)head, FRAMER_EDGE, "%llu:", length);
 	if (f->kind == FRAME_NUL)

@@ -20,13 +20,13 @@ static const char *const names[] = { [FRAME_RAW] = "raw",
 	[FRAME_U32LE] = "u32le" };
 
 /* "max=64k": is it this word, and what stands behind its "="? NULL: it is another, or has no "=". */
-static const char *value(const char *word, const char *name)
+static const char *framer_spec_value(const char *word, const char *name)
 {
 	size_t n = strlen(name);
 	return strncmp(word, name, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
 }
 
-static int bytes(const char *what, const char *text, size_t *out, struct err *e)
+static int framer_spec_bytes(const char *what, const char *text, size_t *out, struct err *e)
 {
 	int64_t n = 0;
 	if (num_size(text, &n, e) != 0)
@@ -37,9 +37,9 @@ static int bytes(const char *what, const char *text, size_t *out, struct err *e)
 	return 0;
 }
 
-static int kind(struct framer *f, const char *word, struct err *e)
+static int framer_spec_kind(struct framer *f, const char *word, struct err *e)
 {
-	const char *n = value(word, names[FRAME_FIXED]);
+	const char *n = framer_spec_value(word, names[FRAME_FIXED]);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		f->kind = (enum frame_kind)i;
 		if (strcmp(word, names[i]) == 0 && f->kind != FRAME_FIXED)
@@ -47,16 +47,16 @@ static int kind(struct framer *f, const char *word, struct err *e)
 	}
 	f->kind = FRAME_FIXED;
 	if (n != NULL)
-		return bytes("fixed", n, &f->most, e);
+		return framer_spec_bytes("fixed", n, &f->most, e);
 	return err_set(e, ERR_USAGE, 0,
 		"expected raw, line, crlf, nul, netstring, fixed=N, u8, u16be, u16le, u32be or u32le, got \"%s\"", word);
 }
 
-static int detail(struct framer *f, const char *word, struct err *e)
+static int framer_spec_detail(struct framer *f, const char *word, struct err *e)
 {
-	const char *max = value(word, "max"), *name = names[f->kind];
+	const char *max = framer_spec_value(word, "max"), *name = names[f->kind];
 	if (max != NULL && f->kind != FRAME_RAW && f->kind != FRAME_FIXED)
-		return bytes("max", max, &f->most, e);
+		return framer_spec_bytes("max", max, &f->most, e);
 	if (strcmp(word, "incl") == 0 && f->kind >= FRAME_U8) {
 		f->incl = true;
 		return 0;
@@ -77,7 +77,7 @@ int framer_parse(struct framer *f, const char *spec, struct err *e)
 			n = sizeof word - 1;
 		memcpy(word, at, n);
 		word[n] = '\0';
-		if ((at == spec ? kind(&got, word, e) : detail(&got, word, e)) != 0)
+		if ((at == spec ? framer_spec_kind(&got, word, e) : framer_spec_detail(&got, word, e)) != 0)
 			return -1;
 	}
 	*f = got;

@@ -21,7 +21,7 @@ struct line_delay {
 	unsigned char block[BLOCK_BYTES];
 };
 
-static size_t take(struct line_delay *p, const struct iovec *v, int n)
+static size_t line_delay_take(struct line_delay *p, const struct iovec *v, int n)
 {
 	const unsigned char *from = p->block + p->at, *lf = memchr(from, '\n', p->len);
 	size_t most = lf == NULL ? p->len : (size_t)(lf - from) + 1, taken = 0;
@@ -53,7 +53,7 @@ static ssize_t line_delay_readv(struct stream *s, const struct iovec *v, int n)
 		s->rd = (struct need){ .timed = true, .at_ms = p->next_ms };
 		return ST_AGAIN;
 	}
-	return (ssize_t)take(p, v, n);
+	return (ssize_t)line_delay_take(p, v, n);
 }
 
 static ssize_t line_delay_writev(struct stream *s, const struct iovec *v, int n)

@@ -30,7 +30,7 @@ static void drop_first(struct carry *c, size_t n)
 	memset(c->b + c->n, 0, sizeof c->b - c->n);
 }
 
-static size_t escape(unsigned char *out, unsigned char byte)
+static size_t sanitize_escape(unsigned char *out, unsigned char byte)
 {
 	static const char digits[] = "0123456789abcdef";
 	const unsigned char shown[4] = { '\\', 'x', (unsigned char)digits[byte >> 4], (unsigned char)digits[byte & 15] };
@@ -40,7 +40,7 @@ static size_t escape(unsigned char *out, unsigned char byte)
 
 /* Judges the first character of the carry, if it is whole (or nothing more will come). Returns the bytes put out; *wait: it
  * is not. */
-static size_t judge(struct carry *c, unsigned char *out, bool last, bool *wait)
+static size_t sanitize_judge(struct carry *c, unsigned char *out, bool last, bool *wait)
 {
 	uint32_t cp = 0;
 	int len = utf8_decode(c->b, c->n, &cp);
@@ -57,7 +57,7 @@ static size_t judge(struct carry *c, unsigned char *out, bool last, bool *wait)
 		drop_first(c, (size_t)len);
 		return (size_t)len;
 	}
-	size_t put = escape(out, c->b[0]);
+	size_t put = sanitize_escape(out, c->b[0]);
 	drop_first(c, 1);
 	return put;
 }
@@ -71,10 +71,10 @@ size_t sanitize_convert(
 	while (i < n && cap - len >= FILTER_SPARE) {
 		c.b[c.n++] = in[i++];
 		for (wait = false; c.n > 0 && !wait;)
-			len += judge(&c, out + len, false, &wait);
+			len += sanitize_judge(&c, out + len, false, &wait);
 	}
 	while (last && i == n && c.n > 0 && cap - len >= FILTER_SPARE)
-		len += judge(&c, out + len, true, &wait);
+		len += sanitize_judge(&c, out + len, true, &wait);
 	*state = carry_to(&c);
 	*used = i;
 	return len;

@@ -37,13 +37,13 @@ static const struct opt rows[] = {
 };
 const struct opt_group telnet_opts = { .title = "Text", .size = sizeof(struct telnet_conf), .rows = rows };
 
-static struct telnet *self(struct stream *s)
+static struct telnet *telnet_self(struct stream *s)
 {
 	return (struct telnet *)s;
 }
 
 /* There is room: who reads or writes has looked. */
-static void put(struct telnet *t, int byte)
+static void telnet_put(struct telnet *t, int byte)
 {
 	struct send_buf *out = &t->out;
 	if (out->at + out->len == sizeof t->bytes) { /* only then is it worth the move */
@@ -56,13 +56,13 @@ static void put(struct telnet *t, int byte)
 
 /* --- reading --- */
 
-static void answer(struct telnet *t, unsigned char option)
+static void telnet_answer(struct telnet *t, unsigned char option)
 {
 	if ((t->verb != WILL && t->verb != DO) || t->broken)
 		return;
-	put(t, IAC);
-	put(t, t->verb == WILL ? DONT : WONT);
-	put(t, option);
+	telnet_put(t, IAC);
+	telnet_put(t, t->verb == WILL ? DONT : WONT);
+	telnet_put(t, option);
 }
 
 static bool is_text(struct telnet *t, unsigned char byte)
@@ -73,7 +73,7 @@ static bool is_text(struct telnet *t, unsigned char byte)
 }
 
 /* Is that byte for whoever reads? */
-static bool take(struct telnet *t, unsigned char byte)
+static bool telnet_take(struct telnet *t, unsigned char byte)
 {
 	switch (t->state) {
 	case TEXT:
@@ -87,7 +87,7 @@ static bool take(struct telnet *t, unsigned char byte)
 		return byte == IAC && is_text(t, byte);
 	case OPTION:
 		t->state = TEXT;
-		answer(t, byte);
+		telnet_answer(t, byte);
 		return false;
 	case INSIDE:
 		t->state = byte == IAC ? INSIDE_IAC : INSIDE;
@@ -103,7 +103,7 @@ static ssize_t keep_text(struct telnet *t, unsigned char *bytes, size_t n)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++)
-		if (take(t, bytes[i]))
+		if (telnet_take(t, bytes[i]))
 			bytes[kept++] = bytes[i];
 	return (ssize_t)kept;
 }
@@ -134,7 +134,7 @@ static void send_answers(struct telnet *t)
 static ssize_t telnet_readv(struct stream *s, const struct iovec *v, int n)
 {
 	static const struct need nothing, at_once = { .in = true, .timed = true };
-	struct telnet *t = self(s);
+	struct telnet *t = telnet_self(s);
 	while (n > 1 && v->iov_len == 0) {
 		v++;
 		n--;
@@ -167,7 +167,7 @@ static ssize_t telnet_readv(struct stream *s, const struct iovec *v, int n)
 
 static ssize_t telnet_writev(struct stream *s, const struct iovec *v, int n)
 {
-	struct telnet *t = self(s);
+	struct telnet *t = telnet_self(s);
 	ssize_t accepted = 0;
 	int rc = send_buf_send(&t->out, s);
 	if (rc != 0)
@@ -176,10 +176,10 @@ static ssize_t telnet_writev(struct stream *s, const struct iovec *v, int n)
 		const unsigned char *bytes = v[i].iov_base;
 		for (size_t k = 0; k < v[i].iov_len && t->out.len < HALF - ANSWER; k++, accepted++) {
 			if (t->out_cr && bytes[k] != '\n')
-				put(t, '\0');
-			put(t, bytes[k]);
+				telnet_put(t, '\0');
+			telnet_put(t, bytes[k]);
 			if (bytes[k] == IAC)
-				put(t, IAC);
+				telnet_put(t, IAC);
 			t->out_cr = bytes[k] == '\r';
 		}
 	}
@@ -189,17 +189,17 @@ static ssize_t telnet_writev(struct stream *s, const struct iovec *v, int n)
 
 static int telnet_flush(struct stream *s)
 {
-	return send_buf_flush(&self(s)->out, s);
+	return send_buf_flush(&telnet_self(s)->out, s);
 }
 
 static int telnet_last(struct stream *s)
 {
-	struct telnet *t = self(s);
+	struct telnet *t = telnet_self(s);
 	int rc = send_buf_send(&t->out, s);
 	if (rc != 0)
 		return rc;
 	if (t->out_cr)
-		put(t, '\0');
+		telnet_put(t, '\0');
 	t->out_cr = false;
 	return telnet_flush(s);
 }
@@ -210,7 +210,7 @@ static int telnet_shut(struct stream *s)
 	if (rc != 0)
 		return rc;
 	rc = stream_shut(s->below);
-	self(s)->broken |= rc == 0;
+	telnet_self(s)->broken |= rc == 0;
 	if (rc == ST_AGAIN)
 		return stream_again_wr(s, &s->below->wr);
 	return rc == 0 ? 0 : stream_fail_below(s);

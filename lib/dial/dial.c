@@ -109,7 +109,7 @@ const char *dial_span(int64_t ms, char out[DIAL_SPAN])
 }
 
 /* Takes down whatever station the dial is at; what it has reached stays in stream and err. */
-static void halt(struct dialer *d)
+static void dial_halt(struct dialer *d)
 {
 	loop_timer(d->run->loop, &d->clock, NEVER);
 	loop_forget(d->run->loop, &d->begin);
@@ -122,9 +122,9 @@ static void halt(struct dialer *d)
 	waiter_close(&d->waiter);
 }
 
-static void finish(struct dialer *d)
+static void dial_finish(struct dialer *d)
 {
-	halt(d);
+	dial_halt(d);
 	if (d->err.cls != ERR_OK) {
 		stream_close(d->stream, CLOSE_PLAIN);
 		d->stream = NULL;
@@ -132,14 +132,14 @@ static void finish(struct dialer *d)
 	loop_later(d->run->loop, &d->end);
 }
 
-static void end(void *arg)
+static void on_dial_end(void *arg)
 {
 	struct dialer *d = arg;
 	d->done(d->arg, d->stream, &d->peer, &d->local, &d->err);
 	mem_free(d);
 }
 
-static void late(void *arg)
+static void on_dial_late(void *arg)
 {
 	struct dialer *d = arg;
 	char span[DIAL_SPAN];
@@ -148,12 +148,12 @@ static void late(void *arg)
 	if (!ours && proxy_waits(d->stream)) { /* it has failed, as if it had refused */
 		err_set(&d->err, ERR_CONNECT, 0, "connect %s: proxy %s: it gave no whole answer within %s", d->addr.text,
 			d->proxy->addr.text, dial_span(DIAL_SETUP_MS, span));
-		finish(d);
+		dial_finish(d);
 		return;
 	}
 	err_set(&d->err, ERR_TIMEOUT, 0, "connect %s: no %s within %s", d->addr.text, d->stream != NULL ? "handshake" : "answer",
 		dial_span(ours ? conf->connect_ms : DIAL_SETUP_MS, span));
-	finish(d);
+	dial_finish(d);
 }
 
 static void set_up(void *arg)
@@ -166,7 +166,7 @@ static void set_up(void *arg)
 		err_set(&d->err, ERR_LOCAL, errno, "connect %s", d->addr.text);
 	if (got == ST_FAIL)
 		err_set(&d->err, d->stream->why.cls, d->stream->why.sys, "connect %s: %s", d->addr.text, d->stream->why.text);
-	finish(d);
+	dial_finish(d);
 }
 
 /* Takes fd in every case. */
@@ -189,10 +189,10 @@ static int wrap_layers(struct dialer *d, int fd, enum addr_kind kind)
 	return d->conn > 0 ? layers_build(&d->stream, &link, &d->err) : 0;
 }
 
-static void connected(struct dialer *d, int fd, enum addr_kind kind)
+static void dial_connected(struct dialer *d, int fd, enum addr_kind kind)
 {
 	if (wrap_layers(d, fd, kind) < 0) {
-		finish(d);
+		dial_finish(d);
 		return;
 	}
 	int64_t until_ms = loop_now(d->run->loop) + DIAL_SETUP_MS;
@@ -201,16 +201,16 @@ static void connected(struct dialer *d, int fd, enum addr_kind kind)
 	set_up(d);
 }
 
-static void raced(void *arg, int gives_fd, const struct err *e)
+static void dial_raced(void *arg, int gives_fd, const struct err *e)
 {
 	struct dialer *d = arg;
 	d->race = NULL;
 	if (gives_fd >= 0) {
-		connected(d, gives_fd, d->addr.kind);
+		dial_connected(d, gives_fd, d->addr.kind);
 		return;
 	}
 	d->err = *e;
-	finish(d);
+	dial_finish(d);
 }
 
 /* Whom we connect to. */
@@ -219,16 +219,16 @@ static const struct addr *first_stop(const struct dialer *d)
 	return d->proxy != NULL ? &d->proxy->addr : &d->addr;
 }
 
-static void resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
+static void dial_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct dialer *d = arg;
 	d->resolve = NULL;
 	if (n == 0)
 		d->err = *e;
 	else
-		d->race = happy_eyeballs_start(d->run, first_stop(d), list, n, raced, d, &d->err);
+		d->race = happy_eyeballs_start(d->run, first_stop(d), list, n, dial_raced, d, &d->err);
 	if (d->race == NULL)
-		finish(d);
+		dial_finish(d);
 }
 
 /* The target's own address, for a proxy that wants a number: IPv4 first, which every proxy can carry. */
@@ -243,10 +243,10 @@ static void target_resolved(void *arg, const struct sa *list, size_t n, const st
 		i++;
 	if (n > 0) {
 		d->target = list[i < n ? i : 0];
-		d->resolve = resolve_start(d->run, first_stop(d), resolved, d, &d->err);
+		d->resolve = resolve_start(d->run, first_stop(d), dial_resolved, d, &d->err);
 	}
 	if (d->resolve == NULL)
-		finish(d);
+		dial_finish(d);
 }
 
 static enum addr_kind kind_of(sa_family_t family, int type)
@@ -258,7 +258,7 @@ static enum addr_kind kind_of(sa_family_t family, int type)
 }
 
 /* An inherited descriptor is a connection already, or it is none of ours. */
-static void adopt(void *arg)
+static void on_dial_adopt(void *arg)
 {
 	struct dialer *d = arg;
 	struct sockaddr_storage ss = { 0 };
@@ -266,11 +266,11 @@ static void adopt(void *arg)
 	int type = 0, fd = d->addr.fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || getpeername(fd, (struct sockaddr *)&ss, &len) < 0) {
 		err_set(&d->err, ERR_USAGE, errno, "%s is not a connected socket", d->addr.text);
-		finish(d);
+		dial_finish(d);
 		return;
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	connected(d, fd, kind_of(ss.ss_family, type));
+	dial_connected(d, fd, kind_of(ss.ss_family, type));
 }
 
 static int set_out(struct dialer *d, struct err *e)
@@ -280,13 +280,13 @@ static int set_out(struct dialer *d, struct err *e)
 		return 0;
 	}
 	if (addr_local(&d->addr)) {
-		d->race = happy_eyeballs_start(d->run, &d->addr, NULL, 0, raced, d, e);
+		d->race = happy_eyeballs_start(d->run, &d->addr, NULL, 0, dial_raced, d, e);
 		return d->race != NULL ? 0 : -1;
 	}
 	struct sa number;
 	bool ask_here = d->proxy != NULL && !proxy_resolves(d->proxy) && !sa_parse(&number, d->addr.host, 0);
 	d->resolve = ask_here ? resolve_start(d->run, &d->addr, target_resolved, d, e)
-			      : resolve_start(d->run, first_stop(d), resolved, d, e);
+			      : resolve_start(d->run, first_stop(d), dial_resolved, d, e);
 	return d->resolve != NULL ? 0 : -1;
 }
 
@@ -304,9 +304,9 @@ struct dialer *dial(const struct run *run, const struct addr *a, uint32_t conn, 
 	d->proxy = conn > 0 ? proxy_of(run) : NULL;
 	d->done = done;
 	d->arg = arg;
-	d->clock = (struct timer){ .fn = late, .arg = d };
-	d->begin = (struct task){ .fn = adopt, .arg = d };
-	d->end = (struct task){ .fn = end, .arg = d };
+	d->clock = (struct timer){ .fn = on_dial_late, .arg = d };
+	d->begin = (struct task){ .fn = on_dial_adopt, .arg = d };
+	d->end = (struct task){ .fn = on_dial_end, .arg = d };
 	d->until_ms = conf->connect_ms > 0 ? loop_now(run->loop) + conf->connect_ms : NEVER;
 	loop_timer(run->loop, &d->clock, d->until_ms);
 	if (set_out(d, e) == 0)
@@ -324,7 +324,7 @@ void dial_for(struct dialer *d, const struct behalf *client)
 
 void dial_stop(struct dialer *takes)
 {
-	halt(takes);
+	dial_halt(takes);
 	loop_forget(takes->run->loop, &takes->end);
 	stream_close(takes->stream, CLOSE_PLAIN);
 	mem_free(takes);

@@ -72,12 +72,12 @@ static bool trouble_of_ours(int sys)
 	return sys == EMFILE || sys == ENFILE || sys == ENOMEM || sys == ENOBUFS;
 }
 
-static const char *name(const struct attempt *a, char out[SA_TEXT])
+static const char *eyeballs_name(const struct attempt *a, char out[SA_TEXT])
 {
 	return a->to.family != 0 ? sa_text(&a->to, out) : a->race->addr->text;
 }
 
-static void land(struct attempt *a)
+static void eyeballs_land(struct attempt *a)
 {
 	if (a->watch.fd < 0)
 		return;
@@ -89,22 +89,22 @@ static void land(struct attempt *a)
 	a->race->flying--;
 }
 
-static enum course failed(struct attempt *a, int sys)
+static enum course eyeballs_failed(struct attempt *a, int sys)
 {
 	char text[SA_TEXT];
 	a->sys = sys;
-	land(a);
-	event(a->race->run->events, EV_DIAL_FAIL, 0, EV_TEXT("addr", name(a, text)), EV_TEXT("error", strerror(sys)),
+	eyeballs_land(a);
+	event(a->race->run->events, EV_DIAL_FAIL, 0, EV_TEXT("addr", eyeballs_name(a, text)), EV_TEXT("error", strerror(sys)),
 		EV_NUM("errno", sys));
 	if (!trouble_of_ours(sys))
 		return FAILED;
-	err_set(&a->race->err, ERR_LOCAL, sys, "connect %s", name(a, text));
+	err_set(&a->race->err, ERR_LOCAL, sys, "connect %s", eyeballs_name(a, text));
 	return HOPELESS;
 }
 
 /* Without a listener, a connect to a local port may be given that very port as its own and meet itself. The reset keeps
  * the port from TIME_WAIT, in which the server that is expected there could not bind it. */
-static enum course connected(struct attempt *a)
+static enum course eyeballs_connected(struct attempt *a)
 {
 	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 	struct sa here, there;
@@ -115,7 +115,7 @@ static enum course connected(struct attempt *a)
 	if (!sa_equal(&here, &there))
 		return CONNECTED;
 	sys_setsockopt(a->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-	return failed(a, ECONNREFUSED);
+	return eyeballs_failed(a, ECONNREFUSED);
 }
 
 static int bind_source(struct happy_eyeballs *r, int fd, sa_family_t family)
@@ -137,7 +137,7 @@ static int bind_source(struct happy_eyeballs *r, int fd, sa_family_t family)
 }
 
 /* 0, or -1 with r->err filled in. */
-static int prepare(struct happy_eyeballs *r, int fd, const struct sa *at)
+static int eyeballs_prepare(struct happy_eyeballs *r, int fd, const struct sa *at)
 {
 	const struct conf *conf = r->run->conf;
 	if (sockopt_apply(conf, fd, r->addr->kind, at, SOCKOPT_BIND, &r->err) < 0)
@@ -149,7 +149,7 @@ static int prepare(struct happy_eyeballs *r, int fd, const struct sa *at)
 	return sockopt_apply(conf, fd, r->addr->kind, at, SOCKOPT_CONNECT, &r->err);
 }
 
-static enum course ask(struct attempt *a)
+static enum course eyeballs_ask(struct attempt *a)
 {
 	struct happy_eyeballs *r = a->race;
 	struct sockaddr_storage ss;
@@ -158,32 +158,32 @@ static enum course ask(struct attempt *a)
 	socklen_t len = path ? addr_unix(r->addr, &un) : sa_to(&a->to, &ss);
 	r->backlog_ms = 0;
 	if (sys_connect(a->watch.fd, path ? (struct sockaddr *)&un : (struct sockaddr *)&ss, len) == 0)
-		return connected(a);
+		return eyeballs_connected(a);
 	if (errno == EAGAIN && r->addr->kind == ADDR_UNIX) {
 		r->backlog_ms = BACKLOG_FIRST_MS;
 		return UNDER_WAY;
 	}
 	if ((errno == EINPROGRESS || errno == EINTR) && loop_watch(r->run->loop, &a->watch, LOOP_OUT) == 0)
 		return UNDER_WAY;
-	return failed(a, errno);
+	return eyeballs_failed(a, errno);
 }
 
-static enum course launch(struct attempt *a)
+static enum course eyeballs_launch(struct attempt *a)
 {
 	struct happy_eyeballs *r = a->race;
 	char text[SA_TEXT];
 	static const struct sa path = { .family = AF_UNIX };
 	const struct sa *at = a->to.family != 0 ? &a->to : &path;
-	event(r->run->events, EV_CONNECTING, 0, EV_TEXT("addr", name(a, text)));
+	event(r->run->events, EV_CONNECTING, 0, EV_TEXT("addr", eyeballs_name(a, text)));
 	a->watch.fd = sys_socket(at->family, addr_dgram(r->addr) ? SOCK_DGRAM : SOCK_STREAM, 0);
 	if (a->watch.fd < 0)
-		return failed(a, errno);
+		return eyeballs_failed(a, errno);
 	r->flying++;
-	return prepare(r, a->watch.fd, at) < 0 ? HOPELESS : ask(a);
+	return eyeballs_prepare(r, a->watch.fd, at) < 0 ? HOPELESS : eyeballs_ask(a);
 }
 
 /* A refusal, an unreachable network: the peer's class. Only where every address kept silent it is a timeout. */
-static void lose(struct happy_eyeballs *r)
+static void eyeballs_lose(struct happy_eyeballs *r)
 {
 	enum err_class cls = ERR_TIMEOUT;
 	int sys = r->v[r->n - 1].sys;
@@ -196,13 +196,13 @@ static void lose(struct happy_eyeballs *r)
 		if (happy_eyeballs_worth_again(a->sys))
 			sys = a->sys;
 		if (i < NAMED && at < sizeof words)
-			at += (size_t)snprintf(
-				words + at, sizeof words - at, "%s%s %s", i > 0 ? ", " : "", name(a, text), strerror(a->sys));
+			at += (size_t)snprintf(words + at, sizeof words - at, "%s%s %s", i > 0 ? ", " : "",
+				eyeballs_name(a, text), strerror(a->sys));
 	}
 	if (r->n > NAMED && at < sizeof words)
 		snprintf(words + at, sizeof words - at, ", and %zu more", r->n - NAMED);
 	if (r->n == 1)
-		err_set(&r->err, cls, sys, "connect %s", name(&r->v[0], text));
+		err_set(&r->err, cls, sys, "connect %s", eyeballs_name(&r->v[0], text));
 	else
 		err_set(&r->err, cls, 0, "connect %s: %s", r->addr->text, words);
 	r->err.sys = sys;
@@ -211,17 +211,17 @@ static void lose(struct happy_eyeballs *r)
 static void give_up_rest(struct happy_eyeballs *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		land(&r->v[i]);
+		eyeballs_land(&r->v[i]);
 	loop_timer(r->run->loop, &r->pace, NEVER);
 }
 
-static void finish(struct happy_eyeballs *r)
+static void eyeballs_finish(struct happy_eyeballs *r)
 {
 	give_up_rest(r);
 	loop_later(r->run->loop, &r->end);
 }
 
-static void win(struct attempt *a)
+static void eyeballs_win(struct attempt *a)
 {
 	struct happy_eyeballs *r = a->race;
 	loop_watch(r->run->loop, &a->watch, 0);
@@ -235,20 +235,20 @@ static void go_on(struct happy_eyeballs *r, struct attempt *a, enum course how)
 {
 	while (how == FAILED && r->next < r->n) {
 		a = &r->v[r->next++];
-		how = launch(a);
+		how = eyeballs_launch(a);
 	}
 	if (how == UNDER_WAY && (r->next < r->n || r->backlog_ms > 0))
 		loop_timer(r->run->loop, &r->pace, loop_now(r->run->loop) + (r->backlog_ms > 0 ? r->backlog_ms : DIAL_RACE_MS));
 	if (how == UNDER_WAY || (how == FAILED && r->flying > 0))
 		return;
 	if (how == CONNECTED)
-		win(a);
+		eyeballs_win(a);
 	if (how == FAILED)
-		lose(r);
-	finish(r);
+		eyeballs_lose(r);
+	eyeballs_finish(r);
 }
 
-static void ready(void *arg, unsigned how)
+static void on_eyeballs_ready(void *arg, unsigned how)
 {
 	(void)how;
 	struct attempt *a = arg;
@@ -256,10 +256,10 @@ static void ready(void *arg, unsigned how)
 	socklen_t len = sizeof sys;
 	if (getsockopt(a->watch.fd, SOL_SOCKET, SO_ERROR, &sys, &len) < 0)
 		sys = errno;
-	go_on(a->race, a, sys == 0 ? connected(a) : failed(a, sys));
+	go_on(a->race, a, sys == 0 ? eyeballs_connected(a) : eyeballs_failed(a, sys));
 }
 
-static void paced(void *arg)
+static void on_eyeballs_paced(void *arg)
 {
 	struct happy_eyeballs *r = arg;
 	if (r->backlog_ms == 0) {
@@ -267,18 +267,18 @@ static void paced(void *arg)
 		return;
 	}
 	int64_t longer = r->backlog_ms * 2 < BACKLOG_MOST_MS ? r->backlog_ms * 2 : BACKLOG_MOST_MS;
-	enum course how = ask(&r->v[0]);
+	enum course how = eyeballs_ask(&r->v[0]);
 	if (r->backlog_ms > 0)
 		r->backlog_ms = longer;
 	go_on(r, &r->v[0], how);
 }
 
-static void begin(void *arg)
+static void on_eyeballs_begin(void *arg)
 {
 	go_on(arg, NULL, FAILED);
 }
 
-static void end(void *arg)
+static void on_eyeballs_end(void *arg)
 {
 	struct happy_eyeballs *r = arg;
 	r->done(r->arg, r->won, &r->err);
@@ -322,9 +322,9 @@ struct happy_eyeballs *happy_eyeballs_start(const struct run *run, const struct 
 	r->done = done;
 	r->arg = arg;
 	r->won = -1;
-	r->pace.fn = paced;
-	r->begin.fn = begin;
-	r->end.fn = end;
+	r->pace.fn = on_eyeballs_paced;
+	r->begin.fn = on_eyeballs_begin;
+	r->end.fn = on_eyeballs_end;
 	r->pace.arg = r->begin.arg = r->end.arg = r;
 	if (line_up(r, list, n, e) < 0) {
 		mem_free(r);
@@ -332,7 +332,7 @@ struct happy_eyeballs *happy_eyeballs_start(const struct run *run, const struct 
 	}
 	for (size_t i = 0; i < r->n; i++) {
 		r->v[i].race = r;
-		r->v[i].watch = (struct watch){ .fd = -1, .fn = ready, .arg = &r->v[i] };
+		r->v[i].watch = (struct watch){ .fd = -1, .fn = on_eyeballs_ready, .arg = &r->v[i] };
 	}
 	loop_later(run->loop, &r->begin);
 	return r;

@@ -59,12 +59,12 @@ struct probe {
 	unsigned char answers[PORTS];	 /* enum probe_answer */
 };
 
-static int64_t now(const struct probe *p)
+static int64_t probe_now(const struct probe *p)
 {
 	return loop_now(p->run->loop);
 }
 
-static void stop(struct probe *p)
+static void probe_stop(struct probe *p)
 {
 	p->over = true;
 	loop_stop(p->run->loop);
@@ -72,7 +72,7 @@ static void stop(struct probe *p)
 
 /* Showing */
 
-static void label(const struct probe *p, uint32_t port, char *out, size_t cap)
+static void probe_label(const struct probe *p, uint32_t port, char *out, size_t cap)
 {
 	bool six = strchr(p->addr->host, ':') != NULL;
 	char host[300];
@@ -97,7 +97,7 @@ static bool next_line(struct probe *p)
 		p->shown++;
 	if (p->shown == PORTS || p->answers[p->shown] == PROBE_UNASKED)
 		return false;
-	label(p, p->shown, name, sizeof name);
+	probe_label(p, p->shown, name, sizeof name);
 	const char *words = p->words[p->shown], *answer = answer_words[p->answers[p->shown]];
 	snprintf(tail, sizeof tail, "%s%s", words != NULL ? ": " : "", words != NULL ? words : "");
 	event(p->run->events, EV_PROBE, 0, EV_TEXT("addr", name), EV_NUM("port", p->shown), EV_TEXT("answer", answer),
@@ -123,7 +123,7 @@ static ssize_t show_lines(struct probe *p)
 	return p->final && p->out != NULL ? stream_shut(p->out) : 0;
 }
 
-static void show(void *arg)
+static void probe_show(void *arg)
 {
 	struct probe *p = arg;
 	if (p->over)
@@ -138,7 +138,7 @@ static void show(void *arg)
 	if (p->out != NULL)
 		waiter_rest(&p->waiter);
 	if (got < 0 || p->final)
-		stop(p);
+		probe_stop(p);
 }
 
 /* Rounds */
@@ -147,34 +147,34 @@ static void again_later(struct probe *p)
 {
 	int64_t until_ms = p->how.until_ms;
 	p->pause_ms = retry_longer(p->pause_ms);
-	int64_t next_ms = now(p) + p->pause_ms < until_ms ? now(p) + p->pause_ms : until_ms;
+	int64_t next_ms = probe_now(p) + p->pause_ms < until_ms ? probe_now(p) + p->pause_ms : until_ms;
 	retry_tell(p->run, p->addr, &p->failed, ++p->tries, next_ms);
 	loop_timer(p->run->loop, &p->clock, next_ms);
 }
 
 static void round_over(struct probe *p)
 {
-	if (!p->open && now(p) < p->how.until_ms && p->how.until_ms != NEVER && p->hope) {
+	if (!p->open && probe_now(p) < p->how.until_ms && p->how.until_ms != NEVER && p->hope) {
 		again_later(p);
 		return;
 	}
 	p->final = true;
 	if (p->how.n == 0)
-		stop(p);
+		probe_stop(p);
 	else
-		show(p);
+		probe_show(p);
 }
 
 static void ask_more(struct probe *p);
 
-static void answered(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e)
+static void probe_on_answer(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e)
 {
 	struct probe *p = arg;
 	p->ports[port] = NULL;
 	p->asking--;
 	if (how == PROBE_HOPELESS) {
 		p->err = *e;
-		stop(p);
+		probe_stop(p);
 		return;
 	}
 	p->answers[port] = (unsigned char)how;
@@ -187,17 +187,17 @@ static void answered(void *arg, uint16_t port, enum probe_answer how, const char
 	}
 	ask_more(p);
 	if (p->how.until_ms == NEVER)
-		show(p);
+		probe_show(p);
 }
 
 static void ask_port(struct probe *p, uint16_t port)
 {
 	struct addr a = *p->addr;
 	a.port = port;
-	label(p, port, a.text, sizeof a.text);
-	p->ports[port] = probe_port_ask(&p->how, &a, answered, p, &p->err);
+	probe_label(p, port, a.text, sizeof a.text);
+	p->ports[port] = probe_port_ask(&p->how, &a, probe_on_answer, p, &p->err);
 	if (p->ports[port] == NULL)
-		stop(p);
+		probe_stop(p);
 	else
 		p->asking++;
 }
@@ -211,7 +211,7 @@ static void ask_more(struct probe *p)
 		round_over(p);
 }
 
-static void resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
+static void probe_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct probe *p = arg;
 	bool raced = p->addr->kind == ADDR_TCP;
@@ -246,14 +246,14 @@ static void begin_round(struct probe *p)
 		ask_more(p);
 		return;
 	}
-	p->resolve = resolve_start(p->run, p->addr, resolved, p, &p->err);
+	p->resolve = resolve_start(p->run, p->addr, probe_resolved, p, &p->err);
 	if (p->resolve == NULL)
-		stop(p);
+		probe_stop(p);
 	else
-		loop_timer(p->run->loop, &p->clock, now(p) + p->resolve_ms);
+		loop_timer(p->run->loop, &p->clock, probe_now(p) + p->resolve_ms);
 }
 
-static void due(void *arg)
+static void on_probe_due(void *arg)
 {
 	struct probe *p = arg;
 	char span[DIAL_SPAN];
@@ -301,16 +301,16 @@ static int open_stdout(struct probe *p, struct err *e)
 	p->out = run_claim_stdout(p->run, "the answers", e) == 0 ? stdfd_stream(false, true, e) : NULL;
 	if (p->out == NULL)
 		return -1;
-	waiter_open(&p->waiter, p->run->loop, p->out, show, p);
+	waiter_open(&p->waiter, p->run->loop, p->out, probe_show, p);
 	return 0;
 }
 
-static int prepare(struct probe *p, struct err *e)
+static int probe_prepare(struct probe *p, struct err *e)
 {
 	const struct dial_conf *dialing = conf_get(p->run->conf, &dial_opts);
 	const struct retry_conf *again = conf_get(p->run->conf, &retry_opts);
 	int64_t limit_ms = dialing->connect_ms;
-	p->clock = (struct timer){ .fn = due, .arg = p };
+	p->clock = (struct timer){ .fn = on_probe_due, .arg = p };
 	p->resolve_ms = limit_ms > 0 ? limit_ms : TCP_MS;
 	p->how = (struct probe_how){
 		.run = p->run,
@@ -318,7 +318,7 @@ static int prepare(struct probe *p, struct err *e)
 		.limit_ms = limit_ms > 0		? limit_ms
 			    : p->addr->kind == ADDR_UDP ? UDP_MS
 							: TCP_MS,
-		.until_ms = again->wait_ms > 0 ? now(p) + again->wait_ms : NEVER,
+		.until_ms = again->wait_ms > 0 ? probe_now(p) + again->wait_ms : NEVER,
 		.stable_ms = p->conf->stable_ms,
 	};
 	if (p->conf->data != NULL && want_data(p, p->conf->data, e) < 0)
@@ -346,7 +346,7 @@ static void clean_up(struct probe *p)
 }
 
 /* Without a word of its own when a signal or --lifetime stopped the loop: the outcome has it. */
-static int verdict(const struct probe *p, struct err *e)
+static int probe_verdict(const struct probe *p, struct err *e)
 {
 	if (p->err.cls != ERR_OK)
 		*e = p->err;
@@ -372,13 +372,13 @@ int probe_run(const struct run *run, const struct addr *a, struct err *e)
 	p->run = run;
 	p->addr = a;
 	p->conf = conf_get(run->conf, &probe_opts);
-	int rc = prepare(p, e);
+	int rc = probe_prepare(p, e);
 	if (rc == 0) {
 		begin_round(p);
 		rc = p->over ? 0 : loop_run(run->loop, e);
 	}
 	if (rc == 0)
-		rc = verdict(p, e);
+		rc = probe_verdict(p, e);
 	clean_up(p);
 	return rc;
 }

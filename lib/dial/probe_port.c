@@ -39,12 +39,12 @@ struct probe_port {
 	struct err err;
 };
 
-static int64_t now(const struct probe_port *p)
+static int64_t probe_port_now(const struct probe_port *p)
 {
 	return loop_now(p->how->run->loop);
 }
 
-static bool udp(const struct probe_port *p)
+static bool probe_port_udp(const struct probe_port *p)
 {
 	return p->addr.kind == ADDR_UDP;
 }
@@ -64,29 +64,29 @@ static void let_go(struct probe_port *p)
 	waiter_close(&p->waiter);
 	loop_forget(loop, &p->more);
 	if (p->stream != NULL && p->answer == PROBE_OPEN)
-		linger_take(p->how->run->linger, p->stream, now(p) + BYE_MS);
+		linger_take(p->how->run->linger, p->stream, probe_port_now(p) + BYE_MS);
 	else
 		stream_close(p->stream, CLOSE_PLAIN);
 	p->stream = NULL;
 }
 
-static int ask(struct probe_port *p, struct err *e);
+static int probe_port_begin_ask(struct probe_port *p, struct err *e);
 
-static void answer(struct probe_port *p, enum probe_answer how)
+static void probe_port_answer(struct probe_port *p, enum probe_answer how)
 {
 	p->answer = how;
 	let_go(p);
-	bool more = udp(p) && how != PROBE_OPEN && how != PROBE_HOPELESS && p->at + 1 < p->how->n;
+	bool more = probe_port_udp(p) && how != PROBE_OPEN && how != PROBE_HOPELESS && p->at + 1 < p->how->n;
 	if (more) {
 		p->at++;
-		if (ask(p, &p->err) == 0)
+		if (probe_port_begin_ask(p, &p->err) == 0)
 			return;
 		p->answer = PROBE_HOPELESS;
 	}
 	loop_later(p->how->run->loop, &p->end);
 }
 
-static void end(void *arg)
+static void on_probe_port_end(void *arg)
 {
 	struct probe_port *p = arg;
 	bool worded = p->answer == PROBE_NO_TLS || p->answer == PROBE_DROPPED;
@@ -94,89 +94,89 @@ static void end(void *arg)
 	mem_free(p);
 }
 
-static void failed(struct probe_port *p, const struct err *e)
+static void probe_port_failed(struct probe_port *p, const struct err *e)
 {
 	bool nobody = e->sys == ECONNREFUSED || e->sys == ECONNRESET || e->sys == ENOENT;
 	bool peers = e->cls == ERR_CONNECT || e->cls == ERR_TIMEOUT;
 	p->err = *e;
-	answer(p, !peers ? PROBE_HOPELESS : nobody ? PROBE_REFUSED : PROBE_SILENT);
+	probe_port_answer(p, !peers ? PROBE_HOPELESS : nobody ? PROBE_REFUSED : PROBE_SILENT);
 }
 
 static void failed_with(struct probe_port *p, int sys)
 {
 	struct err e = { 0 };
 	err_set(&e, ERR_CONNECT, sys, "probe %s", p->addr.text);
-	failed(p, &e);
+	probe_port_failed(p, &e);
 }
 
-static void hopeless(struct probe_port *p, int sys)
+static void probe_port_hopeless(struct probe_port *p, int sys)
 {
 	err_set(&p->err, ERR_LOCAL, sys, "probe %s", p->addr.text);
-	answer(p, PROBE_HOPELESS);
+	probe_port_answer(p, PROBE_HOPELESS);
 }
 
 /* The words are written. */
-static void unshaken(struct probe_port *p, enum probe_answer how, enum err_class cls)
+static void probe_port_unshaken(struct probe_port *p, enum probe_answer how, enum err_class cls)
 {
 	err_set(&p->err, cls, 0, "probe %s: %s", p->addr.text, p->words);
-	answer(p, how);
+	probe_port_answer(p, how);
 }
 
-static void due(void *arg)
+static void on_probe_port_due(void *arg)
 {
 	struct probe_port *p = arg;
 	char span[DIAL_SPAN];
 	dial_span(p->span_ms, span);
 	if (p->stays) {
-		answer(p, PROBE_OPEN);
+		probe_port_answer(p, PROBE_OPEN);
 	} else if (p->stream != NULL) {
 		snprintf(p->words, sizeof p->words, "no handshake within %s", span);
-		unshaken(p, PROBE_NO_TLS, ERR_TIMEOUT);
+		probe_port_unshaken(p, PROBE_NO_TLS, ERR_TIMEOUT);
 	} else {
 		err_set(&p->err, ERR_TIMEOUT, 0, "probe %s: no answer within %s", p->addr.text, span);
-		answer(p, PROBE_SILENT);
+		probe_port_answer(p, PROBE_SILENT);
 	}
 }
 
 /* --- a connection that has to stay --- */
 
-static void closed(struct probe_port *p, int sys)
+static void probe_port_closed(struct probe_port *p, int sys)
 {
 	err_set(&p->err, ERR_CONNECT, sys, "probe %s: the peer closed the connection again", p->addr.text);
-	answer(p, PROBE_CLOSED);
+	probe_port_answer(p, PROBE_CLOSED);
 }
 
-static void readable(void *arg, unsigned ready)
+static void on_probe_port_readable(void *arg, unsigned ready)
 {
 	(void)ready;
 	struct probe_port *p = arg;
 	char dropped[4096];
 	struct iovec v = { dropped, sizeof dropped };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
-	ssize_t n = sys_recvmsg(p->watch.fd, &m, MSG_DONTWAIT, udp(p));
+	ssize_t n = sys_recvmsg(p->watch.fd, &m, MSG_DONTWAIT, probe_port_udp(p));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (udp(p) && n < 0)
+	if (probe_port_udp(p) && n < 0)
 		failed_with(p, errno);
-	else if (udp(p))
-		answer(p, PROBE_OPEN);
+	else if (probe_port_udp(p))
+		probe_port_answer(p, PROBE_OPEN);
 	else if (n <= 0)
-		closed(p, n < 0 ? errno : 0);
+		probe_port_closed(p, n < 0 ? errno : 0);
 }
 
 /* What is wrong with our part of a TLS 1.3 handshake the peer says only now. */
-static void gone(struct probe_port *p, const struct why *why)
+static void probe_port_gone(struct probe_port *p, const struct why *why)
 {
 	if (why == NULL || why->cls != ERR_TLS) {
-		closed(p, why != NULL ? why->sys : 0);
+		probe_port_closed(p, why != NULL ? why->sys : 0);
 		return;
 	}
 	snprintf(p->words, sizeof p->words, "%s the peer", why->text);
-	unshaken(p, PROBE_NO_TLS, ERR_TLS);
+	probe_port_unshaken(p, PROBE_NO_TLS, ERR_TLS);
 }
 
 /* A bounded number of reads a turn. */
-static void stay(void *arg)
+static void probe_port_stay(void *arg)
 {
 	struct probe_port *p = arg;
 	char dropped[4096];
@@ -184,9 +184,9 @@ static void stay(void *arg)
 	for (int i = 0; i < 16 && (n = stream_read(p->stream, dropped, sizeof dropped)) > 0; i++)
 		;
 	if (n == 0 || n == ST_FAIL)
-		gone(p, n == 0 ? NULL : &p->stream->why);
+		probe_port_gone(p, n == 0 ? NULL : &p->stream->why);
 	else if (waiter_arm(&p->waiter, n == ST_AGAIN, false) < 0)
-		hopeless(p, errno);
+		probe_port_hopeless(p, errno);
 	else if (n > 0)
 		loop_later(p->how->run->loop, &p->more);
 }
@@ -194,24 +194,24 @@ static void stay(void *arg)
 static void begin_to_stay(struct probe_port *p)
 {
 	p->stays = true;
-	loop_timer(p->how->run->loop, &p->clock, now(p) + p->how->stable_ms);
+	loop_timer(p->how->run->loop, &p->clock, probe_port_now(p) + p->how->stable_ms);
 }
 
 /* --- TLS --- */
 
-static void shake(struct probe_port *p)
+static void probe_port_shake(struct probe_port *p)
 {
 	int got = stream_setup(p->stream);
 	if (got == ST_AGAIN && waiter_arm(&p->waiter, true, false) < 0) {
-		hopeless(p, errno);
+		probe_port_hopeless(p, errno);
 	} else if (got == ST_FAIL) {
 		snprintf(p->words, sizeof p->words, "%s", p->stream->why.text);
-		unshaken(p, tls_unheard(p->stream) ? PROBE_DROPPED : PROBE_NO_TLS, p->stream->why.cls);
+		probe_port_unshaken(p, tls_unheard(p->stream) ? PROBE_DROPPED : PROBE_NO_TLS, p->stream->why.cls);
 	} else if (got == 0 && p->how->stable_ms == 0) {
-		answer(p, PROBE_OPEN);
+		probe_port_answer(p, PROBE_OPEN);
 	} else if (got == 0) {
 		begin_to_stay(p);
-		stay(p);
+		probe_port_stay(p);
 	}
 }
 
@@ -219,9 +219,9 @@ static void go_on(void *arg)
 {
 	struct probe_port *p = arg;
 	if (p->stays)
-		stay(p);
+		probe_port_stay(p);
 	else
-		shake(p);
+		probe_port_shake(p);
 }
 
 /* The clock of the connection goes on. */
@@ -235,26 +235,26 @@ static void begin_to_shake(struct probe_port *p)
 	p->stream = fdstream_socket(p->watch.fd, false);
 	p->watch.fd = -1;
 	if (p->stream == NULL) {
-		hopeless(p, ENOMEM);
+		probe_port_hopeless(p, ENOMEM);
 		return;
 	}
 	if (layers_build(&p->stream, &link, &p->err) < 0) {
-		answer(p, PROBE_HOPELESS);
+		probe_port_answer(p, PROBE_HOPELESS);
 		return;
 	}
-	if (p->clock.at_ms > now(p) + DIAL_SETUP_MS) {
+	if (p->clock.at_ms > probe_port_now(p) + DIAL_SETUP_MS) {
 		p->span_ms = DIAL_SETUP_MS;
-		loop_timer(run->loop, &p->clock, now(p) + p->span_ms);
+		loop_timer(run->loop, &p->clock, probe_port_now(p) + p->span_ms);
 	}
 	waiter_open(&p->waiter, run->loop, p->stream, go_on, p);
-	shake(p);
+	probe_port_shake(p);
 }
 
 /* --- asking --- */
 
-static int64_t deadline(const struct probe_port *p)
+static int64_t probe_port_deadline(const struct probe_port *p)
 {
-	int64_t own_ms = now(p) + p->how->limit_ms, last_ms = now(p) + LAST_MS;
+	int64_t own_ms = probe_port_now(p) + p->how->limit_ms, last_ms = probe_port_now(p) + LAST_MS;
 	if (last_ms < p->how->until_ms)
 		last_ms = p->how->until_ms;
 	return own_ms < last_ms ? own_ms : last_ms;
@@ -262,53 +262,53 @@ static int64_t deadline(const struct probe_port *p)
 
 static void wait_for_answer(struct probe_port *p)
 {
-	int64_t until_ms = deadline(p);
-	p->span_ms = until_ms - now(p);
+	int64_t until_ms = probe_port_deadline(p);
+	p->span_ms = until_ms - probe_port_now(p);
 	loop_timer(p->how->run->loop, &p->clock, until_ms);
 }
 
-static void raced(void *arg, int gives_fd, const struct err *e)
+static void probe_port_raced(void *arg, int gives_fd, const struct err *e)
 {
 	struct probe_port *p = arg;
 	const struct probe_how *how = p->how;
 	p->race = NULL;
 	p->watch.fd = gives_fd;
 	if (gives_fd < 0) {
-		failed(p, e);
+		probe_port_failed(p, e);
 		return;
 	}
 	if (p->addr.tls) {
 		begin_to_shake(p);
 		return;
 	}
-	if (!udp(p) && (how->stable_ms == 0 || addr_dgram(&p->addr))) {
-		answer(p, PROBE_OPEN);
+	if (!probe_port_udp(p) && (how->stable_ms == 0 || addr_dgram(&p->addr))) {
+		probe_port_answer(p, PROBE_OPEN);
 		return;
 	}
 	struct iovec v = { (void *)how->data, how->data_len };
 	const struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
-	if (udp(p) && sys_sendmsg(gives_fd, &m, MSG_NOSIGNAL, true) < 0) {
+	if (probe_port_udp(p) && sys_sendmsg(gives_fd, &m, MSG_NOSIGNAL, true) < 0) {
 		failed_with(p, errno);
 		return;
 	}
-	if (udp(p))
+	if (probe_port_udp(p))
 		wait_for_answer(p);
 	else
 		begin_to_stay(p);
 	if (loop_watch(how->run->loop, &p->watch, LOOP_IN) < 0)
-		hopeless(p, errno);
+		probe_port_hopeless(p, errno);
 }
 
-static int ask(struct probe_port *p, struct err *e)
+static int probe_port_begin_ask(struct probe_port *p, struct err *e)
 {
 	const struct probe_how *how = p->how;
 	struct sa list[RESOLVE_MOST];
-	size_t n = udp(p) ? 1 : how->n;
+	size_t n = probe_port_udp(p) ? 1 : how->n;
 	for (size_t i = 0; i < n && !addr_local(&p->addr); i++) {
 		list[i] = how->list[p->at + i];
 		sa_set_port(&list[i], p->addr.port);
 	}
-	p->race = happy_eyeballs_start(how->run, &p->addr, list, n, raced, p, e);
+	p->race = happy_eyeballs_start(how->run, &p->addr, list, n, probe_port_raced, p, e);
 	if (p->race == NULL)
 		return -1;
 	wait_for_answer(p);
@@ -327,11 +327,11 @@ struct probe_port *probe_port_ask(
 	p->addr = *a;
 	p->answered = answered;
 	p->arg = arg;
-	p->watch = (struct watch){ .fd = -1, .fn = readable, .arg = p };
-	p->clock = (struct timer){ .fn = due, .arg = p };
+	p->watch = (struct watch){ .fd = -1, .fn = on_probe_port_readable, .arg = p };
+	p->clock = (struct timer){ .fn = on_probe_port_due, .arg = p };
 	p->more = (struct task){ .fn = go_on, .arg = p };
-	p->end = (struct task){ .fn = end, .arg = p };
-	if (ask(p, e) == 0)
+	p->end = (struct task){ .fn = on_probe_port_end, .arg = p };
+	if (probe_port_begin_ask(p, e) == 0)
 		return p;
 	mem_free(p);
 	return NULL;

@@ -1,7 +1,7 @@
 /* What may be asked of a probe. */
 #include "dial/probe.h"
 
-static int check(void *block, struct err *e)
+static int probe_rows_check(void *block, struct err *e)
 {
 	const struct probe_conf *conf = block;
 	if (conf->probe == PROBE_NO && (conf->stable_ms > 0 || conf->data != NULL))
@@ -41,4 +41,6 @@ static const struct opt rows[] = {
 		       "handshake; a server that wants a certificate of ours may refuse us only then." },
 	{ 0 },
 };
-const struct opt_group probe_opts = { .title = "Probing", .size = sizeof(struct probe_conf), .rows = rows, .check = check };
+const struct opt_group probe_opts = {
+	.title = "Probing", .size = sizeof(struct probe_conf), .rows = rows, .check = probe_rows_check
+};

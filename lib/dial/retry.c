@@ -72,7 +72,7 @@ void retry_tell(const struct run *run, const struct addr *a, const struct err *e
 		EV_NUM("next_ms", next_ms - loop_now(run->loop)));
 }
 
-static int64_t now(const struct retry *r)
+static int64_t retry_now(const struct retry *r)
 {
 	return loop_now(r->run->loop);
 }
@@ -80,7 +80,7 @@ static int64_t now(const struct retry *r)
 static void count_tries(struct retry *r)
 {
 	char span[DIAL_SPAN];
-	int64_t spent = (now(r) < r->until_ms ? now(r) : r->until_ms) - r->since_ms;
+	int64_t spent = (retry_now(r) < r->until_ms ? retry_now(r) : r->until_ms) - r->since_ms;
 	int sys = r->err.sys;
 	if (r->tries < 2)
 		return;
@@ -88,7 +88,7 @@ static void count_tries(struct retry *r)
 	r->err.sys = sys;
 }
 
-static void end(void *arg)
+static void on_retry_end(void *arg)
 {
 	static const struct sa none;
 	struct retry *r = arg;
@@ -99,17 +99,17 @@ static void end(void *arg)
 
 static void round_failed(struct retry *r)
 {
-	if (now(r) >= r->until_ms || !retry_helps(&r->err)) {
+	if (retry_now(r) >= r->until_ms || !retry_helps(&r->err)) {
 		loop_later(r->run->loop, &r->end);
 		return;
 	}
 	r->pause_ms = retry_longer(r->pause_ms);
-	int64_t next_ms = now(r) + r->pause_ms < r->until_ms ? now(r) + r->pause_ms : r->until_ms;
+	int64_t next_ms = retry_now(r) + r->pause_ms < r->until_ms ? retry_now(r) + r->pause_ms : r->until_ms;
 	retry_tell(r->run, &r->addr, &r->err, r->tries, next_ms);
 	loop_timer(r->run->loop, &r->clock, next_ms);
 }
 
-static void rounded(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
+static void retry_rounded(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
 {
 	struct retry *r = arg;
 	r->dialer = NULL;
@@ -127,8 +127,8 @@ static void rounded(void *arg, struct stream *gives, const struct sa *peer, cons
 static int64_t cut_at(const struct retry *r)
 {
 	const struct dial_conf *conf = conf_get(r->run->conf, &dial_opts);
-	int64_t last_ms = now(r) + LAST_ROUND_MS > r->until_ms ? now(r) + LAST_ROUND_MS : r->until_ms;
-	int64_t round_ms = conf->connect_ms > 0 ? NEVER : now(r) + RETRY_ROUND_MS;
+	int64_t last_ms = retry_now(r) + LAST_ROUND_MS > r->until_ms ? retry_now(r) + LAST_ROUND_MS : r->until_ms;
+	int64_t round_ms = conf->connect_ms > 0 ? NEVER : retry_now(r) + RETRY_ROUND_MS;
 	return round_ms < last_ms ? round_ms : last_ms;
 }
 
@@ -136,8 +136,8 @@ static void begin_round(struct retry *r)
 {
 	struct err why = { 0 };
 	r->tries++;
-	r->round_ms = now(r);
-	r->dialer = dial(r->run, &r->addr, r->conn, rounded, r, &why);
+	r->round_ms = retry_now(r);
+	r->dialer = dial(r->run, &r->addr, r->conn, retry_rounded, r, &why);
 	if (r->dialer == NULL) {
 		r->err = why;
 		loop_later(r->run->loop, &r->end);
@@ -151,13 +151,13 @@ static void cut_round(struct retry *r)
 	char span[DIAL_SPAN];
 	dial_stop(r->dialer);
 	r->dialer = NULL;
-	if (now(r) < r->until_ms || r->err.cls == ERR_OK)
+	if (retry_now(r) < r->until_ms || r->err.cls == ERR_OK)
 		err_set(&r->err, ERR_TIMEOUT, 0, "connect %s: no answer within %s", r->addr.text,
 			dial_span(r->clock.at_ms - r->round_ms, span));
 	round_failed(r);
 }
 
-static void due(void *arg)
+static void on_retry_due(void *arg)
 {
 	struct retry *r = arg;
 	if (r->dialer != NULL)
@@ -179,8 +179,8 @@ struct retry *retry_dial(
 	r->conn = conn;
 	r->done = done;
 	r->arg = arg;
-	r->clock = (struct timer){ .fn = due, .arg = r };
-	r->end = (struct task){ .fn = end, .arg = r };
+	r->clock = (struct timer){ .fn = on_retry_due, .arg = r };
+	r->end = (struct task){ .fn = on_retry_end, .arg = r };
 	r->since_ms = loop_now(run->loop);
 	r->until_ms = wait_ms < NEVER - r->since_ms ? r->since_ms + wait_ms : NEVER;
 	begin_round(r);

@@ -11,7 +11,7 @@
 
 enum { LINGER_MS = 2000 };
 
-static struct fault *self(struct stream *s)
+static struct fault *fault_self(struct stream *s)
 {
 	return (struct fault *)s;
 }
@@ -45,7 +45,7 @@ void fault_wake(struct fault *f)
 	loop_later(f->run->loop, &f->kick);
 }
 
-static void kicked(void *arg)
+static void on_fault_kicked(void *arg)
 {
 	const struct fault *f = arg;
 	const struct waker *w = f->s.waker;
@@ -53,7 +53,7 @@ static void kicked(void *arg)
 		w->fn(w->arg); /* last: f may be gone */
 }
 
-static void clocked(void *arg)
+static void on_fault_clocked(void *arg)
 {
 	struct fault *f = arg;
 	cut_clock(f);
@@ -66,7 +66,7 @@ void fault_send_later(struct fault *f)
 }
 
 /* What the socket has no room for, or refuses, is for whoever waits for the stream. */
-static void sends(void *arg)
+static void on_fault_sends(void *arg)
 {
 	struct fault *f = arg;
 	bool dgram = f->s.caps & ST_DGRAM;
@@ -94,7 +94,7 @@ static void fault_free(struct fault *f)
 /* An end that a fault has made is a good one on the wire: what the peer still sends must not turn it into a reset. */
 static void fault_close(struct stream *s, enum close_how how)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_self(s);
 	bool ended = f->cut == FAULT_CLOSE || f->way[FAULT_IN].over;
 	if (ended && how == CLOSE_PLAIN && !f->leaving) {
 		f->leaving = true;
@@ -145,18 +145,18 @@ int fault_push(struct stream **top, struct fault_run *run, uint32_t conn)
 	f->run = run;
 	f->conn = conn;
 	f->way[FAULT_IN].held_all = f->way[FAULT_OUT].held_all = &run->held;
-	f->clock = (struct timer){ .fn = clocked, .arg = f };
-	f->send = (struct timer){ .fn = sends, .arg = f };
-	f->kick = (struct task){ .fn = kicked, .arg = f };
+	f->clock = (struct timer){ .fn = on_fault_clocked, .arg = f };
+	f->send = (struct timer){ .fn = on_fault_sends, .arg = f };
+	f->kick = (struct task){ .fn = on_fault_kicked, .arg = f };
 	*top = &f->s;
 	return 0;
 }
 
-static struct fault *find(struct stream *s)
+static struct fault *fault_find(struct stream *s)
 {
 	while (s != NULL && s->ops != &bytes_ops && s->ops != &dgram_ops)
 		s = s->below;
-	return s != NULL ? self(s) : NULL;
+	return s != NULL ? fault_self(s) : NULL;
 }
 
 static void set_buffer(struct fault *f, const struct fault_rule *r)
@@ -170,7 +170,7 @@ static void set_buffer(struct fault *f, const struct fault_rule *r)
 }
 
 /* In the order in which they were given. */
-static void append(struct fault *f, struct fault_rule *rule)
+static void fault_append(struct fault *f, struct fault_rule *rule)
 {
 	struct fault_rule **at = &f->rules;
 	for (; *at != NULL; at = &(*at)->next)
@@ -180,9 +180,9 @@ static void append(struct fault *f, struct fault_rule *rule)
 	*at = rule;
 }
 
-static void add(struct fault *f, struct fault_rule *rule)
+static void fault_add(struct fault *f, struct fault_rule *rule)
 {
-	append(f, rule);
+	fault_append(f, rule);
 	rule->at_ms = loop_now(f->run->loop) + rule->spec.a;
 	rule->base[FAULT_IN] = f->s.caps & ST_DGRAM ? f->way[FAULT_IN].arrived : f->way[FAULT_IN].passed;
 	rule->base[FAULT_OUT] = f->way[FAULT_OUT].arrived;
@@ -220,7 +220,7 @@ static bool is_placed(const struct fault_spec *spec)
 }
 
 /* How many faults there are, without those that are over. */
-static unsigned tidy(struct fault *f)
+static unsigned fault_tidy(struct fault *f)
 {
 	unsigned n = 0;
 	for (struct fault_rule **at = &f->rules, *r; (r = *at) != NULL;) {
@@ -244,16 +244,16 @@ static bool holds_already(const struct fault *f, const struct fault_spec *step)
 	return r != NULL;
 }
 
-static int apply(struct stream *top, const struct fault_spec *spec, const struct fault_spec *step)
+static int fault_apply_one(struct stream *top, const struct fault_spec *spec, const struct fault_spec *step)
 {
-	struct fault *f = find(top);
+	struct fault *f = fault_find(top);
 	if (f == NULL || (fault_places(spec) & (f->s.caps & ST_DGRAM ? FAULT_AT_DGRAM : FAULT_AT_STREAM)) == 0) {
 		errno = f == NULL ? ENOENT : EINVAL;
 		return -1;
 	}
 	if (!fault_concerns(spec, f->run->seed, f->conn) || (step != NULL && holds_already(f, step)))
 		return 0;
-	if (tidy(f) >= FAULT_RULES_MOST) {
+	if (fault_tidy(f) >= FAULT_RULES_MOST) {
 		errno = ENOBUFS;
 		return -1;
 	}
@@ -264,24 +264,24 @@ static int apply(struct stream *top, const struct fault_spec *spec, const struct
 	}
 	rule->spec = *spec;
 	rule->step = step;
-	add(f, rule);
+	fault_add(f, rule);
 	fault_wake(f); /* what somebody waits for may be another thing now */
 	return 0;
 }
 
 int fault_apply(struct stream *top, const struct fault_spec *spec)
 {
-	return apply(top, spec, NULL);
+	return fault_apply_one(top, spec, NULL);
 }
 
 int fault_step(struct stream *top, const struct fault_spec *spec)
 {
-	return apply(top, spec, spec);
+	return fault_apply_one(top, spec, spec);
 }
 
 int64_t fault_patience_ms(const struct stream *top)
 {
-	const struct fault *f = find((struct stream *)(uintptr_t)top);
+	const struct fault *f = fault_find((struct stream *)(uintptr_t)top);
 	if (f == NULL)
 		return 0;
 	const struct fault_way *w = &f->way[FAULT_OUT];

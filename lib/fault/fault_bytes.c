@@ -7,14 +7,14 @@
 
 enum { READ_BYTES = 16 * 1024, LINE_WRITER_BYTES = 1024 * 1024 /* dropped in one call */ };
 
-static struct fault *self(struct stream *s)
+static struct fault *fault_bytes_self(struct stream *s)
 {
 	return (struct fault *)s;
 }
 
 /* --- what is sent --- */
 
-static void broke(struct fault_way *w, const struct why *why)
+static void fault_bytes_broke(struct fault_way *w, const struct why *why)
 {
 	w->end = FAULT_BROKE;
 	w->why = *why;
@@ -36,7 +36,7 @@ static void send_end(struct fault *f)
 	else if (rc == 0)
 		f->shut_below = true;
 	else
-		broke(w, &f->s.below->why);
+		fault_bytes_broke(w, &f->s.below->why);
 }
 
 static void send_held(struct fault *f)
@@ -57,7 +57,7 @@ static void send_held(struct fault *f)
 			return;
 		}
 		if (put < 0) {
-			broke(w, &f->s.below->why);
+			fault_bytes_broke(w, &f->s.below->why);
 			return;
 		}
 		hold_drop(w, (size_t)put);
@@ -102,7 +102,7 @@ static int write_again(struct fault *f)
 
 ssize_t bytes_writev(struct stream *s, const struct iovec *v, int n)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_bytes_self(s);
 	struct fault_way *w = &f->way[FAULT_OUT];
 	size_t total = iov_total(v, n);
 	int rc = go_on(f);
@@ -131,7 +131,7 @@ ssize_t bytes_writev(struct stream *s, const struct iovec *v, int n)
 
 int bytes_flush(struct stream *s)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_bytes_self(s);
 	struct fault_way *w = &f->way[FAULT_OUT];
 	int rc = go_on(f);
 	if (rc != 0)
@@ -151,7 +151,7 @@ int bytes_flush(struct stream *s)
 
 int bytes_last(struct stream *s)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_bytes_self(s);
 	struct fault_way *w = &f->way[FAULT_OUT];
 	w->last_us = w->last_us != 0 ? w->last_us : fault_now_us(f);
 	return bytes_flush(s);
@@ -175,7 +175,7 @@ static void tell_slow(const struct fault *f)
 
 int bytes_shut(struct stream *s)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_bytes_self(s);
 	struct fault_way *w = &f->way[FAULT_OUT];
 	if (w->end == FAULT_OPEN && !w->over && f->cut == 0) {
 		w->end = FAULT_ENDED;
@@ -195,7 +195,7 @@ int bytes_shut(struct stream *s)
 /* --- what is received --- */
 
 /* One read of what is there below. True: go on. */
-static bool take(struct fault *f)
+static bool fault_bytes_take(struct fault *f)
 {
 	struct fault_way *w = &f->way[FAULT_IN];
 	unsigned char bytes[READ_BYTES];
@@ -224,7 +224,7 @@ static bool take(struct fault *f)
 }
 
 /* Bytes whose time has come, into v: of one chunk at most. */
-static size_t give(struct fault *f, const struct iovec *v, int n)
+static size_t fault_bytes_give(struct fault *f, const struct iovec *v, int n)
 {
 	struct fault_way *w = &f->way[FAULT_IN];
 	size_t total = iov_total(v, n), done = 0;
@@ -265,7 +265,7 @@ static int read_end(struct fault *f)
 
 ssize_t bytes_readv(struct stream *s, const struct iovec *v, int n)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_bytes_self(s);
 	struct fault_way *w = &f->way[FAULT_IN];
 	if (f->leaving) {
 		ssize_t got = stream_readv(s->below, v, n);
@@ -277,8 +277,8 @@ ssize_t bytes_readv(struct stream *s, const struct iovec *v, int n)
 	bool more = true;
 	for (size_t reads = 0; more && reads < LINE_WRITER_BYTES / READ_BYTES; reads++) {
 		w->need = (struct need){ 0 };
-		more = take(f);
-		size_t got = give(f, v, n);
+		more = fault_bytes_take(f);
+		size_t got = fault_bytes_give(f, v, n);
 		if (got > 0)
 			return (ssize_t)got;
 		if (f->cut != 0)

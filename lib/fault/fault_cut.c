@@ -103,7 +103,7 @@ static void end_way(struct fault *f, int dir)
 	fault_wake(f);
 }
 
-static void happen(struct fault *f, struct fault_rule *r, int dir)
+static void fault_cut_happen(struct fault *f, struct fault_rule *r, int dir)
 {
 	struct fault_way *w = &f->way[dir];
 	r->done |= (uint8_t)(1U << dir);
@@ -126,7 +126,7 @@ void cut_look(struct fault *f, int dir)
 {
 	for (struct fault_rule *r = f->rules; r != NULL; r = r->next)
 		if (is_cut(r, dir) && !r->spec.timed && place_of(r, dir) <= f->way[dir].passed)
-			happen(f, r, dir);
+			fault_cut_happen(f, r, dir);
 }
 
 void cut_clock(struct fault *f)
@@ -140,7 +140,7 @@ void cut_clock(struct fault *f)
 	for (struct fault_rule *r = f->rules; r != NULL && f->cut == 0; r = r->next)
 		for (int dir = 0; dir < FAULT_WAYS && r->spec.timed; dir++) {
 			if (is_cut(r, dir) && now_ms >= r->at_ms)
-				happen(f, r, dir);
+				fault_cut_happen(f, r, dir);
 			else if (is_cut(r, dir) && r->at_ms < next_ms)
 				next_ms = r->at_ms;
 		}

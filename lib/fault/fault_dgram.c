@@ -5,13 +5,13 @@
 
 enum { LATE_US = 1000 * 1000, TURN_DATAGRAMS = 64 };
 
-static struct fault *self(struct stream *s)
+static struct fault *fault_dgram_self(struct stream *s)
 {
 	return (struct fault *)s;
 }
 
 /* Is it one of those that the fault concerns? */
-static bool hits(const struct fault *f, const struct fault_rule *r, int dir, uint64_t number)
+static bool fault_dgram_hits(const struct fault *f, const struct fault_rule *r, int dir, uint64_t number)
 {
 	if ((r->spec.dirs & 1U << dir) == 0)
 		return false;
@@ -27,12 +27,12 @@ struct fate { /* of a datagram */
 	size_t len;
 };
 
-static struct fate decide(struct fault *f, int dir, uint64_t number, size_t len)
+static struct fate fault_dgram_decide(struct fault *f, int dir, uint64_t number, size_t len)
 {
 	struct fate fate = { .copies = 1, .len = len };
 	for (const struct fault_rule *r = f->rules; r != NULL && fate.copies > 0; r = r->next) {
 		bool cuts = r->spec.kind == FAULT_TRUNCATE && (r->spec.dirs & 1U << dir) != 0 && fate.len > (size_t)r->spec.a;
-		bool hit = r->spec.kind >= FAULT_LOSS && r->spec.kind <= FAULT_REORDER && hits(f, r, dir, number);
+		bool hit = r->spec.kind >= FAULT_LOSS && r->spec.kind <= FAULT_REORDER && fault_dgram_hits(f, r, dir, number);
 		if (!cuts && !hit)
 			continue;
 		int64_t value = r->spec.kind == FAULT_REORDER	 ? r->spec.b
@@ -50,11 +50,11 @@ static struct fate decide(struct fault *f, int dir, uint64_t number, size_t len)
 }
 
 /* 0; -1: no memory, and it is lost. */
-static int come(struct fault *f, int dir, const struct iovec *v, int n, size_t len)
+static int fault_dgram_come(struct fault *f, int dir, const struct iovec *v, int n, size_t len)
 {
 	struct fault_way *w = &f->way[dir];
 	uint64_t number = ++w->arrived;
-	struct fate fate = decide(f, dir, number, len);
+	struct fate fate = fault_dgram_decide(f, dir, number, len);
 	int64_t now_us = fault_now_us(f);
 	shape_tell(f, dir, number);
 	for (unsigned i = 0; i < fate.copies; i++) {
@@ -70,7 +70,7 @@ static int come(struct fault *f, int dir, const struct iovec *v, int n, size_t l
 
 /* The one that may pass now; NULL: none, and the way's need says when there may be. Those that wait to be overtaken do not hold
  * up the others, and nobody else overtakes. */
-static struct fault_piece *next(const struct fault *f, struct fault_way *w)
+static struct fault_piece *fault_dgram_next(const struct fault *f, struct fault_way *w)
 {
 	int64_t now_us = fault_now_us(f);
 	for (struct fault_piece *p = w->first; p != NULL; p = p->next) {
@@ -84,7 +84,7 @@ static struct fault_piece *next(const struct fault *f, struct fault_way *w)
 	return NULL;
 }
 
-static void gone(struct fault_way *w, struct fault_piece *p)
+static void fault_dgram_gone(struct fault_way *w, struct fault_piece *p)
 {
 	for (struct fault_piece *before = w->first; before != p; before = before->next)
 		before->after -= before->after > 0;
@@ -97,7 +97,7 @@ static int send_held(struct fault *f)
 {
 	struct fault_way *w = &f->way[FAULT_OUT];
 	struct fault_piece *p;
-	while ((p = next(f, w)) != NULL) {
+	while ((p = fault_dgram_next(f, w)) != NULL) {
 		ssize_t put = stream_write(f->s.below, p->bytes, p->len);
 		if (put == ST_AGAIN) {
 			w->need = f->s.below->wr;
@@ -105,7 +105,7 @@ static int send_held(struct fault *f)
 		}
 		if (put < 0)
 			return stream_fail_below(&f->s);
-		gone(w, p);
+		fault_dgram_gone(w, p);
 	}
 	return 0;
 }
@@ -120,7 +120,7 @@ int dgram_send(struct fault *f)
 
 ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_dgram_self(s);
 	struct fault_way *w = &f->way[FAULT_OUT];
 	size_t len = iov_total(v, n);
 	int rc = dgram_send(f);
@@ -128,14 +128,14 @@ ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n)
 		return rc;
 	if (w->first != NULL && hold_room(w) < len)
 		return stream_again_wr(s, &w->need);
-	if (come(f, FAULT_OUT, v, n, len) != 0)
+	if (fault_dgram_come(f, FAULT_OUT, v, n, len) != 0)
 		return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what is sent to");
 	return dgram_send(f) == ST_FAIL ? ST_FAIL : (ssize_t)len;
 }
 
 int dgram_flush(struct stream *s)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_dgram_self(s);
 	struct fault_way *w = &f->way[FAULT_OUT];
 	int rc = dgram_send(f);
 	if (rc == ST_FAIL)
@@ -149,7 +149,7 @@ int dgram_flush(struct stream *s)
 /* Nothing follows that could overtake. */
 int dgram_shut(struct stream *s)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_dgram_self(s);
 	for (struct fault_piece *p = f->way[FAULT_OUT].first; p != NULL; p = p->next)
 		p->after = 0;
 	int rc = dgram_flush(s);
@@ -169,7 +169,7 @@ void dgram_let_go(struct fault *f)
 
 /* --- what is received --- */
 
-static ssize_t give(struct fault *f, struct fault_piece *p, const struct iovec *v, int n)
+static ssize_t fault_dgram_give(struct fault *f, struct fault_piece *p, const struct iovec *v, int n)
 {
 	struct fault_way *w = &f->way[FAULT_IN];
 	ssize_t len = p->len > 0 ? (ssize_t)p->len : ST_EMPTY;
@@ -177,22 +177,22 @@ static ssize_t give(struct fault *f, struct fault_piece *p, const struct iovec *
 		len = stream_fail(&f->s, ERR_NETWORK, EMSGSIZE, "receive from");
 	else
 		hold_scatter(v, n, 0, p->bytes, p->len);
-	gone(w, p);
+	fault_dgram_gone(w, p);
 	return len;
 }
 
 /* Whoever only reads sends what is held, too; a failure of that is met by who writes. */
 ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n)
 {
-	struct fault *f = self(s);
+	struct fault *f = fault_dgram_self(s);
 	struct fault_way *w = &f->way[FAULT_IN];
 	if (f->way[FAULT_OUT].first != NULL)
 		dgram_send(f);
 	for (int i = 0; i < TURN_DATAGRAMS; i++) {
 		w->need = (struct need){ 0 };
-		struct fault_piece *p = next(f, w);
+		struct fault_piece *p = fault_dgram_next(f, w);
 		if (p != NULL)
-			return give(f, p, v, n);
+			return fault_dgram_give(f, p, v, n);
 		if (w->end != FAULT_OPEN || (w->first != NULL && hold_room(w) == 0))
 			break;
 		ssize_t got = stream_readv(s->below, v, n); /* into the room that is there; it is kept elsewhere */
@@ -203,7 +203,7 @@ ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n)
 		if (got == 0 || got == ST_FAIL) {
 			w->end = got == 0 ? FAULT_ENDED : FAULT_BROKE;
 			w->why = s->below->why;
-		} else if (come(f, FAULT_IN, v, n, got > 0 ? (size_t)got : 0) != 0) {
+		} else if (fault_dgram_come(f, FAULT_IN, v, n, got > 0 ? (size_t)got : 0) != 0) {
 			return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what came from");
 		}
 		if (i == TURN_DATAGRAMS - 1)

@@ -22,7 +22,7 @@ size_t iov_total(const struct iovec *v, int n)
 
 /* Copies between pieces of memory and one that is whole, behind the first `at` bytes of v; returns how much there was room for.
  */
-static size_t move(const struct iovec *v, int n, size_t at, unsigned char *whole, size_t len, bool into_v)
+static size_t fault_hold_move(const struct iovec *v, int n, size_t at, unsigned char *whole, size_t len, bool into_v)
 {
 	size_t done = 0;
 	for (int i = 0; i < n && done < len; i++) {
@@ -41,10 +41,10 @@ static size_t move(const struct iovec *v, int n, size_t at, unsigned char *whole
 
 size_t hold_scatter(const struct iovec *v, int n, size_t at, const unsigned char *from, size_t len)
 {
-	return move(v, n, at, (unsigned char *)(uintptr_t)from, len, true);
+	return fault_hold_move(v, n, at, (unsigned char *)(uintptr_t)from, len, true);
 }
 
-static struct fault_piece *append(struct fault_way *w, size_t cap)
+static struct fault_piece *fault_hold_append(struct fault_way *w, size_t cap)
 {
 	struct fault_piece *p = mem_raw(sizeof *p + cap);
 	if (p == NULL)
@@ -64,18 +64,18 @@ int hold_add(struct fault_way *w, const struct iovec *v, int n, size_t len, int6
 	size_t spare = shares ? p->cap - p->at - p->len : 0, done = spare < len ? spare : len;
 	if (done < len) { /* what may fail first */
 		size_t more = len - done;
-		if (append(w, more < LEAST_BYTES ? LEAST_BYTES : more) == NULL)
+		if (fault_hold_append(w, more < LEAST_BYTES ? LEAST_BYTES : more) == NULL)
 			return -1;
 	}
 	if (done > 0) {
-		move(v, n, 0, p->bytes + p->at + p->len, done, false);
+		fault_hold_move(v, n, 0, p->bytes + p->at + p->len, done, false);
 		p->len += (uint32_t)done;
 	}
 	if (done < len) {
 		p = w->last;
 		p->us = now_us;
 		p->burst = w->burst;
-		p->len = (uint32_t)move(v, n, done, p->bytes, len - done, false);
+		p->len = (uint32_t)fault_hold_move(v, n, done, p->bytes, len - done, false);
 	}
 	w->arrived += len;
 	return 0;
@@ -83,9 +83,9 @@ int hold_add(struct fault_way *w, const struct iovec *v, int n, size_t len, int6
 
 struct fault_piece *hold_add_one(struct fault_way *w, const struct iovec *v, int n, size_t len)
 {
-	struct fault_piece *p = append(w, len);
+	struct fault_piece *p = fault_hold_append(w, len);
 	if (p != NULL)
-		p->len = (uint32_t)move(v, n, 0, p->bytes, len, false);
+		p->len = (uint32_t)fault_hold_move(v, n, 0, p->bytes, len, false);
 	return p;
 }
 

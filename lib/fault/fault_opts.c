@@ -88,21 +88,21 @@ void faults_tell(const struct run *run, const struct fault_spec *spec, uint32_t 
 
 /* --- the layer --- */
 
-static int refuse(const struct fault_spec *spec, unsigned possible, const char *where, struct err *e)
+static int fault_opts_refuse(const struct fault_spec *spec, unsigned possible, const char *where, struct err *e)
 {
 	char names[FAULT_NAMES];
 	return err_set(e, ERR_USAGE, 0, "--fault %s: %s; possible are %s", fault_name(spec), where, fault_names(possible, names));
 }
 
-static int check(const struct fault_spec *spec, bool accepts, bool dgram, struct err *e)
+static int fault_opts_check(const struct fault_spec *spec, bool accepts, bool dgram, struct err *e)
 {
 	unsigned place = dgram ? FAULT_AT_DGRAM : FAULT_AT_STREAM, places = fault_places(spec);
 	unsigned possible = place | (accepts && !dgram ? FAULT_AT_LISTENER : 0U);
 	if ((places & possible) != 0)
 		return 0;
 	if (places == FAULT_AT_LISTENER)
-		return refuse(spec, possible, accepts ? "datagrams are not accepted" : "a client accepts nobody", e);
-	return refuse(spec, possible, dgram ? "datagrams have no such fault" : "streams have no such fault", e);
+		return fault_opts_refuse(spec, possible, accepts ? "datagrams are not accepted" : "a client accepts nobody", e);
+	return fault_opts_refuse(spec, possible, dgram ? "datagrams have no such fault" : "streams have no such fault", e);
 }
 
 int faults_start(const struct run *run, void **shared, struct err *e)
@@ -111,7 +111,7 @@ int faults_start(const struct run *run, void **shared, struct err *e)
 	const struct addr *a = run->layers->addr;
 	bool accepts = run->layers->role == ROLE_ACCEPT;
 	for (unsigned i = 0; i < conf->n && a->kind != ADDR_FD; i++) /* what was inherited shows when it is used */
-		if (check(&conf->spec[i], accepts, addr_dgram(a), e) != 0)
+		if (fault_opts_check(&conf->spec[i], accepts, addr_dgram(a), e) != 0)
 			return -1;
 	struct fault_run *fault_run = mem_new(sizeof *fault_run);
 	if (fault_run == NULL)
@@ -132,7 +132,7 @@ static int apply_all(struct stream *top, const struct link *link, struct err *e)
 	const struct fault_conf *conf = conf_of(link->run);
 	for (unsigned i = 0; i < conf->n; i++) {
 		const struct fault_spec *spec = &conf->spec[i];
-		if (check(spec, link->role == ROLE_ACCEPT, top->caps & ST_DGRAM, e) != 0)
+		if (fault_opts_check(spec, link->role == ROLE_ACCEPT, top->caps & ST_DGRAM, e) != 0)
 			return -1;
 		if (fault_places(spec) != FAULT_AT_LISTENER && fault_apply(top, spec) != 0)
 			return err_set(e, ERR_LOCAL, errno, "--fault %s", fault_name(spec));

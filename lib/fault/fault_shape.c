@@ -10,7 +10,7 @@
 enum { MS = 1000, CREDIT_US = 100 * 1000, LATE_US = 20 * 1000, SLICES = 100 /* a second's bytes go in so many pieces */ };
 enum { MILLION = 1000000 };
 
-static bool concerns(const struct fault_rule *r, enum fault_kind kind, int dir)
+static bool fault_shape_concerns(const struct fault_rule *r, enum fault_kind kind, int dir)
 {
 	return r->spec.kind == kind && (r->spec.dirs & 1U << dir) != 0;
 }
@@ -21,7 +21,7 @@ static void next_chunk(struct fault *f, int dir)
 	struct fault_way *w = &f->way[dir];
 	uint64_t size = 0;
 	for (const struct fault_rule *r = f->rules; r != NULL; r = r->next)
-		if (concerns(r, FAULT_CHUNK, dir)) {
+		if (fault_shape_concerns(r, FAULT_CHUNK, dir)) {
 			uint64_t least = (uint64_t)r->spec.a, most = (uint64_t)r->spec.b;
 			uint64_t drawn = least + rng_below(fault_draw(f, r, dir, w->chunk_i), most - least + 1);
 			size = size == 0 || drawn < size ? drawn : size;
@@ -34,7 +34,7 @@ static int64_t gap_us(const struct fault *f, int dir)
 {
 	int64_t us = 0;
 	for (const struct fault_rule *r = f->rules; r != NULL; r = r->next)
-		us += concerns(r, FAULT_GAP, dir) ? r->spec.a * MS : 0;
+		us += fault_shape_concerns(r, FAULT_GAP, dir) ? r->spec.a * MS : 0;
 	return us;
 }
 
@@ -87,7 +87,7 @@ int64_t shape_latency_us(const struct fault *f, int dir, uint64_t index)
 {
 	int64_t us = 0;
 	for (const struct fault_rule *r = f->way[dir].late ? f->rules : NULL; r != NULL; r = r->next)
-		us += concerns(r, FAULT_LATENCY, dir) ? drawn_latency_us(f, r, dir, index) : 0;
+		us += fault_shape_concerns(r, FAULT_LATENCY, dir) ? drawn_latency_us(f, r, dir, index) : 0;
 	return us;
 }
 
@@ -140,7 +140,7 @@ void shape_tell(struct fault *f, int dir, uint64_t off)
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && f->way[dir].untold; i++)
 		for (struct fault_rule *r = f->rules; r != NULL; r = r->next) {
 			bool time = kinds[i] == FAULT_LATENCY || kinds[i] == FAULT_GAP;
-			if (!concerns(r, kinds[i], dir) || (r->done & 1U << dir) != 0)
+			if (!fault_shape_concerns(r, kinds[i], dir) || (r->done & 1U << dir) != 0)
 				continue;
 			r->done |= (uint8_t)(1U << dir);
 			fault_tell(f, &r->spec, dir, off, time ? r->spec.a * MS : r->spec.a);

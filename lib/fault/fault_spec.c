@@ -68,7 +68,7 @@ const char *fault_names(unsigned places, char out[FAULT_NAMES])
 
 /* --- values --- */
 
-static int refuse(const char *got, const char *expected, struct err *e)
+static int fault_spec_refuse(const char *got, const char *expected, struct err *e)
 {
 	char shown[PIECE];
 	text_show(shown, sizeof shown, got, strlen(got));
@@ -76,20 +76,20 @@ static int refuse(const char *got, const char *expected, struct err *e)
 }
 
 /* A clock of microseconds adds these to the time of day. */
-static int duration(const char *text, int64_t *out, struct err *e)
+static int fault_spec_duration(const char *text, int64_t *out, struct err *e)
 {
 	if (num_duration(text, false, out, e) != 0)
 		return -1;
-	return *out <= MOST_HOURS * 3600000LL ? 0 : refuse(text, "10000h at most", e);
+	return *out <= MOST_HOURS * 3600000LL ? 0 : fault_spec_refuse(text, "10000h at most", e);
 }
 
 static int read_time(struct fault_spec *s, const char *text, struct err *e)
 {
-	return duration(text, &s->a, e);
+	return fault_spec_duration(text, &s->a, e);
 }
 
 /* Cuts text at the mark; what follows it, or NULL. */
-static char *cut(char *text, const char *mark)
+static char *fault_spec_cut(char *text, const char *mark)
 {
 	char *at = strstr(text, mark);
 	if (at == NULL)
@@ -98,10 +98,10 @@ static char *cut(char *text, const char *mark)
 	return at + strlen(mark);
 }
 
-static int copy(char out[PIECE], const char *text, struct err *e)
+static int fault_spec_copy(char out[PIECE], const char *text, struct err *e)
 {
 	if (strlen(text) >= PIECE)
-		return refuse(text, "something shorter", e);
+		return fault_spec_refuse(text, "something shorter", e);
 	strcpy(out, text);
 	return 0;
 }
@@ -109,12 +109,12 @@ static int copy(char out[PIECE], const char *text, struct err *e)
 static int read_jitter(struct fault_spec *s, const char *text, struct err *e)
 {
 	char mean[PIECE];
-	if (copy(mean, text, e) != 0)
+	if (fault_spec_copy(mean, text, e) != 0)
 		return -1;
-	const char *jitter = cut(mean, "~");
-	if (duration(mean, &s->a, e) != 0)
+	const char *jitter = fault_spec_cut(mean, "~");
+	if (fault_spec_duration(mean, &s->a, e) != 0)
 		return -1;
-	return jitter != NULL ? duration(jitter, &s->b, e) : 0;
+	return jitter != NULL ? fault_spec_duration(jitter, &s->b, e) : 0;
 }
 
 static int size_within(const char *text, int64_t least, int64_t most, int64_t *out, struct err *e)
@@ -135,13 +135,13 @@ static int read_rate(struct fault_spec *s, const char *text, struct err *e)
 static int read_range(struct fault_spec *s, const char *text, struct err *e)
 {
 	char least[PIECE];
-	if (copy(least, text, e) != 0)
+	if (fault_spec_copy(least, text, e) != 0)
 		return -1;
-	const char *most = cut(least, "..");
+	const char *most = fault_spec_cut(least, "..");
 	if (size_within(least, 1, BUFFER_MOST, &s->a, e) != 0 ||
 		size_within(most != NULL ? most : least, 1, BUFFER_MOST, &s->b, e) != 0)
 		return -1;
-	return s->a <= s->b ? 0 : refuse(text, "the smaller number first", e);
+	return s->a <= s->b ? 0 : fault_spec_refuse(text, "the smaller number first", e);
 }
 
 /* "64k" is a size and "10m" are minutes: no unit is both. */
@@ -150,16 +150,16 @@ static int read_after(struct fault_spec *s, const char *text, struct err *e)
 	if (num_size(text, &s->a, NULL) == 0)
 		return 0;
 	s->timed = true;
-	if (duration(text, &s->a, NULL) == 0)
+	if (fault_spec_duration(text, &s->a, NULL) == 0)
 		return 0;
-	return refuse(text, "bytes such as 100 or 64k, or a time such as 500ms or 2s", e);
+	return fault_spec_refuse(text, "bytes such as 100 or 64k, or a time such as 500ms or 2s", e);
 }
 
 static int read_one_in(struct fault_spec *s, const char *text, struct err *e)
 {
 	if (strncmp(text, "1/", 2) == 0)
 		return size_within(text + 2, 1, BUFFER_MOST, &s->a, e);
-	return refuse(text, "a share such as 1/1000", e);
+	return fault_spec_refuse(text, "a share such as 1/1000", e);
 }
 
 static int read_place(struct fault_spec *s, const char *text, struct err *e)
@@ -178,7 +178,7 @@ static int read_length(struct fault_spec *s, const char *text, struct err *e)
 }
 
 /* "5%" and "0.25%", per million. */
-static int percent(const char *text, int64_t *out, struct err *e)
+static int fault_spec_percent(const char *text, int64_t *out, struct err *e)
 {
 	enum { PER_CENT = RNG_ALWAYS / 100, DIGITS = 4 };
 	int64_t unit = PER_CENT, n = 0;
@@ -190,12 +190,12 @@ static int percent(const char *text, int64_t *out, struct err *e)
 		for (p++, some = false; *p >= '0' && *p <= '9' && unit > 1; p++, some = true)
 			n += (*p - '0') * (unit /= 10);
 	if (!some || strcmp(p, "%") != 0 || n > RNG_ALWAYS)
-		return refuse(text, "a share such as 5% or 0.25%", e);
+		return fault_spec_refuse(text, "a share such as 5% or 0.25%", e);
 	*out = n;
 	return 0;
 }
 
-static int pick(struct fault_spec *s, const char *text, struct err *e)
+static int fault_spec_pick(struct fault_spec *s, const char *text, struct err *e)
 {
 	int64_t n = 0;
 	if (s->picks_n == FAULT_PICKS)
@@ -208,18 +208,18 @@ static int pick(struct fault_spec *s, const char *text, struct err *e)
 
 static int read_share(struct fault_spec *s, const char *text, struct err *e)
 {
-	return *text == '#' ? pick(s, text, e) : percent(text, &s->a, e);
+	return *text == '#' ? fault_spec_pick(s, text, e) : fault_spec_percent(text, &s->a, e);
 }
 
 static int read_reorder(struct fault_spec *s, const char *text, struct err *e)
 {
 	char share[PIECE];
-	if (copy(share, text, e) != 0)
+	if (fault_spec_copy(share, text, e) != 0)
 		return -1;
-	const char *places = cut(share, "/");
+	const char *places = fault_spec_cut(share, "/");
 	if (places == NULL)
-		return refuse(text, "a share and how many datagrams are to pass, such as 5%/3", e);
-	return percent(share, &s->a, e) != 0 ? -1 : num_int(places, 1, REORDER_MOST, &s->b, e);
+		return fault_spec_refuse(text, "a share and how many datagrams are to pass, such as 5%/3", e);
+	return fault_spec_percent(share, &s->a, e) != 0 ? -1 : num_int(places, 1, REORDER_MOST, &s->b, e);
 }
 
 /* --- the whole of one --- */
@@ -228,9 +228,9 @@ static int read_conn(struct fault_spec *s, const char *text, struct err *e)
 {
 	char first[PIECE];
 	int64_t from = 0, to = UINT32_MAX;
-	if (copy(first, text, e) != 0)
+	if (fault_spec_copy(first, text, e) != 0)
 		return -1;
-	const char *last = cut(first, "-");
+	const char *last = fault_spec_cut(first, "-");
 	if (num_int(first, 1, UINT32_MAX, &from, e) != 0)
 		return -1;
 	if (last == NULL)
@@ -263,7 +263,7 @@ static int read_dir(struct fault_spec *s, const char *dir, struct err *e)
 	if (!rows[s->kind].aimed)
 		return err_set(e, ERR_USAGE, 0, "%s has no direction", rows[s->kind].name);
 	if (strcmp(dir, "in") != 0 && strcmp(dir, "out") != 0)
-		return refuse(dir, "in or out", e);
+		return fault_spec_refuse(dir, "in or out", e);
 	s->dirs = strcmp(dir, "in") == 0 ? 1U << FAULT_IN : 1U << FAULT_OUT;
 	return 0;
 }
@@ -271,7 +271,7 @@ static int read_dir(struct fault_spec *s, const char *dir, struct err *e)
 /* NAME[=VALUE][:DIR] */
 static int read_head(struct fault_spec *s, char *head, struct err *e)
 {
-	char *dir = cut(head, ":"), *value = cut(head, "=");
+	char *dir = fault_spec_cut(head, ":"), *value = fault_spec_cut(head, "=");
 	if (read_name(s, head, e) != 0)
 		return -1;
 	const struct row *row = &rows[s->kind];
@@ -297,7 +297,7 @@ static int read_more(struct fault_spec *s, char *word, enum list *list, struct e
 	if (prob) {
 		int64_t share = 0;
 		*list = LIST_NONE;
-		int rc = percent(word + 5, &share, e);
+		int rc = fault_spec_percent(word + 5, &share, e);
 		s->prob = (uint32_t)share;
 		return rc;
 	}
@@ -306,9 +306,9 @@ static int read_more(struct fault_spec *s, char *word, enum list *list, struct e
 		return read_conn(s, conn ? word + 5 : word, e);
 	}
 	if (*list != LIST_PICKS || *word != '#')
-		return refuse(word, expected, e);
-	const char *dir = cut(word, ":");
-	if (pick(s, word, e) != 0)
+		return fault_spec_refuse(word, expected, e);
+	const char *dir = fault_spec_cut(word, ":");
+	if (fault_spec_pick(s, word, e) != 0)
 		return -1;
 	return dir != NULL ? read_dir(s, dir, e) : 0;
 }
@@ -319,13 +319,13 @@ int fault_parse(struct fault_spec *out, const char *text, struct err *e)
 	char whole[WHOLE], *word = whole;
 	struct fault_spec s = { .dirs = 1U << FAULT_IN | 1U << FAULT_OUT, .prob = RNG_ALWAYS };
 	if (strlen(text) >= WHOLE)
-		return refuse(text, "something shorter", e);
+		return fault_spec_refuse(text, "something shorter", e);
 	strcpy(whole, text);
-	char *next = cut(word, ",");
+	char *next = fault_spec_cut(word, ",");
 	if (read_head(&s, word, e) != 0)
 		return -1;
 	for (enum list list = s.picks_n > 0 ? LIST_PICKS : LIST_NONE; (word = next) != NULL;) {
-		next = cut(word, ",");
+		next = fault_spec_cut(word, ",");
 		if (read_more(&s, word, &list, e) != 0)
 			return -1;
 	}

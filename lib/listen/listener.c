@@ -53,7 +53,7 @@ static const struct opt rows[] = {
 };
 const struct opt_group listener_opts = { .title = "Listening", .size = sizeof(struct listener_conf), .rows = rows };
 
-static int refused(const struct opening *o, const struct sa *sa, int sys)
+static int listener_refused(const struct opening *o, const struct sa *sa, int sys)
 {
 	char text[SA_TEXT];
 	return err_set(o->e, ERR_LISTEN, sys, "listen %s", sa_text(sa, text));
@@ -104,10 +104,10 @@ static int bind_fd(const struct opening *o, int fd, const struct sa *sa)
 	struct sockaddr_storage ss;
 	socklen_t len = sa_to(sa, &ss);
 	if (sa->family == AF_INET6 && sys_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
-		return refused(o, sa, errno);
+		return listener_refused(o, sa, errno);
 	if (sockopt_apply(o->run->conf, fd, o->a->kind, sa, SOCKOPT_BIND | SOCKOPT_LISTEN, o->e) != 0)
 		return -1;
-	return sys_bind(fd, (const struct sockaddr *)&ss, len) == 0 ? 0 : refused(o, sa, errno);
+	return sys_bind(fd, (const struct sockaddr *)&ss, len) == 0 ? 0 : listener_refused(o, sa, errno);
 }
 
 /* e->sys says why it failed. */
@@ -117,7 +117,7 @@ static int bind_one(const struct opening *o, const struct sa *sa)
 	bool dgram = addr_dgram(o->a);
 	int fd = sys_socket(sa->family, dgram ? SOCK_DGRAM : SOCK_STREAM, 0);
 	if (fd < 0)
-		return refused(o, sa, errno);
+		return listener_refused(o, sa, errno);
 	if (bind_fd(o, fd, sa) != 0) {
 		sys_close(fd);
 		return -1;
@@ -158,7 +158,7 @@ static enum course listen_each(const struct opening *o)
 		const struct listener *one = &o->l->v[i];
 		if (listen_one(o, one) == 0)
 			continue;
-		refused(o, &one->local, errno);
+		listener_refused(o, &one->local, errno);
 		return o->e->sys == EADDRINUSE && o->a->port == 0 ? CLASH : FAILED;
 	}
 	return DONE;
@@ -213,7 +213,7 @@ static int ask_int(int fd, int name)
 
 /* Accepting may block although poll said otherwise, when another process that holds the socket was quicker; and accept knows no
  * MSG_DONTWAIT. So a listener is made nonblocking, the one exception to leaving shared descriptions alone. */
-static int unblock(struct listener *one)
+static int listener_unblock(struct listener *one)
 {
 	int flags = fcntl(one->fd, F_GETFL);
 	if (flags < 0 || one->dgram || (flags & O_NONBLOCK) != 0)
@@ -222,7 +222,7 @@ static int unblock(struct listener *one)
 	return one->unblocked ? 0 : -1;
 }
 
-static int inherit(const struct opening *o, int fd)
+static int listener_inherit(const struct opening *o, int fd)
 {
 	int type = ask_int(fd, SO_TYPE);
 	if (type < 0)
@@ -233,7 +233,7 @@ static int inherit(const struct opening *o, int fd)
 	if (type == SOCK_STREAM && ask_int(fd, SO_ACCEPTCONN) == 0)
 		return err_set(o->e, ERR_USAGE, 0, "listen %s: descriptor %d is a socket that does not listen", o->a->text, fd);
 	struct listener one = { .fd = fd, .dgram = type == SOCK_DGRAM, .inherited = true };
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || unblock(&one) != 0)
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || listener_unblock(&one) != 0)
 		return err_set(o->e, ERR_LISTEN, errno, "listen %s: descriptor %d", o->a->text, fd);
 	sa_of(&one.local, fd, false);
 	if (o->l->port == 0)
@@ -248,7 +248,7 @@ static int open_inherited(const struct opening *o)
 		return err_set(o->e, ERR_USAGE, 0, "listen %s: %d descriptors were passed, at most %d can be used", o->a->text,
 			o->a->fds, LISTENER_MOST);
 	for (int i = 0; i < o->a->fds; i++)
-		if (inherit(o, o->a->fd + i) != 0)
+		if (listener_inherit(o, o->a->fd + i) != 0)
 			return -1;
 	return 0;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct listener *pick(const struct listeners *l)
+static const struct listener *self_url_pick(const struct listeners *l)
 {
 	for (unsigned i = 0; i < l->n; i++)
 		if (l->v[i].local.family == AF_INET)
@@ -27,7 +27,7 @@ static void unix_url(struct self_url *r, const struct listener *l)
 		un.sun_path + abstract);
 }
 
-static void loopback(struct sa *sa)
+static void self_url_loopback(struct sa *sa)
 {
 	uint16_t port = sa_port(sa);
 	if (sa_any(sa))
@@ -39,14 +39,14 @@ void self_url_of(struct self_url *r, const struct listeners *l, const struct add
 	*r = (struct self_url){ 0 };
 	if (l->n == 0)
 		return;
-	const struct listener *one = pick(l);
+	const struct listener *one = self_url_pick(l);
 	struct sa sa = one->local;
 	if (sa.family == AF_UNIX) {
 		unix_url(r, one);
 		return;
 	}
 	char text[SA_TEXT];
-	loopback(&sa);
+	self_url_loopback(&sa);
 	sa_host(&sa, r->host);
 	snprintf(r->port, sizeof r->port, "%u", (unsigned)sa_port(&sa));
 	snprintf(r->url, sizeof r->url, "%s://%s", one->dgram ? "udp" : a->tls ? "tls" : "tcp", sa_text(&sa, text));

@@ -122,7 +122,7 @@ static void be_child(const struct start *start)
 }
 
 /* Asks once; a child is reaped only here. */
-static void ask(struct child *c)
+static void child_ask(struct child *c)
 {
 	pid_t got;
 	if (c->reaped)
@@ -142,12 +142,12 @@ bool child_left(pid_t group)
 	return kill(-group, 0) == 0 || errno == EPERM;
 }
 
-static bool over(const struct child *c)
+static bool child_over(const struct child *c)
 {
 	return c->reaped && (!c->ending || c->killed || !child_left(c->pid));
 }
 
-static void unlist(const struct child *c)
+static void child_unlist(const struct child *c)
 {
 	struct child **at = &children;
 	while (*at != c)
@@ -155,9 +155,9 @@ static void unlist(const struct child *c)
 	*at = c->next;
 }
 
-static void finish(struct child *c)
+static void child_finish(struct child *c)
 {
-	unlist(c);
+	child_unlist(c);
 	loop_timer(c->loop, &c->clock, NEVER);
 	if (c->done != NULL)
 		c->done(c->arg, c->status);
@@ -170,19 +170,19 @@ static void look_again(struct child *c)
 	loop_timer(c->loop, &c->clock, at_ms < c->kill_ms ? at_ms : c->kill_ms);
 }
 
-static void reap(void *arg, int signo)
+static void child_reap(void *arg, int signo)
 {
 	(void)signo;
 	for (struct child *c = children; c != NULL;) {
 		bool mine = c->done == NULL || c->loop == arg;
 		if (mine)
-			ask(c);
+			child_ask(c);
 		if (mine && c->done == NULL && c->reaped) {
-			unlist(c);
+			child_unlist(c);
 			mem_free(c);
 			c = children;
-		} else if (mine && over(c)) {
-			finish(c);
+		} else if (mine && child_over(c)) {
+			child_finish(c);
 			c = children; /* done may have started or forgotten others */
 		} else {
 			if (mine && c->reaped)
@@ -199,13 +199,13 @@ static void clock_due(void *arg)
 		child_kill(c);
 		return;
 	}
-	if (over(c))
-		finish(c);
+	if (child_over(c))
+		child_finish(c);
 	else if (!c->killed)
 		look_again(c);
 }
 
-static struct child *enlist(struct loop *loop, child_done *done, void *arg, struct err *e)
+static struct child *child_enlist(struct loop *loop, child_done *done, void *arg, struct err *e)
 {
 	struct child *c = mem_new(sizeof *c);
 	if (c == NULL) {
@@ -224,9 +224,9 @@ static void signal_group(const struct child *c, int signo)
 		kill(c->pid, signo);
 }
 
-static struct child *begin(struct loop *loop, const struct start *start, child_done *done, void *arg, struct err *e)
+static struct child *child_begin(struct loop *loop, const struct start *start, child_done *done, void *arg, struct err *e)
 {
-	struct child *c = loop_signal(loop, SIGCHLD, reap, loop, e) == 0 ? enlist(loop, done, arg, e) : NULL;
+	struct child *c = loop_signal(loop, SIGCHLD, child_reap, loop, e) == 0 ? child_enlist(loop, done, arg, e) : NULL;
 	if (c == NULL)
 		return NULL;
 	sigset_t all, before;
@@ -239,7 +239,7 @@ static struct child *begin(struct loop *loop, const struct start *start, child_d
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (c->pid < 0) {
 		err_set(e, ERR_LOCAL, failed, "start a child process");
-		unlist(c);
+		child_unlist(c);
 		mem_free(c);
 		return NULL;
 	}
@@ -251,13 +251,13 @@ static struct child *begin(struct loop *loop, const struct start *start, child_d
 struct child *child_start(
 	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e)
 {
-	return begin(loop, &(const struct start){ body, body_arg, fd, false }, done, arg, e);
+	return child_begin(loop, &(const struct start){ body, body_arg, fd, false }, done, arg, e);
 }
 
 struct child *child_start_at_tty(
 	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e)
 {
-	return begin(loop, &(const struct start){ body, body_arg, fd, true }, done, arg, e);
+	return child_begin(loop, &(const struct start){ body, body_arg, fd, true }, done, arg, e);
 }
 
 void child_end(struct child *c)
@@ -272,7 +272,7 @@ void child_end(struct child *c)
 
 struct child *child_end_rest(struct loop *loop, pid_t group, child_done *done, void *arg, struct err *e)
 {
-	struct child *c = enlist(loop, done, arg, e);
+	struct child *c = child_enlist(loop, done, arg, e);
 	if (c == NULL)
 		return NULL;
 	c->pid = group;
@@ -299,7 +299,7 @@ void child_forget(struct child *c)
 	c->done = NULL;
 	if (!c->reaped)
 		return;
-	unlist(c);
+	child_unlist(c);
 	mem_free(c);
 }
 

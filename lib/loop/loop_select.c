@@ -23,12 +23,12 @@ struct select_loop {
 };
 
 /* musl's FD_ macros shift by an unsigned count and warn about anything else. */
-static bool has(const fd_set *set, int fd)
+static bool loop_select_has(const fd_set *set, int fd)
 {
 	return FD_ISSET((size_t)fd, set);
 }
 
-static void put(fd_set *set, int fd, bool in)
+static void loop_select_put(fd_set *set, int fd, bool in)
 {
 	if (in)
 		FD_SET((size_t)fd, set);
@@ -57,14 +57,15 @@ static int select_set(void *state, int fd, unsigned want, struct err *e)
 	if (fd >= FD_SETSIZE)
 		return err_set(e, ERR_LOCAL, EMFILE, "watch descriptor %d with select", fd);
 	bool hup = (want & ~(unsigned)LOOP_END) == LOOP_HUP;
-	l->hups += hup - has(&l->hup, fd);
-	put(&l->in, fd, want & LOOP_IN);
-	put(&l->out, fd, want & LOOP_OUT);
-	put(&l->hup, fd, hup);
-	put(&l->end, fd, hup && (want & LOOP_END));
+	l->hups += hup - loop_select_has(&l->hup, fd);
+	loop_select_put(&l->in, fd, want & LOOP_IN);
+	loop_select_put(&l->out, fd, want & LOOP_OUT);
+	loop_select_put(&l->hup, fd, hup);
+	loop_select_put(&l->end, fd, hup && (want & LOOP_END));
 	if (want != 0 && fd > l->top)
 		l->top = fd;
-	while (l->top >= 0 && !has(&l->in, l->top) && !has(&l->out, l->top) && !has(&l->hup, l->top))
+	while (l->top >= 0 && !loop_select_has(&l->in, l->top) && !loop_select_has(&l->out, l->top) &&
+		!loop_select_has(&l->hup, l->top))
 		l->top--;
 	return 0;
 }
@@ -72,8 +73,8 @@ static int select_set(void *state, int fd, unsigned want, struct err *e)
 static void select_ask_hups(struct select_loop *l, struct loop *loop)
 {
 	for (int fd = 0; fd <= l->top; fd++) {
-		struct pollfd p = { .fd = fd, .events = has(&l->end, fd) ? POLLRDHUP : 0 };
-		if (has(&l->hup, fd) && sys_poll(&p, 1, 0) > 0)
+		struct pollfd p = { .fd = fd, .events = loop_select_has(&l->end, fd) ? POLLRDHUP : 0 };
+		if (loop_select_has(&l->hup, fd) && sys_poll(&p, 1, 0) > 0)
 			loop_ready(loop, fd,
 				(p.revents & POLLRDHUP ? LOOP_END : 0u) | (p.revents & (POLLHUP | POLLERR) ? LOOP_HUP : 0u));
 	}
@@ -102,7 +103,7 @@ static int select_wait(void *state, struct loop *loop, int64_t until_ms, struct 
 		return err_set(e, errno == ENOMEM ? ERR_LOCAL : ERR_BUG, errno, "select");
 	bool quiet = n <= 0;
 	for (int fd = 0; n > 0 && fd <= l->top; fd++) {
-		unsigned bits = (has(&in, fd) ? LOOP_IN : 0u) | (has(&out, fd) ? LOOP_OUT : 0u);
+		unsigned bits = (loop_select_has(&in, fd) ? LOOP_IN : 0u) | (loop_select_has(&out, fd) ? LOOP_OUT : 0u);
 		if (bits != 0) {
 			loop_ready(loop, fd, bits);
 			n -= (bits & LOOP_IN ? 1 : 0) + (bits & LOOP_OUT ? 1 : 0);

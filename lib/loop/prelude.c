@@ -46,7 +46,7 @@ static void on_alarm(int signo)
 	sys_called_off = 1;
 }
 
-static void take(int signo, void (*handler)(int signo), struct sigaction *before)
+static void prelude_take(int signo, void (*handler)(int signo), struct sigaction *before)
 {
 	struct sigaction act = { .sa_handler = handler };
 	sigemptyset(&act.sa_mask);
@@ -57,13 +57,13 @@ void prelude_begin(int64_t lifetime_ms)
 {
 	here.on = 1;
 	here.caught = here.lived = 0;
-	take(SIGALRM, on_alarm, &here.alarm_before);
+	prelude_take(SIGALRM, on_alarm, &here.alarm_before);
 	getitimer(ITIMER_REAL, &here.clock_before);
 	here.armed = true;
 	for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
 		struct sigaction now;
 		if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			take(ending[i], on_ending, NULL);
+			prelude_take(ending[i], on_ending, NULL);
 	}
 	if (lifetime_ms > 0)
 		set_clock(lifetime_ms * 1000);

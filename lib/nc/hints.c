@@ -49,7 +49,7 @@ struct answer {
 	size_t len;
 };
 
-static void join(struct answer *a, const char *word, size_t n, const char *between)
+static void hints_join(struct answer *a, const char *word, size_t n, const char *between)
 {
 	char shown[sizeof a->text];
 	text_show(shown, sizeof shown, word, n);
@@ -60,10 +60,10 @@ static void join(struct answer *a, const char *word, size_t n, const char *betwe
 
 static void add_text(struct answer *a, const char *word)
 {
-	join(a, word, strlen(word), " ");
+	hints_join(a, word, strlen(word), " ");
 }
 
-static int refuse(const char *typed, const char *whose, const char *advice, struct err *e)
+static int hints_refuse(const char *typed, const char *whose, const char *advice, struct err *e)
 {
 	char shown[96];
 	text_show(shown, sizeof shown, typed, strlen(typed));
@@ -75,7 +75,7 @@ static int refuse_line(
 {
 	char advice[360];
 	snprintf(advice, sizeof advice, "use \"sockctl %s%s\"%s", mode, rest->text, more);
-	return refuse(typed, whose, advice, e);
+	return hints_refuse(typed, whose, advice, e);
 }
 
 /* What another letter than nc's is to be advised: -m is ncat's, too, and there it is the number of clients. */
@@ -96,7 +96,7 @@ struct line {
 };
 
 /* One word of letters, "-lvnp"; *at is moved on to a value that stands apart. */
-static int translate(struct line *line, int argc, char *const *argv, int *at)
+static int hints_translate(struct line *line, int argc, char *const *argv, int *at)
 {
 	for (const char *p = argv[*at] + 1; *p != '\0'; p++) {
 		const struct nc_letter *row = letter_of(*p);
@@ -116,7 +116,7 @@ static int translate(struct line *line, int argc, char *const *argv, int *at)
 		if (*p == 'p')
 			line->port = value;
 		else if (row->ours != NULL || row->sockopt != NULL)
-			join(&line->options, value, strlen(value), row->ours != NULL ? " " : "=");
+			hints_join(&line->options, value, strlen(value), row->ours != NULL ? " " : "=");
 		return 0;
 	}
 	return 0;
@@ -129,14 +129,14 @@ static int letters_line(int argc, char *const *argv, struct err *e)
 		bool option = argv[i][0] == '-' && argv[i][1] != '\0';
 		if (!option)
 			add_text(&line.words, argv[i]);
-		else if (argv[i][1] == '-' || translate(&line, argc, argv, &i) != 0)
+		else if (argv[i][1] == '-' || hints_translate(&line, argc, argv, &i) != 0)
 			return 0;
 	}
 	if (line.port != NULL && !line.listens)
 		add_text(&line.options, "-s :");
 	if (line.port != NULL)
-		join(&line.options, line.port, strlen(line.port), line.listens ? " " : "");
-	join(&line.options, line.words.text, line.words.len, "");
+		hints_join(&line.options, line.port, strlen(line.port), line.listens ? " " : "");
+	hints_join(&line.options, line.words.text, line.words.len, "");
 	const char *more = line.keeps ? ", or \"sockctl serve\" for many at once" : "";
 	return refuse_line(argv[0], "nc's", line.listens ? "listen" : "connect", &line.options, more, e);
 }
@@ -150,7 +150,7 @@ static int nc_word(const char *typed, struct err *e)
 {
 	for (size_t i = 0; words[i].theirs != NULL; i++)
 		if (strcmp(words[i].theirs, typed) == 0)
-			return refuse(typed, "ncat's", words[i].advice, e);
+			return hints_refuse(typed, "ncat's", words[i].advice, e);
 	return 0;
 }
 
@@ -176,7 +176,7 @@ int hints_address(const char *word, struct err *e)
 			continue;
 		struct answer rest = { 0 };
 		const char *options = word + n + strcspn(word + n, ",");
-		join(&rest, word + n, (size_t)(options - word) - n, " ");
+		hints_join(&rest, word + n, (size_t)(options - word) - n, " ");
 		const char *mode = strstr(options, ",fork") != NULL ? socat[i].forking : socat[i].ours;
 		return refuse_line(word, "socat's", mode, &rest, "", e);
 	}
@@ -186,9 +186,9 @@ int hints_address(const char *word, struct err *e)
 int hints_option(const struct command *mode, const char *typed, struct err *e)
 {
 	if (strcmp(typed, "-p") == 0 && strcmp(mode->name, "connect") == 0)
-		return refuse(typed, "nc's", "use --source", e);
+		return hints_refuse(typed, "nc's", "use --source", e);
 	const struct nc_letter *row = typed[1] == '-' ? NULL : letter_of(typed[1]);
 	if (row != NULL && row->advice != NULL)
-		return refuse(typed, "nc's", row->advice, e);
+		return hints_refuse(typed, "nc's", row->advice, e);
 	return nc_word(typed, e);
 }

@@ -38,7 +38,7 @@ bool nc_called(const char *argv0)
 
 /* --- reading --- */
 
-static int refuse(const struct line *line, const char *what, const char *why)
+static int nc_refuse(const struct line *line, const char *what, const char *why)
 {
 	char shown[128];
 	text_show(shown, sizeof shown, what, strlen(what));
@@ -52,7 +52,7 @@ static int read_letters(struct line *line, int argc, char **argv, int *at)
 		char typed[3] = { '-', *p, '\0' };
 		const struct nc_letter *row = nc_letter(*p);
 		if (row == NULL)
-			return refuse(line, typed, "is no option of nc; -h lists them");
+			return nc_refuse(line, typed, "is no option of nc; -h lists them");
 		if (row->help == NULL)
 			return err_set(line->e, ERR_USAGE, 0, "-%c: %s", *p, row->instead);
 		line->value[(unsigned char)*p] = "";
@@ -85,20 +85,21 @@ static int read_all(struct line *line, int argc, char **argv)
 	return 0;
 }
 
-static const char *given(const struct line *line, char ch)
+static const char *nc_given(const struct line *line, char ch)
 {
 	return line->value[(unsigned char)ch];
 }
 
-static bool has(const struct line *line, char ch)
+static bool nc_has(const struct line *line, char ch)
 {
-	return given(line, ch) != NULL;
+	return nc_given(line, ch) != NULL;
 }
 
 static int read_number(const struct line *line, char ch, long long min, int64_t *out)
 {
 	*out = min;
-	return !has(line, ch) || num_int(given(line, ch), min, INT_MAX, out, line->e) == 0 ? 0 : err_prefix(line->e, "-%c", ch);
+	return !nc_has(line, ch) || num_int(nc_given(line, ch), min, INT_MAX, out, line->e) == 0 ? 0
+												 : err_prefix(line->e, "-%c", ch);
 }
 
 /* --- what goes together --- */
@@ -108,24 +109,24 @@ static int check_pairs(const struct line *line)
 	static const char pairs[][2] = { { 'l', 'z' }, { 'l', 'x' }, { 'l', 't' }, { 'u', 't' }, { 'u', 'x' }, { 'U', 'x' },
 		{ 's', 'x' }, { '4', '6' } };
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
-		if (has(line, pairs[i][0]) && has(line, pairs[i][1]))
+		if (nc_has(line, pairs[i][0]) && nc_has(line, pairs[i][1]))
 			return err_set(line->e, ERR_USAGE, 0, "-%c and -%c exclude each other", pairs[i][0], pairs[i][1]);
-	if (has(line, 'k') && !has(line, 'l'))
+	if (nc_has(line, 'k') && !nc_has(line, 'l'))
 		return err_set(line->e, ERR_USAGE, 0, "-k is for -l");
-	if (has(line, 'X') && !has(line, 'x'))
+	if (nc_has(line, 'X') && !nc_has(line, 'x'))
 		return err_set(line->e, ERR_USAGE, 0, "-X is for -x");
-	if (has(line, 'W') && !has(line, 'u'))
+	if (nc_has(line, 'W') && !nc_has(line, 'u'))
 		return err_set(line->e, ERR_USAGE, 0, "-W is for -u: a stream has no packets");
-	if (has(line, 'U') && (has(line, 's') || has(line, 'p')))
-		return err_set(line->e, ERR_USAGE, 0, "-%c is not supported with -U", has(line, 's') ? 's' : 'p');
-	if (has(line, 'P') && getenv("SOCKCTL_PROXY_AUTH") == NULL)
+	if (nc_has(line, 'U') && (nc_has(line, 's') || nc_has(line, 'p')))
+		return err_set(line->e, ERR_USAGE, 0, "-%c is not supported with -U", nc_has(line, 's') ? 's' : 'p');
+	if (nc_has(line, 'P') && getenv("SOCKCTL_PROXY_AUTH") == NULL)
 		return err_set(line->e, ERR_USAGE, 0, "-P asks for no password: set SOCKCTL_PROXY_AUTH=user:password");
 	return 0;
 }
 
 /* --- writing --- */
 
-static void add(struct nc *nc, const char *word)
+static void nc_add(struct nc *nc, const char *word)
 {
 	if (nc->argc < NC_WORDS)
 		nc->argv[nc->argc++] = (char *)(uintptr_t)word; /* main's words are char *, and nobody writes into them */
@@ -133,8 +134,8 @@ static void add(struct nc *nc, const char *word)
 
 static void add_pair(struct nc *nc, const char *option, const char *value)
 {
-	add(nc, option);
-	add(nc, value);
+	nc_add(nc, option);
+	nc_add(nc, value);
 }
 
 static const char *no_room(const struct line *line)
@@ -144,8 +145,8 @@ static const char *no_room(const struct line *line)
 }
 
 /* A word that is none of main's. NULL with e: there is no room. */
-static const char *word(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static const char *word(struct line *line, const char *fmt, ...)
+static const char *nc_read_word(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static const char *nc_read_word(struct line *line, const char *fmt, ...)
 {
 	struct nc *nc = line->nc;
 	char *at = nc->text + nc->used;
@@ -159,7 +160,7 @@ static const char *word(struct line *line, const char *fmt, ...)
 	return at;
 }
 
-static const char *tos(const char *name)
+static const char *nc_tos(const char *name)
 {
 	static const char *const theirs[][2] = { { "critical", "0xa0" }, { "inetcontrol", "0xc0" }, { "netcontrol", "0xe0" },
 		{ "lowcost", "mincost" } };
@@ -172,11 +173,11 @@ static const char *tos(const char *name)
 static int add_sockopts(struct line *line)
 {
 	for (const struct nc_letter *row = nc_letters; row->ch != 0; row++) {
-		const char *value = given(line, row->ch);
-		if (row->sockopt == NULL || value == NULL || (row->ch == 'b' && !has(line, 'u')))
+		const char *value = nc_given(line, row->ch);
+		if (row->sockopt == NULL || value == NULL || (row->ch == 'b' && !nc_has(line, 'u')))
 			continue;
-		value = row->ch == 'T' ? tos(value) : value;
-		const char *pair = word(line, "%s%s%s", row->sockopt, row->arg != NULL ? "=" : "", value);
+		value = row->ch == 'T' ? nc_tos(value) : value;
+		const char *pair = nc_read_word(line, "%s%s%s", row->sockopt, row->arg != NULL ? "=" : "", value);
 		if (pair == NULL)
 			return -1;
 		add_pair(line->nc, "-o", pair);
@@ -189,8 +190,8 @@ static void add_same(struct line *line)
 {
 	static const char same[] = "46CnUu";
 	for (const char *p = same; *p != '\0'; p++)
-		if (has(line, *p))
-			add(line->nc, nc_letter(*p)->ours);
+		if (nc_has(line, *p))
+			nc_add(line->nc, nc_letter(*p)->ours);
 }
 
 /* How stdin is read, and what its end does. */
@@ -200,78 +201,78 @@ static int add_stdin(struct line *line)
 	if (read_number(line, 'q', INT_MIN, &quit) != 0 || read_number(line, 'i', 0, &pace) != 0 ||
 		read_number(line, 'W', 1, &number) != 0)
 		return -1;
-	bool quits = has(line, 'q') && quit >= 0;
-	add_pair(line->nc, "--half-close", has(line, 'N') || quits ? "yes" : "no");
-	const char *after = quits ? word(line, "%llds", (long long)quit) : "";
-	const char *pause = pace > 0 ? word(line, "%llds", (long long)pace) : "";
+	bool quits = nc_has(line, 'q') && quit >= 0;
+	add_pair(line->nc, "--half-close", nc_has(line, 'N') || quits ? "yes" : "no");
+	const char *after = quits ? nc_read_word(line, "%llds", (long long)quit) : "";
+	const char *pause = pace > 0 ? nc_read_word(line, "%llds", (long long)pace) : "";
 	if (after == NULL || pause == NULL)
 		return -1;
 	if (quits)
 		add_pair(line->nc, "--quit-after", after);
-	if (pace > 0 && !has(line, 'd'))
+	if (pace > 0 && !nc_has(line, 'd'))
 		add_pair(line->nc, "--pace", pause);
-	if (has(line, 'W'))
-		add_pair(line->nc, "--replies", given(line, 'W'));
-	if (has(line, 'd'))
-		add(line->nc, "--recv-only");
+	if (nc_has(line, 'W'))
+		add_pair(line->nc, "--replies", nc_given(line, 'W'));
+	if (nc_has(line, 'd'))
+		nc_add(line->nc, "--recv-only");
 	return 0;
 }
 
 /* -w 0 is for datagrams: send and be off. */
-static const char *silence(const struct line *line)
+static const char *nc_silence(const struct line *line)
 {
-	return strcmp(given(line, 'w'), "0") == 0 ? "1ms" : given(line, 'w');
+	return strcmp(nc_given(line, 'w'), "0") == 0 ? "1ms" : nc_given(line, 'w');
 }
 
 static int missing_port(const struct line *line)
 {
-	return err_set(line->e, ERR_USAGE, 0, has(line, 'U') ? "the path of the socket is missing" : "the port is missing");
+	return err_set(line->e, ERR_USAGE, 0, nc_has(line, 'U') ? "the path of the socket is missing" : "the port is missing");
 }
 
 static int add_listen_words(struct line *line)
 {
 	struct nc *nc = line->nc;
-	const char *port = has(line, 'p') && line->words_n == 0 ? given(line, 'p') : NULL;
-	if (line->words_n > 0 && (has(line, 'p') || has(line, 's')))
-		return err_set(
-			line->e, ERR_USAGE, 0, "with -l, -%c and words are two ways to say the same", has(line, 'p') ? 'p' : 's');
+	const char *port = nc_has(line, 'p') && line->words_n == 0 ? nc_given(line, 'p') : NULL;
+	if (line->words_n > 0 && (nc_has(line, 'p') || nc_has(line, 's')))
+		return err_set(line->e, ERR_USAGE, 0, "with -l, -%c and words are two ways to say the same",
+			nc_has(line, 'p') ? 'p' : 's');
 	if (line->words_n == 0 && port == NULL)
 		return missing_port(line);
-	if (line->words_n > (has(line, 'U') ? 1 : 2))
-		return refuse(line, line->words[line->words_n - 1], "is one word too many");
-	nc->host = has(line, 's') ? given(line, 's') : line->words_n == 2 || has(line, 'U') ? line->words[0] : NULL;
-	if (nc->host == NULL && !has(line, '6') && !has(line, '4'))
-		add(nc, "-4"); /* as nc does; ours alone would take IPv6 as well */
-	add(nc, "--");
+	if (line->words_n > (nc_has(line, 'U') ? 1 : 2))
+		return nc_refuse(line, line->words[line->words_n - 1], "is one word too many");
+	nc->host = nc_has(line, 's') ? nc_given(line, 's') : line->words_n == 2 || nc_has(line, 'U') ? line->words[0] : NULL;
+	if (nc->host == NULL && !nc_has(line, '6') && !nc_has(line, '4'))
+		nc_add(nc, "-4"); /* as nc does; ours alone would take IPv6 as well */
+	nc_add(nc, "--");
 	if (nc->host != NULL)
-		add(nc, nc->host);
-	if (!has(line, 'U'))
-		add(nc, port != NULL ? port : line->words[line->words_n - 1]);
+		nc_add(nc, nc->host);
+	if (!nc_has(line, 'U'))
+		nc_add(nc, port != NULL ? port : line->words[line->words_n - 1]);
 	return 0;
 }
 
 static int build_listen(struct line *line)
 {
 	struct nc *nc = line->nc;
-	if (has(line, 'k') && has(line, 'u')) {
-		const char *most = word(line, "%d", EVERYBODY);
-		add(nc, "serve");
+	if (nc_has(line, 'k') && nc_has(line, 'u')) {
+		const char *most = nc_read_word(line, "%d", EVERYBODY);
+		nc_add(nc, "serve");
 		add_pair(nc, "--label", "none");
-		add(nc, "--raw");
-		add(nc, "--recv-only");
+		nc_add(nc, "--raw");
+		nc_add(nc, "--recv-only");
 		add_pair(nc, "--max", most);
 	} else {
-		add(nc, "listen");
+		nc_add(nc, "listen");
 		add_pair(nc, "--end", "peer");
-		if (has(line, 'k')) {
-			add(nc, "--keep-open");
-			add(nc, "--keep-stdin");
+		if (nc_has(line, 'k')) {
+			nc_add(nc, "--keep-open");
+			nc_add(nc, "--keep-stdin");
 		}
 		if (add_stdin(line) != 0)
 			return -1;
 	}
-	if (has(line, 'w') || has(line, 'u'))
-		add_pair(nc, "--idle-timeout", has(line, 'w') ? silence(line) : "0");
+	if (nc_has(line, 'w') || nc_has(line, 'u'))
+		add_pair(nc, "--idle-timeout", nc_has(line, 'w') ? nc_silence(line) : "0");
 	add_same(line);
 	return add_sockopts(line) == 0 ? add_listen_words(line) : -1;
 }
@@ -279,15 +280,16 @@ static int build_listen(struct line *line)
 static int add_proxy(struct line *line)
 {
 	static const char *const protocols[][2] = { { "4", "socks4" }, { "5", "socks5h" }, { "connect", "http" } };
-	const char *want = has(line, 'X') ? given(line, 'X') : "5", *at = given(line, 'x'), *scheme = NULL;
+	const char *want = nc_has(line, 'X') ? nc_given(line, 'X') : "5", *at = nc_given(line, 'x'), *scheme = NULL;
 	for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
 		if (strcmp(want, protocols[i][0]) == 0)
 			scheme = protocols[i][1];
 	if (scheme == NULL)
-		return refuse(line, want, "is no protocol for -X: expected 4, 5 or connect");
+		return nc_refuse(line, want, "is no protocol for -X: expected 4, 5 or connect");
 	const char *close = strrchr(at, ']'), *colon = strchr(close != NULL ? close : at, ':');
 	int port = strcmp(scheme, "http") == 0 ? PORT_HTTP : PORT_SOCKS;
-	const char *url = colon != NULL ? word(line, "%s://%s", scheme, at) : word(line, "%s://%s:%d", scheme, at, port);
+	const char *url =
+		colon != NULL ? nc_read_word(line, "%s://%s", scheme, at) : nc_read_word(line, "%s://%s:%d", scheme, at, port);
 	if (url == NULL)
 		return -1;
 	add_pair(line->nc, "--proxy", url);
@@ -296,9 +298,9 @@ static int add_proxy(struct line *line)
 
 static int add_source(struct line *line)
 {
-	const char *addr = has(line, 's') ? given(line, 's') : "", *port = given(line, 'p');
+	const char *addr = nc_has(line, 's') ? nc_given(line, 's') : "", *port = nc_given(line, 'p');
 	const char *six = strchr(addr, ':') != NULL ? "[" : "";
-	const char *source = port == NULL ? addr : word(line, "%s%s%s:%s", six, addr, *six != '\0' ? "]" : "", port);
+	const char *source = port == NULL ? addr : nc_read_word(line, "%s%s%s:%s", six, addr, *six != '\0' ? "]" : "", port);
 	if (source == NULL)
 		return -1;
 	add_pair(line->nc, "-s", source);
@@ -310,7 +312,7 @@ static const char *port_word(struct line *line, const char *text)
 {
 	char *end;
 	long first = strtol(text, &end, 10), last = *end == '-' ? strtol(end + 1, &end, 10) : first;
-	return *end == '\0' && last < first ? word(line, "%ld-%ld", last, first) : text;
+	return *end == '\0' && last < first ? nc_read_word(line, "%ld-%ld", last, first) : text;
 }
 
 /* Several words, or ranges, as one: "22,80-90". */
@@ -327,52 +329,52 @@ static const char *all_ports(struct line *line)
 		if (n == sizeof all)
 			break;
 	}
-	return n == sizeof all ? no_room(line) : word(line, "%s", all);
+	return n == sizeof all ? no_room(line) : nc_read_word(line, "%s", all);
 }
 
 static int add_connect_words(struct line *line)
 {
 	struct nc *nc = line->nc;
-	if (line->words_n < (has(line, 'U') ? 1 : 2))
+	if (line->words_n < (nc_has(line, 'U') ? 1 : 2))
 		return missing_port(line);
 	nc->host = line->words[0];
-	if (has(line, 'U') && line->words_n > 1)
-		return refuse(line, line->words[1], "is one word too many");
-	if (!has(line, 'z') && line->words_n > 2)
+	if (nc_has(line, 'U') && line->words_n > 1)
+		return nc_refuse(line, line->words[1], "is one word too many");
+	if (!nc_has(line, 'z') && line->words_n > 2)
 		return err_set(line->e, ERR_USAGE, 0, "several ports are for -z");
-	const char *ports = has(line, 'U') ? NULL : has(line, 'z') ? all_ports(line) : line->words[1];
-	if (ports == NULL && !has(line, 'U'))
+	const char *ports = nc_has(line, 'U') ? NULL : nc_has(line, 'z') ? all_ports(line) : line->words[1];
+	if (ports == NULL && !nc_has(line, 'U'))
 		return -1;
-	add(nc, "--");
-	add(nc, nc->host);
+	nc_add(nc, "--");
+	nc_add(nc, nc->host);
 	if (ports != NULL)
-		add(nc, ports);
+		nc_add(nc, ports);
 	return 0;
 }
 
 static int build_connect(struct line *line)
 {
 	struct nc *nc = line->nc;
-	add(nc, "connect");
-	if (has(line, 'z')) {
-		add(nc, "--probe=quiet");
-		if (has(line, 'u'))
+	nc_add(nc, "connect");
+	if (nc_has(line, 'z')) {
+		nc_add(nc, "--probe=quiet");
+		if (nc_has(line, 'u'))
 			add_pair(nc, "--probe-data", "X");
 	} else if (add_stdin(line) != 0) {
 		return -1;
 	}
-	if (has(line, 't') && !has(line, 'z'))
-		add(nc, "--telnet");
-	if (has(line, 'w')) {
-		add_pair(nc, "-w", silence(line));
-		if (!has(line, 'z'))
-			add_pair(nc, "-i", silence(line));
+	if (nc_has(line, 't') && !nc_has(line, 'z'))
+		nc_add(nc, "--telnet");
+	if (nc_has(line, 'w')) {
+		add_pair(nc, "-w", nc_silence(line));
+		if (!nc_has(line, 'z'))
+			add_pair(nc, "-i", nc_silence(line));
 	}
-	if (has(line, 'u') && !has(line, 'z'))
+	if (nc_has(line, 'u') && !nc_has(line, 'z'))
 		add_pair(nc, "--reply-wait", "10000h"); /* until somebody ends it */
-	if ((has(line, 's') || has(line, 'p')) && add_source(line) != 0)
+	if ((nc_has(line, 's') || nc_has(line, 'p')) && add_source(line) != 0)
 		return -1;
-	if (has(line, 'x') && add_proxy(line) != 0)
+	if (nc_has(line, 'x') && add_proxy(line) != 0)
 		return -1;
 	add_same(line);
 	return add_sockopts(line) == 0 ? add_connect_words(line) : -1;
@@ -384,20 +386,20 @@ int nc_read(struct nc *nc, int argc, char **argv, struct err *e)
 	int64_t ignored;
 	*nc = (struct nc){ .persona = nc_persona };
 	nc->persona.arg = nc;
-	add(nc, argv[0]);
+	nc_add(nc, argv[0]);
 	if (read_all(&line, argc, argv) != 0)
 		return -1;
-	nc->help = has(&line, 'h');
+	nc->help = nc_has(&line, 'h');
 	if (nc->help)
 		return 0;
 	if (check_pairs(&line) != 0 || read_number(&line, 'w', 0, &ignored) != 0)
 		return -1;
-	nc->listens = has(&line, 'l');
-	nc->scans = has(&line, 'z');
-	nc->udp = has(&line, 'u');
-	nc->local = has(&line, 'U');
-	nc->verbose = has(&line, 'v');
-	nc->numeric = has(&line, 'n');
-	nc->proxied = has(&line, 'x');
+	nc->listens = nc_has(&line, 'l');
+	nc->scans = nc_has(&line, 'z');
+	nc->udp = nc_has(&line, 'u');
+	nc->local = nc_has(&line, 'U');
+	nc->verbose = nc_has(&line, 'v');
+	nc->numeric = nc_has(&line, 'n');
+	nc->proxied = nc_has(&line, 'x');
 	return nc->listens ? build_listen(&line) : build_connect(&line);
 }

@@ -19,7 +19,7 @@
 
 enum { NAME_MOST = 300 };
 
-static const struct ev_field *field(const struct event *ev, const char *key)
+static const struct ev_field *nc_output_field(const struct event *ev, const char *key)
 {
 	const struct ev_field *f = ev->fields;
 	while (f->key != NULL && strcmp(f->key, key) != 0)
@@ -27,14 +27,14 @@ static const struct ev_field *field(const struct event *ev, const char *key)
 	return f->key != NULL ? f : NULL;
 }
 
-static const char *text(const struct event *ev, const char *key)
+static const char *nc_output_text(const struct event *ev, const char *key)
 {
-	const struct ev_field *f = field(ev, key);
+	const struct ev_field *f = nc_output_field(ev, key);
 	return f != NULL && f->text != NULL ? f->text : "";
 }
 
 /* "127.0.0.1:80" and "[::1]:80" as an address and a port; a path has no port. */
-static void split(const char *addr, char host[NAME_MOST], const char **port)
+static void nc_output_split(const char *addr, char host[NAME_MOST], const char **port)
 {
 	const char *colon = strrchr(addr, ':');
 	size_t n = colon == NULL ? strlen(addr) : (size_t)(colon - addr);
@@ -55,7 +55,7 @@ static void name_host(const struct nc *nc, const char *addr, char out[2 * NAME_M
 		snprintf(out, (size_t)2 * NAME_MOST, "%s (%s)", host, addr);
 }
 
-static size_t succeeded(const struct nc *nc, char *buf, size_t cap, const char *addr, const char *port)
+static size_t nc_output_succeeded(const struct nc *nc, char *buf, size_t cap, const char *addr, const char *port)
 {
 	char host[2 * NAME_MOST], service[64] = "*";
 	const char *proto = nc->udp ? "udp" : "tcp";
@@ -66,7 +66,7 @@ static size_t succeeded(const struct nc *nc, char *buf, size_t cap, const char *
 	return (size_t)snprintf(buf, cap, "Connection to %s %s port [%s/%s] succeeded!", host, port, proto, service);
 }
 
-static size_t failed(const struct nc *nc, char *buf, size_t cap, const char *addr, const char *port, const char *how)
+static size_t nc_output_failed(const struct nc *nc, char *buf, size_t cap, const char *addr, const char *port, const char *how)
 {
 	char host[2 * NAME_MOST];
 	name_host(nc, addr, host);
@@ -74,22 +74,22 @@ static size_t failed(const struct nc *nc, char *buf, size_t cap, const char *add
 		buf, cap, "%s: connect to %s port %s (%s) %s", nc->persona.name, host, port, nc->udp ? "udp" : "tcp", how);
 }
 
-static size_t opened(struct nc *nc, char *buf, size_t cap, const struct event *ev)
+static size_t nc_output_opened(struct nc *nc, char *buf, size_t cap, const struct event *ev)
 {
 	char host[NAME_MOST];
 	const char *port;
 	nc->connected = true;
-	split(text(ev, "peer"), host, &port);
+	nc_output_split(nc_output_text(ev, "peer"), host, &port);
 	if (!nc->verbose || (nc->local && !nc->listens))
 		return 0;
 	if (!nc->listens)
-		return succeeded(nc, buf, cap, nc->proxied ? "" : host, nc->proxied ? nc->argv[nc->argc - 1] : port);
+		return nc_output_succeeded(nc, buf, cap, nc->proxied ? "" : host, nc->proxied ? nc->argv[nc->argc - 1] : port);
 	if (nc->local)
 		return (size_t)snprintf(buf, cap, "Connection received on %s", nc->host);
 	return (size_t)snprintf(buf, cap, "Connection received on %s %s", host, port);
 }
 
-static size_t listening(const struct nc *nc, char *buf, size_t cap, const struct event *ev)
+static size_t nc_output_listening(const struct nc *nc, char *buf, size_t cap, const struct event *ev)
 {
 	char host[NAME_MOST];
 	const char *port;
@@ -97,47 +97,48 @@ static size_t listening(const struct nc *nc, char *buf, size_t cap, const struct
 		return 0;
 	if (nc->local)
 		return (size_t)snprintf(buf, cap, nc->udp ? "Bound on %s" : "Bound on %s\nListening on %s", nc->host, nc->host);
-	split(text(ev, "addr"), host, &port);
+	nc_output_split(nc_output_text(ev, "addr"), host, &port);
 	return (size_t)snprintf(buf, cap, "%s on %s %s", nc->udp ? "Bound" : "Listening", host, port);
 }
 
-static size_t asked(struct nc *nc, char *buf, size_t cap, const struct event *ev)
+static size_t nc_output_asked(struct nc *nc, char *buf, size_t cap, const struct event *ev)
 {
 	char host[NAME_MOST];
-	const char *port, *answer = text(ev, "answer");
+	const char *port, *answer = nc_output_text(ev, "answer");
 	bool silent = strcmp(answer, "no answer") == 0, open = strcmp(answer, "open") == 0 || (nc->udp && silent);
 	nc->connected = nc->connected || open;
-	split(text(ev, "addr"), host, &port);
+	nc_output_split(nc_output_text(ev, "addr"), host, &port);
 	if (!nc->verbose || (nc->udp && !open))
 		return 0;
 	if (open)
-		return succeeded(nc, buf, cap, "", port);
-	return failed(nc, buf, cap, "", port, silent ? "timed out: Operation now in progress" : "failed: Connection refused");
+		return nc_output_succeeded(nc, buf, cap, "", port);
+	return nc_output_failed(
+		nc, buf, cap, "", port, silent ? "timed out: Operation now in progress" : "failed: Connection refused");
 }
 
 static size_t not_reached(struct nc *nc, char *buf, size_t cap, const struct event *ev)
 {
 	char host[NAME_MOST], how[128];
-	const char *port, *error = text(ev, "error");
+	const char *port, *error = nc_output_text(ev, "error");
 	if (!nc->verbose || nc->scans || nc->local)
 		return 0;
 	nc->complained = true;
-	split(text(ev, "addr"), host, &port);
+	nc_output_split(nc_output_text(ev, "addr"), host, &port);
 	snprintf(how, sizeof how, "failed: %s", error);
-	return failed(nc, buf, cap, host, port, how);
+	return nc_output_failed(nc, buf, cap, host, port, how);
 }
 
-static size_t words(void *arg, char *buf, size_t cap, const struct event *ev)
+static size_t nc_output_words(void *arg, char *buf, size_t cap, const struct event *ev)
 {
 	struct nc *nc = arg;
 	switch (ev->kind) {
 	case EV_LISTEN:
 	case EV_PORT:
-		return listening(nc, buf, cap, ev);
+		return nc_output_listening(nc, buf, cap, ev);
 	case EV_OPEN:
-		return opened(nc, buf, cap, ev);
+		return nc_output_opened(nc, buf, cap, ev);
 	case EV_PROBE:
-		return asked(nc, buf, cap, ev);
+		return nc_output_asked(nc, buf, cap, ev);
 	case EV_DIAL_FAIL:
 		return not_reached(nc, buf, cap, ev);
 	default:
@@ -146,20 +147,20 @@ static size_t words(void *arg, char *buf, size_t cap, const struct event *ev)
 }
 
 /* A port that nobody listens at is what -z and loops around nc ask about: not worth a word. */
-static bool expected(const struct nc *nc, enum err_class cls)
+static bool nc_output_expected(const struct nc *nc, enum err_class cls)
 {
 	bool unreached = cls == ERR_CONNECT || cls == ERR_TIMEOUT;
 	return unreached && !nc->local && !nc->proxied && (!nc->verbose || nc->complained || nc->scans);
 }
 
-static void judge(void *arg, struct err *e)
+static void nc_output_judge(void *arg, struct err *e)
 {
 	const struct nc *nc = arg;
 	bool over = e->cls == ERR_TIMEOUT || e->cls == ERR_PIPE || (e->cls == ERR_CONNECT && nc->udp);
 	if (nc->connected && (over || nc->scans))
 		*e = (struct err){ 0 };
-	else if (expected(nc, e->cls))
+	else if (nc_output_expected(nc, e->cls))
 		e->what[0] = '\0';
 }
 
-const struct persona nc_persona = { .name = "nc", .words = words, .judge = judge, .worst = 1 };
+const struct persona nc_persona = { .name = "nc", .words = nc_output_words, .judge = nc_output_judge, .worst = 1 };

@@ -75,7 +75,7 @@ const char *addr_forms(const struct reading *r)
 	return server ? "expected PORT, HOST PORT or HOST:PORT" : "expected HOST PORT or HOST:PORT";
 }
 
-static int agree(const struct reading *r, enum addr_kind kind, sa_family_t family)
+static int addr_agree(const struct reading *r, enum addr_kind kind, sa_family_t family)
 {
 	const struct addr_conf *c = r->conf;
 	bool inet = kind == ADDR_TCP || kind == ADDR_UDP;
@@ -128,7 +128,7 @@ static const struct scheme {
 
 static int read_scheme(struct reading *r, const struct scheme *s)
 {
-	if (agree(r, s->kind, s->family) != 0)
+	if (addr_agree(r, s->kind, s->family) != 0)
 		return -1;
 	r->a->kind = s->kind;
 	r->a->family = s->family;
@@ -141,12 +141,12 @@ static int read_plain(struct reading *r)
 	bool udp = r->conf->udp;
 	if (strcmp(r->word, "systemd") == 0 && r->second == NULL) {
 		a->kind = ADDR_FD;
-		return agree(r, ADDR_FD, AF_UNSPEC) != 0 ? -1 : addr_read_systemd(r, "");
+		return addr_agree(r, ADDR_FD, AF_UNSPEC) != 0 ? -1 : addr_read_systemd(r, "");
 	}
 	if (strstr(r->word, "://") != NULL)
 		return addr_refuse(r, "unknown scheme; expected tcp, tcp4, tcp6, udp, udp4, udp6 or tls before ://");
 	a->kind = udp ? ADDR_UDP : ADDR_TCP;
-	return agree(r, a->kind, AF_UNSPEC) != 0 ? -1 : addr_read_inet(r, r->word, false);
+	return addr_agree(r, a->kind, AF_UNSPEC) != 0 ? -1 : addr_read_inet(r, r->word, false);
 }
 
 static int read_word(struct reading *r)

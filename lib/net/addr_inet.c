@@ -172,7 +172,7 @@ struct parts {
 	bool bracket, colons; /* [host]; several colons without brackets, so the whole is the host */
 };
 
-static int split(const struct reading *r, const char *text, size_t n, struct parts *p)
+static int addr_inet_split(const struct reading *r, const char *text, size_t n, struct parts *p)
 {
 	*p = (struct parts){ .host = text, .host_len = n };
 	const char *end = text + n, *colon = memchr(text, ':', n);
@@ -261,7 +261,7 @@ int addr_read_inet(struct reading *r, const char *text, bool url)
 		a->family = r->conf->v4 ? AF_INET : r->conf->v6 ? AF_INET6 : AF_UNSPEC;
 	if (url && n > 0 && text[n - 1] == '/' && (r->flags & ADDR_RANGES) == 0)
 		n--; /* as browsers and scripts write it */
-	if (split(r, text, n, &p) != 0 || read_parts(r, &p, url) != 0)
+	if (addr_inet_split(r, text, n, &p) != 0 || read_parts(r, &p, url) != 0)
 		return -1;
 	set_text(a);
 	return 0;

@@ -13,14 +13,14 @@
 
 enum { SYSTEMD_FIRST = 3 /* where the protocol says that passed sockets begin */, FD_HIGHEST = 1 << 20 };
 
-static void show(struct addr *a, const char *scheme, const char *rest)
+static void addr_local_show(struct addr *a, const char *scheme, const char *rest)
 {
 	int n = snprintf(a->text, sizeof a->text, "%s", scheme);
 	text_show(a->text + n, sizeof a->text - (size_t)n, rest, strlen(rest));
 }
 
 /* '@' begins an abstract name, as everybody writes the leading NUL; a file of that name is ./@name. */
-static int abstract(struct reading *r, const char *name)
+static int addr_local_abstract(struct reading *r, const char *name)
 {
 #ifdef __linux__
 	size_t n = strlen(name);
@@ -43,9 +43,9 @@ int addr_read_path(struct reading *r, const char *rest)
 	size_t n = strlen(rest);
 	if (n == 0)
 		return addr_refuse(r, "the path is missing");
-	show(a, a->kind == ADDR_UNIX_DGRAM ? "unix-dgram:" : "unix:", rest);
+	addr_local_show(a, a->kind == ADDR_UNIX_DGRAM ? "unix-dgram:" : "unix:", rest);
 	if (*rest == '@')
-		return abstract(r, rest + 1);
+		return addr_local_abstract(r, rest + 1);
 	if (n >= sizeof a->path)
 		return addr_refuse(r, "the path has %zu bytes; the system takes %zu at most for a socket", n, sizeof a->path - 1);
 	memcpy(a->path, rest, n + 1);
@@ -97,7 +97,7 @@ int addr_read_systemd(struct reading *r, const char *rest)
 		return addr_refuse(r, "the sockets were passed to another process: $LISTEN_PID is not ours");
 	if (num_int(fds, 1, FD_HIGHEST, &count, NULL) != 0)
 		return addr_refuse(r, "no sockets were passed: $LISTEN_FDS is no count");
-	show(r->a, *rest == '\0' ? "systemd" : "systemd:", rest);
+	addr_local_show(r->a, *rest == '\0' ? "systemd" : "systemd:", rest);
 	if (*rest != '\0')
 		return find_named(r, rest, (int)count);
 	r->a->fd = SYSTEMD_FIRST;

@@ -37,7 +37,7 @@ struct resolve {
 	char host[SA_TEXT * 4]; /* the name, shown harmlessly */
 };
 
-static void add(struct reply *reply, const struct sa *sa)
+static void resolve_add(struct reply *reply, const struct sa *sa)
 {
 	for (uint32_t i = 0; i < reply->n; i++)
 		if (sa_equal(&reply->list[i], sa))
@@ -60,7 +60,7 @@ static int lookup_flags(const struct addr *a)
 }
 
 /* In the child: descriptor 1 is the pipe. */
-static int helper(void *arg)
+static int resolve_helper(void *arg)
 {
 	const struct addr *a = &((const struct resolve *)arg)->asked;
 	struct reply reply = { 0 };
@@ -76,7 +76,7 @@ static int helper(void *arg)
 		struct sa sa;
 		sa_from(&sa, ai->ai_addr, ai->ai_addrlen);
 		sa_set_port(&sa, a->port);
-		add(&reply, &sa);
+		resolve_add(&reply, &sa);
 	}
 	for (size_t sent = 0; sent < sizeof reply;) {
 		struct iovec v = { (char *)&reply + sent, sizeof reply - sent };
@@ -92,7 +92,7 @@ static int helper(void *arg)
 	return 0;
 }
 
-static void report(const struct resolve *r)
+static void resolve_report(const struct resolve *r)
 {
 	char addrs[RESOLVE_MOST * SA_TEXT], one[SA_TEXT];
 	size_t at = 0;
@@ -101,7 +101,7 @@ static void report(const struct resolve *r)
 	event(r->run->events, EV_RESOLVE, 0, EV_TEXT("host", r->host), EV_WORDS("addrs", addrs));
 }
 
-static void judge(struct resolve *r)
+static void resolve_judge(struct resolve *r)
 {
 	const struct reply *reply = &r->reply;
 	if (r->got < sizeof *reply || reply->n > RESOLVE_MOST)
@@ -113,7 +113,7 @@ static void judge(struct resolve *r)
 	else if (reply->n == 0)
 		err_set(&r->err, ERR_RESOLVE, 0, "resolve %s: it has no address", r->host);
 	else
-		report(r);
+		resolve_report(r);
 	if (r->err.cls != ERR_OK) {
 		r->reply.n = 0;
 		r->err.sys = r->got == sizeof *reply && reply->code == EAI_AGAIN ? EAGAIN : r->err.sys;
@@ -121,7 +121,7 @@ static void judge(struct resolve *r)
 }
 
 /* Lets go of the helper; the reply stays. */
-static void release(struct resolve *r)
+static void resolve_release(struct resolve *r)
 {
 	if (r->pipe.fd >= 0) {
 		loop_watch(r->run->loop, &r->pipe, 0);
@@ -133,14 +133,14 @@ static void release(struct resolve *r)
 	r->child = NULL;
 }
 
-static void end(void *arg)
+static void on_resolve_end(void *arg)
 {
 	struct resolve *r = arg;
 	r->done(r->arg, r->reply.list, r->reply.n, &r->err);
 	mem_free(r);
 }
 
-static void readable(void *arg, unsigned ready)
+static void on_resolve_readable(void *arg, unsigned ready)
 {
 	(void)ready;
 	struct resolve *r = arg;
@@ -155,25 +155,25 @@ static void readable(void *arg, unsigned ready)
 			break;
 		r->got += (size_t)n;
 	}
-	release(r);
-	judge(r);
+	resolve_release(r);
+	resolve_judge(r);
 	loop_later(r->run->loop, &r->end);
 }
 
-static void reaped(void *arg, int status)
+static void resolve_reaped(void *arg, int status)
 {
 	(void)status;
 	((struct resolve *)arg)->child = NULL;
 }
 
-static int ask(struct resolve *r, struct err *e)
+static int resolve_ask(struct resolve *r, struct err *e)
 {
 	int fd[2];
 	if (sys_pipe(fd) < 0)
 		return err_set(e, ERR_LOCAL, errno, "resolve %s", r->host);
-	r->pipe = (struct watch){ .fd = fd[0], .fn = readable, .arg = r };
+	r->pipe = (struct watch){ .fd = fd[0], .fn = on_resolve_readable, .arg = r };
 	const int places[3] = { -1, fd[1], -1 };
-	r->child = child_start(r->run->loop, helper, r, places, reaped, r, e);
+	r->child = child_start(r->run->loop, resolve_helper, r, places, resolve_reaped, r, e);
 	sys_close(fd[1]);
 	if (r->child == NULL)
 		return err_prefix(e, "resolve %s", r->host);
@@ -189,12 +189,12 @@ static int add_numeric(struct resolve *r, const char *host)
 	if (!sa_parse(&sa, host, a->port))
 		return -1;
 	if (a->family == AF_UNSPEC || a->family == sa.family)
-		add(&r->reply, &sa);
+		resolve_add(&r->reply, &sa);
 	return 0;
 }
 
 /* Fills the reply and returns 0 if that needs no asking. */
-static int know(struct resolve *r)
+static int resolve_know(struct resolve *r)
 {
 	const struct addr *a = &r->asked;
 	if (!a->any)
@@ -219,9 +219,9 @@ struct resolve *resolve_start(const struct run *run, const struct addr *a, resol
 		return NULL;
 	}
 	*r = (struct resolve){ .run = run, .asked = *a, .done = done, .arg = arg, .pipe.fd = -1 };
-	r->end = (struct task){ .fn = end, .arg = r };
+	r->end = (struct task){ .fn = on_resolve_end, .arg = r };
 	text_show(r->host, sizeof r->host, a->host, strlen(a->host));
-	if (know(r) == 0) {
+	if (resolve_know(r) == 0) {
 		if (r->reply.n == 0)
 			err_set(&r->err, ERR_RESOLVE, 0, "resolve %s: not an IPv%c address", r->host,
 				a->family == AF_INET ? '4' : '6');
@@ -233,16 +233,16 @@ struct resolve *resolve_start(const struct run *run, const struct addr *a, resol
 		loop_later(run->loop, &r->end);
 		return r;
 	}
-	if (ask(r, e) == 0)
+	if (resolve_ask(r, e) == 0)
 		return r;
-	release(r);
+	resolve_release(r);
 	mem_free(r);
 	return NULL;
 }
 
 void resolve_stop(struct resolve *takes)
 {
-	release(takes);
+	resolve_release(takes);
 	loop_forget(takes->run->loop, &takes->end);
 	mem_free(takes);
 }
@@ -255,7 +255,7 @@ struct waiting {
 	struct err err;
 };
 
-static void waited(void *arg, const struct sa *list, size_t n, const struct err *e)
+static void resolve_waited(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct waiting *w = arg;
 	w->resolve = NULL;
@@ -268,7 +268,7 @@ static void waited(void *arg, const struct sa *list, size_t n, const struct err 
 int resolve_wait(const struct run *run, const struct addr *a, struct sa *list, size_t most, struct err *e)
 {
 	struct waiting w = { .loop = run->loop, .list = list, .most = most };
-	w.resolve = resolve_start(run, a, waited, &w, e);
+	w.resolve = resolve_start(run, a, resolve_waited, &w, e);
 	if (w.resolve == NULL)
 		return -1;
 	int ran = loop_run(run->loop, e);

@@ -14,32 +14,32 @@
 
 _Static_assert(sizeof(struct sockaddr_in6) <= sizeof((struct sa *)0)->b, "an IPv6 address fits into struct sa");
 
-static struct sockaddr_in in4(const struct sa *sa)
+static struct sockaddr_in sockaddr_in4(const struct sa *sa)
 {
 	struct sockaddr_in in;
 	memcpy(&in, sa->b, sizeof in);
 	return in;
 }
 
-static struct sockaddr_in6 in6(const struct sa *sa)
+static struct sockaddr_in6 sockaddr_as_in6(const struct sa *sa)
 {
 	struct sockaddr_in6 in;
 	memcpy(&in, sa->b, sizeof in);
 	return in;
 }
 
-static void keep(struct sa *sa, sa_family_t family, const void *bytes, size_t len)
+static void sockaddr_keep(struct sa *sa, sa_family_t family, const void *bytes, size_t len)
 {
 	sa->family = family;
 	sa->len = (uint16_t)len;
 	memcpy(sa->b, bytes, len);
 }
 
-static void unmap(struct sa *sa, const struct sockaddr_in6 *from)
+static void sockaddr_unmap(struct sa *sa, const struct sockaddr_in6 *from)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = from->sin6_port };
 	memcpy(&to.sin_addr, from->sin6_addr.s6_addr + 12, sizeof to.sin_addr);
-	keep(sa, AF_INET, &to, sizeof to);
+	sockaddr_keep(sa, AF_INET, &to, sizeof to);
 }
 
 void sa_from(struct sa *sa, const struct sockaddr *from, socklen_t len)
@@ -51,16 +51,16 @@ void sa_from(struct sa *sa, const struct sockaddr *from, socklen_t len)
 	switch (from->sa_family) {
 	case AF_INET:
 		if (len >= sizeof(struct sockaddr_in))
-			keep(sa, AF_INET, from, sizeof(struct sockaddr_in));
+			sockaddr_keep(sa, AF_INET, from, sizeof(struct sockaddr_in));
 		return;
 	case AF_INET6:
 		if (len < sizeof six)
 			return;
 		memcpy(&six, from, sizeof six);
 		if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
-			unmap(sa, &six);
+			sockaddr_unmap(sa, &six);
 		else
-			keep(sa, AF_INET6, &six, sizeof six);
+			sockaddr_keep(sa, AF_INET6, &six, sizeof six);
 		return;
 	case AF_UNIX:
 		sa->family = AF_UNIX;
@@ -92,7 +92,7 @@ static uint32_t scope_of(const char *name)
 	return *name == '\0' ? n : 0;
 }
 
-static bool parse6(struct sa *sa, const char *numeric, uint16_t port)
+static bool sockaddr_parse6(struct sa *sa, const char *numeric, uint16_t port)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	char host[INET6_ADDRSTRLEN];
@@ -114,8 +114,8 @@ bool sa_parse(struct sa *sa, const char *numeric, uint16_t port)
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
 	*sa = (struct sa){ 0 };
 	if (inet_pton(AF_INET, numeric, &four.sin_addr) != 1)
-		return parse6(sa, numeric, port);
-	keep(sa, AF_INET, &four, sizeof four);
+		return sockaddr_parse6(sa, numeric, port);
+	sockaddr_keep(sa, AF_INET, &four, sizeof four);
 	return true;
 }
 
@@ -148,9 +148,9 @@ static bool zone_name(unsigned index, char out[IF_NAMESIZE])
 }
 
 /* Scopes are shown by name; by number when the interface has gone. */
-static void host6(const struct sa *sa, char out[SA_TEXT])
+static void sockaddr_host6(const struct sa *sa, char out[SA_TEXT])
 {
-	struct sockaddr_in6 six = in6(sa);
+	struct sockaddr_in6 six = sockaddr_as_in6(sa);
 	char name[IF_NAMESIZE];
 	if (inet_ntop(AF_INET6, &six.sin6_addr, out, SA_TEXT) == NULL)
 		*out = '\0';
@@ -168,12 +168,12 @@ const char *sa_host(const struct sa *sa, char out[SA_TEXT])
 	struct sockaddr_in four;
 	switch (sa->family) {
 	case AF_INET:
-		four = in4(sa);
+		four = sockaddr_in4(sa);
 		if (inet_ntop(AF_INET, &four.sin_addr, out, SA_TEXT) == NULL)
 			*out = '\0';
 		break;
 	case AF_INET6:
-		host6(sa, out);
+		sockaddr_host6(sa, out);
 		break;
 	default:
 		snprintf(out, SA_TEXT, "%s", sa->family == AF_UNIX ? "unix" : "unknown");
@@ -196,9 +196,9 @@ uint16_t sa_port(const struct sa *sa)
 {
 	switch (sa->family) {
 	case AF_INET:
-		return ntohs(in4(sa).sin_port);
+		return ntohs(sockaddr_in4(sa).sin_port);
 	case AF_INET6:
-		return ntohs(in6(sa).sin6_port);
+		return ntohs(sockaddr_as_in6(sa).sin6_port);
 	default:
 		return 0;
 	}
@@ -218,9 +218,9 @@ bool sa_loopback(const struct sa *sa)
 	struct sockaddr_in6 six;
 	switch (sa->family) {
 	case AF_INET:
-		return ntohl(in4(sa).sin_addr.s_addr) >> 24 == 127;
+		return ntohl(sockaddr_in4(sa).sin_addr.s_addr) >> 24 == 127;
 	case AF_INET6:
-		six = in6(sa);
+		six = sockaddr_as_in6(sa);
 		return IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
 	default:
 		return false;
@@ -232,9 +232,9 @@ bool sa_any(const struct sa *sa)
 	struct sockaddr_in6 six;
 	switch (sa->family) {
 	case AF_INET:
-		return in4(sa).sin_addr.s_addr == htonl(INADDR_ANY);
+		return sockaddr_in4(sa).sin_addr.s_addr == htonl(INADDR_ANY);
 	case AF_INET6:
-		six = in6(sa);
+		six = sockaddr_as_in6(sa);
 		return IN6_IS_ADDR_UNSPECIFIED(&six.sin6_addr);
 	default:
 		return false;
@@ -247,10 +247,10 @@ bool sa_equal(const struct sa *a, const struct sa *b)
 	if (a->family != b->family || sa_port(a) != sa_port(b))
 		return false;
 	if (a->family == AF_INET)
-		return in4(a).sin_addr.s_addr == in4(b).sin_addr.s_addr;
+		return sockaddr_in4(a).sin_addr.s_addr == sockaddr_in4(b).sin_addr.s_addr;
 	if (a->family != AF_INET6)
 		return true;
-	struct sockaddr_in6 x = in6(a), y = in6(b);
+	struct sockaddr_in6 x = sockaddr_as_in6(a), y = sockaddr_as_in6(b);
 	return IN6_ARE_ADDR_EQUAL(&x.sin6_addr, &y.sin6_addr) && x.sin6_scope_id == y.sin6_scope_id;
 }
 

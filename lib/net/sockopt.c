@@ -20,7 +20,7 @@ struct sockopt_conf {
 	struct setting set[SOCKOPT_MOST];
 };
 
-static const struct sockopt_row *find(const char *name, size_t len)
+static const struct sockopt_row *sockopt_find(const char *name, size_t len)
 {
 	for (const struct sockopt_row *row = sockopt_rows; row->name != NULL; row++)
 		if (strlen(row->name) == len && memcmp(row->name, name, len) == 0)
@@ -43,7 +43,7 @@ static int read_setting(void *block, const char *text, struct err *e)
 	struct sockopt_conf *c = block;
 	size_t len = strcspn(text, "=");
 	const char *value = text[len] == '=' ? text + len + 1 : NULL;
-	const struct sockopt_row *row = find(text, len);
+	const struct sockopt_row *row = sockopt_find(text, len);
 	if (row == NULL)
 		return refuse_unknown(text, len, e);
 	if (value == NULL && *row->takes != '[')

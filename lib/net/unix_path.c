@@ -13,7 +13,7 @@
 enum { TRIES = 3 };
 enum find { FREE, DEAD, LIVE, OTHER, UNKNOWN }; /* UNKNOWN: errno says why */
 
-static enum find ask(const struct sockaddr_un *un, socklen_t len)
+static enum find unix_path_ask(const struct sockaddr_un *un, socklen_t len)
 {
 	int fd = sys_socket(AF_UNIX, SOCK_DGRAM, 0);
 	if (fd < 0)
@@ -25,11 +25,11 @@ static enum find ask(const struct sockaddr_un *un, socklen_t len)
 	return errno == ECONNREFUSED ? DEAD : errno == ENOENT ? FREE : UNKNOWN;
 }
 
-static enum find look(const char *path, const struct sockaddr_un *un, socklen_t len, struct stat *st)
+static enum find unix_path_look(const char *path, const struct sockaddr_un *un, socklen_t len, struct stat *st)
 {
 	if (lstat(path, st) != 0)
 		return errno == ENOENT ? FREE : UNKNOWN;
-	return S_ISSOCK(st->st_mode) ? ask(un, len) : OTHER;
+	return S_ISSOCK(st->st_mode) ? unix_path_ask(un, len) : OTHER;
 }
 
 static bool same_file(const char *path, const struct stat *as)
@@ -43,7 +43,7 @@ static int make_room(const struct addr *a, const struct sockaddr_un *un, socklen
 {
 	struct stat st;
 	for (int i = 0; i < TRIES; i++) {
-		switch (look(a->path, un, len, &st)) {
+		switch (unix_path_look(a->path, un, len, &st)) {
 		case FREE:
 			return 0;
 		case DEAD:

@@ -9,7 +9,7 @@
 
 enum { INTERIM_MOST = 8 };
 
-static void base64(char *out, const unsigned char *in, size_t n)
+static void http_connect_base64(char *out, const unsigned char *in, size_t n)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	for (size_t i = 0; i < n; i += 3) {
@@ -24,14 +24,14 @@ static void base64(char *out, const unsigned char *in, size_t n)
 	*out = '\0';
 }
 
-static enum proxy_step ask(struct proxy_talk *t)
+static enum proxy_step http_connect_ask(struct proxy_talk *t)
 {
 	char both[2 * PROXY_WORD + 2], coded[sizeof both / 3 * 4 + 8] = "";
 	bool six = strchr(t->host, ':') != NULL;
 	const char *open = six ? "[" : "", *close = six ? "]" : "";
 	if (t->proxy->auth) {
 		int n = snprintf(both, sizeof both, "%s:%s", t->proxy->user, t->proxy->password);
-		base64(coded, (const unsigned char *)both, (size_t)n);
+		http_connect_base64(coded, (const unsigned char *)both, (size_t)n);
 	}
 	int n = snprintf((char *)t->sends, sizeof t->sends, "CONNECT %s%s%s:%u HTTP/1.1\r\nHost: %s%s%s:%u\r\n%s%s%s\r\n", open,
 		t->host, close, (unsigned)t->port, open, t->host, close, (unsigned)t->port,
@@ -77,7 +77,7 @@ static bool is_interim(const char *status)
 }
 
 /* A refusal is told as it is. */
-static enum proxy_step hear(struct proxy_talk *t)
+static enum proxy_step http_connect_hear(struct proxy_talk *t)
 {
 	const char *p = (const char *)t->takes;
 	size_t line = 0;
@@ -108,10 +108,10 @@ enum proxy_step http_connect_step(struct proxy_talk *t)
 	static const char start[] = "HTTP/";
 	t->sends_n = 0;
 	if (t->step == 0)
-		return ask(t);
+		return http_connect_ask(t);
 	size_t known = t->has < sizeof start - 1 ? t->has : sizeof start - 1;
 	if (memcmp(t->takes, start, known) != 0 || head_ends(t))
-		return hear(t);
+		return http_connect_hear(t);
 	if (t->has == sizeof t->takes) {
 		snprintf(t->words, sizeof t->words, "its answer has a head of more than %d bytes", (int)sizeof t->takes);
 		return PROXY_REFUSED;

@@ -144,7 +144,7 @@ static int read_url(struct proxy *p, const char *url, struct err *e)
 		e, ERR_USAGE, 0, "--proxy: expected socks5://, socks5h://, socks4://, socks4a:// or http://, a host and a port");
 }
 
-static int check(const struct proxy *p, const struct addr *a, struct err *e)
+static int proxy_check(const struct proxy *p, const struct addr *a, struct err *e)
 {
 	bool old = p->kind == PROXY_SOCKS4 || p->kind == PROXY_SOCKS4A;
 	if (a->kind != ADDR_TCP)
@@ -174,7 +174,7 @@ int proxy_start(const struct run *run, void **shared, struct err *e)
 		return -1;
 	if (!p->auth && auth != NULL && take_auth(p, auth, strlen(auth), false, e) != 0)
 		return -1;
-	return check(p, run->layers->addr, e);
+	return proxy_check(p, run->layers->addr, e);
 }
 
 void proxy_stop(const struct run *run, void *takes)
@@ -202,12 +202,12 @@ struct proxied {
 	char *words; /* why it has not */
 };
 
-static struct proxied *self(struct stream *s)
+static struct proxied *proxy_self(struct stream *s)
 {
 	return (struct proxied *)s;
 }
 
-static int refused(struct proxied *p, int sys, const char *words)
+static int proxy_refused(struct proxied *p, int sys, const char *words)
 {
 	char text[PROXY_WORDS + 400];
 	snprintf(text, sizeof text, "proxy %s: %s", p->talk->proxy->addr.text, words);
@@ -227,7 +227,7 @@ static int send_rest(struct proxied *p)
 			return ST_AGAIN;
 		}
 		if (put < 0)
-			return refused(p, p->s.below->why.sys, "the connection broke");
+			return proxy_refused(p, p->s.below->why.sys, "the connection broke");
 		p->sent += (size_t)put;
 	}
 	return 0;
@@ -241,9 +241,9 @@ static int hear_rest(struct proxied *p)
 		if (got == ST_AGAIN)
 			return stream_again_rd(&p->s, &p->s.below->rd);
 		if (got == ST_FAIL)
-			return refused(p, p->s.below->why.sys, "the connection broke");
+			return proxy_refused(p, p->s.below->why.sys, "the connection broke");
 		if (got <= 0)
-			return refused(p, 0, "it closed the connection");
+			return proxy_refused(p, 0, "it closed the connection");
 		t->has += (size_t)got;
 		t->needs -= (size_t)got;
 	}
@@ -252,7 +252,7 @@ static int hear_rest(struct proxied *p)
 
 static int proxied_setup(struct stream *s)
 {
-	struct proxied *p = self(s);
+	struct proxied *p = proxy_self(s);
 	while (p->talk != NULL) {
 		int rc = send_rest(p);
 		if (rc == 0)
@@ -263,7 +263,7 @@ static int proxied_setup(struct stream *s)
 		bool http = p->talk->proxy->kind == PROXY_HTTP;
 		enum proxy_step step = (http ? http_connect_step : socks_step)(p->talk);
 		if (step == PROXY_REFUSED)
-			return refused(p, 0, p->talk->words);
+			return proxy_refused(p, 0, p->talk->words);
 		if (step == PROXY_DONE) {
 			mem_free(p->talk);
 			p->talk = NULL;
@@ -274,7 +274,7 @@ static int proxied_setup(struct stream *s)
 
 static void proxied_close(struct stream *s, enum close_how how)
 {
-	struct proxied *p = self(s);
+	struct proxied *p = proxy_self(s);
 	stream_close(s->below, how);
 	mem_free(p->talk);
 	mem_free(p->words);

@@ -22,7 +22,7 @@ static int read_versions(void *block, const char *text, struct err *e)
 	return err_set(e, ERR_USAGE, 0, "expected v1, v2 or any");
 }
 
-static int check(void *block, struct err *e)
+static int proxy_accept_check(void *block, struct err *e)
 {
 	const struct proxy_accept_conf *conf = block;
 	if (conf->from.n > 0 && conf->versions == 0)
@@ -50,7 +50,7 @@ static const struct opt rows[] = {
 	{ 0 },
 };
 const struct opt_group proxy_accept_opts = {
-	.title = "Behind a proxy", .size = sizeof(struct proxy_accept_conf), .rows = rows, .check = check
+	.title = "Behind a proxy", .size = sizeof(struct proxy_accept_conf), .rows = rows, .check = proxy_accept_check
 };
 
 enum { FIRST_BYTES = 128 };
@@ -65,12 +65,12 @@ struct header_in {
 	char words[80];
 };
 
-static struct header_in *self(struct stream *s)
+static struct header_in *proxy_accept_self(struct stream *s)
 {
 	return (struct header_in *)s;
 }
 
-static int refuse(struct header_in *h, enum err_class cls, int sys, const char *why)
+static int proxy_accept_refuse(struct header_in *h, enum err_class cls, int sys, const char *why)
 {
 	snprintf(h->words, sizeof h->words, "its PROXY header %s", why);
 	return stream_fail(&h->s, cls, sys, h->words);
@@ -83,7 +83,7 @@ static int make_room(struct header_in *h, size_t needs)
 		return 0;
 	unsigned char *bytes = mem_grow(h->bytes, cap);
 	if (bytes == NULL)
-		return refuse(h, ERR_LOCAL, ENOMEM, "could not be read");
+		return proxy_accept_refuse(h, ERR_LOCAL, ENOMEM, "could not be read");
 	h->bytes = bytes;
 	h->cap = cap;
 	return 0;
@@ -91,12 +91,12 @@ static int make_room(struct header_in *h, size_t needs)
 
 static int header_in_setup(struct stream *s)
 {
-	struct header_in *h = self(s);
+	struct header_in *h = proxy_accept_self(s);
 	const char *why = NULL;
 	while (!h->done) {
 		int needs = proxy_header_read(h->bytes, h->n, h->versions, &h->said, &why);
 		if (needs < 0)
-			return refuse(h, ERR_NETWORK, 0, why);
+			return proxy_accept_refuse(h, ERR_NETWORK, 0, why);
 		if (needs == 0) {
 			h->done = true;
 			mem_free(h->bytes);
@@ -109,7 +109,8 @@ static int header_in_setup(struct stream *s)
 		if (got == ST_AGAIN)
 			return stream_again_rd(s, &s->below->rd);
 		if (got <= 0)
-			return refuse(h, ERR_LOST, got == ST_FAIL ? s->below->why.sys : 0, h->n > 0 ? "was cut" : "never came");
+			return proxy_accept_refuse(
+				h, ERR_LOST, got == ST_FAIL ? s->below->why.sys : 0, h->n > 0 ? "was cut" : "never came");
 		h->n += (size_t)got;
 	}
 	return 0;
@@ -118,7 +119,7 @@ static int header_in_setup(struct stream *s)
 static void header_in_close(struct stream *s, enum close_how how)
 {
 	stream_close(s->below, how);
-	mem_free(self(s)->bytes);
+	mem_free(proxy_accept_self(s)->bytes);
 	mem_free(s);
 }
 
@@ -167,7 +168,7 @@ int proxy_accept_push(struct stream **top, const struct link *link, void *shared
 	return 0;
 }
 
-static const struct header_in *find(const struct stream *s)
+static const struct header_in *proxy_accept_find(const struct stream *s)
 {
 	while (s != NULL && s->ops != &ops)
 		s = s->below;
@@ -176,12 +177,12 @@ static const struct header_in *find(const struct stream *s)
 
 const struct proxy_header *proxy_accept_said(const struct stream *top)
 {
-	const struct header_in *h = find(top);
+	const struct header_in *h = proxy_accept_find(top);
 	return h != NULL && h->done ? &h->said : NULL;
 }
 
 bool proxy_accept_waits(const struct stream *top)
 {
-	const struct header_in *h = find(top);
+	const struct header_in *h = proxy_accept_find(top);
 	return h != NULL && !h->done;
 }

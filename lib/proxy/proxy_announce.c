@@ -73,7 +73,7 @@ int proxy_announce_start(const struct run *run, void **shared, struct err *e)
 }
 
 /* Through a proxy the other end of our connection is not who will read this. */
-static void announce(struct proxy_header *h, const struct link *link)
+static void announce_announce(struct proxy_header *h, const struct link *link)
 {
 	bool through = proxy_of(link->run) != NULL, known = link->target != NULL && link->target->family != 0;
 	const struct behalf *client = link->client;
@@ -101,7 +101,7 @@ int proxy_announce_push(struct stream **top, const struct link *link, void *shar
 	if (out == NULL)
 		return err_set(e, ERR_LOCAL, ENOMEM, "send a PROXY header");
 	struct proxy_header h = { .version = conf->version };
-	announce(&h, link);
+	announce_announce(&h, link);
 	out->out = (struct send_buf){ .bytes = out->bytes, .len = proxy_header_write(out->bytes, &h) };
 	stream_push(&out->s, &ops, *top);
 	*top = &out->s;

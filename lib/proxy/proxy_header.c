@@ -20,13 +20,13 @@ static const char v1_start[] = "PROXY ", v1_unknown[] = "PROXY UNKNOWN";
 static const unsigned char v2_start[] = "\r\n\r\n\0\r\nQUIT\n";
 enum { V1_START = sizeof v1_start - 1, V2_START = sizeof v2_start - 1, V1_UNKNOWN = sizeof v1_unknown - 1 };
 
-static int bad(const char **why, const char *text)
+static int proxy_header_bad(const char **why, const char *text)
 {
 	*why = text;
 	return -1;
 }
 
-static unsigned two(const unsigned char *p)
+static unsigned proxy_header_two(const unsigned char *p)
 {
 	return (unsigned)p[0] << 8 | p[1];
 }
@@ -78,17 +78,17 @@ static int v1_line(char *line, struct proxy_header *h, const char **why)
 	for (int i = 0; i < V1_SPACES; i++) {
 		word[i] = at;
 		if ((at = strchr(at, ' ')) == NULL)
-			return bad(why, "is no line of six words");
+			return proxy_header_bad(why, "is no line of six words");
 		*at++ = '\0';
 	}
 	if (strchr(at, ' ') != NULL)
-		return bad(why, "is no line of six words");
+		return proxy_header_bad(why, "is no line of six words");
 	word[V1_SPACES] = at;
 	int family = strcmp(word[1], "TCP4") == 0 ? AF_INET : strcmp(word[1], "TCP6") == 0 ? AF_INET6 : 0;
 	if (family == 0)
-		return bad(why, "names neither TCP4, TCP6 nor UNKNOWN");
+		return proxy_header_bad(why, "names neither TCP4, TCP6 nor UNKNOWN");
 	if (!v1_end(&h->peer, family, word[2], word[4]) || !v1_end(&h->local, family, word[3], word[5]))
-		return bad(why, "has no address or no port where one must be");
+		return proxy_header_bad(why, "has no address or no port where one must be");
 	h->told = true;
 	return 0;
 }
@@ -98,18 +98,18 @@ static int v1_read(const unsigned char *p, size_t n, struct proxy_header *h, con
 	char line[V1_MOST + 1];
 	const unsigned char *lf = memchr(p, '\n', n);
 	if (lf == NULL && n >= V1_MOST)
-		return bad(why, "is a line of more than 107 bytes");
+		return proxy_header_bad(why, "is a line of more than 107 bytes");
 	if (lf == NULL && memchr(p, '\r', n - 1) != NULL)
-		return bad(why, "has a CR in its line");
+		return proxy_header_bad(why, "has a CR in its line");
 	if (lf == NULL) {
 		int more = v1_missing(p, n);
 		return n + (size_t)more <= V1_MOST ? more : (int)(V1_MOST - n);
 	}
 	size_t len = (size_t)(lf - p);
 	if (len + 1 != n || n > V1_MOST || len == 0 || p[len - 1] != '\r')
-		return bad(why, "does not end with CR LF");
+		return proxy_header_bad(why, "does not end with CR LF");
 	if (memchr(p, '\0', len) != NULL)
-		return bad(why, "has a NUL in its line");
+		return proxy_header_bad(why, "has a NUL in its line");
 	memcpy(line, p, len - 1);
 	line[len - 1] = '\0';
 	*h = (struct proxy_header){ .version = PROXY_V1 };
@@ -120,7 +120,7 @@ static int v1_read(const unsigned char *p, size_t n, struct proxy_header *h, con
 /* --- version 2 --- */
 
 /* Castagnoli's, over the header as if its own four bytes were zero. */
-static uint32_t crc32c(const unsigned char *p, size_t n, const unsigned char *own)
+static uint32_t proxy_header_crc32c(const unsigned char *p, size_t n, const unsigned char *own)
 {
 	uint32_t crc = ~0U;
 	for (size_t i = 0; i < n; i++) {
@@ -134,13 +134,14 @@ static uint32_t crc32c(const unsigned char *p, size_t n, const unsigned char *ow
 static int v2_extras(const unsigned char *p, size_t n, size_t at, const char **why)
 {
 	while (at < n) {
-		size_t len = n - at < TLV_HEAD ? n : two(p + at + 1);
+		size_t len = n - at < TLV_HEAD ? n : proxy_header_two(p + at + 1);
 		const unsigned char *value = p + at + TLV_HEAD;
 		if (len > n - at - TLV_HEAD || n - at < TLV_HEAD)
-			return bad(why, "lies about its length");
+			return proxy_header_bad(why, "lies about its length");
 		if (p[at] == TLV_CRC32C &&
-			(len != CRC_BYTES || crc32c(p, n, value) != ((uint32_t)two(value) << 16 | two(value + 2))))
-			return bad(why, "has a wrong checksum");
+			(len != CRC_BYTES || proxy_header_crc32c(p, n, value) !=
+						     ((uint32_t)proxy_header_two(value) << 16 | proxy_header_two(value + 2))))
+			return proxy_header_bad(why, "has a wrong checksum");
 		at += TLV_HEAD + len;
 	}
 	return 0;
@@ -157,7 +158,7 @@ static void v2_inet(struct sa *sa, const unsigned char *host, const unsigned cha
 	} else {
 		sa_from(sa, (const struct sockaddr *)&a, sizeof a);
 	}
-	sa_set_port(sa, (uint16_t)two(port));
+	sa_set_port(sa, (uint16_t)proxy_header_two(port));
 }
 
 /* The families that there are, each with its kinds; with none there is no kind. */
@@ -172,15 +173,15 @@ static int v2_read(const unsigned char *p, size_t n, struct proxy_header *h, con
 	if (n < V2_HEAD)
 		return (int)(V2_HEAD - n);
 	unsigned command = p[V2_VERSION] & 15, family = p[V2_FAMILY] >> 4, kind = p[V2_FAMILY] & 15;
-	size_t whole = V2_HEAD + two(p + V2_LENGTH), host = family == INET6 ? 16 : 4;
+	size_t whole = V2_HEAD + proxy_header_two(p + V2_LENGTH), host = family == INET6 ? 16 : 4;
 	if (p[V2_VERSION] >> 4 != 2 || command > PROXY)
-		return bad(why, "is of an unknown version or command");
+		return proxy_header_bad(why, "is of an unknown version or command");
 	if (!v2_known(family, kind))
-		return bad(why, "names an unknown family");
+		return proxy_header_bad(why, "names an unknown family");
 	if (whole > PROXY_HEADER_MOST)
-		return bad(why, "is longer than 4096 bytes");
+		return proxy_header_bad(why, "is longer than 4096 bytes");
 	if (whole - V2_HEAD < lengths[family] && command == PROXY)
-		return bad(why, "lies about its length");
+		return proxy_header_bad(why, "lies about its length");
 	if (n < whole)
 		return (int)(whole - n);
 	*h = (struct proxy_header){ .version = PROXY_V2, .dgram = kind == DGRAM };
@@ -199,9 +200,10 @@ int proxy_header_read(const unsigned char *p, size_t n, unsigned versions, struc
 	bool one = memcmp(p, v1_start, n < V1_START ? n : V1_START) == 0;
 	bool other = memcmp(p, v2_start, n < V2_START ? n : V2_START) == 0;
 	if (!one && !other)
-		return bad(why, "is missing");
+		return proxy_header_bad(why, "is missing");
 	if ((versions & (one ? PROXY_V1 : PROXY_V2)) == 0)
-		return bad(why, one ? "is of version 1, and version 2 is wanted" : "is of version 2, and version 1 is wanted");
+		return proxy_header_bad(
+			why, one ? "is of version 1, and version 2 is wanted" : "is of version 2, and version 1 is wanted");
 	return one ? v1_read(p, n, h, why) : v2_read(p, n, h, why);
 }
 

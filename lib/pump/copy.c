@@ -11,7 +11,7 @@ static uint32_t cut_bytes(const struct flow *f)
 
 /* How many bytes may be asked of the source now; 0: first something must go out. Whoever keeps message boundaries in the
  * ring holds one message at a time. */
-static size_t room(const struct flow *f)
+static size_t copy_room(const struct flow *f)
 {
 	size_t free_bytes = ring_room(&f->ring, f->pool);
 	bool busy = f->ring.len > 0 || f->empty;
@@ -26,7 +26,7 @@ static size_t room(const struct flow *f)
 	return f->ring.len < cut_bytes(f) ? cut_bytes(f) - f->ring.len : 0;
 }
 
-static int limit(struct iovec v[2], int n, size_t most)
+static int copy_limit(struct iovec v[2], int n, size_t most)
 {
 	if (v[0].iov_len >= most) {
 		v[0].iov_len = most;
@@ -41,7 +41,7 @@ static int limit(struct iovec v[2], int n, size_t most)
 static size_t take_in(struct flow *f, size_t budget)
 {
 	struct iovec v[2];
-	size_t most = f->state == FLOW_OPEN && !f->wait_from ? room(f) : 0;
+	size_t most = f->state == FLOW_OPEN && !f->wait_from ? copy_room(f) : 0;
 	if (most > budget && !flow_from_dgram(f) && !flow_to_dgram(f)) /* no datagram is cut shorter because a turn ends */
 		most = budget;
 	if (most == 0)
@@ -51,7 +51,7 @@ static size_t take_in(struct flow *f, size_t budget)
 		f->wait_pool = true;
 		return 0;
 	}
-	ssize_t got = stream_readv(f->from, v, limit(v, n, most));
+	ssize_t got = stream_readv(f->from, v, copy_limit(v, n, most));
 	ring_fill(&f->ring, f->pool, got > 0 ? (size_t)got : 0);
 	if (got > 0 || got == ST_EMPTY) {
 		f->in += got > 0 ? (uint64_t)got : 0;
@@ -93,7 +93,7 @@ size_t copy_give_out(struct flow *f)
 		size_t line = line_bytes(f, v, n);
 		if (line == 0)
 			return 0;
-		n = limit(v, n, line);
+		n = copy_limit(v, n, line);
 	}
 	ssize_t put = stream_writev(f->to, v, n == 0 ? 1 : n);
 	if (put < 0)

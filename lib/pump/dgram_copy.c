@@ -31,7 +31,7 @@ static size_t sum_of(const struct iovec *v, unsigned n)
 	return sum;
 }
 
-static void count(struct flow *f, uint64_t messages)
+static void dgram_copy_count(struct flow *f, uint64_t messages)
 {
 	f->messages += messages;
 	if (f->messages == f->most_messages)
@@ -39,7 +39,7 @@ static void count(struct flow *f, uint64_t messages)
 }
 
 /* Datagrams that may still come. */
-static uint64_t allowed(const struct flow *f)
+static uint64_t dgram_copy_allowed(const struct flow *f)
 {
 	return f->most_messages == 0 ? UINT64_MAX : f->most_messages - f->messages;
 }
@@ -59,7 +59,7 @@ static size_t cut_take(struct flow *f, size_t budget)
 	if (f->state != FLOW_OPEN || f->wait_from || f->ring.len > 0)
 		return 0;
 	pieces = pieces < wanted ? pieces : wanted;
-	pieces = pieces < allowed(f) ? pieces : allowed(f);
+	pieces = pieces < dgram_copy_allowed(f) ? pieces : dgram_copy_allowed(f);
 	size_t most = pieces > 0 ? (size_t)pieces * cut : cut; /* one goes whatever is left of the turn */
 	if (ring_wpeek(&f->ring, f->pool, v) < 0) {
 		f->wait_pool = true;
@@ -71,7 +71,7 @@ static size_t cut_take(struct flow *f, size_t budget)
 	if (got <= 0)
 		return flow_from_said(f, got);
 	f->in += (uint64_t)got;
-	count(f, ((size_t)got + cut - 1) / cut);
+	dgram_copy_count(f, ((size_t)got + cut - 1) / cut);
 	return (size_t)got;
 }
 
@@ -115,7 +115,7 @@ static void join_close(struct flow *f)
 	f->mover_mem = NULL;
 }
 
-static unsigned places(const struct flow *f)
+static unsigned dgram_copy_places(const struct flow *f)
 {
 	size_t n = pool_block_bytes(f->pool) / PLACE_PER_BLOCK_BYTES;
 	return n == 0 ? 1 : n < MSGS_MOST ? (unsigned)n : MSGS_MOST;
@@ -124,7 +124,7 @@ static unsigned places(const struct flow *f)
 static struct gathered *gather_mem(struct flow *f)
 {
 	if (f->mover_mem == NULL)
-		f->mover_mem = mem_raw(sizeof(struct gathered) + places(f) * (DGRAM_BATCH_SLOT_BYTES + APART));
+		f->mover_mem = mem_raw(sizeof(struct gathered) + dgram_copy_places(f) * (DGRAM_BATCH_SLOT_BYTES + APART));
 	return f->mover_mem;
 }
 
@@ -139,7 +139,7 @@ static size_t gather_take(struct flow *f)
 		return 0;
 	}
 	g->at = 0;
-	g->m.n = allowed(f) < places(f) ? (unsigned)allowed(f) : places(f);
+	g->m.n = dgram_copy_allowed(f) < dgram_copy_places(f) ? (unsigned)dgram_copy_allowed(f) : dgram_copy_places(f);
 	for (unsigned i = 0; i < g->m.n; i++)
 		g->m.v[i] = (struct iovec){ g->bytes + i * (DGRAM_BATCH_SLOT_BYTES + APART), DGRAM_BATCH_SLOT_BYTES };
 	int got = stream_recvm(f->from, &g->m);
@@ -151,12 +151,12 @@ static size_t gather_take(struct flow *f)
 	size_t sum = sum_of(g->m.v, g->m.n);
 	f->in += sum;
 	f->held = f->drop ? 0 : sum;
-	count(f, (uint64_t)got);
+	dgram_copy_count(f, (uint64_t)got);
 	return sum + (unsigned)got;
 }
 
 /* n bytes, and the empty datagrams among them and behind them. */
-static void gone(struct flow *f, size_t n)
+static void dgram_copy_gone(struct flow *f, size_t n)
 {
 	struct gathered *g = f->mover_mem;
 	for (f->held -= n; g->at < g->m.n; g->at++) {
@@ -186,13 +186,13 @@ static size_t gather_give(struct flow *f)
 	if (old > 0)
 		ring_drop(&f->ring, f->pool, old);
 	if ((size_t)put > old)
-		gone(f, (size_t)put - old);
+		dgram_copy_gone(f, (size_t)put - old);
 	f->out += (uint64_t)put;
 	return (size_t)put;
 }
 
 /* The sink is full: into the ring, so that others can be received. */
-static void stow(struct flow *f)
+static void dgram_copy_stow(struct flow *f)
 {
 	struct iovec v[2];
 	const struct gathered *g = f->mover_mem;
@@ -201,7 +201,7 @@ static void stow(struct flow *f)
 		size_t n = from->iov_len < v[0].iov_len ? from->iov_len : v[0].iov_len;
 		memcpy(v[0].iov_base, from->iov_base, n);
 		ring_fill(&f->ring, f->pool, n);
-		gone(f, n);
+		dgram_copy_gone(f, n);
 	}
 }
 
@@ -211,7 +211,7 @@ static size_t join_step(struct flow *f, size_t budget)
 	size_t in = gather_take(f);
 	size_t out = gather_give(f);
 	if (f->wait_to)
-		stow(f);
+		dgram_copy_stow(f);
 	return in > out ? in : out;
 }
 

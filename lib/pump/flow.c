@@ -114,7 +114,7 @@ size_t flow_to_said(struct flow *f, ssize_t rc)
 }
 
 /* Nothing is held here: what a layer below still holds must go, too. */
-static void settle(struct flow *f)
+static void flow_settle(struct flow *f)
 {
 	if (flow_holds(f) || f->wait_to)
 		return;
@@ -135,7 +135,7 @@ static void settle(struct flow *f)
 		f->state = FLOW_DONE;
 }
 
-static void choose(struct flow *f)
+static void flow_choose(struct flow *f)
 {
 	size_t i = 0;
 	while (!movers[i]->fits(f))
@@ -148,10 +148,10 @@ enum flow_run flow_run(struct flow *f, size_t budget)
 	f->wait_from = f->wait_to = f->wait_pool = false;
 	for (size_t moved = 0; moved < budget;) {
 		if (f->mover == NULL)
-			choose(f);
+			flow_choose(f);
 		size_t step = f->mover->step(f, budget - moved);
 		if (step == 0) {
-			settle(f);
+			flow_settle(f);
 			return f->state >= FLOW_HELD && f->state != FLOW_SHUT ? FLOW_ENDED : FLOW_WAITS;
 		}
 		moved += step;

@@ -39,7 +39,7 @@ static bool far_dgram(const struct pump *p)
 	return p->far.s->caps & ST_DGRAM;
 }
 
-static void fail(struct pump *p, bool near, const struct why *why)
+static void pump_fail(struct pump *p, bool near, const struct why *why)
 {
 	if (p->why.cls != ERR_OK)
 		return;
@@ -51,9 +51,9 @@ static void fail(struct pump *p, bool near, const struct why *why)
 static void note_failures(struct pump *p)
 {
 	if (p->up.failed_to || p->up.failed_from)
-		fail(p, p->up.failed_from, &p->up.why);
+		pump_fail(p, p->up.failed_from, &p->up.why);
 	if (p->down.failed_to || p->down.failed_from)
-		fail(p, !p->down.failed_from, &p->down.why);
+		pump_fail(p, !p->down.failed_from, &p->down.why);
 }
 
 static void let_go(struct pump *p)
@@ -67,7 +67,7 @@ static void let_go(struct pump *p)
 	flow_close(&p->down);
 }
 
-static void finish(struct pump *p)
+static void pump_finish(struct pump *p)
 {
 	struct why why = p->why;
 	pump_done *done = p->done;
@@ -147,7 +147,7 @@ static bool datagrams_ended(struct pump *p)
 	bool enough = p->opts.replies != 0 && p->down.messages >= p->opts.replies && down_over(p);
 	bool waited = replies_until(p) <= loop_now(p->loop);
 	if (waited && !enough && pump_lack(p) != NULL)
-		fail(p, false, pump_lack(p));
+		pump_fail(p, false, pump_lack(p));
 	if (p->why.cls == ERR_OK)
 		return enough || waited;
 	flow_finish(&p->up);
@@ -156,7 +156,7 @@ static bool datagrams_ended(struct pump *p)
 }
 
 /* Has the run come to its end (which settling may follow)? */
-static bool ended(struct pump *p)
+static bool pump_ended(struct pump *p)
 {
 	int64_t now_ms = loop_now(p->loop);
 	if (p->down.failed_to && p->down.why.cls == ERR_PIPE)
@@ -181,7 +181,7 @@ static bool ended(struct pump *p)
 }
 
 /* A layer may hold what the flow had got rid of: 0 no more, AGAIN, FAIL. */
-static int unflushed(struct pump *p, struct flow *to)
+static int pump_unflushed(struct pump *p, struct flow *to)
 {
 	if (!to->wait_to || p->why.cls != ERR_OK || (to->to->caps & ST_DGRAM))
 		return 0;
@@ -192,22 +192,22 @@ static int unflushed(struct pump *p, struct flow *to)
 
 /* Is there something left that this end has not acknowledged, in a layer or in the kernel? That is asked before SO_ERROR: a reset
  * empties the queue first and is told then. */
-static bool unsent(struct pump *p, bool near)
+static bool pump_unsent(struct pump *p, bool near)
 {
 	struct why lost = { ERR_LOST, 0, "send to" };
 	struct flow *to = near ? &p->down : &p->up;
 	const struct stream *bottom = stream_bottom(to->to);
-	int held = unflushed(p, to);
+	int held = pump_unflushed(p, to);
 	int queued = fdstream_unsent(bottom);
 	if ((lost.sys = fdstream_error(bottom)) != 0)
-		fail(p, near, &lost);
+		pump_fail(p, near, &lost);
 	if (held == ST_FAIL)
-		fail(p, near, &to->to->why);
+		pump_fail(p, near, &to->to->why);
 	return to->out > 0 && (queued > 0 || held != 0);
 }
 
 /* Both ways are over: the kernel still holds what the peer has not acknowledged. True when that is settled. */
-static bool settled(struct pump *p)
+static bool pump_settled(struct pump *p)
 {
 	static const struct why unacknowledged = { ERR_LOST, 0, "not everything was acknowledged by" };
 	int64_t now_ms = loop_now(p->loop);
@@ -215,13 +215,13 @@ static bool settled(struct pump *p)
 		p->settle_ms = now_ms;
 		p->step_ms = 1;
 	}
-	bool far = unsent(p, false), near = p->opts.peers && unsent(p, true);
+	bool far = pump_unsent(p, false), near = p->opts.peers && pump_unsent(p, true);
 	if (flow_holds(&p->up) && !far_dgram(p)) /* end_with_far, and the peer did not wait for these */
-		fail(p, false, &unacknowledged);
+		pump_fail(p, false, &unacknowledged);
 	if (p->why.cls != ERR_OK || (!far && !near))
 		return true;
 	if (p->opts.settle_ms != NEVER && now_ms >= p->settle_ms + p->opts.settle_ms) {
-		fail(p, !far, &unacknowledged);
+		pump_fail(p, !far, &unacknowledged);
 		return true;
 	}
 	waiter_rest(&p->near);
@@ -239,7 +239,7 @@ static void give_up(struct pump *p, bool near)
 	const struct stream *s = near ? p->near.s : p->far.s;
 	if (flow_holds(to) || fdstream_unsent(stream_bottom(s)) > 0) {
 		const struct why cut = { ERR_LOST, EPIPE, "send to" };
-		fail(p, near, &cut);
+		pump_fail(p, near, &cut);
 	}
 	flow_close(to);
 	to->state = FLOW_DONE;
@@ -258,38 +258,38 @@ static bool hung_up(struct pump *p)
 		loop_later(p->loop, &p->turn);
 	}
 	if (p->near.hup && !down_over(p) && !p->opts.drop_down && !p->opts.program && !p->opts.peers) {
-		fail(p, true, &gone);
+		pump_fail(p, true, &gone);
 		return true;
 	}
 	return false;
 }
 
-static int64_t sooner(int64_t a_ms, int64_t b_ms)
+static int64_t pump_sooner(int64_t a_ms, int64_t b_ms)
 {
 	return a_ms < b_ms ? a_ms : b_ms;
 }
 
-static void arm(struct pump *p)
+static void pump_arm(struct pump *p)
 {
 	int64_t now_ms = loop_now(p->loop), at_ms = replies_until(p);
-	at_ms = sooner(at_ms, quit_at(p));
-	at_ms = sooner(at_ms, flow_until(&p->up, now_ms));
-	at_ms = sooner(at_ms, flow_until(&p->down, now_ms));
+	at_ms = pump_sooner(at_ms, quit_at(p));
+	at_ms = pump_sooner(at_ms, flow_until(&p->up, now_ms));
+	at_ms = pump_sooner(at_ms, flow_until(&p->down, now_ms));
 	if (quiet_rule(p))
-		at_ms = sooner(at_ms, p->moved_ms + QUIET_MS);
+		at_ms = pump_sooner(at_ms, p->moved_ms + QUIET_MS);
 	if (p->up.wait_pool || p->down.wait_pool)
-		at_ms = sooner(at_ms, now_ms + POOL_MS);
+		at_ms = pump_sooner(at_ms, now_ms + POOL_MS);
 	loop_timer(p->loop, &p->clock, at_ms);
 	if (waiter_arm(&p->near, p->up.wait_from, p->down.wait_to) != 0 ||
 		waiter_arm(&p->far, p->down.wait_from, p->up.wait_to) != 0) {
 		const struct why cannot = { ERR_LOCAL, errno, "wait for data" };
-		fail(p, false, &cannot);
-		finish(p);
+		pump_fail(p, false, &cannot);
+		pump_finish(p);
 	}
 }
 
 /* A flow that waits for one end need not run when the other has called. Layers are always asked: they may wait for either. */
-static bool sleeps(const struct flow *f, bool source_called)
+static bool pump_sleeps(const struct flow *f, bool source_called)
 {
 	const struct stream *s = source_called ? f->to : f->from;
 	bool for_it = source_called ? f->wait_to && !f->wait_from : f->wait_from && !f->wait_to;
@@ -318,14 +318,14 @@ static void pump_turn(void *arg)
 {
 	struct pump *p = arg;
 	if (p->settle_ms != 0) {
-		if (settled(p))
-			finish(p);
+		if (pump_settled(p))
+			pump_finish(p);
 		return;
 	}
 	bool near = p->near.called, far = p->far.called, both = near == far;
 	p->near.called = p->far.called = false;
-	enum flow_run up = both || !sleeps(&p->up, near) ? flow_run(&p->up, TURN_BYTES) : FLOW_WAITS;
-	enum flow_run down = both || !sleeps(&p->down, far) ? run_down(p) : FLOW_WAITS;
+	enum flow_run up = both || !pump_sleeps(&p->up, near) ? flow_run(&p->up, TURN_BYTES) : FLOW_WAITS;
+	enum flow_run down = both || !pump_sleeps(&p->down, far) ? run_down(p) : FLOW_WAITS;
 	allow_ends(p);
 	if (p->up.state == FLOW_SHUT)
 		up = flow_run(&p->up, TURN_BYTES);
@@ -339,17 +339,17 @@ static void pump_turn(void *arg)
 	note_failures(p);
 	tell_ends(p);
 	if (hung_up(p)) {
-		finish(p);
+		pump_finish(p);
 		return;
 	}
-	if (ended(p)) {
-		if (settled(p))
-			finish(p);
+	if (pump_ended(p)) {
+		if (pump_settled(p))
+			pump_finish(p);
 		return;
 	}
 	if (up == FLOW_MOVED || down == FLOW_MOVED)
 		loop_later(p->loop, &p->turn);
-	arm(p);
+	pump_arm(p);
 }
 
 void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct stream *near, struct stream *far,

@@ -19,14 +19,14 @@ static bool ask_for(int fd, int bytes)
 	return sys_setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == 0;
 }
 
-static void begin(struct rcvlowat *p, const struct stream *from)
+static void rcvlowat_begin(struct rcvlowat *p, const struct stream *from)
 {
 	p->on = fdstream_tcp(from) && ask_for(from->rfd, RCVLOWAT_BYTES);
 	if (!p->on)
 		p->most = UNFIT;
 }
 
-static void lose(struct rcvlowat *p, const struct stream *from)
+static void rcvlowat_lose(struct rcvlowat *p, const struct stream *from)
 {
 	p->on = !ask_for(from->rfd, 1); /* else the timer goes on waking us, and it is tried again */
 	p->fast = 0;
@@ -41,9 +41,9 @@ int64_t rcvlowat_wait(struct rcvlowat *p, const struct stream *from, uint64_t in
 	if (came >= LARGE_BYTES)
 		p->fast += came;
 	if (p->on && waited && came < RCVLOWAT_BYTES)
-		lose(p, from);
+		rcvlowat_lose(p, from);
 	else if (!p->on && p->most != UNFIT && p->fast >= most_of(p))
-		begin(p, from);
+		rcvlowat_begin(p, from);
 	if (!p->on)
 		p->until_ms = NEVER;
 	else if (came > 0 || waited || p->until_ms == NEVER)

@@ -31,7 +31,7 @@ static size_t copy_from_now_on(struct flow *f, size_t budget)
 }
 
 /* Both ends, where bytes may pass unseen. A word that is echoed is copied: that is less work than to find all this out. */
-static bool ends(const struct flow *f, int *from, int *to)
+static bool splice_ends(const struct flow *f, int *from, int *to)
 {
 	if (f->drop || (f->from == f->to && !f->bulk) || pool_copies_only(f->pool))
 		return false;
@@ -53,14 +53,14 @@ static bool splice_fits(const struct flow *f)
 {
 	int from, to;
 	off_t size;
-	return ends(f, &from, &to) && (kind_of(from, &size) == S_IFIFO || kind_of(to, &size) == S_IFIFO);
+	return splice_ends(f, &from, &to) && (kind_of(from, &size) == S_IFIFO || kind_of(to, &size) == S_IFIFO);
 }
 
 static bool splice_pipe_fits(const struct flow *f)
 {
 	int from, to;
 	off_t size;
-	return ends(f, &from, &to) && kind_of(from, &size) != S_IFREG;
+	return splice_ends(f, &from, &to) && kind_of(from, &size) != S_IFREG;
 }
 
 /* A file without a size may be one of the kernel's own, which lets its bytes be read once: sendfile throws away what the socket
@@ -69,11 +69,11 @@ static bool sendfile_fits(const struct flow *f)
 {
 	int from, to;
 	off_t size = 0, unused;
-	return ends(f, &from, &to) && kind_of(from, &size) == S_IFREG && size > 0 && kind_of(to, &unused) == S_IFSOCK;
+	return splice_ends(f, &from, &to) && kind_of(from, &size) == S_IFREG && size > 0 && kind_of(to, &unused) == S_IFSOCK;
 }
 
 /* Is nobody to see the bytes? Of devices only /dev/null is ever named by a stream. */
-static bool forgets(const struct flow *f, int *from)
+static bool splice_forgets(const struct flow *f, int *from)
 {
 	off_t unused;
 	if (pool_copies_only(f->pool) || (!f->drop && f->from == f->to) || (*from = stream_rawfd(f->from, false)) < 0)
@@ -85,17 +85,17 @@ static bool forgets(const struct flow *f, int *from)
 static bool discard_fits(const struct flow *f)
 {
 	int from;
-	return forgets(f, &from) && fdstream_tcp(f->from);
+	return splice_forgets(f, &from) && fdstream_tcp(f->from);
 }
 
-static size_t came(struct flow *f, size_t n)
+static size_t splice_came(struct flow *f, size_t n)
 {
 	f->in += n;
 	stream_passed_in(f->from, n);
 	return n;
 }
 
-static size_t went(struct flow *f, size_t n)
+static size_t splice_went(struct flow *f, size_t n)
 {
 	f->out += n;
 	stream_passed_out(f->to, n);
@@ -144,14 +144,14 @@ static ssize_t splice_or_blame(int from, int to, size_t n, enum blame *blame)
 }
 
 /* The call is refused, not the bytes: reading and writing may do better, or say better why not. */
-static bool refused(int sys)
+static bool splice_refused(int sys)
 {
 	return sys == EINVAL || sys == ENOSYS || sys == EPERM || sys == EOPNOTSUPP;
 }
 
-static bool unfit(enum blame blame, int sys)
+static bool splice_unfit(enum blame blame, int sys)
 {
-	return refused(sys) || (sys == EAGAIN && blame == NOBODY);
+	return splice_refused(sys) || (sys == EAGAIN && blame == NOBODY);
 }
 
 static size_t splice_step(struct flow *f, size_t budget)
@@ -160,17 +160,17 @@ static size_t splice_step(struct flow *f, size_t budget)
 	enum blame blame;
 	if (f->state != FLOW_OPEN || f->wait_from || f->wait_to)
 		return 0;
-	if (!ends(f, &from, &to))
+	if (!splice_ends(f, &from, &to))
 		return copy_from_now_on(f, budget);
 	ssize_t n = splice_or_blame(from, to, budget, &blame);
 	if (n > 0) {
-		came(f, (size_t)n);
+		splice_came(f, (size_t)n);
 		note_dry(f, (size_t)n, budget);
-		return went(f, (size_t)n);
+		return splice_went(f, (size_t)n);
 	}
 	int sys = errno;
 	bool to_pipe = f->to->caps & ST_PIPE;
-	if (n == 0 || unfit(blame, sys) || (to_pipe && sys == EPIPE)) /* which is said even if there is nothing to write */
+	if (n == 0 || splice_unfit(blame, sys) || (to_pipe && sys == EPIPE)) /* which is said even if there is nothing to write */
 		return copy_from_now_on(f, budget);
 	if (sys != EAGAIN) /* a pipe has no other failures than that */
 		blame = to_pipe ? SOURCE : SINK;
@@ -232,10 +232,10 @@ static size_t splice_pipe_in(struct flow *f, int from, size_t budget)
 	if (n > 0) {
 		f->held += (uint64_t)n;
 		note_dry(f, (size_t)n, budget);
-		return came(f, (size_t)n);
+		return splice_came(f, (size_t)n);
 	}
 	int sys = errno;
-	if (n == 0 || unfit(blame, sys))
+	if (n == 0 || splice_unfit(blame, sys))
 		f->mover = &mover_emptying;
 	else if (sys != EAGAIN || blame == SOURCE)
 		return from_failed(f, sys);
@@ -252,9 +252,9 @@ static size_t splice_pipe_out(struct flow *f, int to)
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		f->held -= (uint64_t)n;
-		return went(f, (size_t)n);
+		return splice_went(f, (size_t)n);
 	}
-	if (n < 0 && !refused(errno))
+	if (n < 0 && !splice_refused(errno))
 		return to_failed(f, errno); /* EAGAIN: it is the sink's, for our pipe has bytes */
 	f->mover = &mover_emptying;
 	return 0;
@@ -264,7 +264,7 @@ static size_t splice_pipe_step(struct flow *f, size_t budget)
 {
 	int from, to;
 	bool reads = f->state == FLOW_OPEN && !f->wait_from;
-	if (!ends(f, &from, &to) || (reads && f->pipe[0] < 0 && pool_pipe_take(f->pool, f->pipe) != 0)) {
+	if (!splice_ends(f, &from, &to) || (reads && f->pipe[0] < 0 && pool_pipe_take(f->pool, f->pipe) != 0)) {
 		f->mover = &mover_emptying;
 		return emptying_step(f, budget);
 	}
@@ -282,7 +282,7 @@ static size_t discard_step(struct flow *f, size_t budget)
 	ssize_t n;
 	if (f->state != FLOW_OPEN || f->wait_from)
 		return 0;
-	if (!forgets(f, &from))
+	if (!splice_forgets(f, &from))
 		return copy_from_now_on(f, budget);
 	do {
 		struct iovec v = { NULL, budget };
@@ -291,9 +291,9 @@ static size_t discard_step(struct flow *f, size_t budget)
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n == 0 ? copy_from_now_on(f, budget) : from_failed(f, errno); /* the end is a reading one's to notice */
-	came(f, (size_t)n);
+	splice_came(f, (size_t)n);
 	note_dry(f, (size_t)n, budget);
-	return f->drop ? (size_t)n : went(f, (size_t)n);
+	return f->drop ? (size_t)n : splice_went(f, (size_t)n);
 }
 
 /* Is it the file that cannot be read? */
@@ -312,24 +312,24 @@ static size_t sendfile_step(struct flow *f, size_t budget)
 	ssize_t n;
 	if (f->state != FLOW_OPEN || f->wait_to)
 		return 0;
-	if (!ends(f, &from, &to))
+	if (!splice_ends(f, &from, &to))
 		return copy_from_now_on(f, budget);
 	do
 		n = sys_sendfile(to, from, budget < SENDFILE_MOST ? budget : SENDFILE_MOST);
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
-		came(f, (size_t)n);
-		return went(f, (size_t)n);
+		splice_came(f, (size_t)n);
+		return splice_went(f, (size_t)n);
 	}
 	int sys = errno;
-	if (n == 0 || refused(sys))
+	if (n == 0 || splice_refused(sys))
 		return copy_from_now_on(f, budget);
 	return sys != EAGAIN && file_fails(from, &sys) ? from_failed(f, sys) : to_failed(f, sys);
 }
 
 #else
 
-static bool never(const struct flow *f)
+static bool splice_never(const struct flow *f)
 {
 	(void)f;
 	return false;

@@ -52,7 +52,7 @@ int64_t line_writer_clock_ms(void)
 
 /* Writing */
 
-static bool room(const struct line_writer *s, int64_t until_ms)
+static bool line_writer_room(const struct line_writer *s, int64_t until_ms)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 	int64_t wait_ms = until_ms == 0 ? 0 : until_ms - line_writer_clock_ms();
@@ -63,7 +63,7 @@ static bool room(const struct line_writer *s, int64_t until_ms)
 static ssize_t put_line(const struct line_writer *s, const char *line, size_t n)
 {
 	for (;;) {
-		if (!s->sure && !room(s, 0))
+		if (!s->sure && !line_writer_room(s, 0))
 			return 0;
 		ssize_t put = s->socket ? send(s->fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL) : write(s->fd, line, n);
 		if (put >= 0)
@@ -106,7 +106,7 @@ static void write_some(struct line_writer *s)
 	s->from = s->to = 0;
 }
 
-static void look(struct line_writer *s)
+static void line_writer_look(struct line_writer *s)
 {
 	write_some(s);
 	if (s->loop != NULL) /* where it cannot be watched, each line tries */
@@ -116,30 +116,30 @@ static void look(struct line_writer *s)
 static void has_room(void *arg, unsigned ready)
 {
 	(void)ready;
-	look(arg);
+	line_writer_look(arg);
 }
 
 void line_writer_flush(struct line_writer *s, int64_t until_ms)
 {
 	do
-		look(s);
-	while (s->to > 0 && s->error == 0 && until_ms != 0 && room(s, until_ms));
+		line_writer_look(s);
+	while (s->to > 0 && s->error == 0 && until_ms != 0 && line_writer_room(s, until_ms));
 }
 
 /* Queueing */
 
-static size_t waiting(const struct line_writer *s)
+static size_t line_writer_waiting(const struct line_writer *s)
 {
 	return s->to - s->from;
 }
 
 bool line_writer_takes(struct line_writer *s)
 {
-	if (waiting(s) > 0 && s->room.want == 0)
-		look(s);
-	if (waiting(s) > MANY_BYTES)
+	if (line_writer_waiting(s) > 0 && s->room.want == 0)
+		line_writer_look(s);
+	if (line_writer_waiting(s) > MANY_BYTES)
 		s->missing = true;
-	else if (waiting(s) <= QUEUE_BYTES / 2)
+	else if (line_writer_waiting(s) <= QUEUE_BYTES / 2)
 		s->missing = false;
 	if (s->error == 0 && !s->missing)
 		return true;
@@ -149,7 +149,7 @@ bool line_writer_takes(struct line_writer *s)
 
 bool line_writer_idle(const struct line_writer *s)
 {
-	return waiting(s) == 0 && s->error == 0;
+	return line_writer_waiting(s) == 0 && s->error == 0;
 }
 
 unsigned long line_writer_missed(struct line_writer *s)
@@ -161,7 +161,7 @@ unsigned long line_writer_missed(struct line_writer *s)
 
 void line_writer_put(struct line_writer *s, const char *line, size_t len)
 {
-	if (s->error != 0 || len > QUEUE_BYTES - waiting(s))
+	if (s->error != 0 || len > QUEUE_BYTES - line_writer_waiting(s))
 		return;
 	if (len > QUEUE_BYTES - s->to) {
 		s->to -= s->from;
@@ -171,7 +171,7 @@ void line_writer_put(struct line_writer *s, const char *line, size_t len)
 	memcpy(s->queue + s->to, line, len);
 	s->to += len;
 	if (s->room.want == 0)
-		look(s);
+		line_writer_look(s);
 }
 
 int line_writer_error(const struct line_writer *s)
@@ -185,7 +185,7 @@ void line_writer_watch(struct line_writer *s, struct loop *loop)
 		loop_watch(s->loop, &s->room, 0);
 	s->loop = loop;
 	if (loop != NULL)
-		look(s);
+		line_writer_look(s);
 }
 
 bool line_writer_is_stdout(const struct line_writer *s)
@@ -223,7 +223,7 @@ static struct line_writer *open_own(int fd, struct err *e)
 	return s;
 }
 
-static struct line_writer *refuse(const char *name, int sys, const char *why, struct err *e)
+static struct line_writer *line_writer_refuse(const char *name, int sys, const char *why, struct err *e)
 {
 	char shown[300];
 	text_show(shown, sizeof shown, name, strlen(name));
@@ -237,7 +237,7 @@ static struct line_writer *open_file(const char *path, struct err *e)
 	int fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0600);
 	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
-		refuse(path, errno, "", e);
+		line_writer_refuse(path, errno, "", e);
 		sys_close(fd);
 		return NULL;
 	}
@@ -262,13 +262,13 @@ static struct line_writer *open_fd(const char *name, int fd, struct err *e)
 {
 	int flags = fcntl(fd, F_GETFL);
 	if (flags < 0)
-		return refuse(name, errno, "", e);
+		return line_writer_refuse(name, errno, "", e);
 	if ((flags & O_ACCMODE) == O_RDONLY)
-		return refuse(name, 0, ": it is open for reading only", e);
+		return line_writer_refuse(name, 0, ": it is open for reading only", e);
 	if (fd < FIRST_OTHER)
 		return open_own(fd, e);
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-		return refuse(name, errno, "", e);
+		return line_writer_refuse(name, errno, "", e);
 	return open_own(own_description(fd, flags), e);
 }
 
@@ -287,7 +287,7 @@ struct line_writer *line_writer_named(const char *name, struct err *e)
 	int64_t fd = STDOUT_FILENO;
 	const char *number = number_of(name);
 	if (number != NULL && num_int(number, 1, INT_MAX, &fd, NULL) != 0)
-		return refuse(name, 0, ": expected the number of an open descriptor, 1 or more", e);
+		return line_writer_refuse(name, 0, ": expected the number of an open descriptor, 1 or more", e);
 	if (number != NULL || strcmp(name, "-") == 0)
 		return open_fd(name, (int)fd, e);
 	return open_file(name, e);

@@ -45,7 +45,7 @@ struct out {
 /* Words */
 
 /* "sockctl: WORDS\n", harmless on a terminal; as_is: without the name. */
-static size_t form(char line[LINE_MOST], const struct persona *persona, bool as_is, const char *words, size_t n)
+static size_t out_form(char line[LINE_MOST], const struct persona *persona, bool as_is, const char *words, size_t n)
 {
 	size_t used = 0;
 	if (!as_is)
@@ -71,17 +71,17 @@ static void say_missed(struct out *out)
 	unsigned long missed = line_writer_missed(out->words);
 	int len = snprintf(lost, sizeof lost, "%lu lines of this report lost", missed);
 	if (missed > 0)
-		put_words(out, line, form(line, out->persona, false, lost, (size_t)len));
+		put_words(out, line, out_form(line, out->persona, false, lost, (size_t)len));
 }
 
 /* last: room is kept for it. */
-static void say(struct out *out, const char *words, size_t n, bool last)
+static void out_say(struct out *out, const char *words, size_t n, bool last)
 {
 	char line[LINE_MOST];
 	if (!last && !line_writer_takes(out->words))
 		return;
 	say_missed(out);
-	put_words(out, line, form(line, out->persona, false, words, n));
+	put_words(out, line, out_form(line, out->persona, false, words, n));
 }
 
 /* In the voice of another program: lines of its own. */
@@ -91,7 +91,7 @@ static void say_as(struct out *out, const struct event *ev)
 	size_t n = out->persona->words(out->persona->arg, words, sizeof words, ev);
 	for (size_t at = 0, len; at < n && n < sizeof words && line_writer_takes(out->words); at += len + 1) {
 		len = strcspn(words + at, "\n");
-		put_words(out, line, form(line, out->persona, true, words + at, len));
+		put_words(out, line, out_form(line, out->persona, true, words + at, len));
 	}
 }
 
@@ -108,10 +108,10 @@ static void say_event(struct out *out, const struct event *ev)
 	if (out->persona != NULL)
 		say_as(out, ev);
 	else if ((!out->conf->quiet || row->level == EV_LOUD) && has_words(out, row))
-		say(out, words, report_text(words, sizeof words, ev), false);
+		out_say(out, words, report_text(words, sizeof words, ev), false);
 }
 
-static void dump(struct out *out, const struct event *ev)
+static void out_dump(struct out *out, const struct event *ev)
 {
 	char lines[REPORT_LINE];
 	struct report_dump d = { .wallclock_us = wallclock_us(), .conn = out->dumped, .colour = out->colour };
@@ -160,7 +160,7 @@ static void write_to(const struct out *out, struct events *to, const struct even
 	write_event(out, to, ev);
 }
 
-static int64_t number(const struct event *ev, const char *key)
+static int64_t out_number(const struct event *ev, const char *key)
 {
 	for (const struct ev_field *f = ev->fields; f->key != NULL; f++)
 		if (f->is == EV_IS_NUM && strcmp(f->key, key) == 0)
@@ -168,7 +168,7 @@ static int64_t number(const struct event *ev, const char *key)
 	return 0;
 }
 
-static bool has(const struct event *ev, const char *key)
+static bool out_has(const struct event *ev, const char *key)
 {
 	const struct ev_field *f = ev->fields;
 	while (f->key != NULL && strcmp(f->key, key) != 0)
@@ -182,9 +182,9 @@ static void sum_up(struct out *out, const struct event *ev)
 	out->rejected += ev->kind == EV_REJECT;
 	if (ev->kind != EV_CLOSE)
 		return;
-	out->fails += has(ev, "error");
-	out->in += number(ev, "in");
-	out->out += number(ev, "out");
+	out->fails += out_has(ev, "error");
+	out->in += out_number(ev, "in");
+	out->out += out_number(ev, "out");
 }
 
 /* A full disk, a reader that has left: said once, where people look. */
@@ -208,7 +208,7 @@ static void emit_data(struct out *out, const struct event *ev)
 	const struct event bare = { .kind = ev->kind, .conn = ev->conn, .fields = fields };
 	size_t n = 0;
 	if (out->conf->hexdump && out->words != NULL)
-		dump(out, ev);
+		out_dump(out, ev);
 	if (out->conf->data == DATA_NONE)
 		return;
 	for (const struct ev_field *f = ev->fields; f->key != NULL && n < MOST; f++)
@@ -218,7 +218,7 @@ static void emit_data(struct out *out, const struct event *ev)
 	write_to(out, &out->json, &bare);
 }
 
-static bool is(const struct event *ev, const char *key)
+static bool out_is(const struct event *ev, const char *key)
 {
 	const struct ev_field *f = ev->fields;
 	while (f->key != NULL && strcmp(f->key, key) != 0)
@@ -227,16 +227,16 @@ static bool is(const struct event *ev, const char *key)
 }
 
 /* In place of the one before. A terminal that takes nothing just now is not to be flooded later. */
-static void draw(struct out *out, const struct event *ev)
+static void out_draw(struct out *out, const struct event *ev)
 {
 	char line[LINE_MOST] = "\r", words[LINE_MOST];
 	size_t columns = progress_columns();
 	if (columns == 0 || !line_writer_idle(out->words))
 		return;
 	progress_bar(words, sizeof words, ev, columns);
-	int n = snprintf(line, sizeof line, "\r%s\033[K%s", words, is(ev, "last") ? "\n" : "");
+	int n = snprintf(line, sizeof line, "\r%s\033[K%s", words, out_is(ev, "last") ? "\n" : "");
 	line_writer_put(out->words, line, (size_t)n);
-	out->drawn = !is(ev, "last");
+	out->drawn = !out_is(ev, "last");
 }
 
 static void emit_progress(struct out *out, const struct event *ev)
@@ -247,13 +247,13 @@ static void emit_progress(struct out *out, const struct event *ev)
 	write_to(out, &out->json_progress, ev);
 	if (out->words == NULL || out->conf->quiet || out->progress == PROGRESS_JSON)
 		return;
-	if (out->progress == PROGRESS_BAR && !is(ev, "asked"))
-		draw(out, ev);
+	if (out->progress == PROGRESS_BAR && !out_is(ev, "asked"))
+		out_draw(out, ev);
 	else
-		say(out, words, progress_text(words, sizeof words, ev), false);
+		out_say(out, words, progress_text(words, sizeof words, ev), false);
 }
 
-static void emit(void *arg, const struct event *ev)
+static void out_emit(void *arg, const struct event *ev)
 {
 	struct out *out = arg;
 	if (ev->kind == EV_DATA) {
@@ -302,7 +302,8 @@ struct out *out_open(
 	if (out->progress == PROGRESS_JSON && !conf->quiet)
 		out->json_progress.sink = out->words;
 	out->level = conf->verbose == 0 ? EV_ALWAYS : conf->verbose == 1 ? EV_VERBOSE : EV_DEBUG;
-	out->sink = (struct event_sink){ .emit = emit, .arg = out, .level = machine || conf->hexdump ? EV_DEBUG : out->level };
+	out->sink =
+		(struct event_sink){ .emit = out_emit, .arg = out, .level = machine || conf->hexdump ? EV_DEBUG : out->level };
 	out->sink.data = conf->data != DATA_NONE || conf->hexdump;
 	out->sink.bytes = conf->data == DATA_BYTES || conf->hexdump;
 	out->colour = conf->hexdump && wants_colour();
@@ -329,7 +330,7 @@ void out_cry(const struct persona *persona, const char *words)
 	char line[LINE_MOST], shown[LINE_MOST];
 	size_t n = redact_text(shown, sizeof shown, words, strlen(words));
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
-	if (poll(&p, 1, CLOSE_WAIT_MS) > 0 && write(STDERR_FILENO, line, form(line, persona, false, shown, n)) < 0)
+	if (poll(&p, 1, CLOSE_WAIT_MS) > 0 && write(STDERR_FILENO, line, out_form(line, persona, false, shown, n)) < 0)
 		return; /* nobody can be told */
 }
 
@@ -338,11 +339,11 @@ void out_error(struct out *out, const char *words)
 	char shown[LINE_MOST];
 	size_t n = redact_text(shown, sizeof shown, words, strlen(words));
 	if (out->words != NULL)
-		say(out, shown, n, true);
+		out_say(out, shown, n, true);
 }
 
 /* Once for each stream. A reader that has left wanted no more. */
-static int judge(struct events *events, const char *name, struct err *e)
+static int out_judge(struct events *events, const char *name, struct err *e)
 {
 	char shown[200];
 	int sys = events->sink != NULL && !events->failed ? line_writer_error(events->sink) : 0;
@@ -359,7 +360,7 @@ static int write_end(const struct out *out, struct events *to, const struct even
 		return 0;
 	write_to(out, to, ev);
 	line_writer_flush(to->sink, line_writer_clock_ms() + CLOSE_WAIT_MS);
-	return judge(to, name, e);
+	return out_judge(to, name, e);
 }
 
 int out_end(struct out *out, int code, const char *cls, const char *error, struct err *e)
@@ -368,7 +369,7 @@ int out_end(struct out *out, int code, const char *cls, const char *error, struc
 		EV_NUM("conns", out->conns), EV_NUM("rejected", out->rejected), EV_NUM("in", out->in), EV_NUM("out", out->out),
 		EV_NUM("fails", out->fails), EV_NUM("dur_us", since_us(out)), { 0 } };
 	const struct event ev = { .kind = EV_EXIT, .fields = fields };
-	if (judge(&out->file, out->conf->events, e) != 0 || judge(&out->json, "stderr", e) != 0)
+	if (out_judge(&out->file, out->conf->events, e) != 0 || out_judge(&out->json, "stderr", e) != 0)
 		return -1;
 	if (write_end(out, &out->file, &ev, out->conf->events, e) != 0)
 		return -1;

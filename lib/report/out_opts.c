@@ -1,7 +1,7 @@
 /* The options of the reports (out.h). */
 #include "report/out.h"
 
-static int count(void *block, const char *text, struct err *e)
+static int out_opts_count(void *block, const char *text, struct err *e)
 {
 	(void)text;
 	(void)e;
@@ -9,7 +9,7 @@ static int count(void *block, const char *text, struct err *e)
 	return 0;
 }
 
-static int check(void *block, struct err *e)
+static int out_opts_check(void *block, struct err *e)
 {
 	const struct report_conf *conf = block;
 	if (conf->json && conf->quiet)
@@ -25,7 +25,7 @@ static const struct opt report_rows[] = {
 	{ .name = "verbose",
 		.ch = 'v',
 		.kind = OPT_HOOK,
-		.hook = count,
+		.hook = out_opts_count,
 		.help = "say what happens; -vv: every step",
 		.man = "Say on standard error what happens: where a server listens, who comes and goes, what is tried again. Given "
 		       "twice, every step." },
@@ -68,5 +68,5 @@ static const struct opt report_rows[] = {
 	{ 0 },
 };
 const struct opt_group report_opts = {
-	.title = "Reports", .size = sizeof(struct report_conf), .rows = report_rows, .check = check
+	.title = "Reports", .size = sizeof(struct report_conf), .rows = report_rows, .check = out_opts_check
 };

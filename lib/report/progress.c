@@ -50,7 +50,7 @@ int64_t progress_every_ms(const struct progress_conf *conf)
 	return how == PROGRESS_NEVER ? 0 : how == PROGRESS_BAR ? BAR_MS : LINE_MS;
 }
 
-static bool find(const struct event *ev, const char *key, int64_t *out)
+static bool progress_find(const struct event *ev, const char *key, int64_t *out)
 {
 	const struct ev_field *f = ev->fields;
 	while (f->key != NULL && strcmp(f->key, key) != 0)
@@ -61,10 +61,10 @@ static bool find(const struct event *ev, const char *key, int64_t *out)
 	return true;
 }
 
-static int64_t number(const struct event *ev, const char *key)
+static int64_t progress_number(const struct event *ev, const char *key)
 {
 	int64_t n = 0;
-	find(ev, key, &n);
+	progress_find(ev, key, &n);
 	return n;
 }
 
@@ -116,16 +116,16 @@ static void put_time(struct words *w, int64_t us)
 static void put_all(struct words *w, const struct event *ev)
 {
 	int64_t eta_us;
-	put_way(w, "sent", number(ev, "out"), number(ev, "out_bps"));
-	put_way(w, "recv", number(ev, "in"), number(ev, "in_bps"));
-	put_time(w, number(ev, "dur_us"));
-	if (find(ev, "eta_us", &eta_us)) {
+	put_way(w, "sent", progress_number(ev, "out"), progress_number(ev, "out_bps"));
+	put_way(w, "recv", progress_number(ev, "in"), progress_number(ev, "in_bps"));
+	put_time(w, progress_number(ev, "dur_us"));
+	if (progress_find(ev, "eta_us", &eta_us)) {
 		put(w, " ETA ");
 		put_time(w, eta_us + 999999); /* what takes half a second is not over now */
 	}
 }
 
-static size_t copy(char *out, size_t cap, const struct words *w)
+static size_t progress_copy(char *out, size_t cap, const struct words *w)
 {
 	size_t n = w->n < cap ? w->n : cap - 1;
 	memcpy(out, w->text, n);
@@ -137,7 +137,7 @@ size_t progress_text(char *out, size_t cap, const struct event *ev)
 {
 	struct words w = { .n = 0 };
 	put_all(&w, ev);
-	return copy(out, cap, &w);
+	return progress_copy(out, cap, &w);
 }
 
 /* "  [====>     ]  43%" */
@@ -160,12 +160,12 @@ static void put_bar(struct words *w, int64_t done, int64_t left, size_t columns)
 size_t progress_bar(char *out, size_t cap, const struct event *ev, size_t columns)
 {
 	struct words w = { .n = 0 };
-	int64_t left, in = number(ev, "in"), sent = number(ev, "out");
+	int64_t left, in = progress_number(ev, "in"), sent = progress_number(ev, "out");
 	put_all(&w, ev);
-	if (find(ev, "remaining_bytes", &left))
+	if (progress_find(ev, "remaining_bytes", &left))
 		put_bar(&w, in > sent ? in : sent, left, columns);
 	w.n = w.n < columns ? w.n : columns;
-	return copy(out, cap, &w);
+	return progress_copy(out, cap, &w);
 }
 
 size_t progress_columns(void)

@@ -17,7 +17,7 @@ static const struct ev_field *field_of(const struct event *ev, const char *key)
 }
 
 /* A line of `len` bytes at `at` gets its colour, which ends before the newline. */
-static size_t coloured(char *at, size_t len, bool in)
+static size_t report_hex_coloured(char *at, size_t len, bool in)
 {
 	static const char begin[2][6] = { "\033[36m", "\033[32m" }, end[] = "\033[0m\n";
 	memmove(at + 5, at, len - 1);
@@ -38,7 +38,7 @@ static size_t put_head(char *at, const struct event *ev, struct report_dump *d, 
 		head = (size_t)snprintf(at + len, HEXDUMP_LINE, "# %c %s empty datagram\n", in ? 'I' : 'O',
 			wallclock_text(d->wallclock_us, time));
 	}
-	return len + (d->colour ? coloured(at + len, head, in) : head);
+	return len + (d->colour ? report_hex_coloured(at + len, head, in) : head);
 }
 
 size_t report_hex(char out[REPORT_LINE], const struct event *ev, struct report_dump *d)
@@ -52,7 +52,7 @@ size_t report_hex(char out[REPORT_LINE], const struct event *ev, struct report_d
 	while (d->at < n && len + HEXDUMP_LINE + AROUND <= REPORT_LINE) {
 		size_t piece = n - d->at < HEXDUMP_BYTES ? n - d->at : HEXDUMP_BYTES;
 		size_t line = hexdump_line(out + len, d->at, (const unsigned char *)bytes->text + d->at, piece);
-		len += d->colour ? coloured(out + len, line, in) : line;
+		len += d->colour ? report_hex_coloured(out + len, line, in) : line;
 		d->at += piece;
 	}
 	return len;

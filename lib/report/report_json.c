@@ -20,14 +20,14 @@ struct line {
 
 static const char ellipsis[] = "\xe2\x80\xa6";
 
-static size_t left(const struct line *l)
+static size_t report_json_left(const struct line *l)
 {
 	return (size_t)(l->end - l->at);
 }
 
-static void put(struct line *l, const char *text, size_t n)
+static void report_json_put(struct line *l, const char *text, size_t n)
 {
-	if (n > left(l))
+	if (n > report_json_left(l))
 		return;
 	memcpy(l->at, text, n);
 	l->at += n;
@@ -36,20 +36,20 @@ static void put(struct line *l, const char *text, size_t n)
 static void put_number(struct line *l, long long value)
 {
 	char digits[24];
-	put(l, digits, (size_t)snprintf(digits, sizeof digits, "%lld", value));
+	report_json_put(l, digits, (size_t)snprintf(digits, sizeof digits, "%lld", value));
 }
 
 static void put_key(struct line *l, const char *key, size_t n)
 {
 	if (l->at[-1] != '{')
-		put(l, ",", 1);
-	put(l, "\"", 1);
-	put(l, key, n);
-	put(l, "\":", 2);
+		report_json_put(l, ",", 1);
+	report_json_put(l, "\"", 1);
+	report_json_put(l, key, n);
+	report_json_put(l, "\":", 2);
 }
 
 /* One character of a string: how many bytes it takes of p, and in out how it is written. */
-static size_t escape(const unsigned char *p, size_t n, char out[16], size_t *written)
+static size_t report_json_escape(const unsigned char *p, size_t n, char out[16], size_t *written)
 {
 	static const char names[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
 	uint32_t cp = 0;
@@ -75,21 +75,21 @@ static void put_string(struct line *l, const char *text, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)text;
 	struct line inner = { l->at, l->end - 1 };
-	put(&inner, "\"", 1);
+	report_json_put(&inner, "\"", 1);
 	while (n > 0) {
 		char piece[16];
-		size_t len, step = escape(p, n, piece, &len);
+		size_t len, step = report_json_escape(p, n, piece, &len);
 		size_t tail = n > step ? sizeof ellipsis - 1 : 0;
-		if (len + tail > left(&inner)) {
-			put(&inner, ellipsis, sizeof ellipsis - 1);
+		if (len + tail > report_json_left(&inner)) {
+			report_json_put(&inner, ellipsis, sizeof ellipsis - 1);
 			break;
 		}
-		put(&inner, piece, len);
+		report_json_put(&inner, piece, len);
 		p += step;
 		n -= step;
 	}
 	l->at = inner.at;
-	put(l, "\"", 1);
+	report_json_put(l, "\"", 1);
 }
 
 static void put_text(struct line *l, const char *text)
@@ -103,29 +103,29 @@ static void put_list(struct line *l, const struct ev_field *f)
 {
 	const char *p = f->text;
 	struct line inner = { l->at, l->end - 1 };
-	put(&inner, "[", 1);
+	report_json_put(&inner, "[", 1);
 	while (*p != '\0') {
 		const char *comma = strstr(p, ", ");
 		size_t n = comma != NULL ? (size_t)(comma - p) : strlen(p);
-		if (left(&inner) < n * (f->is == EV_IS_NUMS ? 1 : 6) + 3)
+		if (report_json_left(&inner) < n * (f->is == EV_IS_NUMS ? 1 : 6) + 3)
 			break; /* a whole one less rather than a part of one */
 		if (p != f->text)
-			put(&inner, ",", 1);
+			report_json_put(&inner, ",", 1);
 		if (f->is == EV_IS_NUMS)
-			put(&inner, p, n);
+			report_json_put(&inner, p, n);
 		else
 			put_string(&inner, p, n);
 		p += comma != NULL ? n + 2 : n;
 	}
 	l->at = inner.at;
-	put(l, "]", 1);
+	report_json_put(l, "]", 1);
 }
 
 static void put_base64(struct line *l, const unsigned char *p, size_t n)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t most = left(l) < 2 ? 0 : (left(l) - 2) / 4 * 3;
-	put(l, "\"", 1);
+	size_t most = report_json_left(l) < 2 ? 0 : (report_json_left(l) - 2) / 4 * 3;
+	report_json_put(l, "\"", 1);
 	n = n < most ? n : most;
 	for (size_t i = 0; i < n; i += 3) {
 		size_t three = n - i < 3 ? n - i : 3;
@@ -135,9 +135,9 @@ static void put_base64(struct line *l, const unsigned char *p, size_t n)
 			four[2] = digits[bits >> 6 & 63];
 		if (three > 2)
 			four[3] = digits[bits & 63];
-		put(l, four, sizeof four);
+		report_json_put(l, four, sizeof four);
 	}
-	put(l, "\"", 1);
+	report_json_put(l, "\"", 1);
 }
 
 static void put_value(struct line *l, const struct ev_field *f)
@@ -147,7 +147,7 @@ static void put_value(struct line *l, const struct ev_field *f)
 		put_number(l, (long long)f->num);
 		break;
 	case EV_IS_BOOL:
-		put(l, f->num != 0 ? "true" : "false", f->num != 0 ? 4 : 5);
+		report_json_put(l, f->num != 0 ? "true" : "false", f->num != 0 ? 4 : 5);
 		break;
 	case EV_IS_TEXT:
 		put_text(l, f->text);
@@ -162,7 +162,7 @@ static void put_value(struct line *l, const struct ev_field *f)
 	}
 }
 
-static const struct ev_field *find(const struct event *ev, const char *key, size_t n)
+static const struct ev_field *report_json_find(const struct event *ev, const char *key, size_t n)
 {
 	for (const struct ev_field *f = ev->fields; f != NULL && f->key != NULL; f++)
 		if (strncmp(f->key, key, n) == 0 && f->key[n] == '\0')
@@ -187,7 +187,7 @@ static void put_common(struct line *l, const struct event *ev, const struct repo
 		"{\"v\":1,\"ev\":\"%s\",\"seq\":%llu,\"ts\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ\",\"us\":%lld",
 		ev_rows[ev->kind].name, (unsigned long long)stamp->seq, day.tm_year + 1900, day.tm_mon + 1, day.tm_mday,
 		day.tm_hour, day.tm_min, day.tm_sec, stamp->at.tv_nsec / 1000, (long long)stamp->us);
-	put(l, head, (size_t)n);
+	report_json_put(l, head, (size_t)n);
 	if (ev->conn == 0)
 		return;
 	put_key(l, "conn", 4);
@@ -201,7 +201,7 @@ size_t report_json(char line[REPORT_LINE], const struct event *ev, const struct 
 	put_common(&l, ev, stamp);
 	for (size_t behind = count_words(key); behind > 0; behind--) {
 		size_t n = strcspn(key, " ");
-		const struct ev_field *f = find(ev, key, n);
+		const struct ev_field *f = report_json_find(ev, key, n);
 		l.end = line + REPORT_LINE - END_BYTES - (behind - 1) * FIELD_BYTES;
 		if (f != NULL) {
 			put_key(&l, key, n);

@@ -13,7 +13,7 @@ struct line {
 	size_t cap, len;
 };
 
-static void add(struct line *line, const char *text, size_t n)
+static void report_text_add(struct line *line, const char *text, size_t n)
 {
 	size_t room = line->cap - line->len - 1;
 	if (n > room)
@@ -36,7 +36,7 @@ static void add_field(struct line *line, const struct event *ev, const char *key
 	if (text == NULL || f->is == EV_IS_BYTES)
 		return;
 	char hidden[TEXT_MOST];
-	add(line, hidden, redact_text(hidden, sizeof hidden, text, strlen(text)));
+	report_text_add(line, hidden, redact_text(hidden, sizeof hidden, text, strlen(text)));
 }
 
 size_t report_text(char *buf, size_t cap, const struct event *ev)
@@ -47,12 +47,12 @@ size_t report_text(char *buf, size_t cap, const struct event *ev)
 	if (ev->conn != 0) {
 		char number[16];
 		int n = snprintf(number, sizeof number, "[%u] ", (unsigned)ev->conn);
-		add(&line, number, (size_t)n);
+		report_text_add(&line, number, (size_t)n);
 	}
 	const char *p = ev_rows[ev->kind].sentence;
 	while (*p != '\0') {
 		size_t plain = strcspn(p, "{"), key = strcspn(p + plain, "}");
-		add(&line, p, plain);
+		report_text_add(&line, p, plain);
 		p += plain;
 		if (*p == '{') {
 			add_field(&line, ev, p + 1, key - 1);

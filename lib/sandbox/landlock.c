@@ -48,7 +48,7 @@ int landlock_abi(void)
 	return abi > 0 ? (int)abi : 0;
 }
 
-static struct ruleset handled(int abi, unsigned needs)
+static struct ruleset landlock_handled(int abi, unsigned needs)
 {
 	struct ruleset r = { .fs = FS_1 };
 	r.fs |= (abi >= 2 ? REFER : 0u) | (abi >= 3 ? TRUNCATE : 0u) | (abi >= 5 ? IOCTL_DEV : 0u);
@@ -59,7 +59,7 @@ static struct ruleset handled(int abi, unsigned needs)
 	return r;
 }
 
-static int leave(int ruleset, const struct ruleset *r, const struct landlock_place *place)
+static int landlock_leave(int ruleset, const struct ruleset *r, const struct landlock_place *place)
 {
 	struct beneath rule = { .folder = place->fd };
 	if (place->needs & NEEDS_READ)
@@ -77,13 +77,13 @@ int landlock_apply(unsigned needs, const struct landlock_place *places, unsigned
 	int abi = landlock_abi(), sys = 0;
 	if (abi == 0)
 		return ENOSYS;
-	const struct ruleset r = handled(abi, needs);
+	const struct ruleset r = landlock_handled(abi, needs);
 	size_t size = abi >= 6 ? sizeof r : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
 	int fd = (int)syscall(CREATE, &r, size, 0);
 	if (fd < 0)
 		return errno;
 	for (unsigned i = 0; i < n && sys == 0; i++)
-		sys = leave(fd, &r, &places[i]);
+		sys = landlock_leave(fd, &r, &places[i]);
 	if (sys == 0 && syscall(RESTRICT_SELF, fd, 0) != 0)
 		sys = errno;
 	sys_close(fd);

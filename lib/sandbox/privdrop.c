@@ -14,7 +14,7 @@
 
 enum { SHOWN = 256 };
 
-static const char *shown(const char *text, char out[SHOWN])
+static const char *privdrop_shown(const char *text, char out[SHOWN])
 {
 	text_show(out, SHOWN, text, strlen(text));
 	return out;
@@ -26,7 +26,7 @@ static int find_user(struct privdrop *who, struct err *e)
 	int64_t number = -1;
 	const struct passwd *entry = getpwnam(who->name);
 	if (entry == NULL && num_int(who->name, 0, INT_MAX, &number, NULL) != 0)
-		return err_set(e, ERR_USAGE, 0, "--user %s: there is no such user", shown(who->name, name));
+		return err_set(e, ERR_USAGE, 0, "--user %s: there is no such user", privdrop_shown(who->name, name));
 	if (entry == NULL)
 		entry = getpwuid((uid_t)number);
 	who->user = true;
@@ -45,7 +45,7 @@ static int find_root(struct privdrop *who, struct err *e)
 	char path[SHOWN];
 	who->folder = sys_open(who->path, O_RDONLY | O_DIRECTORY, 0);
 	if (who->folder < 0)
-		return err_set(e, ERR_USAGE, errno, "--chroot %s", shown(who->path, path));
+		return err_set(e, ERR_USAGE, errno, "--chroot %s", privdrop_shown(who->path, path));
 	who->root = true;
 	return 0;
 }
@@ -82,7 +82,7 @@ static int change_root(struct privdrop *who, struct err *e)
 {
 	char path[SHOWN];
 	bool changed = fchdir(who->folder) == 0 && chroot(".") == 0 && chdir("/") == 0;
-	return changed ? 0 : err_set(e, ERR_LOCAL, errno, "--chroot %s", shown(who->path, path));
+	return changed ? 0 : err_set(e, ERR_LOCAL, errno, "--chroot %s", privdrop_shown(who->path, path));
 }
 
 static int change_user(const struct privdrop *who, struct err *e)
@@ -90,7 +90,7 @@ static int change_user(const struct privdrop *who, struct err *e)
 	char name[SHOWN];
 	size_t n = (size_t)who->groups_n;
 	bool changed = setgroups(n, who->groups) == 0 && setgid(who->gid) == 0 && setuid(who->uid) == 0;
-	return changed ? 0 : err_set(e, ERR_LOCAL, errno, "--user %s", shown(who->name, name));
+	return changed ? 0 : err_set(e, ERR_LOCAL, errno, "--user %s", privdrop_shown(who->name, name));
 }
 
 /* What an intruder would try. Each of these succeeds for root, and for whoever has kept a part of it. */
@@ -110,7 +110,7 @@ int privdrop_become(struct privdrop *who, struct err *e)
 	int rc = (who->root && change_root(who, e) != 0) || (who->user && change_user(who, e) != 0) ? -1 : 0;
 	privdrop_close(who);
 	if (rc == 0 && can_get_back(who))
-		return err_set(e, ERR_LOCAL, 0, "--user %s: there would be a way back to root", shown(who->name, name));
+		return err_set(e, ERR_LOCAL, 0, "--user %s: there would be a way back to root", privdrop_shown(who->name, name));
 	return rc;
 }
 

@@ -57,7 +57,7 @@ struct gathering {
 };
 
 /* A name without a %c is open already; nobody makes files any more. */
-static void gather(void *arg, unsigned needs, const char *text)
+static void sandbox_run_gather(void *arg, unsigned needs, const char *text)
 {
 	struct gathering *g = arg;
 	bool later = !(needs & NEEDS_WRITE) || strstr(text, "%c") != NULL;
@@ -90,7 +90,7 @@ static void try_as_user(void *arg, unsigned needs, const char *text)
 }
 
 /* A name that has to be asked for: the helper that does so needs all of the system's ways to know names. */
-static bool asks(const struct run *run, const struct addr *a)
+static bool sandbox_run_asks(const struct run *run, const struct addr *a)
 {
 	const struct proxy *proxy = proxy_of(run);
 	bool far =
@@ -103,7 +103,7 @@ void sandbox_run_dials(const struct run *run, const struct addr *a)
 	struct sandbox_run *c = run->sandbox;
 	if (c == NULL || a == NULL)
 		return;
-	c->plan.needs |= NEEDS_DIAL | (asks(run, a) ? NEEDS_NAMES : 0u);
+	c->plan.needs |= NEEDS_DIAL | (sandbox_run_asks(run, a) ? NEEDS_NAMES : 0u);
 	c->asks_authorities |= tls_reads_later(run, a);
 }
 
@@ -112,7 +112,7 @@ static int gather_all(const struct run *run, unsigned needs, struct err *e)
 	struct sandbox_run *c = run->sandbox;
 	struct gathering g = { .plan = &c->plan, .e = e };
 	c->plan.needs |= needs | (run->command != NULL ? NEEDS_EXEC : 0u);
-	conf_needs(run->conf, gather, &g);
+	conf_needs(run->conf, sandbox_run_gather, &g);
 	if (g.failed || (!c->asks_authorities && !tls_reads_later(run, NULL)))
 		return g.failed ? -1 : 0;
 	c->plan.needs |= NEEDS_READ; /* in folders full of links to others */
@@ -187,14 +187,14 @@ int sandbox_run_drop(const struct run *run, struct err *e)
 	return privdrop_become(&c->who, e);
 }
 
-static void add(char *list, size_t cap, const char *word)
+static void sandbox_run_add(char *list, size_t cap, const char *word)
 {
 	size_t n = strlen(list);
 	snprintf(list + n, cap - n, "%s%s", n > 0 ? ", " : "", word);
 }
 
 /* lacks: what this system has not, if anything; asked before, because afterwards nothing answers. */
-static void tell(const struct run *run, const struct sandbox_got *got, const char *lacks)
+static void sandbox_run_tell(const struct run *run, const struct sandbox_got *got, const char *lacks)
 {
 	static const struct {
 		unsigned need;
@@ -205,7 +205,7 @@ static void tell(const struct run *run, const struct sandbox_got *got, const cha
 	char keeps[96] = "", words[256];
 	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
 		if (c->plan.needs & kept[i].need)
-			add(keeps, sizeof keeps, kept[i].word);
+			sandbox_run_add(keeps, sizeof keeps, kept[i].word);
 	const char *why = c->off != NULL ? c->off : lacks;
 	if (!got->calls && got->landlock == 0)
 		snprintf(words, sizeof words, "no sandbox: %s", why);
@@ -248,7 +248,7 @@ int sandbox_run_seal(const struct run *run, struct err *e)
 		if (sandbox_apply(&c->plan, conf->sandbox == SANDBOX_STRICT, &got, e) != 0)
 			return -1;
 	}
-	tell(run, &got, lacks);
+	sandbox_run_tell(run, &got, lacks);
 	try_to_escape(run);
 	return 0;
 }

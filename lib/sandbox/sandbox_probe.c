@@ -14,19 +14,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static long here(const char *path, int flags)
+static long sandbox_probe_here(const char *path, int flags)
 {
 	return syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
 }
 
 static long try_open(void)
 {
-	return here("/etc/passwd", O_RDONLY);
+	return sandbox_probe_here("/etc/passwd", O_RDONLY);
 }
 
 static long try_create(void)
 {
-	return here("escaped", O_WRONLY | O_CREAT);
+	return sandbox_probe_here("escaped", O_WRONLY | O_CREAT);
 }
 
 static long try_unlink(void)

@@ -209,26 +209,26 @@ struct program {
 	unsigned held_n;
 };
 
-static void put(struct program *p, unsigned code, unsigned k, unsigned yes, unsigned no)
+static void seccomp_put(struct program *p, unsigned code, unsigned k, unsigned yes, unsigned no)
 {
 	if (p->n < CODE_MOST)
 		p->code[p->n] = (struct sock_filter){ (uint16_t)code, (uint8_t)yes, (uint8_t)no, k };
 	p->n++;
 }
 
-static void load(struct program *p, size_t at)
+static void seccomp_load(struct program *p, size_t at)
 {
-	put(p, BPF_LD | BPF_W | BPF_ABS, (unsigned)at, 0, 0);
+	seccomp_put(p, BPF_LD | BPF_W | BPF_ABS, (unsigned)at, 0, 0);
 }
 
 static void load_argument(struct program *p, unsigned i)
 {
-	load(p, offsetof(struct seccomp_data, args) + i * sizeof(uint64_t)); /* little-endian: the low half is first */
+	seccomp_load(p, offsetof(struct seccomp_data, args) + i * sizeof(uint64_t)); /* little-endian: the low half is first */
 }
 
-static void end(struct program *p, unsigned verdict)
+static void seccomp_end(struct program *p, unsigned verdict)
 {
-	put(p, BPF_RET | BPF_K, verdict, 0, 0);
+	seccomp_put(p, BPF_RET | BPF_K, verdict, 0, 0);
 }
 
 static const unsigned refuse = SECCOMP_RET_ERRNO | EPERM;
@@ -236,21 +236,21 @@ static const unsigned refuse = SECCOMP_RET_ERRNO | EPERM;
 /* The next instruction is for those that compare (or, with JSET, have a bit of k); the others go on behind it. */
 static void only_if(struct program *p, unsigned how, unsigned k)
 {
-	put(p, BPF_JMP | how | BPF_K, k, 0, 1);
+	seccomp_put(p, BPF_JMP | how | BPF_K, k, 0, 1);
 }
 
 static void allow_if(struct program *p, unsigned how, unsigned k)
 {
 	only_if(p, how, k);
-	end(p, SECCOMP_RET_ALLOW);
+	seccomp_end(p, SECCOMP_RET_ALLOW);
 }
 
 static void refuse_if_any(struct program *p, unsigned argument, unsigned bits)
 {
 	load_argument(p, argument);
 	only_if(p, BPF_JSET, bits);
-	end(p, refuse);
-	end(p, SECCOMP_RET_ALLOW);
+	seccomp_end(p, refuse);
+	seccomp_end(p, SECCOMP_RET_ALLOW);
 }
 
 static void allow_held(struct program *p)
@@ -276,10 +276,10 @@ static void put_rule(struct program *p, enum rule rule)
 	static const unsigned questions[] = { FIONREAD, TIOCOUTQ, TCGETS, TERMINAL_GET2, TIOCGWINSZ, TIOCGPGRP, SIOCGIFNAME };
 	switch (rule) {
 	case PLAIN:
-		end(p, SECCOMP_RET_ALLOW);
+		seccomp_end(p, SECCOMP_RET_ALLOW);
 		return;
 	case KILL:
-		end(p, SECCOMP_RET_KILL_PROCESS);
+		seccomp_end(p, SECCOMP_RET_KILL_PROCESS);
 		return;
 	case NO_CODE:
 		refuse_if_any(p, 2, PROT_EXEC);
@@ -309,13 +309,13 @@ static void put_rule(struct program *p, enum rule rule)
 		allow_if(p, BPF_JSET, EMPTY_PATH);
 		break;
 	}
-	end(p, refuse);
+	seccomp_end(p, refuse);
 }
 
 static void put_row(struct program *p, const struct row *row)
 {
 	unsigned short at = p->n;
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)row->nr, 0, 0);
+	seccomp_put(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)row->nr, 0, 0);
 	put_rule(p, (enum rule)row->rule);
 	if (at < CODE_MOST)
 		p->code[at].jf = (uint8_t)(p->n - at - 1);
@@ -334,26 +334,26 @@ static void put_plain_rows(struct program *p, unsigned needs)
 		left += is_plain(&rows[i], needs);
 	for (size_t i = 0; i < ROWS; i++)
 		if (is_plain(&rows[i], needs))
-			put(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)rows[i].nr, left--, 0);
-	put(p, BPF_JMP | BPF_JA, 1, 0, 0);
-	end(p, SECCOMP_RET_ALLOW);
+			seccomp_put(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)rows[i].nr, left--, 0);
+	seccomp_put(p, BPF_JMP | BPF_JA, 1, 0, 0);
+	seccomp_end(p, SECCOMP_RET_ALLOW);
 }
 
 static void put_all(struct program *p, unsigned needs)
 {
-	load(p, offsetof(struct seccomp_data, arch));
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0);
-	end(p, SECCOMP_RET_KILL_PROCESS);
-	load(p, offsetof(struct seccomp_data, nr));
-	put(p, BPF_JMP | BPF_JGE | BPF_K, OTHER_ABI, 0, 1);
-	end(p, SECCOMP_RET_KILL_PROCESS);
+	seccomp_load(p, offsetof(struct seccomp_data, arch));
+	seccomp_put(p, BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0);
+	seccomp_end(p, SECCOMP_RET_KILL_PROCESS);
+	seccomp_load(p, offsetof(struct seccomp_data, nr));
+	seccomp_put(p, BPF_JMP | BPF_JGE | BPF_K, OTHER_ABI, 0, 1);
+	seccomp_end(p, SECCOMP_RET_KILL_PROCESS);
 	put_plain_rows(p, needs);
 	for (size_t i = 0; i < ROWS; i++)
 		if (rows[i].rule != PLAIN && (rows[i].needs == 0 || (rows[i].needs & needs) != 0))
 			put_row(p, &rows[i]);
-	put(p, BPF_JMP | BPF_JGT | BPF_K, KNOWN_MOST, 0, 1);
-	end(p, SECCOMP_RET_ERRNO | ENOSYS);
-	end(p, refuse);
+	seccomp_put(p, BPF_JMP | BPF_JGT | BPF_K, KNOWN_MOST, 0, 1);
+	seccomp_end(p, SECCOMP_RET_ERRNO | ENOSYS);
+	seccomp_end(p, refuse);
 }
 
 bool seccomp_have(void)

@@ -12,7 +12,7 @@
 
 enum { SHOWN = 100 };
 
-static const char *show(char out[SHOWN], struct talk_bytes b)
+static const char *talk_check_show(char out[SHOWN], struct talk_bytes b)
 {
 	size_t n = b.n > 80 ? 80 : b.n;
 	size_t used = text_show(out, SHOWN - 4, b.p, n);
@@ -92,7 +92,7 @@ static int check_raw(const struct walk *w, const struct talk_pattern *p, const s
 	if (!can)
 		return talk_refuse(w->e, at, "in raw frames %s can be a literal%s, N bytes%s, got %s",
 			rule ? "what a rule waits for" : "what is expected", rule ? "" : ", *\"literal\"",
-			rule ? ", eof or idle" : "", show(words, p->words));
+			rule ? ", eof or idle" : "", talk_check_show(words, p->words));
 	if (p->kind == TALK_COUNT && p->count > TALK_BYTES_MOST)
 		return talk_refuse(w->e, at, "more than %d MiB would have to be kept", TALK_BYTES_MOST >> 20);
 	if (p->kind != TALK_COUNT && p->text.n == 0)
@@ -153,7 +153,7 @@ static bool is_literal(const struct talk_rule *r)
 }
 
 /* Could the same bytes begin both? */
-static bool begins(const struct talk_pattern *shorter, const struct talk_pattern *longer)
+static bool talk_check_begins(const struct talk_pattern *shorter, const struct talk_pattern *longer)
 {
 	struct talk_pattern either = *shorter;
 	either.icase |= longer->icase;
@@ -163,13 +163,14 @@ static bool begins(const struct talk_pattern *shorter, const struct talk_pattern
 static int check_pair(const struct talk_rule *a, const struct talk_rule *b, struct err *e)
 {
 	char is[SHOWN], of[SHOWN];
-	if (!is_literal(a) || !is_literal(b) || !begins(a->pattern, b->pattern))
+	if (!is_literal(a) || !is_literal(b) || !talk_check_begins(a->pattern, b->pattern))
 		return 0;
 	bool later = a->place.name != b->place.name || a->place.line > b->place.line;
 	const struct talk_rule *at = later ? a : b, *other = later ? b : a;
 	return talk_refuse(e, &at->place,
 		"%s is how %s begins (lines %u and %u): in raw frames nobody could tell which of them it is",
-		show(is, a->pattern->words), show(of, b->pattern->words), at->place.line, other->place.line);
+		talk_check_show(is, a->pattern->words), talk_check_show(of, b->pattern->words), at->place.line,
+		other->place.line);
 }
 
 /* Sorting would be quicker; scripts have a few dozen rules. */
@@ -202,7 +203,7 @@ static int check_rules(struct talk_section *section, const struct talk_options *
 /* --- the whole --- */
 
 /* What "conn *" says, or what stands before any section, holds where a numbered section does not say it itself. */
-static void inherit(struct talk_section *s, const struct talk_section *all, const struct talk_options *options)
+static void talk_check_inherit(struct talk_section *s, const struct talk_section *all, const struct talk_options *options)
 {
 	if (s->framed.line == 0)
 		s->framer = all->framed.line != 0 ? all->framer : options->framer;
@@ -215,7 +216,7 @@ int talk_check(struct talk_script *script, const struct talk_options *options, s
 	bool any = false;
 	for (struct talk_section *s = script->sections; s != NULL; s = s->next) {
 		struct walk w = { .options = options, .section = s, .e = e };
-		inherit(s, script->sections, options);
+		talk_check_inherit(s, script->sections, options);
 		any |= s->steps != NULL || s->rules != NULL;
 		if (check_steps(&w, s, s->steps) != 0 || check_rules(s, options, e) != 0)
 			return -1;

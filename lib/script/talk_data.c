@@ -17,7 +17,7 @@ struct talk_chunk {
 	max_align_t mem[];
 };
 
-static void *keep(struct talk_script *s, struct talk_chunk *c)
+static void *talk_data_keep(struct talk_script *s, struct talk_chunk *c)
 {
 	c->next = s->chunks;
 	s->chunks = c;
@@ -33,7 +33,7 @@ void *talk_new(struct talk_script *s, size_t bytes, struct err *e)
 {
 	struct talk_chunk *c = mem_new(sizeof *c + bytes);
 	if (c != NULL)
-		return keep(s, c);
+		return talk_data_keep(s, c);
 	no_memory(e);
 	return NULL;
 }
@@ -80,7 +80,7 @@ int talk_read(struct talk_script *s, const char *path, struct talk_bytes *out, s
 		return e->cls == ERR_USAGE ? err_prefix(e, "%s", shown) : -1;
 	}
 	s->bytes += n;
-	*out = (struct talk_bytes){ keep(s, c), n };
+	*out = (struct talk_bytes){ talk_data_keep(s, c), n };
 	return 0;
 }
 
@@ -101,7 +101,7 @@ void talk_free(struct talk_script *s)
 
 /* --- reading items --- */
 
-static int digit(unsigned char c)
+static int talk_data_digit(unsigned char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -121,7 +121,7 @@ static int new_part(struct talk_lex *l, struct talk_part ***tail, int group, con
 }
 
 /* Behind a backslash: the byte, or -1 with e. */
-static int escape(struct talk_lex *l)
+static int talk_data_escape(struct talk_lex *l)
 {
 	static const char names[] = "nrt0\\\"$", bytes[] = "\n\r\t\0\\\"$";
 	struct talk_place at = talk_here(l);
@@ -131,9 +131,9 @@ static int escape(struct talk_lex *l)
 		l->p += 2;
 		return (unsigned char)bytes[name - names];
 	}
-	if (l->end - p >= 3 && *p == 'x' && digit(p[1]) >= 0 && digit(p[2]) >= 0) {
+	if (l->end - p >= 3 && *p == 'x' && talk_data_digit(p[1]) >= 0 && talk_data_digit(p[2]) >= 0) {
 		l->p += 4;
-		return digit(p[1]) * 16 + digit(p[2]);
+		return talk_data_digit(p[1]) * 16 + talk_data_digit(p[2]);
 	}
 	char shown[16];
 	text_show(shown, sizeof shown, p, p < l->end);
@@ -141,7 +141,7 @@ static int escape(struct talk_lex *l)
 }
 
 /* The closing quote of the string at l->p; NULL: its line ends first. */
-static const unsigned char *closing(const struct talk_lex *l)
+static const unsigned char *talk_data_closing(const struct talk_lex *l)
 {
 	const unsigned char *p = l->p + 1;
 	while (p < l->end && *p != '"' && *p != '\n')
@@ -150,11 +150,11 @@ static const unsigned char *closing(const struct talk_lex *l)
 }
 
 /* Bytes and $n become parts; the bytes of all of them stand in one block. */
-static int string(struct talk_lex *l, bool groups, struct talk_item *item, int *highest)
+static int talk_data_string(struct talk_lex *l, bool groups, struct talk_item *item, int *highest)
 {
 	struct talk_place at = talk_here(l);
 	struct talk_part **tail = &item->parts;
-	const unsigned char *close = closing(l);
+	const unsigned char *close = talk_data_closing(l);
 	if (close == NULL)
 		return talk_wrong(l, &at, "a string without its closing quote");
 	unsigned char *to = talk_new(l->script, (size_t)(close - l->p), l->e), *from = to;
@@ -162,7 +162,7 @@ static int string(struct talk_lex *l, bool groups, struct talk_item *item, int *
 		return -1;
 	for (l->p++; l->p < close;) {
 		bool group = groups && *l->p == '$' && l->p[1] >= '0' && l->p[1] <= '9';
-		int byte = group ? l->p[1] - '0' : *l->p == '\\' ? escape(l) : *l->p++;
+		int byte = group ? l->p[1] - '0' : *l->p == '\\' ? talk_data_escape(l) : *l->p++;
 		if (byte < 0)
 			return -1;
 		if (!group) {
@@ -180,12 +180,12 @@ static int string(struct talk_lex *l, bool groups, struct talk_item *item, int *
 	return to > from ? new_part(l, &tail, -1, from, (size_t)(to - from)) : 0;
 }
 
-static int hex(struct talk_lex *l, struct talk_item *item)
+static int talk_data_hex(struct talk_lex *l, struct talk_item *item)
 {
 	struct talk_place at = talk_here(l);
 	struct talk_part **tail = &item->parts;
 	l->p++;
-	const unsigned char *close = closing(l);
+	const unsigned char *close = talk_data_closing(l);
 	if (close == NULL)
 		return talk_wrong(l, &at, "bytes without their closing quote");
 	unsigned char *to = talk_new(l->script, (size_t)(close - l->p), l->e);
@@ -195,9 +195,9 @@ static int hex(struct talk_lex *l, struct talk_item *item)
 	for (l->p++; l->p < close; l->p++) {
 		if (*l->p == ' ' || *l->p == '\t')
 			continue;
-		if (digit(*l->p) < 0)
+		if (talk_data_digit(*l->p) < 0)
 			return talk_expected(l, "hexadecimal digits", "x");
-		to[n / 2] = (unsigned char)(to[n / 2] << 4 | digit(*l->p));
+		to[n / 2] = (unsigned char)(to[n / 2] << 4 | talk_data_digit(*l->p));
 		n++;
 	}
 	talk_drop(l, 1);
@@ -206,7 +206,7 @@ static int hex(struct talk_lex *l, struct talk_item *item)
 	return new_part(l, &tail, -1, to, n / 2);
 }
 
-static int file(struct talk_lex *l, struct talk_item *item)
+static int talk_data_file(struct talk_lex *l, struct talk_item *item)
 {
 	struct talk_place at = talk_here(l);
 	struct talk_item path = { 0 };
@@ -215,7 +215,7 @@ static int file(struct talk_lex *l, struct talk_item *item)
 	struct err why = { 0 };
 	int unused = -1;
 	l->p++;
-	if (string(l, false, &path, &unused) != 0)
+	if (talk_data_string(l, false, &path, &unused) != 0)
 		return -1;
 	struct talk_bytes name = path.parts != NULL ? path.parts->bytes : (struct talk_bytes){ (const unsigned char *)"", 0 };
 	if (memchr(name.p, '\0', name.n) != NULL)
@@ -247,7 +247,7 @@ bool talk_is_data(struct talk_lex *l)
 	return *l->p == '"' || named || number_before(l, '*');
 }
 
-static int item(struct talk_lex *l, bool groups, struct talk_item *out, int *highest)
+static int talk_data_item(struct talk_lex *l, bool groups, struct talk_item *out, int *highest)
 {
 	out->times = 1;
 	if (number_before(l, '*')) {
@@ -258,7 +258,9 @@ static int item(struct talk_lex *l, bool groups, struct talk_item *out, int *hig
 		if (!talk_is_data(l) || number_before(l, '*'))
 			return talk_expected(l, "data", "*");
 	}
-	return *l->p == '"' ? string(l, groups, out, highest) : *l->p == 'x' ? hex(l, out) : file(l, out);
+	return *l->p == '"'   ? talk_data_string(l, groups, out, highest)
+	       : *l->p == 'x' ? talk_data_hex(l, out)
+			      : talk_data_file(l, out);
 }
 
 int talk_data(struct talk_lex *l, bool groups, const char *after, struct talk_data *out)
@@ -269,7 +271,7 @@ int talk_data(struct talk_lex *l, bool groups, const char *after, struct talk_da
 		return talk_expected(l, "data (\"text\", x\"6869\" or @\"file\")", after);
 	do {
 		struct talk_item *i = talk_new(l->script, sizeof *i, l->e);
-		if (i == NULL || item(l, groups, i, &out->groups) != 0)
+		if (i == NULL || talk_data_item(l, groups, i, &out->groups) != 0)
 			return -1;
 		*tail = i;
 		tail = &i->next;
@@ -284,7 +286,7 @@ static struct talk_bytes bytes_of(const struct talk_part *part, const struct tal
 	return part->group < 0 ? part->bytes : group[part->group];
 }
 
-static uint64_t once(const struct talk_item *i, const struct talk_bytes *group)
+static uint64_t talk_data_once(const struct talk_item *i, const struct talk_bytes *group)
 {
 	uint64_t sum = 0;
 	for (const struct talk_part *part = i->parts; part != NULL; part = part->next)
@@ -297,7 +299,7 @@ uint64_t talk_data_size(const struct talk_data *d, const struct talk_bytes *grou
 {
 	uint64_t sum = 0;
 	for (const struct talk_item *i = d->items; i != NULL; i = i->next) {
-		uint64_t n = once(i, group);
+		uint64_t n = talk_data_once(i, group);
 		if (n > 0 && i->times > (UINT64_MAX - sum) / n)
 			return UINT64_MAX;
 		sum += n * i->times;
@@ -309,7 +311,7 @@ size_t talk_data_copy(const struct talk_data *d, const struct talk_bytes *group,
 {
 	size_t done = 0;
 	for (const struct talk_item *i = d->items; i != NULL; i = i->next) {
-		uint64_t n = once(i, group), all = n * i->times;
+		uint64_t n = talk_data_once(i, group), all = n * i->times;
 		if (at >= all) {
 			at -= all;
 			continue;

@@ -18,7 +18,7 @@ static bool is_blank(unsigned char c)
 }
 
 /* The end of a line at p, with its CR: its length, or 0. */
-static size_t newline(const struct talk_lex *l, const unsigned char *p)
+static size_t talk_lex_newline(const struct talk_lex *l, const unsigned char *p)
 {
 	size_t cr = p < l->end && *p == '\r';
 	return p + cr < l->end && p[cr] == '\n' ? cr + 1 : 0;
@@ -29,7 +29,7 @@ void talk_blanks(struct talk_lex *l)
 	for (;;) {
 		while (l->p < l->end && is_blank(*l->p))
 			l->p++;
-		size_t n = l->p < l->end && *l->p == '\\' ? newline(l, l->p + 1) : 0;
+		size_t n = l->p < l->end && *l->p == '\\' ? talk_lex_newline(l, l->p + 1) : 0;
 		if (n == 0)
 			return;
 		l->p += 1 + n;
@@ -41,7 +41,7 @@ void talk_blanks(struct talk_lex *l)
 bool talk_ended(struct talk_lex *l)
 {
 	talk_blanks(l);
-	return l->p == l->end || *l->p == '#' || newline(l, l->p) > 0;
+	return l->p == l->end || *l->p == '#' || talk_lex_newline(l, l->p) > 0;
 }
 
 void talk_next_line(struct talk_lex *l)
@@ -67,7 +67,7 @@ size_t talk_word(struct talk_lex *l)
 {
 	talk_blanks(l);
 	const unsigned char *p = l->p;
-	while (p < l->end && !is_blank(*p) && *p != '"' && *p != '#' && newline(l, p) == 0)
+	while (p < l->end && !is_blank(*p) && *p != '"' && *p != '#' && talk_lex_newline(l, p) == 0)
 		p++;
 	return (size_t)(p - l->p);
 }
@@ -76,7 +76,7 @@ size_t talk_rest(struct talk_lex *l)
 {
 	talk_blanks(l);
 	const unsigned char *p = l->p;
-	while (p < l->end && !is_blank(*p) && newline(l, p) == 0)
+	while (p < l->end && !is_blank(*p) && talk_lex_newline(l, p) == 0)
 		p++;
 	return (size_t)(p - l->p);
 }
@@ -146,7 +146,7 @@ static void show_next(struct talk_lex *l, char out[SHOWN])
 	if (n > 24)
 		n = 24;
 	if (n == 0)
-		while (l->p + n < l->end && n < 24 && newline(l, l->p + n) == 0 && (n < 2 || l->p[n - 1] != '"'))
+		while (l->p + n < l->end && n < 24 && talk_lex_newline(l, l->p + n) == 0 && (n < 2 || l->p[n - 1] != '"'))
 			n++;
 	bool quoted = *l->p == '"';
 	used = quoted ? 0 : (size_t)snprintf(out, SHOWN, "\"");

@@ -8,24 +8,24 @@
 
 #include <string.h>
 
-static unsigned char lower(unsigned char c)
+static unsigned char talk_match_lower(unsigned char c)
 {
 	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
 }
 
 /* The first of n bytes in which a and b differ, not looking before `from`. */
-static size_t same(const unsigned char *a, const unsigned char *b, size_t from, size_t n, bool icase)
+static size_t talk_match_same(const unsigned char *a, const unsigned char *b, size_t from, size_t n, bool icase)
 {
 	if (n > from && !icase && memcmp(a + from, b + from, n - from) == 0)
 		return n;
-	while (from < n && (a[from] == b[from] || (icase && lower(a[from]) == lower(b[from]))))
+	while (from < n && (a[from] == b[from] || (icase && talk_match_lower(a[from]) == talk_match_lower(b[from]))))
 		from++;
 	return from;
 }
 
 size_t talk_same(const struct talk_pattern *p, const unsigned char *buf, size_t len)
 {
-	return same(p->text.p, buf, 0, len < p->text.n ? len : p->text.n, p->icase);
+	return talk_match_same(p->text.p, buf, 0, len < p->text.n ? len : p->text.n, p->icase);
 }
 
 /* --- one frame --- */
@@ -50,7 +50,7 @@ static enum talk_fit match_literal(struct talk_match *m, int64_t *work)
 	size_t n = p->text.n, most = n - m->at < (size_t)*work ? n : m->at + (size_t)*work;
 	if (p->kind == TALK_EQUAL ? m->frame.n != n : m->frame.n < n)
 		return TALK_NO;
-	size_t at = same(p->text.p, m->frame.p, m->at, most, p->icase);
+	size_t at = talk_match_same(p->text.p, m->frame.p, m->at, most, p->icase);
 	*work -= (int64_t)(at - m->at);
 	m->at = at;
 	return at == n ? TALK_YES : at == most ? TALK_MORE : TALK_NO;
@@ -120,7 +120,7 @@ enum talk_fit talk_match_go(struct talk_match *m, int64_t *work, struct talk_byt
 enum talk_fit talk_fits(const struct talk_pattern *p, const unsigned char *buf, size_t len, bool last, size_t *n)
 {
 	size_t want = p->kind == TALK_COUNT ? (size_t)p->count : p->text.n, have = len < want ? len : want;
-	size_t equal = p->kind == TALK_COUNT ? have : same(p->text.p, buf, *n < have ? *n : have, have, p->icase);
+	size_t equal = p->kind == TALK_COUNT ? have : talk_match_same(p->text.p, buf, *n < have ? *n : have, have, p->icase);
 	*n = equal;
 	if (equal == want)
 		return TALK_YES;

@@ -21,7 +21,7 @@ struct parser {
 
 /* --- steps --- */
 
-static int expecting(struct talk_lex *l, struct talk_step *s)
+static int talk_parse_expecting(struct talk_lex *l, struct talk_step *s)
 {
 	s->ms = -1;
 	s->pattern = talk_pattern(l, talk_verbs[s->verb]);
@@ -31,7 +31,7 @@ static int expecting(struct talk_lex *l, struct talk_step *s)
 }
 
 /* Any signs up to a blank, also those that begin a string or a comment elsewhere. */
-static char *spec(struct talk_lex *l, const char *what, const char *after)
+static char *talk_parse_spec(struct talk_lex *l, const char *what, const char *after)
 {
 	size_t n = talk_ended(l) ? 0 : talk_rest(l);
 	if (n > 0)
@@ -40,17 +40,17 @@ static char *spec(struct talk_lex *l, const char *what, const char *after)
 	return NULL;
 }
 
-static int fault(struct talk_lex *l, struct talk_step *s)
+static int talk_parse_fault(struct talk_lex *l, struct talk_step *s)
 {
 	struct talk_place at = talk_here(l);
 	struct err why = { 0 };
-	const char *text = spec(l, "a fault", "fault");
+	const char *text = talk_parse_spec(l, "a fault", "fault");
 	if (text == NULL || (s->fault = talk_new(l->script, sizeof *s->fault, l->e)) == NULL)
 		return -1;
 	return fault_parse(s->fault, text, &why) == 0 ? 0 : talk_wrong(l, &at, "%s", why.what);
 }
 
-static int step(struct talk_lex *l, struct talk_step *s)
+static int talk_parse_step(struct talk_lex *l, struct talk_step *s)
 {
 	const char *name = talk_verbs[s->verb];
 	switch (s->verb) {
@@ -61,17 +61,17 @@ static int step(struct talk_lex *l, struct talk_step *s)
 		return talk_data(l, true, name, &s->data);
 	case TALK_EXPECT:
 	case TALK_SKIP:
-		return expecting(l, s);
+		return talk_parse_expecting(l, s);
 	case TALK_WAIT:
 		return talk_duration(l, &s->ms);
 	case TALK_FAULT:
-		return fault(l, s);
+		return talk_parse_fault(l, s);
 	default:
 		return 0;
 	}
 }
 
-static bool comes(struct talk_lex *l, const char *word)
+static bool talk_parse_comes(struct talk_lex *l, const char *word)
 {
 	struct talk_lex ahead = *l;
 	return talk_takes(&ahead, word);
@@ -83,13 +83,13 @@ static int unknown_step(struct talk_lex *l, const char *after)
 	if (after == NULL)
 		return talk_expected(l, "\"conn\", a setting, a rule or a step", NULL);
 	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
-		if (comes(l, begins[i]))
+		if (talk_parse_comes(l, begins[i]))
 			return talk_expected(l, "a step (a line of its own begins with this word)", after);
 	return talk_expected(l, "a step", after);
 }
 
 /* To the end of the line. The first one must be there. */
-static int steps(struct talk_lex *l, struct talk_step ***tail, const char *after)
+static int talk_parse_steps(struct talk_lex *l, struct talk_step ***tail, const char *after)
 {
 	do {
 		struct talk_place at = talk_here(l);
@@ -106,7 +106,7 @@ static int steps(struct talk_lex *l, struct talk_step ***tail, const char *after
 		s->data.groups = -1;
 		talk_blanks(l);
 		s->words.p = l->p;
-		if (step(l, s) != 0)
+		if (talk_parse_step(l, s) != 0)
 			return -1;
 		s->words.n = l->last > s->words.p ? (size_t)(l->last - s->words.p) : 0;
 		**tail = s;
@@ -118,7 +118,7 @@ static int steps(struct talk_lex *l, struct talk_step ***tail, const char *after
 
 /* --- rules --- */
 
-static int trigger(struct talk_lex *l, struct talk_rule *r, const char *after)
+static int talk_parse_trigger(struct talk_lex *l, struct talk_rule *r, const char *after)
 {
 	if (talk_takes(l, "eof")) {
 		r->on = TALK_ON_EOF;
@@ -137,7 +137,7 @@ static int trigger(struct talk_lex *l, struct talk_rule *r, const char *after)
 }
 
 /* "x3", or "x 3". */
-static int times(struct talk_lex *l, struct talk_rule *r)
+static int talk_parse_times(struct talk_lex *l, struct talk_rule *r)
 {
 	size_t n = talk_ended(l) ? 0 : talk_word(l);
 	if (n == 0 || *l->p != 'x' || (n > 1 && (l->p[1] < '0' || l->p[1] > '9')))
@@ -146,7 +146,7 @@ static int times(struct talk_lex *l, struct talk_rule *r)
 	return talk_number(l, TALK_NUMBER_MOST, &r->most);
 }
 
-static int rule(struct parser *ps, const char *word)
+static int talk_parse_rule(struct parser *ps, const char *word)
 {
 	struct talk_lex *l = &ps->lex;
 	struct talk_rule *r = talk_new(l->script, sizeof *r, l->e);
@@ -159,13 +159,13 @@ static int rule(struct parser *ps, const char *word)
 	talk_drop(l, strlen(word));
 	if (word[0] == 'e')
 		r->on = TALK_ELSE;
-	else if (trigger(l, r, word) != 0 || times(l, r) != 0)
+	else if (talk_parse_trigger(l, r, word) != 0 || talk_parse_times(l, r) != 0)
 		return -1;
 	r->words.n = (size_t)(l->last - r->words.p);
 	*ps->rule = r;
 	ps->rule = &r->next;
 	struct talk_step **tail = &r->steps;
-	return steps(l, &tail, r->on == TALK_ELSE ? "else" : "the trigger");
+	return talk_parse_steps(l, &tail, r->on == TALK_ELSE ? "else" : "the trigger");
 }
 
 /* --- sections and settings --- */
@@ -181,7 +181,7 @@ static void go_on_with(struct parser *ps, struct talk_section *s)
 		ps->rule = &(*ps->rule)->next;
 }
 
-static int range(struct talk_lex *l, uint32_t *first, uint32_t *last)
+static int talk_parse_range(struct talk_lex *l, uint32_t *first, uint32_t *last)
 {
 	struct talk_place at = talk_here(l);
 	if (talk_takes(l, "*"))
@@ -201,12 +201,12 @@ static int range(struct talk_lex *l, uint32_t *first, uint32_t *last)
 }
 
 /* The same numbers again go on with what was said of them; others must not overlap. */
-static int section(struct parser *ps)
+static int talk_parse_section(struct parser *ps)
 {
 	struct talk_lex *l = &ps->lex;
 	struct talk_place at = talk_here(l);
 	uint32_t first = 0, last = 0;
-	if (range(l, &first, &last) != 0)
+	if (talk_parse_range(l, &first, &last) != 0)
 		return -1;
 	for (struct talk_section *s = l->script->sections; s != NULL; s = s->next) {
 		if (s->first == first && s->last == last) {
@@ -240,7 +240,7 @@ static int set_frame(struct parser *ps)
 	struct talk_lex *l = &ps->lex;
 	struct talk_place at = talk_here(l);
 	struct err why = { 0 };
-	const char *text = spec(l, "a framing", "frame");
+	const char *text = talk_parse_spec(l, "a framing", "frame");
 	if (text == NULL || set_once(l, &ps->section->framed, &at, "frame") != 0)
 		return -1;
 	return framer_parse(&ps->section->framer, text, &why) == 0 ? 0 : talk_wrong(l, &at, "%s", why.what);
@@ -256,38 +256,38 @@ static int set_timeout(struct parser *ps)
 
 /* --- lines --- */
 
-static int line(struct parser *ps)
+static int talk_parse_line(struct parser *ps)
 {
 	struct talk_lex *l = &ps->lex;
-	if (talk_takes(l, "conn") && section(ps) != 0)
+	if (talk_takes(l, "conn") && talk_parse_section(ps) != 0)
 		return -1;
 	if (talk_ended(l))
 		return 0;
 	static const char *const begins[] = { "on", "must", "else" };
 	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
-		if (comes(l, begins[i]))
-			return rule(ps, begins[i]);
+		if (talk_parse_comes(l, begins[i]))
+			return talk_parse_rule(ps, begins[i]);
 	bool framed = talk_takes(l, "frame"), timed = !framed && talk_takes(l, "timeout");
 	if (!framed && !timed)
-		return steps(l, &ps->step, NULL);
+		return talk_parse_steps(l, &ps->step, NULL);
 	if ((framed ? set_frame(ps) : set_timeout(ps)) != 0)
 		return -1;
 	return talk_ended(l) ? 0 : talk_expected(l, "the end of the line", framed ? "frame" : "timeout");
 }
 
-static int source(struct parser *ps, const char *name, const unsigned char *p, size_t n, unsigned first_line)
+static int talk_parse_source(struct parser *ps, const char *name, const unsigned char *p, size_t n, unsigned first_line)
 {
 	struct talk_lex *l = &ps->lex;
 	l->name = name;
 	l->p = l->start = l->last = p;
 	l->end = p + n;
 	for (l->line = first_line; l->p < l->end; talk_next_line(l))
-		if (line(ps) != 0)
+		if (talk_parse_line(ps) != 0)
 			return -1;
 	return 0;
 }
 
-static int text(struct parser *ps, const char *given, struct err *e)
+static int talk_parse_text(struct parser *ps, const char *given, struct err *e)
 {
 	enum { NAME_MOST = 200 };
 	struct talk_script *s = ps->lex.script;
@@ -295,7 +295,7 @@ static int text(struct parser *ps, const char *given, struct err *e)
 	struct talk_bytes bytes;
 	if (given[0] != '@') { /* lines are counted over all of them, for a name they have in common */
 		unsigned first = ps->told_lines + 1;
-		int rc = source(ps, "--talk", (const unsigned char *)given, n, first);
+		int rc = talk_parse_source(ps, "--talk", (const unsigned char *)given, n, first);
 		ps->told_lines = ps->lex.line > first ? ps->lex.line - 1 : first;
 		return rc;
 	}
@@ -305,10 +305,11 @@ static int text(struct parser *ps, const char *given, struct err *e)
 	text_show(name, NAME_MOST, given + 1, n - 1);
 	if (talk_read(s, given + 1, &bytes, e) != 0)
 		return e->cls == ERR_USAGE ? err_prefix(e, "--talk") : -1;
-	return source(ps, name, bytes.p, bytes.n, 1);
+	return talk_parse_source(ps, name, bytes.p, bytes.n, 1);
 }
 
-static int parse(struct talk_script *s, const char *const *texts, size_t n, const struct talk_options *options, struct err *e)
+static int talk_parse_parse(
+	struct talk_script *s, const char *const *texts, size_t n, const struct talk_options *options, struct err *e)
 {
 	struct talk_section *all = talk_new(s, sizeof *all, e);
 	if (all == NULL)
@@ -317,7 +318,7 @@ static int parse(struct talk_script *s, const char *const *texts, size_t n, cons
 	struct parser ps = { .lex = { .script = s, .e = e }, .last_section = all };
 	go_on_with(&ps, all);
 	for (size_t i = 0; i < n; i++)
-		if (text(&ps, texts[i], e) != 0)
+		if (talk_parse_text(&ps, texts[i], e) != 0)
 			return -1;
 	return options->swap && talk_swap(s, options, e) != 0 ? -1 : talk_check(s, options, e);
 }
@@ -327,7 +328,7 @@ struct talk_script *talk_parse(const char *const *texts, size_t n, const struct 
 	struct talk_script *s = mem_new(sizeof *s);
 	if (s == NULL)
 		err_set(e, ERR_LOCAL, ENOMEM, "read the script of --talk");
-	else if (parse(s, texts, n, options, e) == 0)
+	else if (talk_parse_parse(s, texts, n, options, e) == 0)
 		return s;
 	talk_free(s);
 	return NULL;

@@ -18,7 +18,7 @@ int talk_flatten(struct talk_script *s, struct talk_pattern *p, const struct tal
 	return 0;
 }
 
-static int compile(struct talk_lex *l, struct talk_pattern *p, const struct talk_place *at)
+static int talk_pattern_compile(struct talk_lex *l, struct talk_pattern *p, const struct talk_place *at)
 {
 	char why[ERE_WORDS];
 	if (memchr(p->text.p, '\0', p->text.n) != NULL)
@@ -58,7 +58,7 @@ static bool is_count(struct talk_lex *l)
 	return !talk_ended(l) && *l->p >= '0' && *l->p <= '9' && !talk_is_data(l);
 }
 
-static int literal(struct talk_lex *l, struct talk_pattern *p, const char *after)
+static int talk_pattern_literal(struct talk_lex *l, struct talk_pattern *p, const char *after)
 {
 	struct talk_place at = talk_here(l);
 	p->kind = take_sign(l, '^')   ? TALK_PREFIX
@@ -70,7 +70,7 @@ static int literal(struct talk_lex *l, struct talk_pattern *p, const char *after
 		return talk_expected(l, p->kind == TALK_EQUAL ? "a pattern" : "data of a pattern", after);
 	if (talk_data(l, false, after, &p->data) != 0 || talk_flatten(l->script, p, &at, l->e) != 0)
 		return -1;
-	return p->kind == TALK_REGEX ? compile(l, p, &at) : 0;
+	return p->kind == TALK_REGEX ? talk_pattern_compile(l, p, &at) : 0;
 }
 
 struct talk_pattern *talk_pattern(struct talk_lex *l, const char *after)
@@ -94,7 +94,7 @@ struct talk_pattern *talk_pattern(struct talk_lex *l, const char *after)
 			rc = talk_expected(l, "\"bytes\"", "a number");
 		p->count = count;
 	} else {
-		rc = literal(l, p, after);
+		rc = talk_pattern_literal(l, p, after);
 	}
 	p->words.n = (size_t)(l->last - p->words.p);
 	return rc == 0 ? p : NULL;

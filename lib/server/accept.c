@@ -21,20 +21,20 @@ enum {
 	QUEUE_SNDBUF = 256 * 1024 /* loopback alone takes 4 MiB of its own accord */
 };
 
-static bool taken(const struct server *s) /* listen -k: one after the other */
+static bool accept_taken(const struct server *s) /* listen -k: one after the other */
 {
 	return s->opts.one && s->keep_open && s->service_run->all.left > 0;
 }
 
-static bool full(const struct server *s)
+static bool accept_full(const struct server *s)
 {
 	uint32_t max = access_max(s->access);
 	return max != 0 && access_active(s->access) >= max;
 }
 
-static bool queued(const struct server *s)
+static bool accept_queued(const struct server *s)
 {
-	return s->conf->when_full == FULL_QUEUE && full(s) && !full_house_can_make_room(s);
+	return s->conf->when_full == FULL_QUEUE && accept_full(s) && !full_house_can_make_room(s);
 }
 
 /* "emfile", as a program would ask for it. */
@@ -63,7 +63,7 @@ static void pause_doors(struct server *s, int sys)
 
 void accept_update(struct server *s)
 {
-	bool open = !s->closed && !s->paused && !s->fault.deaf && !taken(s) && !queued(s);
+	bool open = !s->closed && !s->paused && !s->fault.deaf && !accept_taken(s) && !accept_queued(s);
 	for (unsigned i = 0; i < s->acceptors_n; i++) {
 		struct acceptor *d = &s->acceptors[i];
 		if (d->udp == NULL && d->l->fd >= 0 && loop_watch(s->run->loop, &d->watch, open ? LOOP_IN : 0) != 0 && !s->paused)
@@ -85,7 +85,7 @@ static void pause_over(void *arg)
 	accept_resume(arg);
 }
 
-static enum access_answer ask(struct server *s, const struct sa *peer)
+static enum access_answer accept_ask(struct server *s, const struct sa *peer)
 {
 	char text[SA_TEXT];
 	int64_t now = loop_now(s->run->loop);
@@ -126,7 +126,7 @@ static void let_in(struct acceptor *d, int fd, struct accepted *who)
 }
 
 /* Errors of the one who came, or of its network: the next one may be well. */
-static bool passes(int sys)
+static bool accept_passes(int sys)
 {
 	static const int all[] = { EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH,
 		ENETUNREACH, ETIMEDOUT };
@@ -139,7 +139,7 @@ static bool passes(int sys)
 /* True: go on. Whatever is no passing error of one connection pauses, so that nothing ever spins. */
 static bool accept_failed(struct server *s, int sys)
 {
-	if (passes(sys) && ++s->failures < FAILURES_MOST) /* more of them in a row do not pass */
+	if (accept_passes(sys) && ++s->failures < FAILURES_MOST) /* more of them in a row do not pass */
 		return true;
 	s->failures = 0;
 	if (sys != EAGAIN && sys != EWOULDBLOCK) {
@@ -174,7 +174,7 @@ static bool accept_one(struct acceptor *d)
 	sa_from(&who.peer, (struct sockaddr *)&ss, len);
 	if (d->l->local.family == AF_UNIX)
 		who.peer.family = AF_UNIX;
-	enum access_answer v = ask(s, &who.peer);
+	enum access_answer v = accept_ask(s, &who.peer);
 	if (v != ACCESS_YES) {
 		reject_peer(s, fd, &who.peer, v);
 		return true;
@@ -193,18 +193,18 @@ static bool accept_one(struct acceptor *d)
 
 static void accept_some(struct acceptor *d)
 {
-	bool was_full = full(d->server);
+	bool was_full = accept_full(d->server);
 	d->looks = 0;
 	accept_update(d->server); /* one that would have given way may have got something to do */
-	for (int i = 0; i < TURN_ACCEPTS && d->watch.want != 0 && full(d->server) == was_full && accept_one(d); i++)
+	for (int i = 0; i < TURN_ACCEPTS && d->watch.want != 0 && accept_full(d->server) == was_full && accept_one(d); i++)
 		accept_update(d->server);
 }
 
 /* Nobody is turned away for the sake of those who have gone: they say so in the same turn of the loop, and leave in the next. */
-static void look(void *arg)
+static void on_accept_look(void *arg)
 {
 	struct acceptor *d = arg;
-	if (full(d->server) && d->looks++ < LOOKS)
+	if (accept_full(d->server) && d->looks++ < LOOKS)
 		loop_later(d->server->run->loop, &d->again);
 	else
 		accept_some(d);
@@ -215,7 +215,7 @@ static void somebody_comes(void *arg, unsigned ready)
 	(void)ready;
 	struct acceptor *d = arg;
 	if (d->looks == 0)
-		look(d);
+		on_accept_look(d);
 }
 
 /* Datagrams */
@@ -224,9 +224,9 @@ static int new_peer(void *arg, struct stream *top, const struct sa *peer, const 
 {
 	struct acceptor *d = arg;
 	struct server *s = d->server;
-	if (s->closed || taken(s))
+	if (s->closed || accept_taken(s))
 		return -1;
-	enum access_answer v = ask(s, peer);
+	enum access_answer v = accept_ask(s, peer);
 	if (v == ACCESS_FULL && full_house_make_room_dgram(s))
 		v = access_ask(s->access, peer, loop_now(s->run->loop));
 	if (v != ACCESS_YES) {
@@ -258,7 +258,7 @@ int accept_open(struct server *s, struct err *e)
 		struct acceptor *d = &s->acceptors[s->acceptors_n++];
 		*d = (struct acceptor){ .server = s, .l = l };
 		d->watch = (struct watch){ .fd = l->fd, .fn = somebody_comes, .arg = d };
-		d->again = (struct task){ .fn = look, .arg = d };
+		d->again = (struct task){ .fn = on_accept_look, .arg = d };
 		if (!l->dgram && !s->fault.deaf && loop_watch(s->run->loop, &d->watch, LOOP_IN) != 0)
 			return err_set(e, ERR_LISTEN, errno, "watch the listening socket");
 		if (!l->dgram)

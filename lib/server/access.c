@@ -148,7 +148,7 @@ struct access *access_open(const struct run *run, uint32_t max, struct err *e)
 	return NULL;
 }
 
-static void forget(struct table_node *node, void *arg)
+static void access_forget(struct table_node *node, void *arg)
 {
 	table_remove(arg, node);
 	mem_free(node); /* the first member of its holder */
@@ -158,7 +158,7 @@ void access_close(struct access *takes)
 {
 	if (takes == NULL)
 		return;
-	table_each(&takes->holders, forget, &takes->holders);
+	table_each(&takes->holders, access_forget, &takes->holders);
 	table_free(&takes->holders);
 	acl_free(&takes->allow);
 	acl_free(&takes->deny);
@@ -180,16 +180,16 @@ static bool key_of(const struct sa *peer, struct holder *key)
 	return n > 0;
 }
 
-static bool same(const struct table_node *node, const void *key)
+static bool access_same_holder(const struct table_node *node, const void *key)
 {
 	const struct holder *a = (const struct holder *)(const void *)node, *b = key;
 	return a->family == b->family && memcmp(a->net, b->net, sizeof a->net) == 0;
 }
 
-static struct holder *find(const struct access *a, const struct holder *key, uint32_t *hash)
+static struct holder *access_find(const struct access *a, const struct holder *key, uint32_t *hash)
 {
 	*hash = table_hash(&a->holders, key->net, sizeof key->net);
-	return (struct holder *)(void *)table_find(&a->holders, *hash, same, key);
+	return (struct holder *)(void *)table_find(&a->holders, *hash, access_same_holder, key);
 }
 
 static struct holder *add_holder(struct access *a, const struct holder *key, uint32_t hash)
@@ -211,7 +211,7 @@ static bool take_place(struct access *a, const struct sa *peer)
 	uint32_t hash = 0;
 	if (a->per_ip == 0 || !key_of(peer, &key))
 		return true;
-	struct holder *h = find(a, &key, &hash);
+	struct holder *h = access_find(a, &key, &hash);
 	if (h == NULL)
 		h = add_holder(a, &key, hash);
 	if (h == NULL || h->places >= a->per_ip)
@@ -226,9 +226,9 @@ static void give_place(struct access *a, const struct sa *peer)
 	uint32_t hash = 0;
 	if (a->per_ip == 0 || !key_of(peer, &key))
 		return;
-	struct holder *h = find(a, &key, &hash);
+	struct holder *h = access_find(a, &key, &hash);
 	if (h != NULL && --h->places == 0)
-		forget(&h->node, &a->holders);
+		access_forget(&h->node, &a->holders);
 }
 
 /* --- the decision --- */
@@ -255,14 +255,14 @@ static bool take_token(struct access *a, int64_t now_ms)
 	return has;
 }
 
-static bool denied(const struct access *a, const struct sa *peer)
+static bool access_denied(const struct access *a, const struct sa *peer)
 {
 	if (peer->family == AF_UNIX)
 		return false;
 	return acl_has(&a->deny, peer) || (a->only_allowed && !acl_has(&a->allow, peer));
 }
 
-static bool trusted(const struct access *a, const struct sa *peer)
+static bool access_trusted(const struct access *a, const struct sa *peer)
 {
 	if (peer->family == AF_UNIX)
 		return a->any_unix;
@@ -271,14 +271,14 @@ static bool trusted(const struct access *a, const struct sa *peer)
 
 enum access_answer access_announced(const struct access *a, const struct sa *peer)
 {
-	return denied(a, peer) ? ACCESS_DENY : ACCESS_YES;
+	return access_denied(a, peer) ? ACCESS_DENY : ACCESS_YES;
 }
 
 enum access_answer access_ask(struct access *a, const struct sa *peer, int64_t now_ms)
 {
-	if (a->announced && !trusted(a, peer))
+	if (a->announced && !access_trusted(a, peer))
 		return ACCESS_PROXY;
-	if (!a->announced && denied(a, peer))
+	if (!a->announced && access_denied(a, peer))
 		return ACCESS_DENY;
 	if (a->draining)
 		return ACCESS_DRAIN;
@@ -305,7 +305,7 @@ enum access_answer access_lacks(struct access *a, const struct sa *peer, int64_t
 {
 	struct holder key;
 	uint32_t hash = 0;
-	const struct holder *h = a->per_ip != 0 && key_of(peer, &key) ? find(a, &key, &hash) : NULL;
+	const struct holder *h = a->per_ip != 0 && key_of(peer, &key) ? access_find(a, &key, &hash) : NULL;
 	if (!has_token(a, now_ms))
 		return ACCESS_RATE;
 	return h != NULL && h->places >= a->per_ip ? ACCESS_PER_IP : ACCESS_YES;

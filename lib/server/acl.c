@@ -22,7 +22,7 @@ struct entry {
 	unsigned line;
 };
 
-static int refuse(const struct entry *at, const char *sentence, struct err *e)
+static int acl_refuse(const struct entry *at, const char *sentence, struct err *e)
 {
 	char text[100], file[160];
 	text_show(text, sizeof text, at->text, strlen(at->text));
@@ -59,7 +59,7 @@ static bool same_prefix(const unsigned char *a, const unsigned char *b, unsigned
 	return rest == 0 || ((a[whole] ^ b[whole]) & (0xff00U >> rest)) == 0;
 }
 
-static int add(struct acl *l, const struct entry *at, const struct sa *sa, int bits, struct err *e)
+static int acl_add(struct acl *l, const struct entry *at, const struct sa *sa, int bits, struct err *e)
 {
 	if (l->n == l->cap) {
 		size_t cap = l->cap == 0 ? FIRST_RULES : l->cap * 2;
@@ -83,18 +83,18 @@ static int add_cidr(struct acl *l, const struct entry *at, const char *slash, st
 	int64_t bits = 0;
 	size_t n = (size_t)(slash - at->text);
 	if (n >= sizeof host)
-		return refuse(at, "expected ADDRESS/BITS", e);
+		return acl_refuse(at, "expected ADDRESS/BITS", e);
 	memcpy(host, at->text, n);
 	host[n] = '\0';
 	if (strchr(host, '%') != NULL || !sa_parse(&sa, host, 0))
-		return refuse(at, "expected an IPv4 or IPv6 address before the /", e);
+		return acl_refuse(at, "expected an IPv4 or IPv6 address before the /", e);
 	bool mapped = sa.family == AF_INET && strchr(host, ':') != NULL; /* ::ffff:10.0.0.0/104 is 10.0.0.0/8 */
 	int least = mapped ? 96 : 0, most = sa.family == AF_INET && !mapped ? 32 : 128;
 	char sentence[80];
 	snprintf(sentence, sizeof sentence, "expected %d to %d bits after the /", least, most);
 	if (num_int(slash + 1, least, most, &bits, NULL) != 0)
-		return refuse(at, sentence, e);
-	return add(l, at, &sa, (int)bits - least, e);
+		return acl_refuse(at, sentence, e);
+	return acl_add(l, at, &sa, (int)bits - least, e);
 }
 
 static int add_name(struct acl *l, const struct run *run, const struct entry *at, struct err *e)
@@ -103,14 +103,14 @@ static int add_name(struct acl *l, const struct run *run, const struct entry *at
 	struct sa list[RESOLVE_MOST];
 	size_t len = strlen(at->text);
 	if (len >= sizeof a.host || at->text[strcspn(at->text, " \t\"#%/<>?@[\\]:,")] != '\0')
-		return refuse(at, "expected an address, ADDRESS/BITS, a name or @FILE", e);
+		return acl_refuse(at, "expected an address, ADDRESS/BITS, a name or @FILE", e);
 	memcpy(a.host, at->text, len + 1);
 	text_show(a.text, sizeof a.text, at->text, len);
 	int n = resolve_wait(run, &a, list, RESOLVE_MOST, e);
 	if (n < 0)
 		return err_prefix(e, "%s", at->option);
 	for (int i = 0; i < n; i++)
-		if (add(l, at, &list[i], -1, e) != 0)
+		if (acl_add(l, at, &list[i], -1, e) != 0)
 			return -1;
 	return 0;
 }
@@ -120,20 +120,20 @@ static int add_entry(struct acl *l, const struct run *run, const struct entry *a
 	struct sa sa;
 	const char *slash = strchr(at->text, '/');
 	if (*at->text == '\0')
-		return refuse(at, "expected an address, ADDRESS/BITS, a name or @FILE", e);
+		return acl_refuse(at, "expected an address, ADDRESS/BITS, a name or @FILE", e);
 	if (slash != NULL)
 		return add_cidr(l, at, slash, e);
 	if (strchr(at->text, '%') != NULL)
-		return refuse(at, "an address without %interface is expected here", e);
+		return acl_refuse(at, "an address without %interface is expected here", e);
 	if (sa_parse(&sa, at->text, 0))
-		return add(l, at, &sa, -1, e);
+		return acl_add(l, at, &sa, -1, e);
 	if (strchr(at->text, ':') != NULL || at->text[strspn(at->text, "0123456789.")] == '\0')
-		return refuse(at, "this is no IPv4 or IPv6 address", e);
+		return acl_refuse(at, "this is no IPv4 or IPv6 address", e);
 	return add_name(l, run, at, e);
 }
 
 /* One line, in place: without its comment and the blanks around the entry. */
-static char *trim(char *line)
+static char *acl_trim(char *line)
 {
 	line[strcspn(line, "#\r")] = '\0';
 	line += strspn(line, " \t");
@@ -148,13 +148,13 @@ static int add_lines(struct acl *l, const struct run *run, struct entry *at, cha
 	if (memchr(text, '\0', len) != NULL) {
 		at->text = "";
 		at->line = 1;
-		return refuse(at, "a text file is expected, and this holds a NUL byte", e);
+		return acl_refuse(at, "a text file is expected, and this holds a NUL byte", e);
 	}
 	for (char *line = text; line != NULL;) {
 		char *end = strchr(line, '\n');
 		if (end != NULL)
 			*end = '\0';
-		at->text = trim(line);
+		at->text = acl_trim(line);
 		at->line++;
 		if (*at->text != '\0' && add_entry(l, run, at, e) != 0)
 			return -1;

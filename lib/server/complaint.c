@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void say(struct complaint *c)
+static void complaint_say(struct complaint *c)
 {
 	char words[2 * COMPLAINT_TEXT];
 	unsigned n = c->untold;
@@ -26,7 +26,7 @@ static void second_over(void *arg)
 	c->waits = c->untold > 0;
 	if (!c->waits)
 		return;
-	say(c);
+	complaint_say(c);
 	loop_timer(loop, &c->due, loop_now(loop) + COMPLAINT_MS);
 }
 
@@ -53,5 +53,5 @@ void complaint_close(struct complaint *c)
 		return;
 	loop_timer(c->run->loop, &c->due, NEVER);
 	if (c->untold > 0)
-		say(c);
+		complaint_say(c);
 }

@@ -30,7 +30,7 @@ static int fd_of(const struct exit_with_fd *l)
 }
 
 /* A number below 3 is another's: a watch of our own wants a descriptor of our own. */
-static int take(int fd, struct err *e)
+static int exit_fd_take(int fd, struct err *e)
 {
 	struct stat st;
 	int own = fcntl(fd, F_GETFD);
@@ -63,7 +63,7 @@ int exit_with_fd_open(struct exit_with_fd *l, const struct run *run, bool stdin_
 	if ((fd == STDIN_FILENO && stdin_taken) || (fd == STDOUT_FILENO && stdout_taken))
 		return err_set(e, ERR_USAGE, 0, "--exit-with-fd %d: %s carries the payload; use another descriptor", fd,
 			fd == STDIN_FILENO ? "stdin" : "stdout");
-	l->watch.fd = take(fd, e);
+	l->watch.fd = exit_fd_take(fd, e);
 	if (l->watch.fd < 0)
 		return -1;
 	return loop_watch(run->loop, &l->watch, LOOP_HUP) == 0 ? 0 : err_set(e, ERR_LOCAL, errno, "--exit-with-fd %d", fd);

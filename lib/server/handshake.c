@@ -48,7 +48,7 @@ static bool has_passed(const struct handshake *p)
 
 /* A plain end would look like an answer of no bytes, or as if what was sent had arrived: a layer may have read it already. Where
  * TLS has an alert to send, it sees to that. */
-static void fail(struct handshake *p, const struct why *why)
+static void handshake_fail(struct handshake *p, const struct why *why)
 {
 	struct handshakes *all = p->all;
 	struct accepted who = p->who;
@@ -65,11 +65,11 @@ static void hand_over(struct handshake *p)
 	all->ops->passed(all->arg, let_go(p), &who);
 }
 
-static void end(void *arg)
+static void on_handshake_end(void *arg)
 {
 	struct handshake *p = arg;
 	if (p->why.cls != ERR_OK)
-		fail(p, &p->why);
+		handshake_fail(p, &p->why);
 	else
 		hand_over(p);
 }
@@ -102,7 +102,7 @@ static void too_late(void *arg)
 	end_soon(arg, &too_slow);
 }
 
-static void begin(void *arg)
+static void handshake_begin(void *arg)
 {
 	struct handshake *p = arg;
 	struct loop *loop = p->all->run->loop;
@@ -123,9 +123,9 @@ static void wait_for(struct handshakes *all, struct stream *s, const struct acce
 	p->all = all;
 	p->who = *who;
 	p->s = s;
-	p->end = (struct task){ .fn = end, .arg = p };
+	p->end = (struct task){ .fn = on_handshake_end, .arg = p };
 	p->held = who->hold_ms > 0;
-	p->deadline = (struct timer){ .fn = p->held ? begin : too_late, .arg = p };
+	p->deadline = (struct timer){ .fn = p->held ? handshake_begin : too_late, .arg = p };
 	p->prev = all->last;
 	*(all->last != NULL ? &all->last->next : &all->first) = p;
 	all->last = p;
@@ -152,9 +152,9 @@ void handshake_start(struct handshakes *all, struct stream *s, const struct acce
 }
 
 /* One whose setup has failed, and only waits for its turn, keeps its own reason. */
-static void drop(struct handshake *p)
+static void handshake_drop(struct handshake *p)
 {
-	fail(p, p->end.queued && !has_passed(p) ? &p->why : &handshake_dropped);
+	handshake_fail(p, p->end.queued && !has_passed(p) ? &p->why : &handshake_dropped);
 }
 
 bool handshake_drop_oldest(struct handshakes *all)
@@ -164,7 +164,7 @@ bool handshake_drop_oldest(struct handshakes *all)
 		p = p->next;
 	if (p == NULL)
 		return false;
-	drop(p);
+	handshake_drop(p);
 	return true;
 }
 
@@ -182,7 +182,7 @@ bool handshake_hand_over(struct handshakes *all)
 void pendings_close(struct handshakes *all)
 {
 	while (all->first != NULL)
-		drop(all->first);
+		handshake_drop(all->first);
 }
 
 unsigned pendings_cut(struct handshakes *all)
@@ -190,7 +190,7 @@ unsigned pendings_cut(struct handshakes *all)
 	unsigned lossy = 0;
 	while (all->first != NULL) {
 		lossy += stream_unread(all->first->s);
-		fail(all->first, &handshake_cut);
+		handshake_fail(all->first, &handshake_cut);
 	}
 	return lossy;
 }

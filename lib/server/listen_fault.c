@@ -22,7 +22,7 @@ static bool asked_in(int fd, const struct sockaddr *sa, socklen_t len)
 	return errno == EINPROGRESS && sys_poll(&p, 1, 0) > 0;
 }
 
-static int fill(struct server *s, const struct listener *l, struct err *e)
+static int listen_fault_fill(struct server *s, const struct listener *l, struct err *e)
 {
 	struct listen_fault *f = &s->fault;
 	struct sockaddr_storage ss = { 0 };
@@ -53,7 +53,7 @@ static int fill_all(struct server *s, struct err *e)
 		return 0;
 	s->listeners.backlog = 0;
 	for (unsigned i = 0; i < s->listeners.n; i++)
-		if (fill(s, &s->listeners.v[i], e) != 0)
+		if (listen_fault_fill(s, &s->listeners.v[i], e) != 0)
 			return -1;
 	return 0;
 }

@@ -12,7 +12,7 @@ struct proxy {
 };
 _Static_assert(offsetof(struct proxy, node) == 0, "a node is its via");
 
-static bool same(const struct table_node *node, const void *key)
+static bool proxied_peer_same(const struct table_node *node, const void *key)
 {
 	return ((const struct proxy *)(const void *)node)->id == *(const uint32_t *)key;
 }
@@ -32,7 +32,7 @@ int proxied_peer_keep(struct table *all, uint32_t id, const struct sa *sa)
 
 static struct table_node *via_node(const struct table *all, uint32_t id)
 {
-	return table_find(all, table_hash(all, &id, sizeof id), same, &id);
+	return table_find(all, table_hash(all, &id, sizeof id), proxied_peer_same, &id);
 }
 
 bool via_find(const struct table *all, uint32_t id, struct sa *sa)
@@ -54,7 +54,7 @@ bool proxied_peer_take(struct table *all, uint32_t id, struct sa *sa)
 	return true;
 }
 
-static void forget(struct table_node *node, void *arg)
+static void proxied_peer_forget(struct table_node *node, void *arg)
 {
 	table_remove(arg, node);
 	mem_free(node);
@@ -62,6 +62,6 @@ static void forget(struct table_node *node, void *arg)
 
 void proxied_peer_free(struct table *all)
 {
-	table_each(all, forget, all);
+	table_each(all, proxied_peer_forget, all);
 	table_free(all);
 }

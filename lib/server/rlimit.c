@@ -28,7 +28,7 @@ enum {
 };
 
 /* --max 0: as many as the system lets us have. */
-static size_t unlimited(void)
+static size_t rlimit_unlimited(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY || limit.rlim_max > UNLIMITED_MOST)
@@ -61,7 +61,7 @@ static size_t each_of(const struct conf *conf, const struct service *service)
 size_t server_descriptors(const struct conf *conf, uint32_t max, const struct service *service)
 {
 	size_t clients = clients_of(conf, max);
-	return clients == 0 ? unlimited() : clients * each_of(conf, service) + LINGER_MOST + OWN_DESCRIPTORS;
+	return clients == 0 ? rlimit_unlimited() : clients * each_of(conf, service) + LINGER_MOST + OWN_DESCRIPTORS;
 }
 
 /* Also those that we were started with and know nothing of. */

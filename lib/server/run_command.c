@@ -94,7 +94,7 @@ static void set_variable(char out[SET_MOST], const char *name, const char *value
 	snprintf(out, SET_MOST, "%s%s%s", name, *value != '\0' ? "=" : "", value);
 }
 
-static struct child *start(
+static struct child *run_command_spawn(
 	struct run_command *r, const char *script, const struct self_url *self_url, bool stdout_taken, struct err *e)
 {
 	const char *const argv[] = { "/bin/sh", "-c", script, NULL };
@@ -126,7 +126,7 @@ struct run_command *run_command_start(const struct run *run, const struct self_u
 	prctl(PR_SET_CHILD_SUBREAPER, 1); /* whom the command orphans comes to us: we hear of its end, whatever process 1 does */
 #endif
 	*r = (struct run_command){ .run = run, .idle = idle, .arg = arg };
-	r->child = start(r, conf->command, self_url, stdout_taken, e);
+	r->child = run_command_spawn(r, conf->command, self_url, stdout_taken, e);
 	if (r->child != NULL) {
 		r->group = child_pid(r->child);
 		return r;
@@ -169,7 +169,7 @@ int run_command_status(const struct run_command *r)
 	return r->status;
 }
 
-static void stop(void *arg)
+static void run_command_stop(void *arg)
 {
 	loop_stop(arg);
 }
@@ -178,7 +178,7 @@ static void stop(void *arg)
 int run_command_close(struct run_command *r)
 {
 	struct err e = { 0 };
-	r->idle = stop;
+	r->idle = run_command_stop;
 	r->arg = r->run->loop;
 	run_command_end(r);
 	if (run_command_busy(r) && loop_run(r->run->loop, &e) == 0)

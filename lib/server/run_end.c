@@ -25,7 +25,7 @@ int server_run_prepare(struct server *s, const struct service *service, struct e
 	return run_command_take_stdin(s->run, &s->addr, e);
 }
 
-static void idle(void *arg)
+static void run_end_idle(void *arg)
 {
 	struct server *s = arg;
 	s->run->outcome->child_status = run_command_status(s->command);
@@ -40,7 +40,8 @@ int server_run_start(struct server *s, struct err *e)
 	if (!run_command_wanted(s->run->conf))
 		return 0;
 	self_url_of(&self_url, &s->listeners, &s->addr);
-	s->command = run_command_start(s->run, &self_url, (s->service_run->service->needs & OWNS_STDOUT) != 0, idle, s, e);
+	s->command =
+		run_command_start(s->run, &self_url, (s->service_run->service->needs & OWNS_STDOUT) != 0, run_end_idle, s, e);
 	return s->command != NULL ? 0 : -1;
 }
 

@@ -135,7 +135,7 @@ static void first_passed(struct server *s, struct stream *top, struct acceptor *
 }
 
 /* What a PROXY header said is true from here on: who comes is whom it announced. False: that one may not. */
-static bool announced(const struct server *s, const struct stream *top, struct accepted *who)
+static bool server_announced(const struct server *s, const struct stream *top, struct accepted *who)
 {
 	const struct proxy_header *said = proxy_accept_said(top);
 	const struct event_sink *events = s->run->events;
@@ -158,11 +158,11 @@ static bool announced(const struct server *s, const struct stream *top, struct a
 }
 
 /* False: the newcomer is turned away, and it is said. */
-static bool believe(struct server *s, const struct stream *top, struct accepted *who)
+static bool server_believe(struct server *s, const struct stream *top, struct accepted *who)
 {
 	static const struct err no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .what = "no memory" };
 	const struct accepted came = *who;
-	if (!announced(s, top, who)) {
+	if (!server_announced(s, top, who)) {
 		server_left(s, &came.peer);
 		return false;
 	}
@@ -186,7 +186,7 @@ static void setup_passed(void *arg, struct stream *top, const struct accepted *c
 	struct server *s = arg;
 	struct err e = { 0 };
 	struct accepted who = *came;
-	if (!believe(s, top, &who)) {
+	if (!server_believe(s, top, &who)) {
 		stream_close(top, CLOSE_PLAIN);
 		return;
 	}
@@ -227,7 +227,7 @@ static void session_gone(void *arg, struct session *i)
 }
 
 /* The operator has said the last word. */
-static void finish(void *arg)
+static void server_finish(void *arg)
 {
 	struct server *s = arg;
 	if (!s->draining)
@@ -235,7 +235,7 @@ static void finish(void *arg)
 }
 
 /* A client that waits at a door for a place may have one now. */
-static void spare(void *arg)
+static void server_spare(void *arg)
 {
 	accept_update(arg);
 }
@@ -263,9 +263,9 @@ static void join_hub(struct server *s)
 	s->service_run->keep_open = s->keep_open;
 	s->service_run->gone = session_gone;
 	s->service_run->gone_arg = s;
-	s->service_run->finish = finish;
+	s->service_run->finish = server_finish;
 	s->service_run->finish_arg = s;
-	s->service_run->spare = spare;
+	s->service_run->spare = server_spare;
 	s->service_run->spare_arg = s;
 }
 
@@ -290,7 +290,7 @@ static unsigned needs_of(const struct server *s)
 	return needs;
 }
 
-static int prepare(struct server *s, const struct service *service, struct err *e)
+static int server_prepare(struct server *s, const struct service *service, struct err *e)
 {
 	const struct run *run = s->run;
 	int backlog = sockopt_backlog(run->conf, s->opts.one ? 1 : BACKLOG);
@@ -337,7 +337,7 @@ struct server *server_open(
 	table_init(&s->proxied_peers, run->seed);
 	complaint_open(&s->complaint, run);
 	s->handshakes = (struct handshakes){ .run = run, .ops = &server_handshake_ops, .arg = s };
-	if (prepare(s, service, e) == 0)
+	if (server_prepare(s, service, e) == 0)
 		return s;
 	server_close(s);
 	return NULL;

@@ -19,7 +19,7 @@ static const struct {
 } ending[] = { { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" }, { SIGHUP, "SIGHUP" } };
 enum { ENDING = sizeof ending / sizeof ending[0] };
 
-static void stop(void *arg)
+static void shutdown_stop(void *arg)
 {
 	loop_stop(arg);
 }
@@ -60,7 +60,7 @@ void server_look(struct server *s)
 		return;
 	s->over = true;
 	judge_run(s);
-	linger_when_empty(s->run->linger, stop, s->run->loop);
+	linger_when_empty(s->run->linger, shutdown_stop, s->run->loop);
 }
 
 /* A client that has passed is served, unless --count says that it is one too many. */
@@ -123,7 +123,7 @@ void server_drain(struct server *s, const char *reason, bool hurries)
 	server_look(s);
 }
 
-static void signalled(void *arg, int signo)
+static void shutdown_signalled(void *arg, int signo)
 {
 	struct server *s = arg;
 	const char *name = "signal";
@@ -142,7 +142,7 @@ static void signalled(void *arg, int signo)
 }
 
 /* Nobody hurries an operator's last words: a client that is still taking them gets as long again. */
-static void drained(void *arg)
+static void on_shutdown_drained(void *arg)
 {
 	struct server *s = arg;
 	uint64_t before = s->delivered;
@@ -153,7 +153,7 @@ static void drained(void *arg)
 	server_cut(s, "drain deadline");
 }
 
-static void lived(void *arg)
+static void on_shutdown_lived(void *arg)
 {
 	struct server *s = arg;
 	struct err e;
@@ -169,14 +169,14 @@ int server_watch_ends(struct server *s, struct err *e)
 {
 	const struct clock_conf *clocks = conf_get(s->run->conf, &clock_opts);
 	struct loop *loop = s->run->loop;
-	s->deadline = (struct timer){ .fn = drained, .arg = s };
-	s->lifetime = (struct timer){ .fn = lived, .arg = s };
+	s->deadline = (struct timer){ .fn = on_shutdown_drained, .arg = s };
+	s->lifetime = (struct timer){ .fn = on_shutdown_lived, .arg = s };
 	if (clocks->lifetime_ms > 0)
 		loop_timer(loop, &s->lifetime, loop_now(loop) + clocks->lifetime_ms);
 	if (s->opts.one)
 		return run_die_on_signals(s->run, e);
 	for (size_t i = 0; i < ENDING; i++)
-		if (loop_signal(loop, ending[i].signo, signalled, s, e) != 0)
+		if (loop_signal(loop, ending[i].signo, shutdown_signalled, s, e) != 0)
 			return -1;
 	prelude_end();
 	return 0;

@@ -87,7 +87,7 @@ static struct console *console_of(const struct member *m)
 	return m->broadcast->service_run->mem;
 }
 
-static void note(const struct console *c, uint32_t conn, const char *text)
+static void console_note(const struct console *c, uint32_t conn, const char *text)
 {
 	event(c->service_run->run->events, EV_NOTE, conn, EV_TEXT("text", text));
 }
@@ -95,12 +95,12 @@ static void note(const struct console *c, uint32_t conn, const char *text)
 /* Clients to stdout */
 
 /* Nothing shall be changed: what comes need not be lines. */
-static bool bare(const struct console_conf *conf)
+static bool console_bare(const struct console_conf *conf)
 {
 	return conf->raw && conf->label == LABEL_NONE;
 }
 
-static size_t label(const struct console *c, const struct session *s, char out[SA_TEXT + 4])
+static size_t console_label(const struct console *c, const struct session *s, char out[SA_TEXT + 4])
 {
 	char addr[SA_TEXT];
 	if (c->conf->label == LABEL_NONE)
@@ -115,7 +115,7 @@ static void console_said(struct member *m, const char *bytes, size_t n, bool cut
 	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "print a line from" };
 	struct console *c = console_of(m);
 	char head[SA_TEXT + 4], words[64];
-	size_t head_len = label(c, m->session, head), lines = 0;
+	size_t head_len = console_label(c, m->session, head), lines = 0;
 	for (size_t i = 0; i < n; i++)
 		lines += bytes[i] == '\n';
 	struct msg *msg = msg_new(NULL, n + lines * head_len);
@@ -125,7 +125,7 @@ static void console_said(struct member *m, const char *bytes, size_t n, bool cut
 	}
 	unsigned char *to = msg->bytes;
 	while (n > 0) {
-		const char *lf = bare(c->conf) ? bytes + n - 1 : memchr(bytes, '\n', n);
+		const char *lf = console_bare(c->conf) ? bytes + n - 1 : memchr(bytes, '\n', n);
 		size_t len = (size_t)(lf - bytes) + 1; /* the room speaks whole lines only */
 		memcpy(to, head, head_len);
 		memcpy(to + head_len, bytes, len);
@@ -138,7 +138,7 @@ static void console_said(struct member *m, const char *bytes, size_t n, bool cut
 	if (!cut)
 		return;
 	snprintf(words, sizeof words, "a line was cut after %lu bytes", (unsigned long)m->broadcast->max_line);
-	note(c, m->session->id, words);
+	console_note(c, m->session->id, words);
 }
 
 static void console_finished(struct member *m)
@@ -201,23 +201,23 @@ static void say_to(struct console *c, uint32_t one, const char *bytes, size_t n)
 	msg_drop(msg);
 }
 
-static void who(const struct console *c)
+static void console_who(const struct console *c)
 {
 	char addr[SA_TEXT], words[SA_TEXT + 64];
 	if (c->broadcast.count == 0)
-		note(c, 0, "nobody is here");
+		console_note(c, 0, "nobody is here");
 	for (const struct member *m = c->broadcast.first; m != NULL; m = m->next) {
 		const struct session *s = m->session;
 		if (m->departed)
 			continue;
 		snprintf(words, sizeof words, "%s, %llu bytes in, %llu out", session_label(s, addr),
 			(unsigned long long)s->counters.in, (unsigned long long)s->counters.out);
-		note(c, s->id, words);
+		console_note(c, s->id, words);
 	}
 }
 
 /* One line, or a piece of a very long one. */
-static void obey(struct console *c, const char *line, size_t n)
+static void console_obey(struct console *c, const char *line, size_t n)
 {
 	struct console_command cmd;
 	char words[64];
@@ -228,15 +228,15 @@ static void obey(struct console *c, const char *line, size_t n)
 	c->mid_one = cmd.id;
 	if (one && s == NULL) {
 		snprintf(words, sizeof words, "there is no client %lu", (unsigned long)cmd.id);
-		note(c, 0, words);
+		console_note(c, 0, words);
 	} else if (cmd.verb == CONSOLE_ALL || cmd.verb == CONSOLE_ONE) {
 		say_to(c, cmd.id, cmd.text, cmd.text_len);
 	} else if (cmd.verb == CONSOLE_KICK) {
 		broadcast_bye(s->mem, END_KICK, false);
 	} else if (cmd.verb == CONSOLE_WHO) {
-		who(c);
+		console_who(c);
 	} else {
-		note(c, 0, "unknown command; there are @N TEXT, /who and /kick N, and @@ or // for the plain sign");
+		console_note(c, 0, "unknown command; there are @N TEXT, /who and /kick N, and @@ or // for the plain sign");
 	}
 }
 
@@ -251,7 +251,7 @@ static void console_heard(void *arg, const char *bytes, size_t n)
 		const char *lf = memchr(bytes, '\n', n);
 		size_t len = lf != NULL ? (size_t)(lf - bytes) + 1 : n;
 		if (!c->mid_line)
-			obey(c, bytes, len);
+			console_obey(c, bytes, len);
 		else if (!c->mid_drop)
 			say_to(c, c->mid_one, bytes, len);
 		c->mid_line = lf == NULL;
@@ -307,7 +307,7 @@ static int console_start(struct service_run *service_run, struct err *e)
 	const struct operator_io_opts opts = {
 		.reads = !c->conf->recv_only, .writes = true, .lines = c->commands, .raw = c->conf->raw
 	};
-	const struct broadcast_ops *ops = bare(c->conf) ? &bare_ops : &broadcast_ops;
+	const struct broadcast_ops *ops = console_bare(c->conf) ? &bare_ops : &broadcast_ops;
 	if (broadcast_open(&c->broadcast, service_run, ops, tty ? SLOW_SKIP : SLOW_WAIT, e) != 0)
 		return -1;
 	c->broadcast.ready = console_ready;

@@ -36,13 +36,13 @@ _Static_assert(sizeof(struct session) + sizeof(struct echo) + STREAM_BYTES <= 52
 
 static void echo_turn(void *arg);
 
-static void fail(struct session *s, int sys, const char *text)
+static void echo_fail(struct session *s, int sys, const char *text)
 {
 	const struct why why = { ERR_LOCAL, sys, text };
 	session_end(s, END_ERROR, CLOSE_PLAIN, &why);
 }
 
-static int keep(struct session *s, const struct flow *f)
+static int echo_keep(struct session *s, const struct flow *f)
 {
 	struct busy *busy = mem_new(sizeof *busy);
 	if (busy == NULL)
@@ -113,7 +113,7 @@ static void hear_out(struct session *s)
 {
 	struct echo *echo = s->mem;
 	if (!session_hear_out(s, false) && waiter_arm(&echo->waiter, true, false) != 0)
-		fail(s, errno, "wait for data from");
+		echo_fail(s, errno, "wait for data from");
 }
 
 static void echo_turn(void *arg)
@@ -159,9 +159,9 @@ static void echo_turn(void *arg)
 		if (f == &own)
 			flow_close(f);
 		let_go(s);
-	} else if (f == &own && keep(s, f) != 0) {
+	} else if (f == &own && echo_keep(s, f) != 0) {
 		flow_close(f);
-		fail(s, ENOMEM, "echo what came from");
+		echo_fail(s, ENOMEM, "echo what came from");
 		return;
 	}
 	if (run == FLOW_MOVED)
@@ -169,7 +169,7 @@ static void echo_turn(void *arg)
 	if (pool)
 		loop_timer(loop, &echo->busy->again, loop_now(loop) + POOL_MS);
 	if (waiter_arm(&echo->waiter, rd, wr) != 0)
-		fail(s, errno, "wait for data from");
+		echo_fail(s, errno, "wait for data from");
 }
 
 static int echo_open(struct session *s, struct err *e)
@@ -187,8 +187,8 @@ static void echo_drain(struct session *s)
 	struct echo *echo = s->mem;
 	struct flow f;
 	flow_open(&f, s->service_run->run->pool, s->stream, s->stream);
-	if (echo->busy == NULL && keep(s, &f) != 0) {
-		fail(s, ENOMEM, "echo what came from");
+	if (echo->busy == NULL && echo_keep(s, &f) != 0) {
+		echo_fail(s, ENOMEM, "echo what came from");
 		return;
 	}
 	echo->busy->by_us = echo->busy->flow.state == FLOW_OPEN;

@@ -55,7 +55,7 @@ static const struct opt rows[] = {
 	{ 0 },
 };
 
-static int check(void *block, struct err *e)
+static int exec_check(void *block, struct err *e)
 {
 	const struct exec_conf *conf = block;
 	if (conf->command != NULL && conf->command[0] == '\0')
@@ -64,7 +64,7 @@ static int check(void *block, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--pty and --exec-socket exclude each other");
 	return 0;
 }
-const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct exec_conf), .rows = rows, .check = check };
+const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct exec_conf), .rows = rows, .check = exec_check };
 
 struct job { /* a child; it may outlive its session for a while */
 	struct child *child;
@@ -102,7 +102,7 @@ static bool exec_wanted(const struct run *run)
 
 /* --- before any socket --- */
 
-static bool runs(const char *path)
+static bool exec_runs(const char *path)
 {
 	return access(path, X_OK) == 0;
 }
@@ -113,11 +113,12 @@ static int find_program(const char *name)
 	char path[4096];
 	const char *dirs = getenv("PATH");
 	if (strchr(name, '/') != NULL)
-		return runs(name) ? 0 : errno;
+		return exec_runs(name) ? 0 : errno;
 	for (const char *at = dirs != NULL ? dirs : "/bin:/usr/bin"; at != NULL;
 		at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
 		int n = (int)strcspn(at, ":");
-		if (snprintf(path, sizeof path, "%.*s%s%s", n, at, n > 0 ? "/" : "./", name) < (int)sizeof path && runs(path))
+		if (snprintf(path, sizeof path, "%.*s%s%s", n, at, n > 0 ? "/" : "./", name) < (int)sizeof path &&
+			exec_runs(path))
 			return 0;
 	}
 	return ENOENT;
@@ -138,7 +139,7 @@ static int exec_start(struct service_run *service_run, struct err *e)
 
 /* --- children --- */
 
-static void forget(struct job *j)
+static void exec_forget(struct job *j)
 {
 	struct execs *all = j->service_run->mem;
 	loop_timer(j->service_run->run->loop, &j->grace, NEVER);
@@ -183,7 +184,7 @@ static void warn_unstarted(const struct job *j, uint32_t conn, int status)
 static void rest_ended(void *arg, int status)
 {
 	(void)status;
-	forget(arg);
+	exec_forget(arg);
 }
 
 /* Others of its group are ended with it: nobody waits for them any more. */
@@ -195,11 +196,11 @@ static void end_rest(struct job *j)
 	if (child_left(j->pid))
 		j->child = child_end_rest(j->service_run->run->loop, j->pid, rest_ended, j, &e);
 	if (j->child == NULL)
-		forget(j);
+		exec_forget(j);
 }
 
 /* --strict: a program that has failed is a client that was not served. */
-static void judge(const struct job *j, int status)
+static void exec_judge(const struct job *j, int status)
 {
 	const struct server_conf *server = conf_get(j->service_run->run->conf, &server_opts);
 	bool killed = WIFSIGNALED(status);
@@ -220,7 +221,7 @@ static void child_ended(void *arg, int status)
 	j->child = NULL;
 	tell_child(j, s != NULL ? s->id : 0, status);
 	warn_unstarted(j, s != NULL ? s->id : 0, status);
-	judge(j, status);
+	exec_judge(j, status);
 	if (j->service_run->one)
 		run->outcome->child_status = WIFEXITED(status) ? WEXITSTATUS(status) : KILLED_BY + WTERMSIG(status);
 	if (s != NULL) {
@@ -242,7 +243,7 @@ static void out_of_grace(void *arg)
 }
 
 /* Whoever writes to it by way of us, or waits for it, is gone. */
-static void orphan(struct job *j)
+static void exec_orphan(struct job *j)
 {
 	j->session = NULL;
 	loop_timer(j->service_run->run->loop, &j->grace, NEVER);
@@ -368,7 +369,7 @@ static void exec_close(struct session *s)
 		stream_close(x->near, CLOSE_PLAIN);
 	}
 	if (x->job != NULL)
-		orphan(x->job);
+		exec_orphan(x->job);
 	x->job = NULL;
 }
 
@@ -379,13 +380,13 @@ static void exec_stop(struct service_run *service_run)
 	struct err e = { 0 };
 	all->stopping = true;
 	for (struct job *j = all->first; j != NULL; j = j->next)
-		orphan(j);
+		exec_orphan(j);
 	if (all->count > 0)
 		loop_run(service_run->run->loop, &e);
 	while (all->first != NULL) {
 		child_forget(all->first->child);
 		all->stopping = false;
-		forget(all->first);
+		exec_forget(all->first);
 	}
 }
 

@@ -15,7 +15,7 @@ struct variables {
 	unsigned n;
 };
 
-static void set(struct variables *v, const char *head, const char *name, const char *value)
+static void exec_env_set(struct variables *v, const char *head, const char *name, const char *value)
 {
 	if (v->n == VARIABLES)
 		return;
@@ -30,18 +30,18 @@ static void set_end(struct variables *v, const char *proto, const char *end, con
 	bool there = sa->family == AF_INET || sa->family == AF_INET6;
 	snprintf(head, sizeof head, "%s%s", proto, end);
 	snprintf(port, sizeof port, "%u", (unsigned)(there ? sa_port(sa) : 0));
-	set(v, head, "IP", there ? sa_host(sa, host) : NULL);
-	set(v, head, "PORT", there ? port : NULL);
+	exec_env_set(v, head, "IP", there ? sa_host(sa, host) : NULL);
+	exec_env_set(v, head, "PORT", there ? port : NULL);
 }
 
-static void describe(struct variables *v, const struct session *s)
+static void exec_env_describe(struct variables *v, const struct session *s)
 {
 	char number[16];
 	bool local = s->peer.family == AF_UNIX || s->local.family == AF_UNIX;
 	const char *proto = local ? "UNIX" : (s->stream->caps & ST_DGRAM) ? "UDP" : "TCP";
 	snprintf(number, sizeof number, "%u", (unsigned)s->id);
-	set(v, "", "PROTO", proto);
-	set(v, "", "SOCKCTL_CONN", number);
+	exec_env_set(v, "", "PROTO", proto);
+	exec_env_set(v, "", "SOCKCTL_CONN", number);
 	if (!local) {
 		set_end(v, proto, "LOCAL", &s->local);
 		set_end(v, proto, "REMOTE", &s->peer);
@@ -49,15 +49,15 @@ static void describe(struct variables *v, const struct session *s)
 	/* what somebody above us may have set about a connection of its own */
 	if (strcmp(proto, "TCP") != 0)
 		set_end(v, "TCP", "REMOTE", &(const struct sa){ 0 });
-	set(v, "", "TCPREMOTEHOST", NULL);
-	set(v, "", "TCPREMOTEINFO", NULL);
+	exec_env_set(v, "", "TCPREMOTEHOST", NULL);
+	exec_env_set(v, "", "TCPREMOTEINFO", NULL);
 	struct tls_facts facts;
 	if (!tls_facts(s->stream, &facts))
 		return;
-	set(v, "", "TLS_VERSION", facts.version);
-	set(v, "", "TLS_CIPHER", facts.cipher);
-	set(v, "", "TLS_ALPN", facts.alpn[0] != '\0' ? facts.alpn : NULL);
-	set(v, "", "TLS_PEER_PIN", facts.pin[0] != '\0' ? facts.pin : NULL);
+	exec_env_set(v, "", "TLS_VERSION", facts.version);
+	exec_env_set(v, "", "TLS_CIPHER", facts.cipher);
+	exec_env_set(v, "", "TLS_ALPN", facts.alpn[0] != '\0' ? facts.alpn : NULL);
+	exec_env_set(v, "", "TLS_PEER_PIN", facts.pin[0] != '\0' ? facts.pin : NULL);
 }
 
 struct child *exec_child(
@@ -66,7 +66,7 @@ struct child *exec_child(
 	const char *const shell[] = { "/bin/sh", "-c", conf->command, NULL };
 	const struct run *run = s->service_run->run;
 	struct variables v = { .n = 0 };
-	describe(&v, s);
+	exec_env_describe(&v, s);
 	struct child_command command = {
 		.argv = conf->command != NULL ? shell : (const char *const *)(uintptr_t)run->command,
 		.set = v.set,

@@ -23,7 +23,7 @@ struct forward_conf {
 };
 
 /* What -4, -u and the like say is about our own address. */
-static int hook(void *block, const char *text, struct err *e)
+static int forward_hook(void *block, const char *text, struct err *e)
 {
 	static const struct addr_conf none;
 	struct forward_conf *conf = block;
@@ -42,7 +42,7 @@ static const struct opt rows[] = {
 		.kind = OPT_HOOK,
 		.needs = NEEDS_DIAL,
 		.arg = "ADDRESS",
-		.hook = hook,
+		.hook = forward_hook,
 		.help = "join each connection to one to ADDRESS",
 		.man = "Connects to ADDRESS for each connection and joins the two: bytes, datagrams, half-closes and resets pass in "
 		       "either direction. ADDRESS may be of any transport, also tls://, and says so itself; --tls, -u, -4, -6 and -U "
@@ -70,7 +70,7 @@ static const struct forward_conf *conf_of(const struct conf *conf)
 	return conf_get(conf, &forward_opts);
 }
 
-static bool wanted(const struct run *run)
+static bool forward_wanted(const struct run *run)
 {
 	return conf_of(run->conf)->wanted;
 }
@@ -136,13 +136,13 @@ static bool is_dgram(const struct stream *s)
 }
 
 /* Is the target the far end of the pump? */
-static bool turned(const struct session *s)
+static bool forward_turned(const struct session *s)
 {
 	const struct forward *f = s->mem;
 	return is_dgram(f->target) && !is_dgram(s->stream);
 }
 
-static const char *label(const struct session *s, char out[SA_TEXT])
+static const char *forward_label(const struct session *s, char out[SA_TEXT])
 {
 	const struct forwarding *all = s->service_run->mem;
 	const struct forward *f = s->mem;
@@ -150,13 +150,13 @@ static const char *label(const struct session *s, char out[SA_TEXT])
 }
 
 /* Failures of the target are told by its name, and reach the client as one: an end would look like a whole answer. */
-static void failed(struct session *s, const struct why *why, bool of_target)
+static void forward_failed(struct session *s, const struct why *why, bool of_target)
 {
 	struct forward *f = s->mem;
 	struct why named = *why;
 	char text[SA_TEXT];
 	if (of_target) {
-		snprintf(f->words, sizeof f->words, "%s %s", why->text, label(s, text));
+		snprintf(f->words, sizeof f->words, "%s %s", why->text, forward_label(s, text));
 		named.text = f->words;
 	}
 	session_end(s, END_ERROR, CLOSE_RST, &named);
@@ -166,9 +166,9 @@ static void pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
 	const struct forward *f = s->mem;
-	const struct flow *from_client = turned(s) ? &f->pump.up : &f->pump.down;
+	const struct flow *from_client = forward_turned(s) ? &f->pump.up : &f->pump.down;
 	if (why->cls != ERR_OK) {
-		failed(s, why, f->pump.why_near != turned(s));
+		forward_failed(s, why, f->pump.why_near != forward_turned(s));
 		return;
 	}
 	s->peer_done = from_client->state != FLOW_OPEN;
@@ -185,21 +185,21 @@ static uint8_t half_towards(const struct stream *to, const struct stdio_conf *co
 	return to->caps & ST_NOHALF ? HALF_LATE : HALF_YES;
 }
 
-static void join(struct session *s)
+static void forward_join(struct session *s)
 {
 	const struct run *run = s->service_run->run;
 	const struct stdio_conf *stdio = conf_get(run->conf, &stdio_opts);
 	const struct server_conf *server = conf_get(run->conf, &server_opts);
 	struct forward *f = s->mem;
-	struct stream *near = turned(s) ? s->stream : f->target, *far = turned(s) ? f->target : s->stream;
+	struct stream *near = forward_turned(s) ? s->stream : f->target, *far = forward_turned(s) ? f->target : s->stream;
 	const struct pump_opts opts = {
 		.peers = true,
 		.half = half_towards(far, stdio),
 		.near_half = half_towards(near, stdio),
 		.datagram_bytes = (uint32_t)stdio->datagram_bytes,
-		.reply_wait_ms = is_dgram(near) ? NEVER
-				 : turned(s)	? stdio->reply_wait_ms
-						: 0,
+		.reply_wait_ms = is_dgram(near)	     ? NEVER
+				 : forward_turned(s) ? stdio->reply_wait_ms
+						     : 0,
 		.settle_ms = s->dialed ? NEVER : server->drain_ms,
 	};
 	pump_start(&f->pump, run->loop, run->pool, near, far, &opts, pump_over, s);
@@ -216,7 +216,7 @@ static void dial_failed(struct session *s, const struct err *e)
 	session_end(s, END_ERROR, CLOSE_RST, &why);
 }
 
-static void dialed(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
+static void forward_dialed(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
 {
 	struct session *s = arg;
 	struct forward *f = s->mem;
@@ -233,12 +233,12 @@ static void dialed(void *arg, struct stream *gives, const struct sa *peer, const
 		return;
 	}
 	event(s->service_run->run->events, EV_FORWARD, s->id, EV_TEXT("peer", session_label(s, client)),
-		EV_TEXT("to", label(s, target)));
-	join(s);
+		EV_TEXT("to", forward_label(s, target)));
+	forward_join(s);
 }
 
 /* A client that has reset its connection needs no other one. What one has sent that merely closed is still forwarded. */
-static void looked(void *arg)
+static void forward_looked(void *arg)
 {
 	struct session *s = arg;
 	struct forward *f = s->mem;
@@ -253,12 +253,12 @@ static int forward_open(struct session *s, struct err *e)
 {
 	struct forward *f = s->mem;
 	const struct forwarding *all = s->service_run->mem;
-	f->dialer = dial(all->far, &all->to, s->id, dialed, s, e);
+	f->dialer = dial(all->far, &all->to, s->id, forward_dialed, s, e);
 	if (f->dialer == NULL)
 		return -1;
 	if (!s->dialed)
 		dial_for(f->dialer, &(const struct behalf){ s->peer, s->local, is_dgram(s->stream) });
-	waiter_open(&f->waiter, s->service_run->run->loop, s->stream, looked, s);
+	waiter_open(&f->waiter, s->service_run->run->loop, s->stream, forward_looked, s);
 	waiter_arm(&f->waiter, false, false); /* best effort */
 	return 0;
 }
@@ -300,7 +300,7 @@ const struct service service_forward = {
 	.run_bytes = sizeof(struct forwarding),
 	.session_bytes = sizeof(struct forward),
 	.descriptors = 1,
-	.wanted = wanted,
+	.wanted = forward_wanted,
 	.dials = target_of,
 	.start = forward_start,
 	.open = forward_open,

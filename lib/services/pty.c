@@ -24,7 +24,7 @@ struct pty {
 	unsigned char bytes[2];
 };
 
-static struct pty *self(struct stream *s)
+static struct pty *pty_self(struct stream *s)
 {
 	return (struct pty *)s;
 }
@@ -43,7 +43,7 @@ static ssize_t pty_writev(struct stream *s, const struct iovec *v, int n)
 	for (int i = 0; left > 0; left -= (ssize_t)v[i].iov_len, i++) {
 		size_t last = (size_t)left < v[i].iov_len ? (size_t)left : v[i].iov_len;
 		if (last > 0)
-			self(s)->in_line = ((const char *)v[i].iov_base)[last - 1] != '\n';
+			pty_self(s)->in_line = ((const char *)v[i].iov_base)[last - 1] != '\n';
 	}
 	return put;
 }
@@ -60,7 +60,7 @@ static void type_end(struct pty *p)
 
 static int pty_shut(struct stream *s)
 {
-	struct pty *p = self(s);
+	struct pty *p = pty_self(s);
 	if (!p->shut)
 		type_end(p);
 	p->shut = true;
@@ -70,7 +70,7 @@ static int pty_shut(struct stream *s)
 
 static int pty_flush(struct stream *s)
 {
-	return send_buf_flush(&self(s)->out, s);
+	return send_buf_flush(&pty_self(s)->out, s);
 }
 
 static void pty_close(struct stream *s, enum close_how how)

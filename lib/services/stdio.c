@@ -103,7 +103,7 @@ static const struct opt rows[] = {
 	{ 0 },
 };
 
-static int check(void *block, struct err *e)
+static int stdio_check(void *block, struct err *e)
 {
 	const struct stdio_conf *conf = block;
 	if (conf->recv_only && conf->send_only)
@@ -114,7 +114,7 @@ static int check(void *block, struct err *e)
 }
 
 const struct opt_group stdio_opts = {
-	.title = "Standard input and output", .size = sizeof(struct stdio_conf), .rows = rows, .check = check
+	.title = "Standard input and output", .size = sizeof(struct stdio_conf), .rows = rows, .check = stdio_check
 };
 
 struct stdio {
@@ -135,7 +135,7 @@ static const struct stdio_conf *conf_of(const struct service_run *service_run)
 }
 
 /* After a stop, a terminal that said "not you, background" may answer again. */
-static void continued(void *arg, int signo)
+static void stdio_continued(void *arg, int signo)
 {
 	struct stdio *std = ((struct service_run *)arg)->mem;
 	(void)signo;
@@ -160,7 +160,7 @@ static int stdio_start(struct service_run *service_run, struct err *e)
 		return -1;
 	int rc = near_layers(service_run, std, conf) != 0
 			 ? err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout")
-			 : loop_signal(service_run->run->loop, SIGCONT, continued, service_run, e);
+			 : loop_signal(service_run->run->loop, SIGCONT, stdio_continued, service_run, e);
 	if (rc != 0)
 		stream_close(std->near, CLOSE_PLAIN);
 	return rc;

@@ -107,7 +107,7 @@ struct layers_far {
 	struct addr addr;
 };
 
-static bool has(const struct layers *layers, size_t i)
+static bool layers_has(const struct layers *layers, size_t i)
 {
 	return layers->places & 1U << layer_rows[i].place;
 }
@@ -119,10 +119,10 @@ static int start_row(const struct run *run, size_t i, struct err *e)
 	return layer_rows[i].start(run, &share->mem, e);
 }
 
-static int start(const struct run *run, struct err *e)
+static int layers_start_rows(const struct run *run, struct err *e)
 {
 	for (size_t i = 0; i < LAYERS; i++)
-		if (has(run->layers, i) && layer_rows[i].start != NULL && start_row(run, i, e) < 0)
+		if (layers_has(run->layers, i) && layer_rows[i].start != NULL && start_row(run, i, e) < 0)
 			return -1;
 	return 0;
 }
@@ -135,7 +135,7 @@ int layers_start(const struct run *run, enum role role, const struct addr *addr,
 	run->layers->places = service != NULL && service->needs & NO_PAYLOAD ? 1U << PLACE_TLS : ~0U;
 	run->layers->addr = addr;
 	run->layers->service = service;
-	return start(run, e);
+	return layers_start_rows(run, e);
 }
 
 const struct run *layers_far(const struct run *run, const struct addr *addr, struct err *e)
@@ -152,7 +152,7 @@ const struct run *layers_far(const struct run *run, const struct addr *addr, str
 	if (run->layers->role == ROLE_ACCEPT) /* a client's own connection is the one that goes through them */
 		far->layers.places |= 1U << PLACE_PROXY;
 	run->layers->far = far; /* what has started of it is stopped with the rest */
-	return start(&far->run, e) == 0 ? &far->run : NULL;
+	return layers_start_rows(&far->run, e) == 0 ? &far->run : NULL;
 }
 
 void layers_stop(const struct run *run)
@@ -181,7 +181,7 @@ int layers_build(struct stream **top, const struct link *link, struct err *e)
 {
 	const struct layers *layers = link->run->layers;
 	for (size_t i = 0; i < LAYERS; i++)
-		if ((layers == NULL || (has(layers, i) && !is_later(layers, i))) &&
+		if ((layers == NULL || (layers_has(layers, i) && !is_later(layers, i))) &&
 			layer_rows[i].push(top, link, layers != NULL ? layers->shared[i].mem : NULL, e) < 0)
 			return -1;
 	return 0;

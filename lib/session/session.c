@@ -151,7 +151,7 @@ static void unlink_session(struct session *s)
 }
 
 /* What came is judged when nothing more can come. It decides the run, whatever else this connection ended of. */
-static void judge(struct session *s)
+static void session_judge(struct session *s)
 {
 	static const struct why differs = { ERR_MISMATCH, 0, "not what was expected came from" };
 	const struct run *run = s->service_run->run;
@@ -176,7 +176,7 @@ static void sweep_with(struct session *s, bool may_linger)
 	char text[WHY_TEXT];
 	if (service_run->service->close != NULL)
 		service_run->service->close(s);
-	judge(s);
+	session_judge(s);
 	tell_close(s);
 	if (s->why.text != NULL) { /* it may be a layer's own, which does not outlive the stream */
 		snprintf(text, sizeof text, "%s", s->why.text);
@@ -198,7 +198,7 @@ static void sweep_with(struct session *s, bool may_linger)
 	mem_free(s);
 }
 
-static void sweep(void *arg)
+static void on_session_sweep(void *arg)
 {
 	sweep_with(arg, true);
 }
@@ -210,7 +210,7 @@ static int64_t idle_limit(const struct session *s, const struct clock_conf *cloc
 	return peer_of_server && !conf_given(conf, &clock_opts, "idle-timeout") ? UDP_IDLE_MS : clocks->idle_ms;
 }
 
-static int64_t after(int64_t since_ms, int64_t limit_ms)
+static int64_t session_after(int64_t since_ms, int64_t limit_ms)
 {
 	return limit_ms > 0 && limit_ms < NEVER - since_ms ? since_ms + limit_ms : NEVER;
 }
@@ -224,7 +224,8 @@ static void look_at_clock(void *arg)
 	const struct run *run = s->service_run->run;
 	const struct clock_conf *clocks = conf_get(run->conf, &clock_opts);
 	int64_t now = loop_now(run->loop);
-	int64_t idle_at = after(s->counters.used_ms, idle_limit(s, clocks)), over_at = after(s->born_us / 1000, clocks->max_ms);
+	int64_t idle_at = session_after(s->counters.used_ms, idle_limit(s, clocks)),
+		over_at = session_after(s->born_us / 1000, clocks->max_ms);
 	if (now >= over_at)
 		session_end(s, END_MAX_TIME, CLOSE_PLAIN, &over);
 	else if (now >= idle_at)
@@ -244,11 +245,11 @@ static struct session *session_new(struct service_run *service_run)
 	s->service_run = service_run;
 	s->mem = (char *)s + head;
 	s->clock = (struct timer){ .fn = look_at_clock, .arg = s };
-	s->sweep = (struct task){ .fn = sweep, .arg = s };
+	s->sweep = (struct task){ .fn = on_session_sweep, .arg = s };
 	return s;
 }
 
-static int enlist(struct session *s)
+static int session_enlist(struct session *s)
 {
 	struct sessions *all = &s->service_run->all;
 	if (table_add(&all->by_id, &s->node, table_hash(&all->by_id, &s->id, sizeof s->id)) != 0)
@@ -262,7 +263,7 @@ static int enlist(struct session *s)
 }
 
 /* The service would not have it: as if it had never been, save for the events. */
-static int refused(struct session *s, const struct err *e)
+static int session_refused(struct session *s, const struct err *e)
 {
 	const struct run *run = s->service_run->run;
 	struct why why = { .cls = e != NULL && e->cls != ERR_OK ? e->cls : ERR_LOCAL,
@@ -290,7 +291,7 @@ int session_open(struct service_run *service_run, struct stream *takes, uint32_t
 		s->peer = *peer;
 		s->local = *local;
 	}
-	if (s == NULL || enlist(s) != 0) {
+	if (s == NULL || session_enlist(s) != 0) {
 		char label[SA_TEXT];
 		mem_free(s);
 		event(run->events, EV_REJECT, id, EV_TEXT("peer", sa_text(peer, label)), EV_TEXT("reason", "local"),
@@ -307,7 +308,7 @@ int session_open(struct service_run *service_run, struct stream *takes, uint32_t
 	if (service_run->service->open(s, &why) != 0) {
 		if (e != NULL)
 			*e = why;
-		return refused(s, &why);
+		return session_refused(s, &why);
 	}
 	if (service_run->draining)
 		session_drain(s);

@@ -63,22 +63,22 @@ bool session_hear_out(struct session *s, bool owes)
 }
 
 /* What the system has of ours and the peer's kernel has not. Of a Unix socket the peer's kernel is the same. */
-static bool unacknowledged(const struct session *s)
+static bool session_drain_unacknowledged(const struct session *s)
 {
 	const struct stream *bottom = stream_bottom(s->stream);
 	return s->counters.out > 0 && fdstream_tcp(bottom) && fdstream_unsent(bottom) > 0;
 }
 
-static bool undelivered(struct session *s)
+static bool session_drain_undelivered(struct session *s)
 {
 	const struct service *service = s->service_run->service;
 	if ((service->holds != NULL && service->holds(s)) || stream_unread(s->stream))
 		return true;
-	return stream_last(s->stream) != 0 || unacknowledged(s);
+	return stream_last(s->stream) != 0 || session_drain_unacknowledged(s);
 }
 
 /* What comes between a last look and the close would be acknowledged and lost: first nothing more is taken in, then we look. */
-static bool arrives(struct session *s)
+static bool session_drain_arrives(struct session *s)
 {
 	stream_shut(s->stream);
 	fdstream_deafen(stream_bottom(s->stream));
@@ -90,7 +90,7 @@ bool session_cut(struct session *s, enum session_end by)
 	static const struct why cut = { ERR_LOST, 0, "cut short before everything was delivered: the connection with" };
 	if (s->ended)
 		return false;
-	bool dgram = s->stream->caps & ST_DGRAM, lossy = !dgram && (undelivered(s) || arrives(s));
+	bool dgram = s->stream->caps & ST_DGRAM, lossy = !dgram && (session_drain_undelivered(s) || session_drain_arrives(s));
 	s->peer_done = !lossy;
 	session_end(s, by, lossy ? CLOSE_RST : CLOSE_PLAIN, lossy ? &cut : NULL);
 	return lossy;

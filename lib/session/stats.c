@@ -36,7 +36,7 @@ struct state { /* of all sessions, now */
 	uint32_t active;
 };
 
-static struct state ask(const struct stats *m)
+static struct state stats_ask(const struct stats *m)
 {
 	struct state st = { .now = { loop_now(m->run->loop), m->in, m->out } };
 	if (m->service_run == NULL)
@@ -58,7 +58,7 @@ static const struct sample *sample_at(const struct stats *m, unsigned i)
 }
 
 /* What the present is compared with. */
-static struct sample before(const struct stats *m, int64_t now_ms)
+static struct sample stats_before(const struct stats *m, int64_t now_ms)
 {
 	struct sample best = *sample_at(m, m->n - 1);
 	unsigned oldest = m->n > SAMPLES ? m->n - SAMPLES : 0;
@@ -67,7 +67,7 @@ static struct sample before(const struct stats *m, int64_t now_ms)
 	return best;
 }
 
-static int64_t rate(uint64_t bytes, int64_t ms)
+static int64_t stats_rate(uint64_t bytes, int64_t ms)
 {
 	return ms <= 0 ? 0 : (int64_t)((double)bytes * 1000 / (double)ms);
 }
@@ -83,12 +83,12 @@ static int64_t left_of_stdin(const struct stats *m)
 	return at < st.st_size ? st.st_size - at : 0;
 }
 
-static void tell(struct stats *m, bool asked, bool last)
+static void stats_tell(struct stats *m, bool asked, bool last)
 {
-	struct state st = ask(m);
-	struct sample then = before(m, st.now.at_ms);
+	struct state st = stats_ask(m);
+	struct sample then = stats_before(m, st.now.at_ms);
 	int64_t ms = st.now.at_ms - then.at_ms;
-	int64_t in_bps = rate(st.now.in - then.in, ms), out_bps = rate(st.now.out - then.out, ms);
+	int64_t in_bps = stats_rate(st.now.in - then.in, ms), out_bps = stats_rate(st.now.out - then.out, ms);
 	bool inward = st.now.in > st.now.out;
 	int64_t done = (int64_t)(inward ? st.now.in : st.now.out), bps = inward ? in_bps : out_bps;
 	int64_t left = m->size_bytes == 0 ? left_of_stdin(m) : done < m->size_bytes ? m->size_bytes - done : 0;
@@ -104,17 +104,17 @@ static void tell(struct stats *m, bool asked, bool last)
 		m->samples[m->n++ % SAMPLES] = st.now;
 }
 
-static void due(void *arg)
+static void on_stats_due(void *arg)
 {
 	struct stats *m = arg;
-	tell(m, false, false);
+	stats_tell(m, false, false);
 	loop_timer(m->run->loop, &m->timer, loop_now(m->run->loop) + m->every_ms);
 }
 
-static void asked(void *arg, int signo)
+static void stats_asked(void *arg, int signo)
 {
 	(void)signo;
-	tell(arg, true, false);
+	stats_tell(arg, true, false);
 }
 
 struct stats *stats_open(const struct run *run, int64_t every_ms, int64_t size_bytes, struct err *e)
@@ -125,9 +125,9 @@ struct stats *stats_open(const struct run *run, int64_t every_ms, int64_t size_b
 		return NULL;
 	}
 	*m = (struct stats){ .run = run, .every_ms = every_ms, .size_bytes = size_bytes, .since_ms = loop_now(run->loop) };
-	m->timer = (struct timer){ .fn = due, .arg = m };
+	m->timer = (struct timer){ .fn = on_stats_due, .arg = m };
 	m->samples[m->n++].at_ms = m->since_ms;
-	if (loop_signal(run->loop, SIGUSR1, asked, m, e) != 0) {
+	if (loop_signal(run->loop, SIGUSR1, stats_asked, m, e) != 0) {
 		mem_free(m);
 		return NULL;
 	}
@@ -154,6 +154,6 @@ void stats_close(struct stats *m)
 	loop_timer(m->run->loop, &m->timer, NEVER);
 	loop_signal(m->run->loop, SIGUSR1, NULL, NULL, NULL);
 	if (m->every_ms > 0 && (m->n > 1 || m->in + m->out > 0))
-		tell(m, false, true);
+		stats_tell(m, false, true);
 	mem_free(m);
 }

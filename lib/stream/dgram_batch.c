@@ -47,7 +47,7 @@ int dgram_batch_recv(int fd, struct msgs *m)
 
 _Static_assert(CMSG_SPACE(sizeof(uint16_t)) <= DGRAM_BATCH_CONTROL_BYTES, "a size fits");
 
-static uint32_t ask(int fd)
+static uint32_t dgram_batch_ask(int fd)
 {
 	int size = 0;
 	socklen_t len = sizeof size;
@@ -68,7 +68,7 @@ void dgram_batch_say(struct msghdr *m, size_t size)
 
 #else
 
-static uint32_t ask(int fd)
+static uint32_t dgram_batch_ask(int fd)
 {
 	(void)fd;
 	return CUT_NONE;
@@ -87,7 +87,7 @@ unsigned dgram_batch_alike(int fd, struct dgram_batch_cut *cut, const struct iov
 	size_t size = v[0].iov_len, sum = size;
 	unsigned i = 1;
 	if (cut->below == 0)
-		cut->below = ask(fd);
+		cut->below = dgram_batch_ask(fd);
 	if (size == 0 || size >= cut->below)
 		return 1;
 	for (; i < n && v[i].iov_len == size && sum + size <= CUT_BYTES; i++)
@@ -105,7 +105,8 @@ bool dgram_batch_learns(struct dgram_batch_cut *cut, unsigned parts, size_t size
 	return true;
 }
 
-static void prepare(int fd, struct sending *s, struct dgram_batch_cut *cut, const struct msghdr *way, const struct msgs *m)
+static void dgram_batch_prepare(
+	int fd, struct sending *s, struct dgram_batch_cut *cut, const struct msghdr *way, const struct msgs *m)
 {
 	size_t len = way->msg_controllen;
 	s->n = 0;
@@ -131,7 +132,7 @@ int dgram_batch_send(int fd, struct dgram_batch_cut *cut, const struct msghdr *w
 	struct sending s;
 	int n, datagrams = 0;
 	do {
-		prepare(fd, &s, cut, way, m);
+		dgram_batch_prepare(fd, &s, cut, way, m);
 		n = sys_sendmmsg(fd, s.m, s.n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (n < 0 && dgram_batch_learns(cut, s.parts[0], m->v[0].iov_len, errno));
 	for (int i = 0; i < n; i++)

@@ -18,14 +18,14 @@ static struct observer *observer_of(struct stream *s)
 	return (struct observer *)s;
 }
 
-static void moved(struct observer *t, enum observer_dir dir, const struct iovec *v, size_t len)
+static void observer_moved(struct observer *t, enum observer_dir dir, const struct iovec *v, size_t len)
 {
 	const struct why *wrong = t->ops->moved != NULL ? t->ops->moved(t->self, dir, v, len) : NULL;
 	if (t->wrong == NULL)
 		t->wrong = wrong;
 }
 
-static void ended(struct observer *t, enum observer_dir dir)
+static void observer_ended(struct observer *t, enum observer_dir dir)
 {
 	bool *once = dir == OBSERVER_IN ? &t->in_ended : &t->out_ended;
 	if (!*once && t->ops->ended != NULL)
@@ -33,7 +33,7 @@ static void ended(struct observer *t, enum observer_dir dir)
 	*once = true;
 }
 
-static int broke(struct observer *t)
+static int observer_broke(struct observer *t)
 {
 	int rc = stream_fail_below(&t->s);
 	if (!t->broken && t->ops->broke != NULL)
@@ -53,11 +53,11 @@ static ssize_t observer_readv(struct stream *s, const struct iovec *v, int n)
 	if (got == ST_AGAIN)
 		return stream_again_rd(s, &s->below->rd);
 	if (got == ST_FAIL)
-		return broke(t);
+		return observer_broke(t);
 	if (got == 0)
-		ended(t, OBSERVER_IN);
+		observer_ended(t, OBSERVER_IN);
 	else
-		moved(t, OBSERVER_IN, v, got > 0 ? (size_t)got : 0);
+		observer_moved(t, OBSERVER_IN, v, got > 0 ? (size_t)got : 0);
 	return got;
 }
 
@@ -68,9 +68,9 @@ static ssize_t observer_writev(struct stream *s, const struct iovec *v, int n)
 	if (put == ST_AGAIN)
 		return stream_again_wr(s, &s->below->wr);
 	if (put < 0)
-		return broke(t);
+		return observer_broke(t);
 	if (put > 0 || (s->caps & ST_DGRAM))
-		moved(t, OBSERVER_OUT, v, (size_t)put);
+		observer_moved(t, OBSERVER_OUT, v, (size_t)put);
 	return put;
 }
 
@@ -80,9 +80,9 @@ static int observer_shut(struct stream *s)
 	if (rc == ST_AGAIN)
 		return stream_again_wr(s, &s->below->wr);
 	if (rc != 0)
-		return broke(observer_of(s));
+		return observer_broke(observer_of(s));
 	if (!(s->caps & ST_DGRAM))
-		ended(observer_of(s), OBSERVER_OUT);
+		observer_ended(observer_of(s), OBSERVER_OUT);
 	return 0;
 }
 

@@ -35,19 +35,19 @@ void msg_drop(struct msg *takes)
 		mem_free(takes);
 }
 
-static struct msg *nth(const struct outq *q, uint32_t i)
+static struct msg *outq_nth(const struct outq *q, uint32_t i)
 {
 	return q->v[(q->at + i) & (q->cap - 1)];
 }
 
-static int grow(struct outq *q)
+static int outq_grow(struct outq *q)
 {
 	uint32_t cap = q->cap == 0 ? FIRST_CAP : q->cap * 2;
 	struct msg **v = mem_raw(cap * sizeof(struct msg *));
 	if (v == NULL)
 		return -1;
 	for (uint32_t i = 0; i < q->n; i++)
-		v[i] = nth(q, i);
+		v[i] = outq_nth(q, i);
 	mem_free(q->v);
 	q->v = v;
 	q->cap = cap;
@@ -60,7 +60,7 @@ int outq_push(struct outq *q, struct msg *m, size_t most_bytes)
 	size_t cost = (size_t)m->len + OUTQ_OVERHEAD;
 	if (m->len == 0)
 		return 0;
-	if (q->bytes + cost > most_bytes || (q->n == q->cap && grow(q) != 0))
+	if (q->bytes + cost > most_bytes || (q->n == q->cap && outq_grow(q) != 0))
 		return -1;
 	q->v[(q->at + q->n++) & (q->cap - 1)] = m;
 	m->refs++;
@@ -68,9 +68,9 @@ int outq_push(struct outq *q, struct msg *m, size_t most_bytes)
 	return 0;
 }
 
-static void shift(struct outq *q)
+static void outq_shift(struct outq *q)
 {
-	struct msg *m = nth(q, 0);
+	struct msg *m = outq_nth(q, 0);
 	q->bytes -= m->len - q->sent + OUTQ_OVERHEAD;
 	q->sent = 0;
 	q->at = (q->at + 1) & (q->cap - 1);
@@ -78,23 +78,23 @@ static void shift(struct outq *q)
 	msg_drop(m);
 }
 
-static void forget(struct outq *q)
+static void outq_forget(struct outq *q)
 {
 	mem_free(q->v);
 	*q = (struct outq){ 0 };
 }
 
-static void take(struct outq *q, size_t bytes)
+static void outq_take(struct outq *q, size_t bytes)
 {
 	while (bytes > 0) {
-		size_t left = nth(q, 0)->len - q->sent;
+		size_t left = outq_nth(q, 0)->len - q->sent;
 		if (bytes < left) {
 			q->sent += (uint32_t)bytes;
 			q->bytes -= bytes;
 			return;
 		}
 		bytes -= left;
-		shift(q);
+		outq_shift(q);
 	}
 }
 
@@ -106,21 +106,21 @@ int outq_send(struct outq *q, struct stream *s)
 	bool dgram = s->caps & ST_DGRAM;
 	uint32_t n = dgram ? 1 : q->n < SEND_VECTORS ? q->n : SEND_VECTORS;
 	for (uint32_t i = 0; i < n; i++)
-		v[i] = (struct iovec){ nth(q, i)->bytes, nth(q, i)->len };
-	v[0] = (struct iovec){ nth(q, 0)->bytes + q->sent, nth(q, 0)->len - q->sent };
+		v[i] = (struct iovec){ outq_nth(q, i)->bytes, outq_nth(q, i)->len };
+	v[0] = (struct iovec){ outq_nth(q, 0)->bytes + q->sent, outq_nth(q, 0)->len - q->sent };
 	ssize_t put = stream_writev(s, v, (int)n);
 	if (put < 0)
 		return (int)put;
-	take(q, (size_t)put);
+	outq_take(q, (size_t)put);
 	if (q->n > 0)
 		return OUTQ_MORE;
-	forget(q);
+	outq_forget(q);
 	return stream_flush(s);
 }
 
 void outq_free(struct outq *q)
 {
 	while (q->n > 0)
-		shift(q);
-	forget(q);
+		outq_shift(q);
+	outq_forget(q);
 }

@@ -11,14 +11,14 @@ struct pushback {
 	size_t at, n;
 };
 
-static struct pushback *self(struct stream *s)
+static struct pushback *pushback_self(struct stream *s)
 {
 	return (struct pushback *)s;
 }
 
 static ssize_t pushback_readv(struct stream *s, const struct iovec *v, int n)
 {
-	struct pushback *u = self(s);
+	struct pushback *u = pushback_self(s);
 	if (u->bytes == NULL) {
 		ssize_t got = stream_readv(s->below, v, n);
 		if (got == ST_AGAIN)
@@ -55,8 +55,8 @@ static bool pushback_holds(const struct stream *s)
 
 void pushback_drop(struct stream *s)
 {
-	mem_free(self(s)->bytes);
-	mem_free(self(s));
+	mem_free(pushback_self(s)->bytes);
+	mem_free(pushback_self(s));
 }
 
 static void pushback_close(struct stream *s, enum close_how how)

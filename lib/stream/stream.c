@@ -133,7 +133,7 @@ int stream_last(struct stream *s)
 	return s->ops->flush != NULL ? s->ops->flush(s) : ask_below(s, stream_last);
 }
 
-static int shut(struct stream *s)
+static int stream_shut_below(struct stream *s)
 {
 	if (s->ops->shut != NULL)
 		return s->ops->shut(s);
@@ -164,7 +164,7 @@ int stream_verdict(struct stream *s, struct err *e)
 
 int stream_shut(struct stream *s)
 {
-	int rc = shut(s);
+	int rc = stream_shut_below(s);
 	if (rc == 0 && s->counters != NULL)
 		tell_end(s->counters, &s->counters->out_ended, false);
 	return rc;

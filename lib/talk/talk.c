@@ -45,7 +45,7 @@ static const struct opt rows[] = {
 	{ 0 },
 };
 
-static int check(void *block, struct err *e)
+static int talk_opts_check(void *block, struct err *e)
 {
 	const struct talk_conf *conf = block;
 	if (conf->swap && conf->script.n == 0)
@@ -53,7 +53,9 @@ static int check(void *block, struct err *e)
 	return 0;
 }
 
-const struct opt_group talk_opts = { .title = "Conversations", .size = sizeof(struct talk_conf), .rows = rows, .check = check };
+const struct opt_group talk_opts = {
+	.title = "Conversations", .size = sizeof(struct talk_conf), .rows = rows, .check = talk_opts_check
+};
 
 static const struct talk_conf *conf_of(const struct conf *conf)
 {
@@ -142,26 +144,26 @@ static enum turn wait_for(struct talk *t, const struct talk_act *a)
 
 static void talk_turn(void *arg);
 
-static enum turn done(struct talk *t)
+static enum turn talk_done(struct talk *t)
 {
 	talk_engine_done(&t->engine);
 	return TURN_ON;
 }
 
 /* What was sent before it has left, so that offsets count from here. */
-static enum turn misbehave(struct talk *t, const struct talk_act *a)
+static enum turn talk_misbehave(struct talk *t, const struct talk_act *a)
 {
 	static const char text[] = "misbehave towards";
 	enum turn turn = talk_flush(t);
 	if (turn != TURN_ON)
 		return turn;
 	if (fault_step(t->session->stream, a->step->fault) == 0)
-		return done(t);
+		return talk_done(t);
 	const struct why why = { ERR_LOCAL, errno, text };
 	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
 }
 
-static enum turn try(struct talk *t, const struct talk_act *a)
+static enum turn talk_try(struct talk *t, const struct talk_act *a)
 {
 	enum turn turn = TURN_ON;
 	t->listens = false;
@@ -170,18 +172,18 @@ static enum turn try(struct talk *t, const struct talk_act *a)
 		return send_some(t);
 	case DO_MATCH:
 		talk_tell_match(t, a);
-		return done(t);
+		return talk_done(t);
 	case DO_UNMATCHED:
 		talk_tell_unmatched(t, a);
-		return done(t);
+		return talk_done(t);
 	case DO_LOG:
 		talk_tell_log(t);
-		return done(t);
+		return talk_done(t);
 	case DO_SHUT:
 		turn = talk_shut(t);
-		return turn == TURN_ON ? done(t) : turn;
+		return turn == TURN_ON ? talk_done(t) : turn;
 	case DO_FAULT:
-		return misbehave(t, a);
+		return talk_misbehave(t, a);
 	case DO_STARTTLS:
 		return talk_secure(t);
 	case DO_HANG:
@@ -198,18 +200,18 @@ static enum turn try(struct talk *t, const struct talk_act *a)
 	case DO_TURN:
 		return TURN_LATER;
 	default:
-		return done(t);
+		return talk_done(t);
 	}
 }
 
 /* Who hangs or has failed reads nothing. */
-static enum turn perform(struct talk *t, const struct talk_act *a)
+static enum turn talk_perform(struct talk *t, const struct talk_act *a)
 {
-	enum turn turn = try(t, a);
+	enum turn turn = talk_try(t, a);
 	return turn == TURN_WAIT_WR && a->what != DO_HANG && a->what != DO_FAIL ? talk_hear_ahead(t) : turn;
 }
 
-static void arm(struct talk *t, enum turn turn)
+static void talk_arm(struct talk *t, enum turn turn)
 {
 	bool rd = turn == TURN_WAIT_RD || turn == TURN_WAIT_BOTH, wr = turn == TURN_WAIT_WR || turn == TURN_WAIT_BOTH;
 	if (waiter_arm(&t->waiter, rd, wr || t->unflushed) == 0)
@@ -252,7 +254,7 @@ static enum turn do_acts(struct talk *t)
 	int64_t work = share_work(t);
 	talk_engine_work(&t->engine, work);
 	for (int i = 0; i < TURN_ACTS && (turn == TURN_ON || turn == TURN_AGAIN); i++)
-		turn = perform(t, talk_engine_next(&t->engine, t->now_ms));
+		turn = talk_perform(t, talk_engine_next(&t->engine, t->now_ms));
 	all->work -= work - t->engine.work;
 	set_thinking(t, turn == TURN_LATER);
 	return turn;
@@ -278,7 +280,7 @@ static void talk_turn(void *arg)
 	if (turn == TURN_ON || turn == TURN_AGAIN || turn == TURN_LATER)
 		loop_later(loop, &t->turn);
 	else if (turn != TURN_OVER)
-		arm(t, turn);
+		talk_arm(t, turn);
 }
 
 /* --- the service --- */

@@ -4,7 +4,7 @@
 
 #include "stream/stream.h"
 
-static bool ignores(const struct talk *t)
+static bool talk_drain_ignores(const struct talk *t)
 {
 	return t->engine.step != NULL && t->engine.step->verb == TALK_IGNORE;
 }
@@ -18,13 +18,13 @@ enum turn talk_part(struct talk *t, enum turn waits, int64_t until_ms)
 		return talk_over(t, service_run_ends_by(s->service_run), CLOSE_PLAIN, NULL);
 	if (t->quiet_ms == 0)
 		t->quiet_ms = now_ms;
-	int64_t due_ms = ignores(t) ? now_ms : t->quiet_ms + DRAIN_QUIET_MS;
+	int64_t due_ms = talk_drain_ignores(t) ? now_ms : t->quiet_ms + DRAIN_QUIET_MS;
 	if (now_ms < due_ms || t->shut) {
 		loop_timer(talk_loop(t), &t->clock, !t->shut && due_ms < until_ms ? due_ms : until_ms);
 		return waits;
 	}
 	enum turn turn = talk_shut(t);
-	t->bye = turn == TURN_ON && !ignores(t);
+	t->bye = turn == TURN_ON && !talk_drain_ignores(t);
 	return turn == TURN_ON && t->bye ? talk_hear_out(t) : turn == TURN_ON ? waits : turn;
 }
 

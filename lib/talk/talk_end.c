@@ -40,7 +40,7 @@ static bool all_acknowledged(const struct talk *t)
 }
 
 /* The script's end: has what was said arrived? Asked again and again. */
-static bool arrived(struct talk *t)
+static bool talk_end_arrived(struct talk *t)
 {
 	int64_t now_ms = loop_now(talk_loop(t)), step_ms = t->step_ms * 2;
 	t->end_ms = t->end_ms == 0 ? now_ms : t->end_ms;
@@ -73,7 +73,7 @@ static enum turn until_arrived(struct talk *t)
 	const struct server_conf *server = conf_get(s->service_run->run->conf, &server_opts);
 	if ((lost.sys = fdstream_error(stream_bottom(s->stream))) != 0)
 		return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
-	if (arrived(t))
+	if (talk_end_arrived(t))
 		return TURN_ON;
 	if (s->dialed || loop_now(talk_loop(t)) < t->end_ms + server->drain_ms) {
 		enum turn turn = drop_some(t);
@@ -149,7 +149,7 @@ enum turn talk_hang(struct talk *t)
 enum turn talk_end_reset(struct talk *t)
 {
 	int64_t most_ms = LAST_MS + fault_patience_ms(t->session->stream);
-	bool waits = !arrived(t);
+	bool waits = !talk_end_arrived(t);
 	enum turn turn = talk_flush(t);
 	if (turn == TURN_OVER)
 		return turn;

@@ -181,7 +181,7 @@ bool talk_engine_is_raw(const struct talk_engine *e)
 	return e->section->framer.kind == FRAME_RAW && !e->dgram;
 }
 
-static void mismatch(struct talk_engine *e, const struct talk_pattern *p, struct talk_bytes got, size_t same)
+static void talk_engine_mismatch(struct talk_engine *e, const struct talk_pattern *p, struct talk_bytes got, size_t same)
 {
 	struct talk_act *a = talk_engine_fail(e, WHY_MISMATCH, &e->step->place);
 	size_t into = got.n > 0 && e->in != NULL ? (size_t)(got.p - (e->in + e->in_at)) : 0;
@@ -213,7 +213,7 @@ static void not_there(struct talk_engine *e, enum talk_take took)
 	a->got = got;
 }
 
-static void hit(struct talk_engine *e, const struct talk_bytes *frame, size_t used)
+static void talk_engine_hit(struct talk_engine *e, const struct talk_bytes *frame, size_t used)
 {
 	if (talk_input_keep(e, frame) != 0) {
 		talk_engine_fail(e, talk_input_why(), &e->step->place);
@@ -239,19 +239,19 @@ static void step_frame(struct talk_engine *e, const struct talk_pattern *p, bool
 	else if (fit == TALK_NO_MEMORY)
 		talk_engine_fail(e, WHY_MEMORY, &e->step->place);
 	else if (fit == TALK_YES)
-		hit(e, &frame, used);
+		talk_engine_hit(e, &frame, used);
 	else if (!skip)
-		mismatch(e, p, frame, talk_same(p, frame.p, frame.n));
+		talk_engine_mismatch(e, p, frame, talk_same(p, frame.p, frame.n));
 	else
 		talk_input_drop(e, used);
 }
 
-static void found(struct talk_engine *e, const struct talk_bytes *bytes, size_t used)
+static void talk_engine_found(struct talk_engine *e, const struct talk_bytes *bytes, size_t used)
 {
 	for (size_t i = 1; i < TALK_GROUPS; i++)
 		e->group[i].n = 0;
 	e->group[0] = *bytes;
-	hit(e, bytes, used);
+	talk_engine_hit(e, bytes, used);
 }
 
 static void step_raw(struct talk_engine *e, const struct talk_pattern *p)
@@ -260,13 +260,13 @@ static void step_raw(struct talk_engine *e, const struct talk_pattern *p)
 	bool turn = false;
 	enum talk_fit fit = talk_input_fits(e, p, &next.n, &turn);
 	if (fit == TALK_YES) {
-		found(e, &next, next.n);
+		talk_engine_found(e, &next, next.n);
 	} else if (fit == TALK_MORE) {
 		not_there(e, turn ? TAKE_TURN : TAKE_MORE);
 	} else if (e->eof && (p->kind == TALK_COUNT || talk_same(p, next.p, e->in_len) == e->in_len)) {
 		not_there(e, TAKE_END);
 	} else {
-		mismatch(e, p, next, 0);
+		talk_engine_mismatch(e, p, next, 0);
 		e->act.same = next.n - 1;
 		e->act.off = e->in_off + e->act.same;
 	}
@@ -284,7 +284,7 @@ static void step_expect(struct talk_engine *e, bool skip)
 		size_t used;
 		enum talk_take took = talk_input_search(e, p, &bytes, &used);
 		if (took == TAKE_FRAME)
-			found(e, &bytes, used);
+			talk_engine_found(e, &bytes, used);
 		else
 			not_there(e, took);
 	}
@@ -292,7 +292,7 @@ static void step_expect(struct talk_engine *e, bool skip)
 
 /* --- steps --- */
 
-static void begin(struct talk_engine *e)
+static void talk_engine_begin(struct talk_engine *e)
 {
 	int64_t ms = e->step->ms < 0 ? e->section->timeout_ms : e->step->ms;
 	e->begun = true;
@@ -302,7 +302,7 @@ static void begin(struct talk_engine *e)
 	e->search = (struct needle_search){ 0 };
 }
 
-static void ignore(struct talk_engine *e)
+static void talk_engine_ignore(struct talk_engine *e)
 {
 	talk_input_drop(e, e->in_len);
 	if (e->eof)
@@ -318,7 +318,7 @@ void talk_engine_step(struct talk_engine *e)
 	};
 	const struct talk_step *s = e->step;
 	if (!e->begun)
-		begin(e);
+		talk_engine_begin(e);
 	switch (s->verb) {
 	case TALK_SEND:
 	case TALK_SENDRAW:
@@ -339,7 +339,7 @@ void talk_engine_step(struct talk_engine *e)
 		talk_engine_finish(e, s->verb == TALK_RST ? DO_RST : DO_CLOSE);
 		break;
 	case TALK_IGNORE:
-		ignore(e);
+		talk_engine_ignore(e);
 		break;
 	case TALK_STARTTLS:
 		talk_engine_act(e, DO_STARTTLS, &s->place);

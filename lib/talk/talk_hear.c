@@ -25,7 +25,7 @@ ssize_t talk_hear(struct talk *t, size_t most)
 	return got;
 }
 
-static void take(struct talk *t, ssize_t got)
+static void talk_hear_take(struct talk *t, ssize_t got)
 {
 	if (got == 0)
 		talk_engine_eof(&t->engine);
@@ -41,7 +41,7 @@ static enum turn read_some(struct talk *t)
 		return TURN_WAIT_RD;
 	if (got == ST_FAIL)
 		return talk_broke(t);
-	take(t, got);
+	talk_hear_take(t, got);
 	return TURN_ON;
 }
 
@@ -65,6 +65,6 @@ enum turn talk_hear_ahead(struct talk *t)
 	ssize_t got = room > 0 ? talk_hear(t, room) : ST_AGAIN;
 	if (got == ST_AGAIN)
 		return room > 0 ? TURN_WAIT_BOTH : TURN_WAIT_WR;
-	take(t, got);
+	talk_hear_take(t, got);
 	return TURN_AGAIN;
 }

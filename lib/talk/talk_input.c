@@ -16,7 +16,7 @@ enum {
 };
 
 /* One of our two buffers. -1: errno says why. */
-static int resize(struct talk_engine *e, unsigned char **mem, size_t *cap, size_t to)
+static int talk_input_resize(struct talk_engine *e, unsigned char **mem, size_t *cap, size_t to)
 {
 	errno = ENOBUFS;
 	if (to > *cap && !budget_take(e->budget, e->in_cap + e->kept_cap, to - *cap))
@@ -54,7 +54,7 @@ static int make_room(struct talk_engine *e, size_t n)
 			return 0;
 		cap = cap - e->in_len < n ? e->in_len + n : cap;
 	}
-	return resize(e, &e->in, &e->in_cap, cap);
+	return talk_input_resize(e, &e->in, &e->in_cap, cap);
 }
 
 void talk_engine_bytes(struct talk_engine *e, const void *bytes, size_t n, int64_t now_ms)
@@ -154,7 +154,7 @@ void talk_input_drop(struct talk_engine *e, size_t n)
 	}
 }
 
-static const unsigned char *here(const struct talk_engine *e)
+static const unsigned char *talk_input_here(const struct talk_engine *e)
 {
 	return e->in != NULL ? e->in + e->in_at : (const unsigned char *)"";
 }
@@ -171,18 +171,18 @@ static bool length_is_cut(const struct talk_engine *e)
 	return e->in_len < head_n;
 }
 
-static enum talk_take datagram(struct talk_engine *e, struct talk_bytes *frame, size_t *used)
+static enum talk_take talk_input_datagram(struct talk_engine *e, struct talk_bytes *frame, size_t *used)
 {
 	const struct framer *f = &e->section->framer;
 	size_t seen = 0, at = 0, n = 0;
-	*frame = (struct talk_bytes){ here(e), e->in_len };
+	*frame = (struct talk_bytes){ talk_input_here(e), e->in_len };
 	*used = e->in_len;
 	if (framer_rest_is_frame(f) && framer_cut_on(f, frame->p, frame->n, &seen, &at, &n) == (ssize_t)frame->n)
 		frame->n = n;
 	return e->whole ? TAKE_FRAME : e->eof ? TAKE_END : TAKE_MORE;
 }
 
-static enum talk_take rest(struct talk_engine *e, struct talk_bytes *frame, size_t *used)
+static enum talk_take talk_input_rest(struct talk_engine *e, struct talk_bytes *frame, size_t *used)
 {
 	if (!e->eof)
 		return TAKE_MORE;
@@ -190,7 +190,7 @@ static enum talk_take rest(struct talk_engine *e, struct talk_bytes *frame, size
 		return TAKE_END;
 	if (!framer_rest_is_frame(&e->section->framer))
 		return TAKE_CUT;
-	*frame = (struct talk_bytes){ here(e), e->in_len };
+	*frame = (struct talk_bytes){ talk_input_here(e), e->in_len };
 	*used = e->in_len;
 	return TAKE_FRAME;
 }
@@ -200,15 +200,15 @@ enum talk_take talk_input_frame(struct talk_engine *e, struct talk_bytes *frame,
 	const struct framer *f = &e->section->framer;
 	size_t at = 0, n = 0;
 	if (e->dgram)
-		return datagram(e, frame, used);
+		return talk_input_datagram(e, frame, used);
 	if (e->in_len == 0)
-		return rest(e, frame, used);
-	ssize_t got = framer_cut_on(f, here(e), e->in_len, &e->seen, &at, &n);
+		return talk_input_rest(e, frame, used);
+	ssize_t got = framer_cut_on(f, talk_input_here(e), e->in_len, &e->seen, &at, &n);
 	if (got == FRAMER_BAD)
 		return !e->eof && length_is_cut(e) ? TAKE_MORE : TAKE_BAD;
 	if (got == FRAMER_PARTIAL)
-		return rest(e, frame, used);
-	*frame = (struct talk_bytes){ here(e) + at, n };
+		return talk_input_rest(e, frame, used);
+	*frame = (struct talk_bytes){ talk_input_here(e) + at, n };
 	*used = (size_t)got;
 	if (f->kind == FRAME_LINE)
 		e->crlf = *used - n == 2;
@@ -218,8 +218,8 @@ enum talk_take talk_input_frame(struct talk_engine *e, struct talk_bytes *frame,
 /* What cannot be part of it any more is not kept. */
 enum talk_take talk_input_search(struct talk_engine *e, const struct talk_pattern *p, struct talk_bytes *found, size_t *used)
 {
-	if (needle_go(&e->search, &p->needle, here(e), e->in_len, &e->work) == NEEDLE_FOUND) {
-		*found = (struct talk_bytes){ here(e) + e->search.at, p->text.n };
+	if (needle_go(&e->search, &p->needle, talk_input_here(e), e->in_len, &e->work) == NEEDLE_FOUND) {
+		*found = (struct talk_bytes){ talk_input_here(e) + e->search.at, p->text.n };
 		*used = e->search.at + p->text.n;
 		return TAKE_FRAME;
 	}
@@ -245,7 +245,7 @@ enum talk_fit talk_input_fits(struct talk_engine *e, const struct talk_pattern *
 	*turn = p->kind != TALK_COUNT && len - from > work;
 	len = *turn ? from + work : len;
 	*n = from;
-	enum talk_fit fit = talk_fits(p, here(e), len, e->eof && !*turn, n);
+	enum talk_fit fit = talk_fits(p, talk_input_here(e), len, e->eof && !*turn, n);
 	e->work -= p->kind != TALK_COUNT && *n > from ? (int64_t)(*n - from) : 1;
 	if (fit == TALK_MORE)
 		e->seen = *n;
@@ -257,7 +257,8 @@ int talk_input_keep(struct talk_engine *e, const struct talk_bytes *frame)
 	if (!e->section->groups)
 		return 0;
 	bool much = e->kept_cap > BUDGET_SMALL && frame->n <= BUDGET_SMALL;
-	if ((frame->n > e->kept_cap || much) && resize(e, &e->kept, &e->kept_cap, frame->n > 0 ? frame->n : 1) != 0 && !much)
+	if ((frame->n > e->kept_cap || much) && talk_input_resize(e, &e->kept, &e->kept_cap, frame->n > 0 ? frame->n : 1) != 0 &&
+		!much)
 		return -1;
 	if (frame->n > 0)
 		memcpy(e->kept, frame->p, frame->n);

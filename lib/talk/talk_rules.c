@@ -8,17 +8,17 @@
 
 enum { EACH_STEP = 64 }; /* of work, beside what it compares: many small frames are much work, too */
 
-static bool usable(const struct talk_engine *e, const struct talk_rule *r)
+static bool talk_rules_usable(const struct talk_engine *e, const struct talk_rule *r)
 {
 	if (r->most > 0 && e->hits[r->index] >= r->most)
 		return false;
 	return !e->eof_told && (r->on != TALK_ON_EOF || !e->dgram);
 }
 
-static const struct talk_rule *first(const struct talk_engine *e, enum talk_trigger on)
+static const struct talk_rule *talk_rules_first(const struct talk_engine *e, enum talk_trigger on)
 {
 	const struct talk_rule *r = e->section->rules;
-	while (r != NULL && (r->on != on || !usable(e, r)))
+	while (r != NULL && (r->on != on || !talk_rules_usable(e, r)))
 		r = r->next;
 	return r;
 }
@@ -26,13 +26,13 @@ static const struct talk_rule *first(const struct talk_engine *e, enum talk_trig
 static bool any_usable(const struct talk_engine *e)
 {
 	const struct talk_rule *r = e->section->rules;
-	while (r != NULL && !usable(e, r))
+	while (r != NULL && !talk_rules_usable(e, r))
 		r = r->next;
 	return r != NULL;
 }
 
 /* The act of a hit; its steps begin, and its bytes go, when that is done. rule NULL: nobody wanted them. */
-static void enter(struct talk_engine *e, const struct talk_rule *rule, struct talk_bytes frame, size_t used)
+static void talk_rules_enter(struct talk_engine *e, const struct talk_rule *rule, struct talk_bytes frame, size_t used)
 {
 	bool matched = rule != NULL && rule->on != TALK_ELSE;
 	const struct talk_place *place = rule != NULL		     ? &rule->place
@@ -57,13 +57,13 @@ static void plain_groups(struct talk_engine *e, struct talk_bytes frame)
 	e->group[0] = frame;
 }
 
-static void unmatched(struct talk_engine *e, struct talk_bytes frame, size_t used)
+static void talk_rules_unmatched(struct talk_engine *e, struct talk_bytes frame, size_t used)
 {
 	plain_groups(e, frame);
-	enter(e, first(e, TALK_ELSE), frame, used);
+	talk_rules_enter(e, talk_rules_first(e, TALK_ELSE), frame, used);
 }
 
-static void entered(struct talk_engine *e)
+static void talk_rules_entered(struct talk_engine *e)
 {
 	const struct talk_rule *r = e->enters;
 	struct talk_bytes frame = e->act.got;
@@ -89,15 +89,15 @@ static void entered(struct talk_engine *e)
 /* --- waiting --- */
 
 /* Nothing is there: is somebody tired of it? */
-static void idle(struct talk_engine *e)
+static void talk_rules_idle(struct talk_engine *e)
 {
 	int64_t at_ms = NEVER;
 	for (const struct talk_rule *r = e->section->rules; r != NULL; r = r->next) {
-		if (r->on != TALK_ON_IDLE || !usable(e, r))
+		if (r->on != TALK_ON_IDLE || !talk_rules_usable(e, r))
 			continue;
 		int64_t due_ms = r->ms > NEVER - e->idle_ms ? NEVER : e->idle_ms + r->ms;
 		if (e->now_ms >= due_ms) {
-			enter(e, r, (struct talk_bytes){ 0 }, 0);
+			talk_rules_enter(e, r, (struct talk_bytes){ 0 }, 0);
 			return;
 		}
 		at_ms = due_ms < at_ms ? due_ms : at_ms;
@@ -105,29 +105,29 @@ static void idle(struct talk_engine *e)
 	talk_engine_wait(e, true, at_ms);
 }
 
-static void ended(struct talk_engine *e)
+static void talk_rules_ended(struct talk_engine *e)
 {
-	const struct talk_rule *r = first(e, TALK_ON_EOF);
+	const struct talk_rule *r = talk_rules_first(e, TALK_ON_EOF);
 	e->eof_told = true;
 	if (r != NULL)
-		enter(e, r, (struct talk_bytes){ 0 }, 0);
+		talk_rules_enter(e, r, (struct talk_bytes){ 0 }, 0);
 	else
 		talk_engine_finish(e, DO_CLOSE);
 }
 
 /* --- frames --- */
 
-static void framed(struct talk_engine *e)
+static void talk_rules_framed(struct talk_engine *e)
 {
 	struct talk_bytes frame;
 	size_t used;
 	enum talk_take took = talk_input_frame(e, &frame, &used);
 	if (took == TAKE_MORE) {
-		idle(e);
+		talk_rules_idle(e);
 		return;
 	}
 	if (took == TAKE_END) {
-		ended(e);
+		talk_rules_ended(e);
 		return;
 	}
 	if (took != TAKE_FRAME) {
@@ -136,11 +136,11 @@ static void framed(struct talk_engine *e)
 		return;
 	}
 	for (const struct talk_rule *r = e->trying != NULL ? e->trying : e->section->rules; r != NULL; r = r->next) {
-		bool could = r->on == TALK_ON_PATTERN && usable(e, r);
+		bool could = r->on == TALK_ON_PATTERN && talk_rules_usable(e, r);
 		enum talk_fit fit = could ? talk_input_match(e, r->pattern, &frame) : TALK_NO;
 		e->trying = r;
 		if (fit == TALK_YES)
-			enter(e, r, frame, used);
+			talk_rules_enter(e, r, frame, used);
 		else if (fit == TALK_MORE)
 			talk_engine_turn(e);
 		else if (fit == TALK_NO_MEMORY)
@@ -148,25 +148,25 @@ static void framed(struct talk_engine *e)
 		if (fit != TALK_NO)
 			return;
 	}
-	unmatched(e, frame, used);
+	talk_rules_unmatched(e, frame, used);
 }
 
 /* --- raw --- */
 
-static void raw(struct talk_engine *e)
+static void talk_rules_raw(struct talk_engine *e)
 {
 	struct talk_bytes next = { e->in != NULL ? e->in + e->in_at : NULL, 0 };
 	bool turn = false;
 	if (e->in_len == 0) {
 		if (e->eof)
-			ended(e);
+			talk_rules_ended(e);
 		else
-			idle(e);
+			talk_rules_idle(e);
 		return;
 	}
 	/* Where a rule may still match, the next call goes on: those before it do not, whatever comes. */
 	for (const struct talk_rule *r = e->trying != NULL ? e->trying : e->section->rules; r != NULL; r = r->next, e->seen = 0) {
-		if (r->on != TALK_ON_PATTERN || !usable(e, r))
+		if (r->on != TALK_ON_PATTERN || !talk_rules_usable(e, r))
 			continue;
 		e->trying = r;
 		enum talk_fit fit = talk_input_fits(e, r->pattern, &next.n, &turn);
@@ -175,19 +175,19 @@ static void raw(struct talk_engine *e)
 			return;
 		}
 		if (fit == TALK_MORE) {
-			idle(e);
+			talk_rules_idle(e);
 			return;
 		}
 		if (fit == TALK_YES) {
 			plain_groups(e, next);
-			enter(e, r, next, next.n);
+			talk_rules_enter(e, r, next, next.n);
 			return;
 		}
 		e->most = next.n > e->most ? next.n : e->most;
 	}
 	/* So many bytes show that nobody wants them; an `else` takes one, for the next may begin what somebody wants. */
-	next.n = first(e, TALK_ELSE) != NULL ? 1 : e->most;
-	unmatched(e, next, 1);
+	next.n = talk_rules_first(e, TALK_ELSE) != NULL ? 1 : e->most;
+	talk_rules_unmatched(e, next, 1);
 }
 
 /* --- the whole --- */
@@ -199,7 +199,7 @@ void talk_engine_done(struct talk_engine *e)
 		return;
 	e->busy = false;
 	if (what == DO_MATCH || what == DO_UNMATCHED) {
-		entered(e);
+		talk_rules_entered(e);
 		return;
 	}
 	e->shut |= what == DO_SHUT;
@@ -226,9 +226,9 @@ const struct talk_act *talk_engine_next(struct talk_engine *e, int64_t now_ms)
 		else if (!any_usable(e))
 			talk_engine_finish(e, DO_CLOSE);
 		else if (talk_engine_is_raw(e))
-			raw(e);
+			talk_rules_raw(e);
 		else
-			framed(e);
+			talk_rules_framed(e);
 	}
 	return &e->act;
 }

@@ -26,7 +26,7 @@ void talk_tell_failure(struct talk *t, const struct talk_act *a)
 	t->session->why = differs;
 }
 
-static bool hears(const struct talk *t, enum ev_kind kind)
+static bool talk_tell_hears(const struct talk *t, enum ev_kind kind)
 {
 	const struct event_sink *events = t->session->service_run->run->events;
 	return events != NULL && events->level >= ev_rows[kind].level;
@@ -35,7 +35,7 @@ static bool hears(const struct talk *t, enum ev_kind kind)
 void talk_tell_match(const struct talk *t, const struct talk_act *a)
 {
 	char rule[256], text[256];
-	if (!hears(t, EV_MATCH))
+	if (!talk_tell_hears(t, EV_MATCH))
 		return;
 	text_show(rule, sizeof rule, a->rule->words.p, a->rule->words.n);
 	text_show(text, sizeof text, a->got.p, a->got.n < sizeof text ? a->got.n : sizeof text);
@@ -46,7 +46,7 @@ void talk_tell_match(const struct talk *t, const struct talk_act *a)
 void talk_tell_unmatched(const struct talk *t, const struct talk_act *a)
 {
 	size_t n = a->got.n < EVENT_BYTES_MOST ? a->got.n : EVENT_BYTES_MOST;
-	if (hears(t, EV_UNMATCHED))
+	if (talk_tell_hears(t, EV_UNMATCHED))
 		event(t->session->service_run->run->events, EV_UNMATCHED, t->session->id, EV_NUM("off", a->off),
 			EV_NUM("len", a->got.n), EV_BYTES("b64", (const char *)a->got.p, n));
 }

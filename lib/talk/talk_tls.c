@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-static enum turn begin(struct talk *t)
+static enum turn talk_tls_begin(struct talk *t)
 {
 	struct session *s = t->session;
 	struct talk_bytes unread = talk_engine_unread(&t->engine);
@@ -38,7 +38,7 @@ enum turn talk_secure(struct talk *t)
 {
 	const struct stream *s = t->session->stream;
 	if (t->tls_until_ms == 0) {
-		enum turn turn = begin(t);
+		enum turn turn = talk_tls_begin(t);
 		if (turn != TURN_ON)
 			return turn;
 		s = t->session->stream;

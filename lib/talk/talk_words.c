@@ -32,40 +32,40 @@ static void say_bytes(struct words *w, struct talk_bytes b, const char *quote)
 	say(w, "%s%s%s%s", quote, piece, n < b.n ? "…" : "", quote);
 }
 
-static const char *span(int64_t ms, char out[TIME])
+static const char *talk_words_span(int64_t ms, char out[TIME])
 {
 	bool whole = ms % 1000 == 0;
 	snprintf(out, TIME, "%lld%s", (long long)(whole ? ms / 1000 : ms), whole ? "s" : "ms");
 	return out;
 }
 
-static void expected(struct words *w, const struct talk_act *a)
+static void talk_words_expected(struct words *w, const struct talk_act *a)
 {
 	say(w, "expected ");
 	say_bytes(w, a->want, "");
 }
 
-static void timeout(struct words *w, const struct talk_engine *e, const struct talk_act *a)
+static void talk_words_timeout(struct words *w, const struct talk_engine *e, const struct talk_act *a)
 {
 	char time[TIME];
-	expected(w, a);
-	say(w, " within %s, got ", span(a->step->ms < 0 ? e->section->timeout_ms : a->step->ms, time));
+	talk_words_expected(w, a);
+	say(w, " within %s, got ", talk_words_span(a->step->ms < 0 ? e->section->timeout_ms : a->step->ms, time));
 	if (a->got.n > 0)
 		say_bytes(w, a->got, "\"");
 	else
 		say(w, "nothing");
 }
 
-static void ended(struct words *w, const struct talk_act *a)
+static void talk_words_ended(struct words *w, const struct talk_act *a)
 {
 	if (a->want.n > 0)
-		expected(w, a);
+		talk_words_expected(w, a);
 	else
 		say(w, "in the middle of \"%s\"", talk_verbs[a->step->verb]);
 	say(w, ", and the connection ended");
 }
 
-static void said(struct words *w, const struct talk_engine *e)
+static void talk_words_said(struct words *w, const struct talk_engine *e)
 {
 	char text[PIECE];
 	struct talk_bytes b = { (const unsigned char *)text, talk_engine_text(e, text, sizeof text) };
@@ -86,17 +86,17 @@ const char *talk_engine_words(const struct talk_engine *e, const struct talk_act
 		say(&w, "%s:%u: ", a->place->name, a->place->line);
 	switch (a->why) {
 	case WHY_MISMATCH:
-		expected(&w, a);
+		talk_words_expected(&w, a);
 		say(&w, ", got ");
 		say_bytes(&w, a->got, "\"");
 		if (a->same > 0)
 			say(&w, " (from byte %lu on)", (unsigned long)a->same);
 		break;
 	case WHY_TIMEOUT:
-		timeout(&w, e, a);
+		talk_words_timeout(&w, e, a);
 		break;
 	case WHY_EOF:
-		expected(&w, a);
+		talk_words_expected(&w, a);
 		say(&w, ", got ");
 		if (a->got.n > 0)
 			say_bytes(&w, a->got, "\"");
@@ -117,7 +117,7 @@ const char *talk_engine_words(const struct talk_engine *e, const struct talk_act
 		say(&w, ": it never came");
 		break;
 	case WHY_SAID:
-		said(&w, e);
+		talk_words_said(&w, e);
 		break;
 	case WHY_SIZE:
 		say(&w, "%llu bytes cannot be sent as a frame here",
@@ -130,7 +130,7 @@ const char *talk_engine_words(const struct talk_engine *e, const struct talk_act
 		say(&w, "%s: %s", talk_verbs[a->step->verb], e->told);
 		break;
 	case WHY_ENDED:
-		ended(&w, a);
+		talk_words_ended(&w, a);
 		break;
 	case WHY_BUDGET:
 	case WHY_MEMORY:

@@ -14,7 +14,7 @@
 
 enum { POOL_MS = 20, LOOK_BYTES = 64 * 1024, WASTE_BYTES = 8 * 1024, EMPTY_MOST = 64 * 1024 };
 
-static size_t room(const struct tls_stream *t)
+static size_t tls_bio_room(const struct tls_stream *t)
 {
 	return t->out == NULL ? 0 : pool_block_bytes(t->tls->run->pool) - t->out_at - t->out_len;
 }
@@ -23,7 +23,7 @@ static int out_write(BIO *bio, const char *bytes, size_t n, size_t *put)
 {
 	struct tls_stream *t = BIO_get_data(bio);
 	BIO_clear_retry_flags(bio);
-	*put = t->gone || n < room(t) ? n : room(t);
+	*put = t->gone || n < tls_bio_room(t) ? n : tls_bio_room(t);
 	if (*put == 0) {
 		BIO_set_retry_write(bio);
 		return 0;
@@ -36,14 +36,14 @@ static int out_write(BIO *bio, const char *bytes, size_t n, size_t *put)
 }
 
 /* The first bytes tell whether the peer speaks TLS at all; OpenSSL's own words for that depend on what they happen to be. */
-static void sniff(struct tls_stream *t, const char *bytes, size_t n)
+static void tls_bio_sniff(struct tls_stream *t, const char *bytes, size_t n)
 {
 	for (size_t i = 0; i < n && t->sniffed_n < TLS_SNIFF; i++)
 		t->sniffed[t->sniffed_n++] = (unsigned char)bytes[i];
 }
 
 /* Looks from time to time at what the bytes from below were good for. */
-static bool wastes(struct tls_stream *t)
+static bool tls_bio_wastes(struct tls_stream *t)
 {
 	if (t->taken < (t->wastes ? WASTE_BYTES : LOOK_BYTES))
 		return false;
@@ -57,7 +57,7 @@ static int in_read(BIO *bio, char *bytes, size_t cap, size_t *got)
 	struct tls_stream *t = BIO_get_data(bio);
 	BIO_clear_retry_flags(bio);
 	*got = 0;
-	t->rests = wastes(t);
+	t->rests = tls_bio_wastes(t);
 	if (t->wastes && cap > WASTE_BYTES)
 		cap = WASTE_BYTES;
 	t->floods = t->ready && t->empty >= EMPTY_MOST;
@@ -68,7 +68,7 @@ static int in_read(BIO *bio, char *bytes, size_t cap, size_t *got)
 		*got = (size_t)n;
 		t->taken += (uint32_t)n;
 		t->empty += t->ready ? (uint32_t)n : 0;
-		sniff(t, bytes, *got);
+		tls_bio_sniff(t, bytes, *got);
 		return 1;
 	}
 	t->taken = t->given = 0;
@@ -79,7 +79,7 @@ static int in_read(BIO *bio, char *bytes, size_t cap, size_t *got)
 	return 0;
 }
 
-static long control(BIO *bio, int what, long n, void *p)
+static long tls_bio_control(BIO *bio, int what, long n, void *p)
 {
 	const struct tls_stream *t = BIO_get_data(bio);
 	(void)n, (void)p;
@@ -92,7 +92,7 @@ BIO_METHOD *tls_bio(void)
 {
 	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sockctl stream");
 	if (m == NULL || (BIO_meth_set_write_ex(m, out_write) == 1 && BIO_meth_set_read_ex(m, in_read) == 1 &&
-				 BIO_meth_set_ctrl(m, control) == 1))
+				 BIO_meth_set_ctrl(m, tls_bio_control) == 1))
 		return m;
 	BIO_meth_free(m);
 	return NULL;
@@ -125,7 +125,7 @@ int tls_push_out(struct tls_stream *t)
 
 int tls_make_room(struct tls_stream *t, size_t bytes, struct need *need)
 {
-	int rc = t->gone || (t->out != NULL && room(t) < bytes) ? tls_push_out(t) : 0;
+	int rc = t->gone || (t->out != NULL && tls_bio_room(t) < bytes) ? tls_push_out(t) : 0;
 	if (rc == ST_AGAIN)
 		*need = t->s.below->wr;
 	if (rc != 0 || t->out != NULL || (t->out = pool_take(t->tls->run->pool)) != NULL)
@@ -134,7 +134,7 @@ int tls_make_room(struct tls_stream *t, size_t bytes, struct need *need)
 	return ST_AGAIN;
 }
 
-static void also(struct need *to, const struct need *other)
+static void tls_bio_also(struct need *to, const struct need *other)
 {
 	if (other->timed && (!to->timed || other->at_ms < to->at_ms))
 		to->at_ms = other->at_ms;
@@ -145,7 +145,7 @@ static void also(struct need *to, const struct need *other)
 }
 
 /* OpenSSL waits for the peer, or for room where an answer of ours (an alert, a new key) has not gone out yet. */
-static int again(struct tls_stream *t, int ssl_error, struct need *need, bool reads)
+static int tls_bio_again(struct tls_stream *t, int ssl_error, struct need *need, bool reads)
 {
 	static const struct need soon = { .timed = true };
 	bool waits = tls_push_out(t) == ST_AGAIN;
@@ -154,16 +154,16 @@ static int again(struct tls_stream *t, int ssl_error, struct need *need, bool re
 	else
 		*need = t->rests ? soon : t->s.below->rd;
 	if (reads && waits)
-		also(need, &t->s.below->wr);
+		tls_bio_also(need, &t->s.below->wr);
 	return ST_AGAIN;
 }
 
 int tls_again_rd(struct tls_stream *t, int ssl_error)
 {
-	return again(t, ssl_error, &t->s.rd, true);
+	return tls_bio_again(t, ssl_error, &t->s.rd, true);
 }
 
 int tls_again_wr(struct tls_stream *t, int ssl_error)
 {
-	return again(t, ssl_error, &t->s.wr, false);
+	return tls_bio_again(t, ssl_error, &t->s.wr, false);
 }

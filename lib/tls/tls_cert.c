@@ -53,7 +53,7 @@ static int ask_password(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
-static int refuse(struct err *e, const char *option, const char *path, const char *why)
+static int tls_cert_refuse(struct err *e, const char *option, const char *path, const char *why)
 {
 	char shown[256];
 	text_show(shown, sizeof shown, path, strlen(path));
@@ -74,16 +74,16 @@ static int load_key(struct tls *t, struct err *e)
 	SSL_CTX_set_default_passwd_cb(t->ctx, NULL);
 	SSL_CTX_set_default_passwd_cb_userdata(t->ctx, NULL);
 	if (encrypted)
-		return refuse(e, option, path, "the private key is encrypted; write it decrypted with openssl pkey");
+		return tls_cert_refuse(e, option, path, "the private key is encrypted; write it decrypted with openssl pkey");
 	if (rc == 1)
 		return 0;
 	unsigned long code = ERR_peek_error();
 	if (ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH)
-		return refuse(e, option, path, "the key does not belong to the certificate");
+		return tls_cert_refuse(e, option, path, "the key does not belong to the certificate");
 	if (!apart)
-		return refuse(e, option, path, "a certificate without its key; name it with --key");
+		return tls_cert_refuse(e, option, path, "a certificate without its key; name it with --key");
 	snprintf(reason, sizeof reason, "no private key (PEM) in it");
-	return refuse(e, option, path, reason);
+	return tls_cert_refuse(e, option, path, reason);
 }
 
 int tls_load_cert(struct tls *t, struct err *e)
@@ -98,7 +98,7 @@ int tls_load_cert(struct tls *t, struct err *e)
 		bool none = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 		tls_reason(reason);
 		snprintf(why, sizeof why, none ? "no certificate (PEM) in it" : "cannot be used: %s", reason);
-		return refuse(e, "--cert", path, why);
+		return tls_cert_refuse(e, "--cert", path, why);
 	}
 	if (load_key(t, e) != 0)
 		return -1;
@@ -108,7 +108,7 @@ int tls_load_cert(struct tls *t, struct err *e)
 	if (SSL_CTX_check_private_key(t->ctx) == 1 && leaf != NULL && tls_cert_pin(leaf, t->pin, sum) == 0)
 		return 0;
 	const char *key = t->conf->key;
-	return refuse(
+	return tls_cert_refuse(
 		e, key != NULL ? "--key" : "--cert", key != NULL ? key : path, "the key does not belong to the certificate");
 }
 
@@ -155,7 +155,7 @@ static int add_usage(X509 *cert)
 	return rc;
 }
 
-static int fill(X509 *cert, EVP_PKEY *key, const struct addr *a)
+static int tls_cert_fill(X509 *cert, EVP_PKEY *key, const struct addr *a)
 {
 	X509_NAME *name = X509_get_subject_name(cert);
 	uint64_t serial = (uint64_t)(sys_random() >> 1) << 32 | sys_random();
@@ -173,8 +173,9 @@ int tls_make_cert(struct tls *t)
 	unsigned char sum[SHA256_BYTES];
 	EVP_PKEY *key = make_key();
 	X509 *cert = key != NULL ? X509_new() : NULL;
-	bool well = cert != NULL && fill(cert, key, t->run->layers->addr) == 0 && SSL_CTX_use_certificate(t->ctx, cert) == 1 &&
-		    SSL_CTX_use_PrivateKey(t->ctx, key) == 1 && tls_cert_pin(cert, t->pin, sum) == 0;
+	bool well = cert != NULL && tls_cert_fill(cert, key, t->run->layers->addr) == 0 &&
+		    SSL_CTX_use_certificate(t->ctx, cert) == 1 && SSL_CTX_use_PrivateKey(t->ctx, key) == 1 &&
+		    tls_cert_pin(cert, t->pin, sum) == 0;
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	return well ? 0 : -1;

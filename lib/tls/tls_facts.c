@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct tls_stream *find(const struct stream *top)
+static const struct tls_stream *tls_facts_find(const struct stream *top)
 {
 	while (top != NULL && strcmp(top->ops->name, "tls") != 0)
 		top = top->below;
@@ -13,13 +13,13 @@ static const struct tls_stream *find(const struct stream *top)
 
 bool tls_unheard(const struct stream *top)
 {
-	const struct tls_stream *t = find(top);
+	const struct tls_stream *t = tls_facts_find(top);
 	return t != NULL && t->broken && !t->ready && (t->below_eof || t->below_fail || t->gone) && t->sniffed_n == 0;
 }
 
 bool tls_facts(const struct stream *top, struct tls_facts *out)
 {
-	const struct tls_stream *t = find(top);
+	const struct tls_stream *t = tls_facts_find(top);
 	const unsigned char *alpn = NULL;
 	unsigned char sum[SHA256_BYTES];
 	unsigned len = 0;

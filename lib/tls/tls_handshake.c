@@ -103,7 +103,7 @@ void tls_forget_peer(struct tls_stream *t)
 
 /* We have nothing to answer to a client's last message, so its acknowledgement would be put off, and Nagle's algorithm in the
  * client would hold back its first payload until then: 40 ms. */
-static void acknowledge(const struct tls_stream *t)
+static void tls_handshake_acknowledge(const struct tls_stream *t)
 {
 #ifdef TCP_QUICKACK
 	int on = 1;
@@ -125,7 +125,7 @@ static int handshake_done(struct tls_stream *t)
 	t->half = t->peer->half;
 	if (tls->role == ROLE_DIAL && !t->half)
 		t->s.caps |= ST_NOHALF;
-	acknowledge(t);
+	tls_handshake_acknowledge(t);
 	tell_done(t);
 	tls_forget_peer(t);
 	return 0;

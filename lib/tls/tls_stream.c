@@ -25,14 +25,14 @@ enum {
 
 static const char unended[] = "TLS cannot be ended towards";
 
-static struct tls_stream *self(struct stream *s)
+static struct tls_stream *tls_stream_self(struct stream *s)
 {
 	return (struct tls_stream *)s;
 }
 
 /* --- reading --- */
 
-static int broke(struct tls_stream *t, enum err_class cls, int sys, const char *text)
+static int tls_stream_broke(struct tls_stream *t, enum err_class cls, int sys, const char *text)
 {
 	t->broken = true;
 	ERR_clear_error();
@@ -48,19 +48,19 @@ static int read_failed(struct tls_stream *t, int ssl_error)
 		return 0;
 	}
 	if (t->floods)
-		return broke(t, ERR_LOST, 0, "TLS without any data in it, and no end of that, from");
+		return tls_stream_broke(t, ERR_LOST, 0, "TLS without any data in it, and no end of that, from");
 	if (t->below_eof)
-		return broke(t, ERR_LOST, 0, "TLS stream cut off (no close_notify) from");
+		return tls_stream_broke(t, ERR_LOST, 0, "TLS stream cut off (no close_notify) from");
 	if (t->below_fail)
-		return broke(t, t->s.below->why.cls, t->s.below->why.sys, t->s.below->why.text);
+		return tls_stream_broke(t, t->s.below->why.cls, t->s.below->why.sys, t->s.below->why.text);
 	struct tls_failure f = tls_broken_words(t->heard);
 	tls_push_out(t); /* our alert */
-	return broke(t, f.cls, 0, f.text);
+	return tls_stream_broke(t, f.cls, 0, f.text);
 }
 
 static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
 {
-	struct tls_stream *t = self(s);
+	struct tls_stream *t = tls_stream_self(s);
 	ssize_t sum = 0;
 	int error = 0;
 	if (t->rests) {
@@ -122,7 +122,7 @@ static size_t next_record(const struct iovec *v, int n, size_t at, char whole[RE
 
 static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)
 {
-	struct tls_stream *t = self(s);
+	struct tls_stream *t = tls_stream_self(s);
 	char whole[RECORD_BYTES];
 	const char *bytes = NULL;
 	size_t len, put = 0, sum = 0;
@@ -145,7 +145,7 @@ static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)
 		return ST_AGAIN;
 	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
 		return tls_again_wr(t, error);
-	return error == 0 ? 0 : broke(t, ERR_LOST, 0, "TLS has ended towards");
+	return error == 0 ? 0 : tls_stream_broke(t, ERR_LOST, 0, "TLS has ended towards");
 }
 
 /* Our goodbye is made now, while somebody can still be told that it cannot be, and kept for the very end. */
@@ -161,12 +161,12 @@ static int keep_bye(struct tls_stream *t)
 	tls_drop_out(t);
 	ERR_clear_error();
 	t->bye_due = made;
-	return made ? 0 : broke(t, ERR_LOST, 0, unended);
+	return made ? 0 : tls_stream_broke(t, ERR_LOST, 0, unended);
 }
 
 static int tls_flush(struct stream *s)
 {
-	int rc = tls_push_out(self(s));
+	int rc = tls_push_out(tls_stream_self(s));
 	if (rc == 0)
 		rc = stream_flush(s->below);
 	if (rc == ST_AGAIN)
@@ -176,7 +176,7 @@ static int tls_flush(struct stream *s)
 
 static int tls_shut(struct stream *s)
 {
-	struct tls_stream *t = self(s);
+	struct tls_stream *t = tls_stream_self(s);
 	bool last = ((t->ended && !t->half) || t->broken) && !t->said_bye;
 	int rc = tls_make_room(t, RECORD_EXTRA, &s->wr);
 	if (rc == ST_AGAIN)
@@ -190,7 +190,7 @@ static int tls_shut(struct stream *s)
 			return tls_again_wr(t, SSL_ERROR_WANT_WRITE);
 		if (got < 0 && !t->broken) { /* no memory for it, say: the peer will see itself cut off */
 			stream_shut(s->below);
-			return broke(t, ERR_LOST, 0, unended);
+			return tls_stream_broke(t, ERR_LOST, 0, unended);
 		}
 		ERR_clear_error();
 		t->said_bye = true;
@@ -210,7 +210,7 @@ static int tls_shut(struct stream *s)
 
 static void tls_close(struct stream *s, enum close_how how)
 {
-	struct tls_stream *t = self(s);
+	struct tls_stream *t = tls_stream_self(s);
 	const struct run *run = t->tls->run;
 	struct stream *below = s->below;
 	ssize_t put = 0;
@@ -250,7 +250,7 @@ static const struct stream_ops ops = {
 	.close = tls_close,
 };
 
-static int join(struct tls_stream *t)
+static int tls_stream_join(struct tls_stream *t)
 {
 	BIO *bio = BIO_new(t->tls->bio);
 	if (bio == NULL)
@@ -284,7 +284,7 @@ int tls_stream_push(struct stream **top, const struct link *link, struct tls *tl
 		return err_set(e, ERR_LOCAL, ENOMEM, "start TLS");
 	}
 	*t->peer = (struct tls_peer){ .tls = tls, .conn = link->conn };
-	if (join(t) != 0) {
+	if (tls_stream_join(t) != 0) {
 		tls_forget_peer(t);
 		SSL_free(t->ssl);
 		mem_free(t);

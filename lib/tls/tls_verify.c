@@ -44,7 +44,7 @@ static void alt_names(char *out, size_t cap, const X509 *cert)
 	BIO_free(bio);
 }
 
-static void say(struct tls_peer *peer, const char *words)
+static void tls_verify_say(struct tls_peer *peer, const char *words)
 {
 	mem_free(peer->words);
 	peer->words = mem_text(words);
@@ -57,7 +57,7 @@ static void say_why(struct tls_peer *peer, const X509_STORE_CTX *store)
 	const X509 *cert = X509_STORE_CTX_get_current_cert(store);
 	bool other = code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH;
 	if (cert == NULL) {
-		say(peer, X509_verify_cert_error_string(code));
+		tls_verify_say(peer, X509_verify_cert_error_string(code));
 		return;
 	}
 	name_words(subject, sizeof subject, X509_get_subject_name(cert));
@@ -68,12 +68,12 @@ static void say_why(struct tls_peer *peer, const X509_STORE_CTX *store)
 			peer->tls->name, names, subject, issuer);
 	else
 		snprintf(text, sizeof text, "%s (subject %s, issuer %s)", X509_verify_cert_error_string(code), subject, issuer);
-	say(peer, text);
+	tls_verify_say(peer, text);
 }
 
 /* --- the judgement --- */
 
-static bool pinned(struct tls_peer *peer, X509 *leaf)
+static bool tls_verify_pinned(struct tls_peer *peer, X509 *leaf)
 {
 	const struct tls_client_conf *conf = peer->tls->client;
 	unsigned char sum[SHA256_BYTES];
@@ -85,7 +85,7 @@ static bool pinned(struct tls_peer *peer, X509 *leaf)
 		if (memcmp(conf->pin[i], sum, sizeof sum) == 0)
 			return peer->pinned = true;
 	snprintf(text, sizeof text, "the peer's key is %s and not the pinned one", known ? peer->pin : "unknown");
-	say(peer, text);
+	tls_verify_say(peer, text);
 	return false;
 }
 
@@ -94,7 +94,7 @@ static int tls_judge(X509_STORE_CTX *store, void *arg)
 	const struct tls *t = arg;
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_peer *peer = ssl != NULL ? SSL_get_app_data(ssl) : NULL;
-	if (peer == NULL || !pinned(peer, X509_STORE_CTX_get0_cert(store))) {
+	if (peer == NULL || !tls_verify_pinned(peer, X509_STORE_CTX_get0_cert(store))) {
 		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
 		return 0;
 	}
@@ -114,7 +114,7 @@ static int tls_judge(X509_STORE_CTX *store, void *arg)
 
 /* --- what to trust --- */
 
-static int trust(struct tls *t, const char *option, const char *path, struct err *e)
+static int tls_verify_trust(struct tls *t, const char *option, const char *path, struct err *e)
 {
 	char shown[256], reason[TLS_WORDS];
 	struct stat st;
@@ -161,7 +161,7 @@ static int trust_as_client(struct tls *t, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--tls: %s has no host name to verify; say --server-name, --pin or --insecure",
 			t->run->layers->addr->text);
 	if (conf->ca != NULL)
-		return trust(t, "--ca", conf->ca, e);
+		return tls_verify_trust(t, "--ca", conf->ca, e);
 	if (t->verifies && SSL_CTX_set_default_verify_paths(t->ctx) != 1)
 		return err_set(e, ERR_LOCAL, 0, "--tls: the system's authorities cannot be read");
 	return 0;
@@ -176,7 +176,7 @@ int tls_load_authorities(struct tls *t, struct err *e)
 	if (t->role == ROLE_ACCEPT) {
 		t->verifies = ca != NULL;
 		mode = ca != NULL ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE;
-		if (ca != NULL && trust(t, "--client-ca", ca, e) != 0)
+		if (ca != NULL && tls_verify_trust(t, "--client-ca", ca, e) != 0)
 			return -1;
 	} else if (trust_as_client(t, e) != 0) {
 		return -1;

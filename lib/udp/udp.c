@@ -92,7 +92,7 @@ void udp_rest(struct udp *u)
 	udp_watch(u);
 }
 
-static void rested(void *arg)
+static void on_udp_rested(void *arg)
 {
 	struct udp *u = arg;
 	u->rests = false;
@@ -113,7 +113,7 @@ int udp_wait(struct udp *u, struct udp_peer *p)
 	return 0;
 }
 
-static void unwait(struct udp *u, struct udp_peer *p)
+static void udp_unwait(struct udp *u, struct udp_peer *p)
 {
 	if (!p->waits)
 		return;
@@ -130,7 +130,7 @@ static void wake_waiting(struct udp *u)
 	for (p = u->waiting; p != NULL; p = p->next)
 		n++;
 	for (; n > 0 && (p = u->waiting) != NULL; n--) {
-		unwait(u, p);
+		udp_unwait(u, p);
 		udp_peer_wake(p);
 	}
 	udp_watch(u);
@@ -139,7 +139,7 @@ static void wake_waiting(struct udp *u)
 void udp_unlink(struct udp *u, struct udp_peer *p)
 {
 	table_remove(&u->peers, &p->node);
-	unwait(u, p);
+	udp_unwait(u, p);
 	udp_out_forget(p);
 	for (struct udp_slot *slot = p->slot; slot != NULL; slot = slot->next)
 		slot->peer = NULL;
@@ -165,7 +165,7 @@ void udp_errors(struct udp *u)
 	}
 }
 
-static void ready(void *arg, unsigned what)
+static void on_udp_ready(void *arg, unsigned what)
 {
 	struct udp *u = arg;
 	udp_out_begin(u);
@@ -188,8 +188,8 @@ struct udp *udp_open(const struct run *run, int fd, sa_family_t family, const st
 		return NULL;
 	}
 	*u = (struct udp){ .run = run, .fd = fd, .family = family, .local = *local, .spare_fd = -1, .fn = fn, .arg = arg };
-	u->watch = (struct watch){ .fd = fd, .fn = ready, .arg = u };
-	u->rest = (struct timer){ .fn = rested, .arg = u };
+	u->watch = (struct watch){ .fd = fd, .fn = on_udp_ready, .arg = u };
+	u->rest = (struct timer){ .fn = on_udp_rested, .arg = u };
 	table_init(&u->peers, run->seed);
 	u->in = udp_in_new(family);
 	u->out = family != AF_UNIX ? udp_out_new() : NULL;
@@ -247,7 +247,7 @@ void udp_no_more(struct udp *u)
 	u->no_more = true;
 }
 
-static void orphan(struct table_node *node, void *arg)
+static void udp_orphan(struct table_node *node, void *arg)
 {
 	struct udp *u = arg;
 	struct udp_peer *p = peer_of(node);
@@ -262,7 +262,7 @@ void udp_close(struct udp *takes)
 	udp_out_free(takes);
 	loop_timer(takes->run->loop, &takes->rest, NEVER);
 	loop_watch(takes->run->loop, &takes->watch, 0);
-	table_each(&takes->peers, orphan, takes);
+	table_each(&takes->peers, udp_orphan, takes);
 	table_free(&takes->peers);
 	udp_loss_close(&takes->loss);
 	sys_close(takes->spare_fd);

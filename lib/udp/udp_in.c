@@ -58,7 +58,7 @@ void udp_in_free(struct udp_in *takes)
 }
 
 /* How many, or -1 with errno. */
-static int fetch(struct udp *u, unsigned most)
+static int udp_in_fetch(struct udp *u, unsigned most)
 {
 	struct udp_in *in = u->in;
 	for (unsigned i = 0; i < most; i++)
@@ -87,7 +87,7 @@ static void link_to(struct udp_peer *p, struct udp_slot *slot)
 }
 
 /* Who reads one datagram each time is woken again, as long as it does. */
-static void wake(struct udp *u, struct udp_peer *p)
+static void udp_in_wake(struct udp *u, struct udp_peer *p)
 {
 	const struct udp_slot *before;
 	u->at = p;
@@ -104,10 +104,10 @@ static void wake_all(struct udp *u, struct udp_slot *from, const struct udp_slot
 {
 	for (; from < to; from++)
 		if (from->peer != NULL)
-			wake(u, from->peer);
+			udp_in_wake(u, from->peer);
 }
 
-static void stranger(struct udp *u, struct udp_slot *slot, const struct sa *peer)
+static void udp_in_stranger(struct udp *u, struct udp_slot *slot, const struct sa *peer)
 {
 	struct udp_peer *p = u->no_more ? NULL : udp_peer_new(u, &slot->path);
 	if (p == NULL || udp_enter(u, p, &slot->path) != 0) {
@@ -150,7 +150,7 @@ static void sort_out(struct udp *u, unsigned n)
 			}
 			wake_all(u, woken, slot);
 			woken = slot;
-			stranger(u, slot, &peer);
+			udp_in_stranger(u, slot, &peer);
 		}
 	}
 	wake_all(u, woken, end);
@@ -160,7 +160,7 @@ void udp_in_receive(struct udp *u)
 {
 	for (unsigned seen = 0; seen < u->in->most;) {
 		unsigned most = u->in->most - seen < SYS_BATCH ? u->in->most - seen : SYS_BATCH;
-		int n = fetch(u, most);
+		int n = udp_in_fetch(u, most);
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
 		if (n < 0) {

@@ -14,7 +14,7 @@
 
 enum { TELL_MS = 1000, BUFFER_BYTES = 4 * 1024 * 1024 };
 
-static bool ask(const struct udp_loss *l, uint32_t *drops)
+static bool udp_loss_ask(const struct udp_loss *l, uint32_t *drops)
 {
 #if defined(__linux__) && defined(SO_MEMINFO)
 	uint32_t all[SK_MEMINFO_VARS] = { 0 };
@@ -33,7 +33,7 @@ static bool ask(const struct udp_loss *l, uint32_t *drops)
 static void count_drops(struct udp_loss *l)
 {
 	uint32_t drops = l->drops;
-	if (l->asks && !ask(l, &drops))
+	if (l->asks && !udp_loss_ask(l, &drops))
 		l->asks = false;
 	uint32_t new = drops - l->drops; /* the count may go round */
 	l->drops = drops;
@@ -41,7 +41,7 @@ static void count_drops(struct udp_loss *l)
 	l->untold += new;
 }
 
-static void tell(struct udp_loss *l)
+static void udp_loss_tell(struct udp_loss *l)
 {
 	char sum[48];
 	const char *things = l->untold == 1 ? "datagram" : "datagrams";
@@ -58,13 +58,13 @@ static void set_clock(struct udp_loss *l)
 		loop_timer(l->run->loop, &l->clock, loop_now(l->run->loop) + TELL_MS);
 }
 
-static void ring(void *arg)
+static void on_udp_loss_ring(void *arg)
 {
 	struct udp_loss *l = arg;
 	bool again = l->stirred;
 	count_drops(l);
 	if (l->untold > 0)
-		tell(l);
+		udp_loss_tell(l);
 	l->stirred = false;
 	if (again)
 		set_clock(l);
@@ -73,8 +73,8 @@ static void ring(void *arg)
 void udp_loss_open(struct udp_loss *l, const struct run *run, int fd, sa_family_t family)
 {
 	*l = (struct udp_loss){ .run = run, .fd = fd, .asks = family != AF_UNIX, .told_ms = loop_now(run->loop) - TELL_MS };
-	l->clock = (struct timer){ .fn = ring, .arg = l };
-	l->asks = l->asks && ask(l, &l->drops);
+	l->clock = (struct timer){ .fn = on_udp_loss_ring, .arg = l };
+	l->asks = l->asks && udp_loss_ask(l, &l->drops);
 }
 
 void udp_loss_close(struct udp_loss *l)
@@ -84,7 +84,7 @@ void udp_loss_close(struct udp_loss *l)
 	loop_timer(l->run->loop, &l->clock, NEVER);
 	count_drops(l);
 	if (l->untold > 0)
-		tell(l);
+		udp_loss_tell(l);
 	l->run = NULL;
 }
 
@@ -93,7 +93,7 @@ void udp_loss_add(struct udp_loss *l)
 	l->all++;
 	l->untold++;
 	if (loop_now(l->run->loop) >= l->told_ms + TELL_MS)
-		tell(l);
+		udp_loss_tell(l);
 	else
 		set_clock(l);
 }

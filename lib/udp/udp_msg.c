@@ -15,7 +15,7 @@
 #define MSG_NOSIGNAL 0
 #endif
 
-static void ask(int fd, int level, int name)
+static void udp_msg_ask(int fd, int level, int name)
 {
 	int on = 1;
 	sys_setsockopt(fd, level, name, &on, sizeof on);
@@ -25,27 +25,27 @@ void udp_msg_prepare(int fd, sa_family_t family, bool guard)
 {
 #ifdef IP_RECVTTL
 	if (guard && family != AF_UNIX)
-		ask(fd, IPPROTO_IP, IP_RECVTTL);
+		udp_msg_ask(fd, IPPROTO_IP, IP_RECVTTL);
 #endif
 #ifdef IPV6_RECVHOPLIMIT
 	if (guard && family == AF_INET6)
-		ask(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT);
+		udp_msg_ask(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT);
 #endif
 	(void)guard;
 	if (family == AF_INET) {
 #ifdef IP_PKTINFO
-		ask(fd, IPPROTO_IP, IP_PKTINFO);
+		udp_msg_ask(fd, IPPROTO_IP, IP_PKTINFO);
 #endif
 #ifdef IP_RECVERR
-		ask(fd, IPPROTO_IP, IP_RECVERR);
+		udp_msg_ask(fd, IPPROTO_IP, IP_RECVERR);
 #endif
 	}
 	if (family == AF_INET6) {
 #ifdef IPV6_RECVPKTINFO
-		ask(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+		udp_msg_ask(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
 #endif
 #ifdef IPV6_RECVERR
-		ask(fd, IPPROTO_IPV6, IPV6_RECVERR);
+		udp_msg_ask(fd, IPPROTO_IPV6, IPV6_RECVERR);
 #endif
 	}
 }

@@ -34,7 +34,7 @@ struct udp_out {
 	unsigned char bytes[BYTES];
 };
 
-static void left(struct udp *u)
+static void udp_out_left(struct udp *u)
 {
 	struct udp_out *out = u->out;
 	struct answer *a = &out->answer[out->first++];
@@ -48,7 +48,7 @@ static void left(struct udp *u)
 }
 
 /* The first of them cannot be sent: it is tried once more, or it is over. */
-static void refused(struct udp *u, int sys, const struct answer **again)
+static void udp_out_refused(struct udp *u, int sys, const struct answer **again)
 {
 	struct answer *a = &u->out->answer[u->out->first];
 	if (sys == EINTR)
@@ -64,11 +64,11 @@ static void refused(struct udp *u, int sys, const struct answer **again)
 		a->peer->send_error = sys;
 		udp_wait(u, a->peer);
 	}
-	left(u);
+	udp_out_left(u);
 }
 
 /* What waits, as messages: how many. */
-static unsigned prepare(struct udp *u)
+static unsigned udp_out_prepare(struct udp *u)
 {
 	struct udp_out *out = u->out;
 	unsigned n = 0;
@@ -95,10 +95,10 @@ static void send_all(struct udp *u)
 	const struct answer *again = NULL;
 	while (out->first < out->n) {
 		size_t size = out->v[out->first].iov_len;
-		int n = sys_sendmmsg(u->fd, out->m, prepare(u), MSG_DONTWAIT | MSG_NOSIGNAL);
+		int n = sys_sendmmsg(u->fd, out->m, udp_out_prepare(u), MSG_DONTWAIT | MSG_NOSIGNAL);
 		for (int i = 0; i < n; i++)
 			for (unsigned k = out->parts[i]; k > 0; k--)
-				left(u);
+				udp_out_left(u);
 		if (n >= 0 || dgram_batch_learns(&u->cut, out->parts[0], size, errno))
 			continue;
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -106,11 +106,11 @@ static void send_all(struct udp *u)
 			udp_watch(u);
 			return;
 		}
-		refused(u, errno, &again);
+		udp_out_refused(u, errno, &again);
 	}
 }
 
-static void put(struct udp_out *out, struct udp_peer *p, const struct iovec *v, int n, size_t bytes)
+static void udp_out_put(struct udp_out *out, struct udp_peer *p, const struct iovec *v, int n, size_t bytes)
 {
 	struct answer *a = &out->answer[out->n];
 	udp_peer_path(p, &a->path);
@@ -137,7 +137,7 @@ enum udp_held udp_out_hold(struct udp_peer *p, const struct iovec *v, int n, siz
 		return HELD_NO;
 	if (out->n == ANSWERS || out->used + bytes > BYTES)
 		return HELD_FULL;
-	put(out, p, v, n, bytes);
+	udp_out_put(out, p, v, n, bytes);
 	return HELD_YES;
 }
 
@@ -192,7 +192,7 @@ void udp_out_free(struct udp *u)
 	send_all(u);
 	while (u->out->first < u->out->n) {
 		udp_loss_add(&u->loss);
-		left(u);
+		udp_out_left(u);
 	}
 	mem_free(u->out);
 	u->out = NULL;

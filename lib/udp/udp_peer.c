@@ -16,12 +16,12 @@ enum {
 	UNIX_RETRY_MS = 20 /* a full Unix receiver cannot be watched from an unconnected socket */
 };
 
-static struct udp_peer *self(struct stream *s)
+static struct udp_peer *udp_peer_self(struct stream *s)
 {
 	return (struct udp_peer *)s;
 }
 
-static void scatter(const struct iovec *v, int n, const unsigned char *from, size_t len)
+static void udp_peer_scatter(const struct iovec *v, int n, const unsigned char *from, size_t len)
 {
 	for (int i = 0; i < n && len > 0; i++) {
 		size_t part = v[i].iov_len < len ? v[i].iov_len : len;
@@ -31,7 +31,7 @@ static void scatter(const struct iovec *v, int n, const unsigned char *from, siz
 	}
 }
 
-static size_t total(const struct iovec *v, int n)
+static size_t udp_peer_total(const struct iovec *v, int n)
 {
 	size_t bytes = 0;
 	for (int i = 0; i < n; i++)
@@ -44,11 +44,11 @@ static ssize_t hand_out(struct udp_peer *p, const struct iovec *v, int n, const 
 {
 	if (len == 0)
 		return ST_EMPTY;
-	if (total(v, n) < len) {
+	if (udp_peer_total(v, n) < len) {
 		udp_loss_add(&p->udp->loss);
 		return 0;
 	}
-	scatter(v, n, from, len);
+	udp_peer_scatter(v, n, from, len);
 	return (ssize_t)len;
 }
 
@@ -73,7 +73,7 @@ static ssize_t read_slot(struct udp_peer *p, const struct iovec *v, int n)
 	return hand_out(p, v, n, slot->bytes, slot->len);
 }
 
-static int refuse(struct udp_peer *p, int sys)
+static int udp_peer_refuse(struct udp_peer *p, int sys)
 {
 	enum err_class cls = sys == ECONNREFUSED || sys == ENOENT ? ERR_CONNECT : ERR_NETWORK;
 	return stream_fail(&p->s, cls, sys, "send to");
@@ -81,7 +81,7 @@ static int refuse(struct udp_peer *p, int sys)
 
 static ssize_t peer_readv(struct stream *s, const struct iovec *v, int n)
 {
-	struct udp_peer *p = self(s);
+	struct udp_peer *p = udp_peer_self(s);
 	struct udp *u = p->udp;
 	if (u == NULL)
 		return stream_fail(s, ERR_NETWORK, ENOTCONN, "receive from");
@@ -93,7 +93,7 @@ static ssize_t peer_readv(struct stream *s, const struct iovec *v, int n)
 	if (p->error != 0)
 		return stream_fail(s, ERR_CONNECT, p->error, "receive from");
 	if (p->send_error != 0)
-		return refuse(p, p->send_error);
+		return udp_peer_refuse(p, p->send_error);
 	s->rd = (struct need){ .wake = true };
 	return ST_AGAIN;
 }
@@ -126,17 +126,17 @@ static ssize_t wait_for_room(struct udp_peer *p)
 	else if (udp_wait(p->udp, p) == 0)
 		p->s.wr = (struct need){ .wake = true };
 	else
-		return refuse(p, errno);
+		return udp_peer_refuse(p, errno);
 	return ST_AGAIN;
 }
 
 static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 {
-	struct udp_peer *p = self(s);
+	struct udp_peer *p = udp_peer_self(s);
 	struct udp *u = p->udp;
-	size_t bytes = total(v, n);
+	size_t bytes = udp_peer_total(v, n);
 	if (u == NULL || p->error != 0 || p->send_error != 0)
-		return refuse(p, u == NULL ? ENOTCONN : p->error != 0 ? p->error : p->send_error);
+		return udp_peer_refuse(p, u == NULL ? ENOTCONN : p->error != 0 ? p->error : p->send_error);
 	if (p->name_len == 0 || (u->guard != NULL && bytes > p->credit)) {
 		udp_loss_add(&u->loss);
 		return (ssize_t)bytes;
@@ -148,13 +148,13 @@ static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 	if (put < 0 && errno == ECONNREFUSED && u->family != AF_UNIX) {
 		udp_errors(u); /* an unconnected socket tells the next sender about somebody else's refusal */
 		if (p->error != 0)
-			return refuse(p, p->error);
+			return udp_peer_refuse(p, p->error);
 		put = send_now(p, v, n);
 	}
 	if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return wait_for_room(p);
 	if (put < 0 && !udp_passing(errno))
-		return refuse(p, errno);
+		return udp_peer_refuse(p, errno);
 	if (put < 0)
 		udp_loss_add(&u->loss);
 	else
@@ -165,7 +165,7 @@ static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 /* As many as the system takes at once; one that it does not is sent once more alone, and judged there. */
 static int peer_sendm(struct stream *s, const struct msgs *m)
 {
-	struct udp_peer *p = self(s);
+	struct udp_peer *p = udp_peer_self(s);
 	struct udp *u = p->udp;
 	bool alone = u == NULL || u->guard != NULL || u->family == AF_UNIX || p->error != 0 || p->send_error != 0;
 	if (!alone && udp_out_clear(u)) {
@@ -185,14 +185,14 @@ static int peer_sendm(struct stream *s, const struct msgs *m)
 /* What is gathered leaves at the end of this turn: it counts as sent, unless the system has no room. */
 static int peer_flush(struct stream *s)
 {
-	struct udp_peer *p = self(s);
+	struct udp_peer *p = udp_peer_self(s);
 	return p->udp != NULL && udp_out_stuck(p) ? (int)wait_for_room(p) : 0;
 }
 
 static void peer_close(struct stream *s, enum close_how how)
 {
 	(void)how;
-	struct udp_peer *p = self(s);
+	struct udp_peer *p = udp_peer_self(s);
 	if (p->udp != NULL)
 		udp_unlink(p->udp, p);
 	budget_give(p->budget, p->queued);
@@ -229,7 +229,7 @@ struct udp_peer *udp_peer_new(struct udp *u, const struct udp_path *path)
 	return p;
 }
 
-static void keep(struct udp_peer *p, const struct udp_slot *slot)
+static void udp_peer_keep_queued(struct udp_peer *p, const struct udp_slot *slot)
 {
 	size_t bytes = sizeof(struct datagram) + slot->len;
 	bool fits = p->queued == 0 || p->queued + bytes <= QUEUE_BYTES; /* the largest one must be able to come in at all */
@@ -253,7 +253,7 @@ void udp_peer_keep(struct udp_peer *p)
 {
 	for (; p->slot != NULL; p->slot = p->slot->next) {
 		p->slot->peer = NULL;
-		keep(p, p->slot);
+		udp_peer_keep_queued(p, p->slot);
 	}
 }
 
