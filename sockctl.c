@@ -108,7 +108,7 @@ static void close_run(struct run *run)
 	loop_close(run->loop);
 }
 
-/* From here on the exit code is settled: a signal that comes now finds nobody, whoever it may have been meant for. */
+/* From here on the exit code is settled: a signal that comes now has no effect. */
 static void signals_off(void)
 {
 	sigset_t ending;

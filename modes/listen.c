@@ -48,7 +48,7 @@ const struct mode mode_listen = {
 		.brief = "wait for one client",
 		.args = "ADDRESS",
 		.man = "Waits for one client and connects it with standard input and output. As soon as the client has been "
-		       "let in the listening socket is closed, so whoever comes later is refused. The program ends when both "
+		       "let in the listening socket is closed, so a later client is refused. The program ends when both "
 		       "directions have ended: end of file on standard input is passed on to the client as a half-close, the "
 		       "client's end of file closes standard output. A standard input that is empty from the start has "
 		       "nothing to say, and the half-close waits until the client has finished.\n"

@@ -1,7 +1,7 @@
 /* Errors are values: a class (which is the exit code), an errno, and the words.
  *
  * Low floors return -1 and fill a `struct err`; they never print and never exit. A stream, of which there may be
- * thousands, carries a `struct why` instead: the words around it are formed when somebody reports it. The rows in
+ * thousands, carries a `struct why` instead: the words around it are formed when it is reported. The rows in
  * err_rows are the table of exit codes in the man page. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H

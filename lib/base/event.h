@@ -36,7 +36,7 @@ enum ev_value {
 	EV_IS_BYTES  /* num bytes at text: payload, at most EVENT_BYTES_MOST */
 };
 
-enum { EVENT_BYTES_MOST = 2048 }; /* so that a line of the machine form holds them: whoever has more sends several events */
+enum { EVENT_BYTES_MOST = 2048 }; /* so that a line of the machine form holds them: more bytes are several events */
 
 struct ev_field {
 	const char *key; /* NULL ends the fields */
@@ -55,7 +55,7 @@ struct event_sink {
 	void (*emit)(void *arg, const struct event *ev);
 	void *arg;
 	enum ev_level level; /* events above it are not even built */
-	bool data, bytes;    /* somebody wants to hear of payload (EV_DATA) / and its bytes, too */
+	bool data, bytes;    /* a reporter wants payload (EV_DATA) / and its bytes, too */
 	bool on_stdout;	     /* it writes there, so nobody else may (net/run.h) */
 };
 
@@ -67,7 +67,7 @@ struct event_sink {
 #define EV_NUMS(k, t) ((struct ev_field){ (k), EV_IS_NUMS, (t), 0 })
 #define EV_BYTES(k, p, n) ((struct ev_field){ (k), EV_IS_BYTES, (p), (int64_t)(n) })
 
-/* For event() alone: somebody listens. */
+/* For event() alone: a reporter listens. */
 void event_send(const struct event_sink *sink, enum ev_kind kind, uint32_t conn, const struct ev_field *fields);
 
 static inline bool event_heard(const struct event_sink *sink, enum ev_kind kind)

@@ -10,7 +10,7 @@
  *                   descriptors it has left open that it opened itself ("left N"); FILE is made at the start
  *
  * Which half is drawn from a generator with a fixed seed: the same in every run, and not in step with a loop that makes two calls
- * of a kind by turns, one of which would otherwise always fail. Whoever tries again gets through. */
+ * of a kind by turns, one of which would otherwise always fail. A second try gets through. */
 #include "base/sys.h"
 
 #include <stdint.h>

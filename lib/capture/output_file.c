@@ -1,5 +1,5 @@
 /* Writing beside the payload (output_file.h). A write to a regular file is taken as done at once, as everywhere; a FIFO whose
- * reader is too slow breaks like a full disk, because the traffic must not wait for whoever looks at it. */
+ * reader is too slow breaks like a full disk, because the traffic must not wait for its observers. */
 #include "capture/output_file.h"
 
 #include "base/mem.h"

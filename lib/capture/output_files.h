@@ -19,6 +19,6 @@ void *output_files_for(const struct output_files *files, const struct link *link
 void output_files_unused(const struct output_files *files, void *one); /* what output_files_for gave */
 void output_files_stop(const struct run *run, void *takes);
 
-output_file_broke output_files_broke; /* arg: the env. At once, for whoever looks now, and in the end; the traffic goes on */
+output_file_broke output_files_broke; /* arg: the run. Told at once, and again at the end; the traffic goes on */
 
 #endif

@@ -236,7 +236,7 @@ static void scribe_close(void *self, enum close_how how)
 	mem_free(s->r);
 }
 
-/* Without a section for the first: whoever plays it has other numbers. */
+/* Without a section for the first: a replay has other numbers. */
 static void put_head(struct scribe *s, const char *ends)
 {
 	struct page p;

@@ -1,7 +1,8 @@
 /* A room of members (broadcast.h has the rules; here is how they are kept).
  *
- * A member's turn sends once, reads once, and arms its waiter for what the stream said it needs; whoever could go on at once is
- * put off to the next turn, so nobody keeps the others waiting. Telling a member only queues: the sending is its own next turn.
+ * A member's turn sends once, reads once, and arms its waiter for what the stream said it needs; a member that could go on at
+ * once is put off to the next turn, so nobody keeps the others waiting. Telling a member only queues: the sending is its own next
+ * turn.
  *
  *   over     more than half the queue waits. Counted in room->hurried while not slow; hurried > 0 stops the reading of speakers.
  *   slow     was over for BROADCAST_HURRY_MS, or the queue was full: skipped and counted until all is out, then told.
@@ -228,7 +229,7 @@ void broadcast_depart(struct member *m)
 
 void broadcast_bye(struct member *m, enum session_end by, bool hears)
 {
-	if (m->session->ended || (m->leaving && !m->hears)) /* whoever goes already, goes for the reason that it had */
+	if (m->session->ended || (m->leaving && !m->hears)) /* a member that is leaving already keeps its reason */
 		return;
 	m->leaving = true;
 	m->hears = hears && !m->eof;

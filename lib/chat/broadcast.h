@@ -42,7 +42,7 @@ struct member { /* zeroed memory of its session */
 	bool leaving;	  /* broadcast_bye: what is queued goes out, then a half-close */
 	bool hears, shut; /* while leaving: still read to its EOF / half-closed */
 	bool drained;	  /* broadcast_drain was called: it is said goodbye to when nobody is left who could speak to it */
-	bool unanswered;  /* it said what somebody who was said goodbye to should hear, be that itself */
+	bool unanswered;  /* it said what a member that was half-closed should get, be that itself */
 	bool departed;	  /* ops->left was called */
 	bool rd_waits, wr_waits;
 	bool unsent; /* the queue may be empty, the layers below are not */
@@ -87,7 +87,7 @@ void broadcast_leave(struct member *m); /* from service->close: unlists, frees q
 bool broadcast_tell(struct member *m, struct msg *borrows);
 /* To all but `except` (may be NULL). */
 void broadcast_say(struct broadcast *r, struct msg *borrows, const struct member *except);
-bool broadcast_free(const struct broadcast *r); /* may somebody who speaks to all be read now? */
+bool broadcast_free(const struct broadcast *r); /* may a member that speaks to all be read now? */
 bool broadcast_spent(const struct member *m);	/* see ops->spent */
 void broadcast_hold(struct broadcast *r, bool held);
 /* What is queued goes out, then a half-close, then the end (by: in the event), with hears only after the member's own EOF. */

@@ -1,6 +1,6 @@
 /* The chat as a service: its wire, its guests' coming and going, and its operator.
  *
- * The operator is whoever sits at a terminal as stdin: named "server", number 0, sees everything on stdout. Without a terminal,
+ * The operator is the person at a terminal as stdin: named "server", number 0, sees everything on stdout. Without a terminal,
  * and on the other wires, stdin is not read and stdout not written. */
 #include "chat/chat.h"
 
@@ -12,7 +12,7 @@ static const struct opt rows[] = {
 		.def = "lines",
 		.help = "how the clients talk",
 		.man = "lines is a chat for people with any line client. vbnet is the protocol of the classic .NET chat "
-		       "tutorial: every client is sent \"U.[ID] - N\" for each one present whenever somebody comes or "
+		       "tutorial: every client is sent \"U.[ID] - N\" for each one present whenever a client comes or "
 		       "goes, and each received chunk goes to all, its sender too, as \"N  DICE :text\"; --max is 10 by "
 		       "default. raw relays bytes as they come to all others, without names or notices." },
 	{ 0 },

@@ -37,7 +37,7 @@ struct chat {
 	struct service_run *service_run;
 	struct broadcast broadcast;
 	struct operator_io operator_io;
-	bool operated; /* somebody sits at the server's own terminal */
+	bool operated; /* an operator sits at the server's own terminal */
 	const struct chat_wire *wire;
 };
 

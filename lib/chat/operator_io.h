@@ -1,7 +1,8 @@
 /* The desk: stdin and stdout of a server, where its operator sits, be that a person or a script (console, chat).
  *
  * stdin is read only while the service listens, one bounded read a turn. What is printed waits in a bounded queue; while
- * that is more than half full the service is told so, and stops whoever fills it. stdout's failure is the run's. */
+ * that is more than half full the service is told so, and stops reading the members that fill it. stdout's failure is the run's.
+ */
 #ifndef CHAT_OPERATOR_IO_H
 #define CHAT_OPERATOR_IO_H
 

@@ -1,6 +1,6 @@
 /* The command line (parse.h): first the mode, then options and words in any order, then "--" and what it protects.
  *
- * Options are looked up in the rows of the running command alone; the other commands' rows serve the error: whoever has the
+ * Options are looked up in the rows of the running command alone; the other commands' rows serve the error: a user who has the
  * option is named, else the nearest right word, else the habit of another program that it is (hints.h). Long names are never
  * shortened, because scripts that do so break when an option is added. */
 #include "cli/parse.h"

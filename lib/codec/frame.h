@@ -1,4 +1,4 @@
-/* Frames on the wire for whoever speaks in lines: the layer of --frame.
+/* Frames on the wire, lines for the service: the layer of --frame.
  *
  * What is written is cut at LF, and each line goes down as one frame; each frame that comes is read as its payload and an LF.
  * A payload with an LF in it is read as lines. Over datagrams the frame is the datagram, with nothing around it; a terminator at

@@ -2,7 +2,7 @@
  * No memory, no I/O, no state.
  *
  * A frame's payload comes and goes without what bounds it: terminator, or length. A peer's length is only ever compared with
- * `most`; whoever keeps bytes keeps those that have come. */
+ * `most`; a caller keeps only bytes that have come. */
 #ifndef CODEC_FRAMER_H
 #define CODEC_FRAMER_H
 

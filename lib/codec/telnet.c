@@ -72,7 +72,7 @@ static bool is_text(struct telnet *t, unsigned char byte)
 	return !lone;
 }
 
-/* Is that byte for whoever reads? */
+/* Is that byte payload? */
 static bool telnet_take(struct telnet *t, unsigned char byte)
 {
 	switch (t->state) {
@@ -108,7 +108,7 @@ static ssize_t keep_text(struct telnet *t, unsigned char *bytes, size_t n)
 	return (ssize_t)kept;
 }
 
-/* Answers go out although nobody writes: whoever waits for the peer's next word waits for that, too. */
+/* Answers go out although no payload is written: a caller that waits for the peer's next word waits for these, too. */
 static int wait_both(struct telnet *t, const struct need *rd)
 {
 	const struct need *wr = &t->s.below->wr;
@@ -125,7 +125,7 @@ static int wait_both(struct telnet *t, const struct need *rd)
 	return ST_AGAIN;
 }
 
-/* Where nothing can be written any more, whoever writes will hear of it; what comes is read all the same. */
+/* Where nothing can be written any more, the next write fails; what comes is read all the same. */
 static void send_answers(struct telnet *t)
 {
 	t->broken |= send_buf_send(&t->out, &t->s) == ST_FAIL;

@@ -1,4 +1,4 @@
-/* connect --probe: is somebody there? Connects and sends nothing (UDP: one empty datagram, or --probe-data), one line a port on
+/* connect --probe: is a port open? Connects and sends nothing (UDP: one empty datagram, or --probe-data), one line a port on
  * stdout. */
 #ifndef DIAL_PROBE_H
 #define DIAL_PROBE_H

@@ -29,7 +29,7 @@ struct probe_how { /* the same for all ports; borrowed */
 };
 
 /* e says why, for every answer but OPEN. HOPELESS: something on our side, which would be the same for all ports.
- * NO_TLS and DROPPED: somebody took the connection, and words (NULL for other answers) say why there was no handshake; DROPPED:
+ * NO_TLS and DROPPED: a server took the connection, and words (NULL for other answers) say why there was no handshake; DROPPED:
  * it was closed without a word, as by a proxy with nobody behind it yet. */
 typedef void probe_answered(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e);
 

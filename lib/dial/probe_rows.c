@@ -17,7 +17,7 @@ static const struct opt rows[] = {
 		.arg = "no|show|quiet",
 		.bare = "show",
 		.def = "no",
-		.help = "only ask whether somebody is there; ports may be 20-30,80",
+		.help = "only ask whether a port is open; ports may be 20-30,80",
 		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, "
 		       "or gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
 		       "datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to "

@@ -1,6 +1,6 @@
 /* The layer itself: what it stands on, which faults it has, and its end. What they do is told in fault_bytes.c and fault_dgram.c.
  *
- * Faults happen by the clock and in one way for both, when whoever uses the stream may be waiting for something else. So the
+ * Faults happen by the clock and in one way for both, when the caller of the stream may be waiting for something else. So the
  * layer wakes it: through the waker of the stream below, or where that has none through its own. */
 #include "fault/fault_internal.h"
 
@@ -65,7 +65,7 @@ void fault_send_later(struct fault *f)
 	loop_timer(f->run->loop, &f->send, need->timed ? need->at_ms : NEVER);
 }
 
-/* What the socket has no room for, or refuses, is for whoever waits for the stream. */
+/* What the socket has no room for, or refuses, is told to the caller that waits for the stream. */
 static void on_fault_sends(void *arg)
 {
 	struct fault *f = arg;
@@ -265,7 +265,7 @@ static int fault_apply_one(struct stream *top, const struct fault_spec *spec, co
 	rule->spec = *spec;
 	rule->step = step;
 	fault_add(f, rule);
-	fault_wake(f); /* what somebody waits for may be another thing now */
+	fault_wake(f); /* what the caller waits for may be another thing now */
 	return 0;
 }
 

@@ -44,7 +44,7 @@ int fault_step(struct stream *top, const struct fault_spec *borrows);
 /* Did a fault make this end, and how is the connection to be closed then? */
 bool fault_made(const struct why *why, enum close_how *how);
 
-/* How long faults may hold back what was written, and the end: whoever gives a close its time adds this. */
+/* How long faults may hold back what was written, and the end: a close that is given time gets this much more. */
 int64_t fault_patience_ms(const struct stream *top);
 
 #endif

@@ -1,7 +1,7 @@
 /* The two ways of a byte stream, each with its queue. What is written is taken while there is room and goes on when it may; what
  * is read is taken from below as soon as it is there, so that its delay counts from when it came.
  *
- * Every call gets on with both ways: whoever only reads, as a handshake does while it waits for its answer, is also who sends
+ * Every call gets on with both ways: a caller that only reads, as a handshake does while it waits for its answer, also sends
  * what is held. So the need of a reader that waits is that of both ways, and that of a writer only its own. */
 #include "fault/fault_internal.h"
 

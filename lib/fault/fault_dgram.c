@@ -181,7 +181,7 @@ static ssize_t fault_dgram_give(struct fault *f, struct fault_piece *p, const st
 	return len;
 }
 
-/* Whoever only reads sends what is held, too; a failure of that is met by who writes. */
+/* A read sends what is held, too; the next write meets a failure of that. */
 ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct fault *f = fault_dgram_self(s);

@@ -68,12 +68,12 @@ struct fault {
 	struct fault_run *run;
 	uint32_t conn;
 	uint8_t cut;	 /* FAULT_CLOSE or FAULT_RST has happened; 0: neither */
-	bool cut_done;	 /* and whoever uses the stream may know */
+	bool cut_done;	 /* and the caller of the stream may know */
 	bool shut_below; /* our end was passed on */
 	bool leaving;	 /* closed by its owner: it only closes well */
 	struct waker own;
 	struct timer clock; /* what happens at a time */
-	struct timer send;  /* what is held may go then, whoever waits for the stream or not */
+	struct timer send;  /* what is held may go then, whether a caller waits for the stream or not */
 	struct task kick;
 	struct fault_rule *rules; /* in the order in which they were given */
 	int64_t slow_ms;	  /* slow-close; 0: none */
@@ -101,7 +101,7 @@ int64_t fault_now_us(const struct fault *f);
 uint64_t fault_draw(const struct fault *f, const struct fault_rule *rule, int dir, uint64_t index);
 /* off UINT64_MAX: it has no place; dir -1: no direction. */
 void fault_tell(const struct fault *f, const struct fault_spec *spec, int dir, uint64_t off, int64_t value);
-void fault_wake(struct fault *f);	/* whoever waits for the stream tries again soon */
+void fault_wake(struct fault *f);	/* a caller that waits for the stream tries again soon */
 void fault_send_later(struct fault *f); /* when the need of what is sent says so */
 
 /* fault_shape.c */

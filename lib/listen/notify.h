@@ -4,7 +4,7 @@
 
 #include "net/run.h"
 
-/* Sends READY=1 to the datagram socket that $NOTIFY_SOCKET names, a path or @abstract. Whoever did not set it is not told; that
+/* Sends READY=1 to the datagram socket that $NOTIFY_SOCKET names, a path or @abstract. Where it is not set nothing is sent; that
  * it could not be sent is a warning, for we are ready all the same. Never waits. */
 void notify_ready(const struct run *run);
 

@@ -1,4 +1,4 @@
-/* Telling that we listen (ready.h): when it is told, every socket listens, so whoever reads it may connect at once.
+/* Telling that we listen (ready.h): when it is told, every socket listens, so its reader may connect at once.
  *
  * The port file is written beside its place and renamed, so a reader finds either no file or a whole line. Its temporary is made
  * before any socket: that a folder is missing or may not be written in is a mistake of the command line, and is told as one. */

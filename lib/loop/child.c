@@ -1,14 +1,14 @@
 /* Children: fork, hand over exactly three descriptors, reap by SIGCHLD.
  *
  * All signals are blocked from before the fork until the child has its default dispositions, so that no handler of ours
- * runs in the child and writes into the parent's loop. Parent and child both call setpgid: whoever comes first, the group
+ * runs in the child and writes into the parent's loop. Parent and child both call setpgid: whichever comes first, the group
  * exists before anybody signals it. Each child is asked for by its own pid, never with waitpid(-1), so that processes
  * which others started (a library, an inherited child) stay theirs. A forgotten child stays in the list, without a
  * callback, until it has been reaped, be it by another loop than its own.
  *
  * To end a child is to end its group: who heeds TERM may leave others behind that do not. No signal tells of them, so once the
  * child is reaped its group is asked for again and again until it is empty or KILL was sent. The number of a group is not given
- * away while somebody is in it, and one that was found empty is never signalled. */
+ * away while a process is in it, and one that was found empty is never signalled. */
 #include "loop/child.h"
 
 #include "base/mem.h"
@@ -131,7 +131,7 @@ static void child_ask(struct child *c)
 		got = waitpid(c->pid, &c->status, WNOHANG);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		c->status = 0; /* somebody else reaped it: how it ended is not to be had */
+		c->status = 0; /* it was reaped elsewhere: how it ended is not to be had */
 	c->reaped = got != 0;
 }
 
@@ -281,7 +281,7 @@ struct child *child_end_rest(struct loop *loop, pid_t group, child_done *done, v
 	return c;
 }
 
-/* Who is killed is gone for all that matters here, even if its parent, whoever that is by now, takes its time to reap it. */
+/* A killed process is gone for all that matters here, even if its parent of now takes its time to reap it. */
 void child_kill(struct child *c)
 {
 	if (c->killed)

@@ -1,7 +1,7 @@
 /* The loop itself: who watches what, which timer is next, what was put off. Backends wait; this file decides and calls.
  *
  * Slots are indexed by descriptor and hold the chain of its watches, usually one. A slot's generation changes when its
- * last watch goes, so readiness that was collected before cannot reach whoever gets that number next. Timers are a binary
+ * last watch goes, so readiness that was collected before cannot reach the next owner of that number. Timers are a binary
  * heap of pointers; a timer knows its place, so cancelling needs no search. */
 #include "loop/loop.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
-/* The time before the loop turns, in which opening and reading may block: a FIFO waits for whoever is at its other end.
+/* The time before the loop turns, in which opening and reading may block: a FIFO waits for its other end.
  *
  * The signals that end a run, and --lifetime, interrupt what blocks then: it fails with EINTR and is not tried again (sys_again).
- * Whoever takes the signals over with loop_signal gets those that have come. */
+ * loop_signal takes the signals over, and delivers those that have come. */
 #ifndef LOOP_PRELUDE_H
 #define LOOP_PRELUDE_H
 

@@ -2,7 +2,7 @@
  *
  * A whole line of nc is translated, so that the answer can be pasted: -l and -z choose the mode, letters that mean the same here
  * are kept, the others become our words or, where sockctl does by itself what they ask for, nothing. A letter that the table
- * does not have makes the line somebody else's. */
+ * does not have makes the line another tool's. */
 #include "nc/hints.h"
 #include "nc/nc.h"
 

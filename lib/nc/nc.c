@@ -371,7 +371,7 @@ static int build_connect(struct line *line)
 			add_pair(nc, "-i", nc_silence(line));
 	}
 	if (nc_has(line, 'u') && !nc_has(line, 'z'))
-		add_pair(nc, "--reply-wait", "10000h"); /* until somebody ends it */
+		add_pair(nc, "--reply-wait", "10000h"); /* until it is ended by a signal */
 	if ((nc_has(line, 's') || nc_has(line, 'p')) && add_source(line) != 0)
 		return -1;
 	if (nc_has(line, 'x') && add_proxy(line) != 0)

@@ -31,7 +31,7 @@ struct nc {
 	/* What it will have to say things about. */
 	bool listens, scans, udp, local, verbose, numeric, proxied;
 	const char *host; /* as typed, or the path; NULL: any */
-	bool connected;	  /* somebody was reached; from then on nc calls every end a good one */
+	bool connected;	  /* a peer was reached; from then on nc calls every end a good one */
 	bool complained;
 	struct persona persona;
 	char text[NC_TEXT]; /* words that were made */

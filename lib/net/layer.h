@@ -13,7 +13,7 @@
 enum role { ROLE_DIAL, ROLE_ACCEPT };
 enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_OBSERVER, PLACE_TELNET, PLACE_FRAME };
 
-struct behalf { /* for whom somebody else is dialed */
+struct behalf { /* the client for which another peer is dialed */
 	struct sa peer, local;
 	bool dgram;
 };

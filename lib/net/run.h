@@ -38,7 +38,7 @@ struct run {
 
 /* A failure of the run (not of one client of many): kept by err_keep. */
 void run_fail(const struct run *run, const struct err *e);
-/* For whoever writes payload, or anything else, to stdout: -1 with e (ERR_USAGE) when the events go there. */
+/* Before payload, or anything else, is written to stdout: -1 with e (ERR_USAGE) when the events go there. */
 int run_claim_stdout(const struct run *run, const char *what, struct err *e);
 /* TERM, INT and HUP stop the loop, and the process dies of that signal after cleaning up: for connect and listen. */
 int run_die_on_signals(const struct run *run, struct err *e);

@@ -13,7 +13,7 @@ enum { /* needs of a service */
 	OWNS_STDIN = 1,
 	OWNS_STDOUT = 2,
 	CAP_SNDBUF = 4,	    /* a queue of ours bounds its memory only if the kernel's is bounded too (256 KiB) */
-	GUARD_UDP = 8,	    /* answers whoever asks: never a reflector (udp.h) */
+	GUARD_UDP = 8,	    /* answers any peer: never a reflector (udp.h) */
 	NOTICE_FULL = 16,   /* --when-full is notice by default, a plain close otherwise */
 	WHOLE_FRAMES = 32,  /* --frame: whole frames exactly as they come, not lines */
 	OWN_FRAMES = 64,    /* --frame is the service's own business: no layer */

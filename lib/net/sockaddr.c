@@ -241,7 +241,7 @@ bool sa_any(const struct sa *sa)
 	}
 }
 
-/* Flow labels are no part of who somebody is, so the bytes cannot simply be compared. */
+/* A flow label is no part of an address, so the bytes cannot simply be compared. */
 bool sa_equal(const struct sa *a, const struct sa *b)
 {
 	if (a->family != b->family || sa_port(a) != sa_port(b))

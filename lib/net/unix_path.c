@@ -1,6 +1,6 @@
 /* Socket files (unix_path.h).
  *
- * Whether somebody serves behind a socket file is asked by connecting a datagram socket, which disturbs nobody: a stream server
+ * Whether a server is behind a socket file is asked by connecting a datagram socket, which disturbs no server: a stream server
  * answers EPROTOTYPE from the kernel without ever knowing, a datagram server is connected to and sent nothing, and where the
  * server is gone the answer is ECONNREFUSED. Between the question and the removal the file must not have changed; two servers
  * that start at once over one dead file cannot both believe it theirs, because the second finds another inode. */

@@ -45,7 +45,7 @@ static const struct opt rows[] = {
 		.off = offsetof(struct proxy_accept_conf, from),
 		.arg = "CIDR|NAME|@FILE|unix",
 		.help = "who may announce clients: --proxy-in believes nobody else",
-		.man = "The proxies whose word --proxy-in takes, written as for --allow, or unix for whoever reaches our Unix socket. Anybody "
+		.man = "The proxies whose word --proxy-in takes, written as for --allow, or unix for any peer of our Unix socket. Anybody "
 		       "else is turned away without a byte. Without it: loopback addresses and Unix sockets." },
 	{ 0 },
 };

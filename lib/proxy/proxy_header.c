@@ -2,7 +2,7 @@
  *
  * A header is read without a byte of what follows it, which belongs to another layer: each look at what has come says how many
  * more bytes belong to it at least, so that even the line of version 1 takes but a few reads. What is not exactly as it must
- * be is refused, because whoever believes a header believes an address. */
+ * be is refused, because to believe a header is to believe an address. */
 #include "proxy/proxy_header.h"
 
 #include "base/num.h"

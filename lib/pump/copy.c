@@ -9,7 +9,7 @@ static uint32_t cut_bytes(const struct flow *f)
 	return f->datagram_bytes != 0 ? f->datagram_bytes : FLOW_DATAGRAM_BYTES;
 }
 
-/* How many bytes may be asked of the source now; 0: first something must go out. Whoever keeps message boundaries in the
+/* How many bytes may be asked of the source now; 0: first something must go out. A flow that keeps message boundaries in the
  * ring holds one message at a time. */
 static size_t copy_room(const struct flow *f)
 {

@@ -1,5 +1,5 @@
-/* What a flow is, whoever moves its bytes: the choice of the mover, the turns, and how a way comes to its end. What a failure of
- * either end means for the other direction is the pump's to say, not ours. */
+/* What a flow is, whichever mover carries its bytes: the choice of the mover, the turns, and how a way comes to its end. What a
+ * failure of either end means for the other direction is the pump's to say, not ours. */
 #include "pump/flow.h"
 #include "pump/dgram_copy.h"
 #include "stream/fdstream.h"

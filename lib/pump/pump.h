@@ -61,10 +61,10 @@ void pump_finish_down(struct pump *p); /* by decree: far is read no more, near i
  * it. Not where far is never told (HALF_NO), and not over datagrams, which have no end. */
 void pump_bye(struct pump *p);
 bool pump_holds(const struct pump *p);	/* it has taken in what it has not given out */
-void pump_last_of_near(struct pump *p); /* whoever was there is gone: what can be read now is sent, then the pump ends */
+void pump_last_of_near(struct pump *p); /* the near end is gone: what can be read now is sent, then the pump ends */
 void pump_stop(struct pump *p);		/* gives both streams back; done is not called */
 
-/* What a pump that somebody else ends still waits for: datagrams that were asked for (opts.replies). NULL: nothing. */
+/* What a pump that is ended by its owner still waits for: datagrams that were asked for (opts.replies). NULL: nothing. */
 const struct why *pump_lack(const struct pump *p);
 
 #endif

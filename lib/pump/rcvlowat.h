@@ -20,12 +20,12 @@ struct rcvlowat {	  /* of one direction; all zero at its start */
 	bool on;
 };
 
-/* Somebody is about to wait for bytes from the stream, of which `in` have come so far. When to try again though no wake-up came;
+/* The flow is about to wait for bytes from the stream, of which `in` have come so far. When to try again though no wake-up came;
  * NEVER: one will come. */
 int64_t rcvlowat_wait(struct rcvlowat *p, const struct stream *from, uint64_t in, int64_t now_ms);
 /* Nobody waits: there is more, or it has nowhere to go. */
 void rcvlowat_rest(struct rcvlowat *p);
-/* From now on any byte will do, for whoever reads the stream next. */
+/* From now on any byte wakes the next reader of the stream. */
 void rcvlowat_end(struct rcvlowat *p, const struct stream *from);
 
 #endif

@@ -75,7 +75,7 @@ static ssize_t put_line(const struct line_writer *s, const char *line, size_t n)
 	}
 }
 
-/* A disk that is full has taken a piece of a line: whoever reads the file finds whole lines alone. Not where another one has
+/* A disk that is full has taken a piece of a line: a reader of the file finds whole lines alone. Not where another one has
  * written behind it. */
 static void take_back(const struct line_writer *s)
 {

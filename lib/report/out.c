@@ -1,4 +1,4 @@
-/* Reports (out.h): one event goes to each of those who asked.
+/* Reports (out.h): one event goes to each reporter that asked for it.
  *
  * People get the sentences of their level on stderr; with --json programs get every event there instead, and with --events they
  * get every event elsewhere, whatever is said on stderr. Each stream of events has its own numbers, and an event that was dropped
@@ -200,7 +200,7 @@ static void tell_broken(struct out *out)
 	event(&out->sink, EV_WARN, 0, EV_TEXT("text", text));
 }
 
-/* Payload goes to whom asked for it; whoever wants lengths gets no bytes because somebody else looks at them. */
+/* Payload goes to the reporters that asked for it; one that wants lengths gets no bytes because another looks at them. */
 static void emit_data(struct out *out, const struct event *ev)
 {
 	enum { MOST = 8 };

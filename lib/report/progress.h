@@ -16,7 +16,7 @@ struct progress_conf {
 
 /* What stderr allows: never AUTO, and BAR on a terminal only. */
 enum progress_how progress_how(const struct progress_conf *conf);
-/* How often it is told; 0: only when somebody asks. */
+/* How often it is told; 0: only when SIGUSR1 asks. */
 int64_t progress_every_ms(const struct progress_conf *conf);
 
 /* EV_PROGRESS as "sent 1.2MiB 310KiB/s  recv 40B  00:04 ETA 00:09". Returns the length; cap > 0. */

@@ -93,7 +93,7 @@ static int change_user(const struct privdrop *who, struct err *e)
 	return changed ? 0 : err_set(e, ERR_LOCAL, errno, "--user %s", privdrop_shown(who->name, name));
 }
 
-/* What an intruder would try. Each of these succeeds for root, and for whoever has kept a part of it. */
+/* What an intruder would try. Each of these succeeds for root, and for a process that has kept a part of it. */
 static bool can_get_back(const struct privdrop *who)
 {
 	static const gid_t root_group[1];

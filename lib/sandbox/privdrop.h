@@ -1,4 +1,4 @@
-/* Becoming somebody with fewer rights, for good: another user, another root folder. */
+/* Giving up rights for good: another user, another root folder. */
 #ifndef SANDBOX_PRIVDROP_H
 #define SANDBOX_PRIVDROP_H
 

@@ -1,5 +1,6 @@
-/* The sandbox: once everything is open, the process gives up what it has no more use for, so that whoever gets hold of it through
- * the bytes it handles finds nothing to do. No new privileges, no files (Landlock), no calls but those that move bytes (seccomp).
+/* The sandbox: once everything is open, the process gives up what it has no more use for, so that an intruder that gets hold of
+ * it through the bytes it handles finds nothing to do. No new privileges, no files (Landlock), no calls but those that move bytes
+ * (seccomp).
  *
  * A plan gathers what must be left: NEEDS_ of option rows (base/opt.h), of services and modes, and the folders that go with them.
  * Built with SANDBOX_OUT, under a sanitizer, or for a system without these means there is none. */

@@ -68,7 +68,7 @@ static void sandbox_run_gather(void *arg, unsigned needs, const char *text)
 		g->failed = sandbox_folder(g->plan, text, needs, g->e) != 0;
 }
 
-/* What is opened when we are somebody else already. It fails now, or with every client. */
+/* What is opened when we are another user already. It fails now, or with every client. */
 static void try_as_user(void *arg, unsigned needs, const char *text)
 {
 	struct gathering *g = arg;

@@ -3,7 +3,7 @@
  * What is left is a table in seccomp.c: reading, writing, waiting, memory that holds no code, and what `needs` (NEEDS_ of
  * base/opt.h) asks for. Of the rest
  *   - calls that only an intruder makes (execve, ptrace, other processes' memory, namespaces, kernel modules) kill the process
- *     at once (SIGSYS): no library makes them by itself, and whoever got that far must not try twice;
+ *     at once (SIGSYS): no library makes them by itself, and an intruder must not try twice;
  *   - calls that are known fail with EPERM, so that a library that tries something on the side goes on without it;
  *   - calls newer than the table fail with ENOSYS, which is what a C library falls back on.
  * All but the allowed ones are written to the kernel's audit log, where it keeps one. */

@@ -3,7 +3,7 @@
  *
  * In raw frames nothing bounds what a peer sends but what is expected. So that the verdict never depends on how its bytes were
  * cut on their way, a rule takes the next bytes if they begin with its literal, and no literal may be the beginning of another:
- * with both "ho" and "hola", somebody would have to wait for bytes that may never come. */
+ * with both "ho" and "hola", a match would wait for bytes that may never come. */
 #include "script/talk_internal.h"
 
 #include "base/text.h"

@@ -1,8 +1,8 @@
 /* Who comes in: accepting from stream listeners, new peers of datagram sockets.
  *
- * A door is watched exactly while somebody might be let in by it: not when the server is closed for good, not while accepting
- * fails for want of descriptors or memory, not while `listen -k` has its client, not while --when-full queue has no place. So
- * state is never stored twice: accept_update looks, and whoever changes one of the reasons calls it. */
+ * A listening socket is watched exactly while a client might be accepted from it: not when the server is closed for good, not
+ * while accepting fails for want of descriptors or memory, not while `listen -k` has its client, not while --when-full queue has
+ * no place. So state is never stored twice: accept_update looks, and a caller that changes one of the reasons calls it. */
 #include "server/server_internal.h"
 
 #include "base/sys.h"
@@ -15,7 +15,7 @@
 enum {
 	TURN_ACCEPTS = 64,
 	LAST_ACCEPTS = 8192, /* twice what a queue holds: newcomers may not keep a last call going for ever */
-	LOOKS = 2,	     /* a turn in which those inside are called, and one in which those who had gone are swept */
+	LOOKS = 2,	     /* one turn to read the end of clients that have closed, and one to free their sessions */
 	FAILURES_MOST = 1000,
 	PAUSE_MS = 1000,
 	QUEUE_SNDBUF = 256 * 1024 /* loopback alone takes 4 MiB of its own accord */
@@ -152,8 +152,8 @@ static bool accept_failed(struct server *s, int sys)
 	return false;
 }
 
-/* An inherited listener may be a blocking one, and somebody else may have taken who was there. */
-static bool somebody_there(int fd)
+/* An inherited listener may be a blocking one, and another process may have accepted the connection. */
+static bool has_connection(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	return sys_poll(&p, 1, 0) > 0;
@@ -162,7 +162,7 @@ static bool somebody_there(int fd)
 static bool accept_one(struct acceptor *d)
 {
 	struct server *s = d->server;
-	if (d->l->inherited && !somebody_there(d->l->fd))
+	if (d->l->inherited && !has_connection(d->l->fd))
 		return false;
 	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof ss;
@@ -200,7 +200,8 @@ static void accept_some(struct acceptor *d)
 		accept_update(d->server);
 }
 
-/* Nobody is turned away for the sake of those who have gone: they say so in the same turn of the loop, and leave in the next. */
+/* Server full: before refusing, wait two turns. A peer that has already closed is counted until its EOF is read (this turn) and
+ * its session freed (next turn). */
 static void on_accept_look(void *arg)
 {
 	struct acceptor *d = arg;
@@ -210,7 +211,7 @@ static void on_accept_look(void *arg)
 		accept_some(d);
 }
 
-static void somebody_comes(void *arg, unsigned ready)
+static void on_accept_ready(void *arg, unsigned ready)
 {
 	(void)ready;
 	struct acceptor *d = arg;
@@ -257,7 +258,7 @@ int accept_open(struct server *s, struct err *e)
 		struct listener *l = &s->listeners.v[i];
 		struct acceptor *d = &s->acceptors[s->acceptors_n++];
 		*d = (struct acceptor){ .server = s, .l = l };
-		d->watch = (struct watch){ .fd = l->fd, .fn = somebody_comes, .arg = d };
+		d->watch = (struct watch){ .fd = l->fd, .fn = on_accept_ready, .arg = d };
 		d->again = (struct task){ .fn = on_accept_look, .arg = d };
 		if (!l->dgram && !s->fault.deaf && loop_watch(s->run->loop, &d->watch, LOOP_IN) != 0)
 			return err_set(e, ERR_LISTEN, errno, "watch the listening socket");
@@ -286,7 +287,7 @@ bool accept_last_call(struct server *s)
 		struct acceptor *d = &s->acceptors[i];
 		if (d->udp == NULL)
 			let_all_in(d);
-		if (d->udp == NULL && !s->closed && d->watch.want == 0 && somebody_there(d->l->fd))
+		if (d->udp == NULL && !s->closed && d->watch.want == 0 && has_connection(d->l->fd))
 			nobody = false;
 	}
 	return nobody || s->paused || s->fault.deaf;

@@ -13,7 +13,7 @@
 
 enum { OWN_TRIES = LISTEN_FAULT_OWN / 4 /* of one listener: more than the shortest queue of any system we know */ };
 
-/* Is whoever asked in by now, or does it wait? Loopback answers at once. */
+/* Is the connection that was tried open by now, or does it wait? Loopback answers at once. */
 static bool asked_in(int fd, const struct sockaddr *sa, socklen_t len)
 {
 	if (sys_connect(fd, sa, len) == 0)

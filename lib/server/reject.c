@@ -1,4 +1,4 @@
-/* What becomes of those who may not come in: it is told, and one who finds a full house may read why. */
+/* Connections that may not come in: it is told, and a client over --max may read why. */
 #include "server/server_internal.h"
 
 #include "base/sys.h"

@@ -174,7 +174,7 @@ static void run_command_stop(void *arg)
 	loop_stop(arg);
 }
 
-/* Whoever stops the loop meanwhile (a second signal) has no patience left. */
+/* A second signal stops the loop meanwhile: then there is no more waiting. */
 int run_command_close(struct run_command *r)
 {
 	struct err e = { 0 };

@@ -37,7 +37,7 @@ static const struct opt server_rows[] = {
 		.def = "auto",
 		.help = "what a client over --max gets",
 		.man = "What a client over --max gets: notice is a line that says so and a close, close is only that, and "
-		       "with queue it waits until somebody leaves. auto is notice for chat and the console, close for "
+		       "with queue it waits until a client leaves. auto is notice for chat and the console, close for "
 		       "others. Over UDP nothing is sent, and in a full house the oldest peer that has sent but one datagram "
 		       "makes room." },
 	{ .name = "full-message",
@@ -126,7 +126,8 @@ static void setup_failed(void *arg, const struct stream *top, const struct accep
 	server_lost(s, who, reason, &e, worth_a_line(top, why));
 }
 
-/* listen: the first to pass has won. The door closes before its service says a word, so that whoever comes later is refused. */
+/* listen: the first client to pass has won. The listening socket closes before its service says a word: later clients are
+ * refused. */
 static void first_passed(struct server *s, struct stream *top, struct acceptor *d)
 {
 	if (!s->keep_open)
@@ -242,7 +243,7 @@ static void server_spare(void *arg)
 
 /* Start and end */
 
-/* Over UDP whoever can send to us can claim any address, and in a room everybody hears what anybody says. */
+/* Over UDP a sender can claim any address, and in a chat every member gets what one sends. */
 static void warn_of_forgery(const struct server *s)
 {
 	const struct access_conf *access = conf_get(s->run->conf, &access_opts);

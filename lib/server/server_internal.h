@@ -56,7 +56,7 @@ struct server {
 
 	bool closed; /* nobody else comes in, for good */
 	bool draining, over;
-	bool hurries;	    /* the deadline holds, whoever is still taking something */
+	bool hurries;	    /* the deadline holds, also while a client is still taking something */
 	bool calling;	    /* inside the last call */
 	unsigned signals;   /* that were to end us */
 	uint64_t delivered; /* to clients, when the deadline was set */
@@ -78,10 +78,10 @@ void server_left(struct server *s, const struct sa *peer); /* gives it back and 
 /* accept.c */
 int accept_open(struct server *s, struct err *e);
 void accept_update(struct server *s); /* watches those that may be accepted from now */
-void accept_resume(struct server *s); /* somebody has left: accepting may work again */
-/* Lets in whoever stands at a door by now. True: nobody is left there, or nobody will ever be let in; false: not just now. */
+void accept_resume(struct server *s); /* a client has left: accepting may work again */
+/* Accepts what the backlogs hold. True: they are empty, or no client will ever be accepted; false: not just now. */
 bool accept_last_call(struct server *s);
-/* Of those who still stand there, how many had sent something already. */
+/* Of the connections that are still there, how many had sent something already. */
 unsigned accept_turn_out(struct server *s);
 void accept_shut(struct server *s); /* for good; datagram sockets stay for the peers they have */
 void accept_keep_only(struct server *s, struct acceptor *d, struct stream *top); /* shut, all but one peer of d */

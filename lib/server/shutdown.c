@@ -2,9 +2,9 @@
  * are closed well, then the loop stops.
  *
  * There is one drain, for a signal, --lifetime, --exit-with-fd, the end of --run's command and the end of a console's stdin.
- * Those who stand at the doors have been told by the system that they are connected, so they come in first; setups that are under
+ * The system has told the peers in the backlog that they are connected, so they are accepted first; handshakes that are under
  * way go on. Then every session is to finish (session_drain.c), also each that is still to open. At the deadline, --drain later,
- * or at once with a second signal, what is left is cut; the run has failed only if that has cost somebody bytes. */
+ * or at once with a second signal, what is left is cut; the run has failed only if that has cost a peer bytes. */
 #include "server/server_internal.h"
 
 #include "stream/fdstream.h"
@@ -24,7 +24,7 @@ static void shutdown_stop(void *arg)
 	loop_stop(arg);
 }
 
-/* Who stands at a door is let in; where there is no place for it now it is asked again when somebody has left. */
+/* What the backlogs hold is accepted; where there is no place now this is tried again when a client has left. */
 static void call_last(struct server *s)
 {
 	if (s->calling)

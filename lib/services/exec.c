@@ -242,7 +242,7 @@ static void out_of_grace(void *arg)
 	child_end(j->child);
 }
 
-/* Whoever writes to it by way of us, or waits for it, is gone. */
+/* The peer that writes to it by way of us, or waits for it, is gone. */
 static void exec_orphan(struct job *j)
 {
 	j->session = NULL;
@@ -373,7 +373,7 @@ static void exec_close(struct session *s)
 	x->job = NULL;
 }
 
-/* Nobody is left behind: TERM had its time, or whoever stops the loop again has no patience. */
+/* No process is left behind: TERM had its time, or a second signal has stopped the loop. */
 static void exec_stop(struct service_run *service_run)
 {
 	struct execs *all = service_run->mem;

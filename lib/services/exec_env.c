@@ -46,7 +46,7 @@ static void exec_env_describe(struct variables *v, const struct session *s)
 		set_end(v, proto, "LOCAL", &s->local);
 		set_end(v, proto, "REMOTE", &s->peer);
 	}
-	/* what somebody above us may have set about a connection of its own */
+	/* what a program that started us may have set about a connection of its own */
 	if (strcmp(proto, "TCP") != 0)
 		set_end(v, "TCP", "REMOTE", &(const struct sa){ 0 });
 	exec_env_set(v, "", "TCPREMOTEHOST", NULL);

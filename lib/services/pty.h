@@ -1,4 +1,4 @@
-/* A terminal for a program that we run: what is written to the stream is what somebody types there, what is read is what it
+/* A terminal for a program that we run: what is written to the stream is what a person would type there, what is read is what it
  * shows. */
 #ifndef SERVICES_PTY_H
 #define SERVICES_PTY_H

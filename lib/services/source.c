@@ -39,7 +39,7 @@ static const struct opt rows[] = {
 		.off = offsetof(struct source_conf, zero),
 		.help = "send zeros without end",
 		.man = "Sends zero bytes until the peer goes away, and drops what it sends. A datagram server does so "
-		       "only for peers on the same host: it would flood whoever a forged address names." },
+		       "only for peers on the same host: it would flood the host that a forged address names." },
 	{ 0 },
 };
 const struct opt_group source_opts = { .title = "Sources and sinks", .size = sizeof(struct source_conf), .rows = rows };
@@ -164,7 +164,7 @@ static int start_pump(struct session *s, struct stream *takes_near, struct pump_
 	return 0;
 }
 
-/* One small datagram with a forged address must not bring a file, or zeros without end, upon whoever really lives there. */
+/* One small datagram with a forged address must not bring a file, or zeros without end, upon the host that has that address. */
 static bool would_flood(const struct session *s, struct err *e)
 {
 	bool near_by = s->peer.family == AF_UNIX || sa_loopback(&s->peer);

@@ -120,7 +120,7 @@ const struct opt_group stdio_opts = {
 struct stdio {
 	struct stream *near;
 	struct session *busy; /* who has it now */
-	bool used;	      /* somebody had stdin already */
+	bool used;	      /* another session had stdin already */
 };
 
 /* A session's own memory is its pump. */

@@ -1,4 +1,4 @@
-/* The rows of layers, bottom first. Whoever adds one writes its file and its row; dialing and accepting both pass here. */
+/* The rows of layers, bottom first. A new one is a file and a row; dialing and accepting both pass here. */
 #include "session/layers.h"
 
 #include "base/mem.h"

@@ -73,7 +73,7 @@ struct service_run {
 	bool one;	/* the run is for one connection: what becomes of it becomes of the run */
 	bool keep_open; /* listen -k: others will follow */
 	bool draining;
-	bool outlived;		   /* --lifetime has passed: that is what ends those who are left */
+	bool outlived;		   /* --lifetime has passed: that is what ends the sessions that are left */
 	void (*finish)(void *arg); /* a service that is over (the console's stdin ended) asks the server to accept no more */
 	void *finish_arg;
 	void (*spare)(void *arg); /* a session may give way now (service->spare); NULL: of no interest */

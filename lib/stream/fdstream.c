@@ -70,7 +70,7 @@ static int fail_write(struct stream *s, int sys)
 	return stream_fail(s, gone ? ERR_PIPE : ERR_LOCAL, sys, words->write);
 }
 
-/* A background process that reads its terminal gets EIO while SIGTTIN is ignored: it pauses until somebody says SIGCONT. */
+/* A background process that reads its terminal gets EIO while SIGTTIN is ignored: it pauses until SIGCONT. */
 static bool in_background(const struct stream *s)
 {
 	if (!(s->caps & ST_TTY))

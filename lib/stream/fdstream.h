@@ -19,7 +19,7 @@ struct fdpair_words {			  /* static texts */
  * that close (a full NFS) is a failure of shut. */
 struct stream *fdstream_pair(int takes_rfd, int takes_wfd, const struct fdpair_words *words);
 
-/* For whoever used stream_rawfd(top, write): what the errno of that call means. ST_AGAIN or ST_FAIL, with need or why at `top`,
+/* After a call on stream_rawfd(top, write): what the errno of that call means. ST_AGAIN or ST_FAIL, with need or why at `top`,
  * in the same words as if it had read or written. */
 int fdstream_failed(struct stream *top, bool write, int sys);
 

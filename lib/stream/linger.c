@@ -28,7 +28,7 @@ static void linger_tell(void *arg)
 	struct lingers *l = arg;
 	void (*fn)(void *) = l->empty;
 	if (l->count > 0)
-		return; /* somebody came meanwhile, and will tell when they go */
+		return; /* another stream came meanwhile, and tells when it goes */
 	l->empty = NULL;
 	if (fn != NULL)
 		fn(l->arg);
@@ -64,7 +64,7 @@ static void goer_over(void *arg)
 	loop_later(g->all->loop, &g->sweep);
 }
 
-/* A bounded number of reads a turn: whoever floods us on the way out must not hold up the others. */
+/* A bounded number of reads a turn: a peer that floods us while it is closed must not hold up the others. */
 static void goer_turn(void *arg)
 {
 	struct goer *g = arg;

@@ -28,7 +28,7 @@ int pool_pipe_take(struct pool *pool, int fd[2]);
 void pool_limit_pipes(struct pool *pool, unsigned most);	     /* fewer than POOL_PIPES_MOST, where descriptors are few */
 void pool_pipe_give(struct pool *pool, int takes_fd[2], bool empty); /* sets both to -1, which are fine */
 
-/* From now on whoever asks is told to move bytes by reading and writing alone. */
+/* From now on no pipe is lent: bytes move by reading and writing alone. */
 void pool_copy_only(struct pool *pool);
 bool pool_copies_only(const struct pool *pool);
 

@@ -81,7 +81,7 @@ struct stream_ops {
 	bool (*holds)(const struct stream *s);		 /* of the peer's bytes, some that were not handed up yet; NULL: never */
 	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
 	/* The descriptor whose bytes may be taken from (or given to) directly, unseen by this layer, and without ever blocking;
-	 * -1 or NULL: none, here or below somebody must see them. The answer may change: ask before each use. */
+	 * -1 or NULL: none, a layer here or below must see them. The answer may change: ask before each use. */
 	int (*rawfd)(struct stream *s, bool write);
 };
 

@@ -1,5 +1,5 @@
 /* --talk: our end of each connection says and expects what a script tells it to. The engine (talk_engine.h) knows the
- * conversation; here are its stream, its clock, and whoever hears how it went.
+ * conversation; here are its stream, its clock, and what reports how it went.
  *
  * What the script sends is flushed before anything is waited for, and while that finds no room the peer is heard all the same
  * (talk_hear.c, which also tells how deadlines are kept).

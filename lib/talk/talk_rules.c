@@ -88,7 +88,7 @@ static void talk_rules_entered(struct talk_engine *e)
 
 /* --- waiting --- */
 
-/* Nothing is there: is somebody tired of it? */
+/* No input buffered: run the first `idle` rule whose time has passed. */
 static void talk_rules_idle(struct talk_engine *e)
 {
 	int64_t at_ms = NEVER;
@@ -185,7 +185,7 @@ static void talk_rules_raw(struct talk_engine *e)
 		}
 		e->most = next.n > e->most ? next.n : e->most;
 	}
-	/* So many bytes show that nobody wants them; an `else` takes one, for the next may begin what somebody wants. */
+	/* So many bytes show that no rule wants them; an `else` takes one, for the next may begin what a rule wants. */
 	next.n = talk_rules_first(e, TALK_ELSE) != NULL ? 1 : e->most;
 	talk_rules_unmatched(e, next, 1);
 }

@@ -114,14 +114,14 @@ static const struct opt rows[] = {
 		AT(allow_truncation),
 		.help = "a peer may end without saying so",
 		.man = "Takes the end of the connection for the end of the data. Without it, a peer that closes without TLS's own "
-		       "goodbye (close_notify) has been cut off, perhaps by somebody between, and the exit status is 7." },
+		       "goodbye (close_notify) has been cut off, perhaps on its way, and the exit status is 7." },
 	{ .name = "keylog",
 		.kind = OPT_TEXT,
 		AT(keylog),
 		.arg = "FILE",
 		.help = "append the session's secrets to FILE, for Wireshark",
 		.man = "Appends the secrets of each connection to FILE, created with mode 0600, in the form that Wireshark and "
-		       "tshark read (tls.keylog_file). Whoever has the file can read what was sent." },
+		       "tshark read (tls.keylog_file). With the file, what was sent can be read." },
 	{ 0 },
 };
 

@@ -1,7 +1,7 @@
 /* TLS as one layer of the stack: what was asked for, and the three functions of its row. Nobody else knows of TLS.
  *
  * The options live here in every build. What needs OpenSSL stands in tls_*.c; a build without it has tls_none.c instead, which
- * says so to whoever asks. */
+ * says so. */
 #ifndef TLS_TLS_H
 #define TLS_TLS_H
 
@@ -58,7 +58,7 @@ bool tls_facts(const struct stream *top, struct tls_facts *out); /* false: no TL
 /* A handshake that failed, because the peer went away before it had said anything: nobody may be behind it yet. */
 bool tls_unheard(const struct stream *top);
 
-/* Inside net/tls*: what tls.c hands on when somebody asked for TLS and nothing contradicts it. */
+/* Inside net/tls*: what tls.c hands on when TLS was asked for and nothing contradicts it. */
 int tls_open(const struct run *run, void **shared, struct err *e);
 const char *tls_own_pin(const void *shared);
 /* "sha256//" and the 44 characters of BASE64. */

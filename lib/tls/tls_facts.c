@@ -1,4 +1,4 @@
-/* What became of a handshake: what it agreed on, for whoever tells a program of it, and whether anybody was there. */
+/* What became of a handshake: what it agreed on, for the environment of a program, and whether a peer answered. */
 #include "tls/tls_internal.h"
 
 #include <stdio.h>

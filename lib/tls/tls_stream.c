@@ -78,7 +78,7 @@ static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
 			if (rc != 1) {
 				error = SSL_get_error(t->ssl, rc);
 				if (t->below_eof)
-					t->out_len = waits; /* an alert for somebody who has gone would only be answered with a
+					t->out_len = waits; /* an alert for a peer that has gone would only be answered with a
 							       reset */
 				break;
 			}
@@ -148,7 +148,7 @@ static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)
 	return error == 0 ? 0 : tls_stream_broke(t, ERR_LOST, 0, "TLS has ended towards");
 }
 
-/* Our goodbye is made now, while somebody can still be told that it cannot be, and kept for the very end. */
+/* Our close_notify is made now, while a failure can still be told, and kept for the very end. */
 static int keep_bye(struct tls_stream *t)
 {
 	int rc = tls_make_room(t, RECORD_EXTRA, &t->s.wr);
@@ -220,7 +220,7 @@ static void tls_close(struct stream *s, enum close_how how)
 			break; /* everything was acknowledged, so there is room: no system means this for long */
 	bool knows = t->refused && t->tls->role == ROLE_ACCEPT; /* a peer that speaks TLS takes no end for an answer */
 	bool alert = knows && !t->below_eof && !t->below_fail && !t->gone && t->out == NULL;
-	/* Whoever floods us with nonsense leaves room for those who end well. */
+	/* Failed handshakes may use at most half of the linger slots. */
 	if (alert && linger_count(run->linger) < linger_most(run->linger) / 2)
 		linger_take(run->linger, below, loop_now(run->loop) + ALERT_MS);
 	else

@@ -1,7 +1,7 @@
-/* Whom we talk to: the system's authorities or ours, the name, the pins; and the sentence when it is somebody else.
+/* Whom we talk to: the system's authorities or ours, the name, the pins; and the sentence when it is another.
  *
  * OpenSSL asks tls_judge once in each handshake that has a certificate; nothing of ours comes before its answer. A pin alone is
- * the anchor of trust: whoever has that key is the one. */
+ * the anchor of trust: the owner of that key is the peer. */
 #include "tls/tls_internal.h"
 
 #include "base/mem.h"

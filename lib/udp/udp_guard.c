@@ -1,8 +1,8 @@
-/* A server that answers whoever asks is a weapon: the asker's address may be forged, and the answers hit somebody else. What a
+/* A server that answers any sender is a weapon: the address may be forged, and the answers hit another host. What a
  * guarded server does not answer: its own address (it would talk to itself for ever), ports below 1024 (other services would
  * answer back), and more than so many datagrams a second from one host. Loopback may do the last two.
  *
- * Two servers that each take the other for a client, because somebody has forged one datagram, would pass it to and fro for ever.
+ * Two servers that each take the other for a client, because one datagram was forged, would pass it to and fro for ever.
  * So an answer has one hop less than what it answers: far away the routers end it, and what has come to its last hop is counted
  * on loopback, too, so that the rate ends it.
  *

@@ -1,9 +1,9 @@
 /* A batch of datagrams: received in one call, each linked to its peer, every peer woken with all that is for it.
  *
  * A peer's owner reads straight out of the batch; what it leaves is copied into the peer's queue before the next call. A stranger
- * is asked in only after those whose datagrams came before its own have been woken: who has to make room for it depends on what
- * they have read. A peer may be closed while it is woken: then its datagrams are nobody's, and `at` is how this file learns of
- * it.
+ * is admitted only after the peers whose datagrams came before its own have been woken: which has to make room for it depends on
+ * what they have read. A peer may be closed while it is woken: then its datagrams are nobody's, and `at` is how this file learns
+ * of it.
  *
  * Memory: one block of 4 MiB a socket, room for 64 datagrams of any length (16 on Unix sockets). Of that the system gives what
  * datagrams have touched: a page or two each while they are small. The places lie a little more than 64 KiB apart, so that the

@@ -55,7 +55,7 @@ static void udp_out_refused(struct udp *u, int sys, const struct answer **again)
 		return;
 	if (sys == ECONNREFUSED && *again != a) {
 		*again = a;
-		udp_errors(u); /* the system tells the next sender about somebody else's refusal */
+		udp_errors(u); /* the system tells the next sender about another peer's refusal */
 		if (a->peer == NULL || a->peer->error == 0)
 			return;
 	} else if (udp_passing(sys) || a->peer == NULL) {

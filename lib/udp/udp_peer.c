@@ -146,7 +146,7 @@ static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 		return wait_for_room(p);
 	ssize_t put = held == HELD_YES ? 0 : send_now(p, v, n);
 	if (put < 0 && errno == ECONNREFUSED && u->family != AF_UNIX) {
-		udp_errors(u); /* an unconnected socket tells the next sender about somebody else's refusal */
+		udp_errors(u); /* an unconnected socket tells the next sender about another peer's refusal */
 		if (p->error != 0)
 			return udp_peer_refuse(p, p->error);
 		put = send_now(p, v, n);
