@@ -115,7 +115,7 @@ endif
 else ifeq ($(TLS),yes)
 $(error TLS=yes: $(CC) finds no headers of OpenSSL 3 (libssl-dev))
 else
-not_built := $(filter-out lib/tls/tls_none.c,$(wildcard lib/tls/*.c)) $(wildcard tests/unit/tls/*.c)
+not_built := $(filter-out lib/tls/tls_none.c,$(wildcard lib/tls/tls_*.c)) $(wildcard tests/unit/tls/*.c)
 endif
 
 compile := $(CC) $(own_cpp) $(CPPFLAGS) $(own_flags) $(CFLAGS)
