@@ -212,7 +212,7 @@ static void bye_to_the_last(struct broadcast *r)
 	struct member *m = r->first;
 	while (m != NULL && m->departed)
 		m = m->next;
-	if (r->count == 1 && m->drained)
+	if (r->count == 1 && m != NULL && m->drained)
 		broadcast_bye(m, (enum session_end)m->by, true);
 }
 

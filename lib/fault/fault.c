@@ -244,14 +244,14 @@ static bool holds_already(const struct fault *f, const struct fault_spec *step)
 	return r != NULL;
 }
 
-static int fault_apply_one(struct stream *top, const struct fault_spec *spec, const struct fault_spec *step)
+static int fault_apply_one(struct stream *top, const struct fault_spec *spec, bool step)
 {
 	struct fault *f = fault_find(top);
 	if (f == NULL || (fault_places(spec) & (f->s.caps & ST_DGRAM ? FAULT_AT_DGRAM : FAULT_AT_STREAM)) == 0) {
 		errno = f == NULL ? ENOENT : EINVAL;
 		return -1;
 	}
-	if (!fault_concerns(spec, f->run->seed, f->conn) || (step != NULL && holds_already(f, step)))
+	if (!fault_concerns(spec, f->run->seed, f->conn) || (step && holds_already(f, spec)))
 		return 0;
 	if (fault_tidy(f) >= FAULT_RULES_MOST) {
 		errno = ENOBUFS;
@@ -263,7 +263,7 @@ static int fault_apply_one(struct stream *top, const struct fault_spec *spec, co
 		return -1;
 	}
 	rule->spec = *spec;
-	rule->step = step;
+	rule->step = step ? spec : NULL;
 	fault_add(f, rule);
 	fault_wake(f); /* what the caller waits for may be another thing now */
 	return 0;
@@ -271,12 +271,12 @@ static int fault_apply_one(struct stream *top, const struct fault_spec *spec, co
 
 int fault_apply(struct stream *top, const struct fault_spec *spec)
 {
-	return fault_apply_one(top, spec, NULL);
+	return fault_apply_one(top, spec, false);
 }
 
 int fault_step(struct stream *top, const struct fault_spec *spec)
 {
-	return fault_apply_one(top, spec, spec);
+	return fault_apply_one(top, spec, true);
 }
 
 int64_t fault_patience_ms(const struct stream *top)

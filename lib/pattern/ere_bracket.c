@@ -45,7 +45,7 @@ static const char *find_class(const char *name, size_t n)
 
 void ere_add_class(struct ere_set *s, const char *name)
 {
-	for (const char *r = find_class(name, strlen(name)); *r != '\0'; r += 2)
+	for (const char *r = find_class(name, strlen(name)); r != NULL && *r != '\0'; r += 2)
 		add_range(s, (unsigned char)r[0], (unsigned char)r[1]);
 	if (strcmp(name, "cntrl") == 0) /* a text cannot say so */
 		add_range(s, 0, 0);
