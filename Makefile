@@ -134,8 +134,8 @@ sim_bin := $(build)/sim/sim
 sim_o := $(sim_c:%.c=$(build)/%.o)
 # A history of a server has a system of its own: these calls of lib come to it (tests/sim/wraps.c).
 wrapped := socket bind listen accept4 getsockname setsockopt getsockopt poll recvmsg sendmsg shutdown close ioctl fcntl fstat \
-	isatty loop_signal resolve_wait stdfd_stream stack_build stream_setup run_wanted run_take_stdin run_start run_busy run_end \
-	run_kill run_status run_close
+	isatty loop_signal resolve_wait stdfd_stream layers_build stream_setup run_command_wanted run_command_take_stdin run_command_start run_command_busy run_command_end \
+	run_command_kill run_command_status run_command_close
 wrap := $(if $(filter Linux,$(shell uname -s)),$(wrapped:%=-Wl,--wrap=%))
 fuzz_c := $(sort $(filter-out %/replay.c $(if $(have_tls),,%/fuzz_tls.c),$(wildcard tests/fuzz/*.c)))
 fuzz_o := $(fuzz_c:%.c=$(build)/%.o)

@@ -210,7 +210,7 @@ WRAPPED(struct stream *, stdfd_stream, bool reads, bool writes, struct err *e)
 
 WRAPPED(int, layers_build, struct stream **top, const struct link *link, struct err *e)
 {
-	if (__real_stack_build(top, link, e) != 0)
+	if (__real_layers_build(top, link, e) != 0)
 		return -1;
 	return kernel.on && wraps.shake ? shake_push(top) : 0;
 }
@@ -226,19 +226,19 @@ WRAPPED(int, stream_setup, struct stream *s)
 
 WRAPPED(bool, run_command_wanted, const struct conf *conf)
 {
-	return kernel.on ? wraps.has_run : __real_run_wanted(conf);
+	return kernel.on ? wraps.has_run : __real_run_command_wanted(conf);
 }
 
 WRAPPED(int, run_command_take_stdin, const struct run *run, const struct addr *a, struct err *e)
 {
-	return kernel.on ? 0 : __real_run_take_stdin(run, a, e);
+	return kernel.on ? 0 : __real_run_command_take_stdin(run, a, e);
 }
 
 WRAPPED(struct run_command *, run_command_start, const struct run *run, const struct self_url *self_url, bool stdout_taken,
 	void (*idle)(void *arg), void *arg, struct err *e)
 {
 	if (!kernel.on)
-		return __real_run_start(run, self_url, stdout_taken, idle, arg, e);
+		return __real_run_command_start(run, self_url, stdout_taken, idle, arg, e);
 	wraps.run_command_busy = true;
 	wraps.run_idle = idle;
 	wraps.run_arg = arg;
@@ -247,7 +247,7 @@ WRAPPED(struct run_command *, run_command_start, const struct run *run, const st
 
 WRAPPED(bool, run_command_busy, const struct run_command *r)
 {
-	return kernel.on ? r != NULL && wraps.run_command_busy : __real_run_busy(r);
+	return kernel.on ? r != NULL && wraps.run_command_busy : __real_run_command_busy(r);
 }
 
 /* The history lets the command end then. */
@@ -256,7 +256,7 @@ WRAPPED(void, run_command_end, struct run_command *r)
 	if (kernel.on)
 		wraps.run_ended_by_us |= r != NULL && wraps.run_command_busy;
 	else
-		__real_run_end(r);
+		__real_run_command_end(r);
 }
 
 WRAPPED(void, run_command_kill, struct run_command *r)
@@ -264,18 +264,18 @@ WRAPPED(void, run_command_kill, struct run_command *r)
 	if (kernel.on)
 		wraps.run_ended_by_us |= r != NULL && wraps.run_command_busy;
 	else
-		__real_run_kill(r);
+		__real_run_command_kill(r);
 }
 
 WRAPPED(int, run_command_status, const struct run_command *r)
 {
-	return kernel.on ? wraps.run_command_status : __real_run_status(r);
+	return kernel.on ? wraps.run_command_status : __real_run_command_status(r);
 }
 
 WRAPPED(int, run_command_close, struct run_command *r)
 {
 	if (!kernel.on)
-		return __real_run_close(r);
+		return __real_run_command_close(r);
 	if (wraps.run_command_busy)
 		wraps.run_command_status = 143;
 	wraps.run_command_busy = false;
