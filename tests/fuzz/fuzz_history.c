@@ -8,7 +8,7 @@ static void run_history(const struct kind *kind, const uint8_t *bytes, size_t n)
 	struct dice d = dice_from(1);
 	d.bytes = bytes;
 	d.left = n;
-	kind->run_history(&d);
+	kind->run(&d);
 	sim_schedule(NULL, 0);
 }
 
