@@ -9,7 +9,7 @@ import pytest
 
 from program import BINARY
 
-TOOL = pathlib.Path(__file__).resolve().parent.parent / "tools" / "hardened"
+TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "hardened"
 GOOD = ["-O2", "-fcf-protection", "-fPIE", "-pie", "-fstack-protector-all", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro", "-Wl,-z,now",
         "-Wl,-z,noexecstack"]
 SOURCE = "#include <stdio.h>\n#include <string.h>\nint main(int c, char **v)\n{\n\tchar b[32];\n\tstrcpy(b, v[c - 1]);\n\treturn puts(b);\n}\n"

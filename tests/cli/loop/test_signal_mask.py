@@ -15,6 +15,11 @@ MASKS = {
 }
 STATUS = "grep -E '^Sig(Blk|Ign)' /proc/self/status"
 CLEAN = b"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
+OF_THE_LIBRARY = b"SigBlk:\t0000000080000000\n"  # signal 32 is the C library's own, which the shell may leave blocked
+
+
+def without_own(status):
+    return status.replace(OF_THE_LIBRARY, b"SigBlk:\t0000000000000000\n")
 
 
 @pytest.fixture(params=MASKS)
@@ -144,7 +149,7 @@ def test_programs_get_no_mask(sockctl, tcp, blocked, how):
     tcp.port = proc.port
     sock = tcp.dial()
     wire.half_close(sock)
-    assert wire.read_eof(sock) == CLEAN
+    assert without_own(wire.read_eof(sock)) == CLEAN
     proc.ends(0)
 
 
@@ -152,7 +157,7 @@ def test_a_command_gets_no_mask(sockctl, tcp, blocked, tmp_path):
     proc = sockctl.start("serve", "--run", f"{STATUS} >{tmp_path}/status", *tcp.words(), before_exec=blocked,
                          ignored=[signal.SIGHUP])
     proc.ends(0)
-    assert (tmp_path / "status").read_bytes() == CLEAN
+    assert without_own((tmp_path / "status").read_bytes()) == CLEAN
 
 
 def test_ignored_stays_ignored(sockctl, tcp, blocked):
