@@ -157,7 +157,7 @@ int bytes_last(struct stream *s)
 	return bytes_flush(s);
 }
 
-/* Where that was not said: whoever asks for the end the moment the last byte has gone has been waiting for that. */
+/* Where that was not said: a caller that asks for the end the moment the last byte has gone was waiting for that. */
 static int64_t end_came_us(const struct fault *f)
 {
 	const struct fault_way *w = &f->way[FAULT_OUT];

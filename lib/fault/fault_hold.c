@@ -3,7 +3,7 @@
  *
  * Memory is bounded: a little for each way, and where there is a latency what is on its way, which is the rate times the latency,
  * out of a store that all connections of the run share. Each may have SHARE times what is then left in it, so that one that takes
- * as much as it can leaves something for those who come later. */
+ * as much as it can leaves something for later ones. */
 #include "fault/fault_internal.h"
 
 #include "base/mem.h"

@@ -79,7 +79,7 @@ struct talk_engine {
 	unsigned char *in;
 	size_t in_at, in_len, in_cap;
 	uint64_t in_off; /* of in[in_at] in all that came */
-	size_t seen;	 /* of in, by whoever looks for a frame there, or compares raw bytes with a literal */
+	size_t seen;	 /* of in, by what looks for a frame there, or compares raw bytes with a literal */
 	bool eof, whole; /* nothing more will come; a datagram is there, if an empty one */
 	bool crlf;	 /* the peer's last line ended so */
 
