@@ -344,11 +344,11 @@ build/hostile/%: tests/hostile/%.c tests/bench/load.c tests/bench/load.h
 
 # --- manual, completions, installing -----------------------------------------------------------------------------------
 
-build/man/sockctl.1: man/sockctl.1.in man/splice.awk sockctl
+build/man/sockctl.1: man/sockctl.1.in man/write sockctl
 	@mkdir -p $(@D)
 	$(call say,MAN,$@)
-	$(quiet)./sockctl help --man >build/man/parts
-	$(quiet)awk -f man/splice.awk build/man/parts man/sockctl.1.in >$@
+	$(quiet)./sockctl --dump-options >build/man/rows
+	$(quiet)python3 man/write man/sockctl.1.in <build/man/rows >$@
 
 man: build/man/sockctl.1
 	$(quiet)cmp -s $< man/sockctl.1 || cp $< man/sockctl.1

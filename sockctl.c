@@ -58,8 +58,8 @@ static int sockctl_print(const struct parsed *parsed, const struct menu *menu, s
 		rc = help_version(stdout);
 	else if (parsed->what == PARSE_COMPLETION)
 		rc = complete_shell(stdout, parsed->topic, menu->commands, e);
-	else if (parsed->what == PARSE_MAN)
-		rc = man_options(stdout, menu->commands);
+	else if (parsed->what == PARSE_DUMP)
+		rc = dump_options(stdout, menu->commands);
 	else if (parsed->command != NULL)
 		rc = help_mode(stdout, parsed->command);
 	else

@@ -1,4 +1,4 @@
-/* What the rows say, in the forms a person or a tool reads: help, OPTIONS of the man page, completions, the version. All write to
+/* What the rows say, in the forms a person or a tool reads: help, completions, the version, plain data. All write to
  * a FILE (stdout) and return 0, or -1 when writing failed. */
 #ifndef CLI_HELP_H
 #define CLI_HELP_H
@@ -11,7 +11,7 @@ int help_overview(FILE *out, const struct command *const *commands);
 int help_mode(FILE *out, const struct command *command);
 int help_version(FILE *out);
 
-int man_options(FILE *out, const struct command *const *commands); /* mdoc: modes, options by group, exit status (cli/man.c) */
+int dump_options(FILE *out, const struct command *const *commands); /* every row, for tools (cli/dump.c) */
 int complete_shell(FILE *out, const char *shell, const struct command *const *commands,
 	struct err *e); /* bash, zsh, fish (cli/complete.c) */
 

@@ -265,13 +265,8 @@ static int read_help(struct line *line)
 	line->out->what = PARSE_HELP;
 	if (line->argc == 2)
 		return 0;
-	const char *word = line->argv[2];
-	if (strcmp(word, "--man") == 0) { /* for `make man` */
-		line->out->what = PARSE_MAN;
-		return 0;
-	}
-	line->out->command = command_of(line->commands, word);
-	return line->out->command == NULL ? refuse_mode(line, word) : 0;
+	line->out->command = command_of(line->commands, line->argv[2]);
+	return line->out->command == NULL ? refuse_mode(line, line->argv[2]) : 0;
 }
 
 static int read_completion(struct line *line)
@@ -299,6 +294,10 @@ int parse_line(struct parsed *out, int argc, char **argv, const struct command *
 		return 0;
 	if (parse_is(first, "--version", "-V")) {
 		out->what = PARSE_VERSION;
+		return 0;
+	}
+	if (strcmp(first, "--dump-options") == 0) { /* for `make man` */
+		out->what = PARSE_DUMP;
 		return 0;
 	}
 	if (strcmp(first, "completion") == 0)

@@ -4,7 +4,7 @@
 
 #include "base/opt.h"
 
-enum parse_what { PARSE_RUN, PARSE_HELP, PARSE_VERSION, PARSE_COMPLETION, PARSE_MAN };
+enum parse_what { PARSE_RUN, PARSE_HELP, PARSE_VERSION, PARSE_COMPLETION, PARSE_DUMP };
 
 struct parsed {
 	enum parse_what what;

@@ -1,8 +1,12 @@
 """Bad input is refused before any socket is opened: exit 2, and one line that names the word, says what was expected, and
 suggests what was probably meant."""
 import re
+import subprocess
+import sys
 
 import pytest
+
+import book
 
 HOST = ["127.0.0.1", "9"]
 
@@ -146,3 +150,15 @@ def test_help_of_a_mode_fits_a_terminal_of_100(sockctl, mode):
     out = sockctl.program([sockctl.binary, "help", mode], stdin=b"").ends(0).decode()
     assert mode in out
     assert max(map(len, out.splitlines())) <= 100
+
+
+def test_the_manual_is_written_from_the_rows(sockctl):
+    """What tools get is every option of every mode, and the manual follows from it."""
+    rows = sockctl.program([sockctl.binary, "--dump-options"], stdin=b"").ends(0)
+    written = subprocess.run([sys.executable, book.ROOT / "man/write", book.ROOT / "man/sockctl.1.in"], input=rows, stdout=subprocess.PIPE,
+                             check=True)
+    assert written.stdout == (book.ROOT / "man/sockctl.1").read_bytes()
+    options = [row.split("\t") for row in rows.decode().splitlines() if row.startswith("option\t")]
+    for mode in ("connect", "listen", "serve", "echo", "chat"):
+        shown = re.findall(r"^ {2,6}(?:-\w, )?--([\w-]+)", sockctl.program([sockctl.binary, "help", mode], stdin=b"").ends(0).decode(), re.M)
+        assert sorted(shown) == sorted(name for _, _, modes, _, name, *_ in options if mode in modes.split())
