@@ -1,8 +1,8 @@
 """What every test has at hand: `sockctl` starts the program and looks after it, `place` says where, `pair` joins it to a peer.
 
 SOCKCTL names the program (default: the one at the top of the tree), SOCKCTL_SEAM_BIN the build with the fault seam, and
-SOCKCTL_TEST_FLAGS options that every run of a mode gets (see make check-copy). With SOCKCTL_TEST_LOOPS=one a test that asks for
-both loops gets one of them, for runs that are slow. A server is always asked for port 0 and waited for through --ready-fd. After each test everything that was started must end by itself
+SOCKCTL_TEST_FLAGS options that every run of a mode gets (see make check-copy). A test that asks for the loops gets one of them at
+each place, in turn; with SOCKCTL_TEST_LOOPS=both it gets both. SOCKCTL_TEST_SAMPLE=N runs at most N cases of each test. A server is always asked for port 0 and waited for through --ready-fd. After each test everything that was started must end by itself
 when asked to, and no child, descriptor, thread or socket file may be left.
 """
 import gc
@@ -30,7 +30,8 @@ from proc import SANITIZER, Proc  # noqa: E402
 
 LOOPS = ("select", "epoll")
 MANY = ("serve", "echo", "chat")
-ONE_LOOP = os.environ.get("SOCKCTL_TEST_LOOPS") == "one"
+BOTH_LOOPS = os.environ.get("SOCKCTL_TEST_LOOPS") == "both"
+SAMPLE = int(os.environ.get("SOCKCTL_TEST_SAMPLE", 0))
 FLAGS = os.environ.get("SOCKCTL_TEST_FLAGS", "").split()
 
 
@@ -52,17 +53,32 @@ def pytest_generate_tests(metafunc):
     names = [name for name in ("loop", "place") if name in metafunc.fixturenames]
     loops = LOOPS if "loop" in names else [""]
     kinds = [kind for kind in STREAMS if kind != "tls" or not metafunc.definition.get_closest_marker("no_tls")]
-    its_loop = loops[zlib.crc32(metafunc.definition.name.encode()) % len(loops)]
-    if ONE_LOOP:
+    turn = zlib.crc32(metafunc.definition.name.encode())
+    its_loop = loops[turn % len(loops)]
+    if BOTH_LOOPS:
+        both = [(loop, kind) for loop in loops for kind in kinds if kind not in ("tls", "tcp6") or loop == its_loop]
+    else:
+        both = [(loops[(turn + i) % len(loops)], kind) for i, kind in enumerate(kinds)]
         loops = [its_loop]
-    both = [(loop, kind) for loop in loops for kind in kinds if kind not in ("tls", "tcp6") or loop == its_loop]
     if names == ["loop", "place"]:
         metafunc.parametrize(names, both, indirect=True)
     elif names:
         metafunc.parametrize(names[0], loops if names == ["loop"] else kinds, indirect=True)
 
 
-def pytest_collection_modifyitems(items):
+def sample_cases(config, items):
+    """At most SAMPLE cases of each test stay, the same ones in every run."""
+    cases = {}
+    for item in items:
+        cases.setdefault(item.nodeid.split("[")[0], []).append(item)
+    chosen = {item for every in cases.values() for item in sorted(every, key=lambda item: zlib.crc32(item.nodeid.encode()))[:SAMPLE]}
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
+def pytest_collection_modifyitems(config, items):
+    if SAMPLE:
+        sample_cases(config, items)
     for item in items:
         if wire.LESS > 1 and item.path.stem.startswith(("test_tls_", "test_torture", "test_valgrind")):
             item.add_marker(pytest.mark.skip(reason="it takes too long byte by byte"))

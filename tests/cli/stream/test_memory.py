@@ -9,12 +9,14 @@ import pytest
 
 import wire
 from place import Place
+from program import is_sanitized
 from test_talk import script
 
 MIB = 1 << 20
 CLIENTS = 200
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
-pytestmark = [linux, pytest.mark.whole("it takes too long byte by byte")]
+sanitized = pytest.mark.skipif(is_sanitized(), reason="a sanitizer's memory is not ours")
+pytestmark = [linux, sanitized, pytest.mark.whole("it takes too long byte by byte")]
 
 
 def kept(proc, what):
