@@ -194,7 +194,7 @@ static int check_probe(const struct conf *conf, struct err *e)
 		{ &expect_opts, "expect-sha256" } };
 	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
 		if (conf_given(conf, idle[i].group, idle[i].name))
-			return err_set(e, ERR_USAGE, 0, "--probe and --%s exclude each other", idle[i].name);
+			return err_set(e, ERR_USAGE, 0, "--probe and --%s cannot be used together", idle[i].name);
 	return 0;
 }
 
@@ -204,7 +204,7 @@ static int connect_check(const struct client *c, bool probe, struct err *e)
 		return -1;
 	if (probe &&
 		(conf_given(c->run->conf, &proxy_opts, "proxy") || conf_given(c->run->conf, &proxy_announce_opts, "proxy-out")))
-		return err_set(e, ERR_USAGE, 0, "--probe asks for open ports itself: it has no use for proxies");
+		return err_set(e, ERR_USAGE, 0, "--probe and proxies cannot be used together: it tests the ports themselves");
 	if (c->again->reconnect && c->addr.kind == ADDR_FD)
 		return err_set(e, ERR_USAGE, 0, "--reconnect: %s cannot be connected again", c->addr.text);
 	return 0;

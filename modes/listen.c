@@ -48,13 +48,12 @@ const struct mode mode_listen = {
 		.brief = "wait for one client",
 		.args = "ADDRESS",
 		.man = "Waits for one client and connects it with standard input and output. As soon as the client has been "
-		       "let in the listening socket is closed, so a later client is refused. The program ends when both "
+		       "accepted the listening socket is closed, so a later client is refused. The program ends when both "
 		       "directions have ended: end of file on standard input is passed on to the client as a half-close, the "
-		       "client's end of file closes standard output. A standard input that is empty from the start has "
-		       "nothing to say, and the half-close waits until the client has finished.\n"
-		       "Over UDP the first sender is the client; it is forgotten after --idle-timeout, which ends the "
-		       "program.\n"
-		       "SIGINT and SIGTERM end the program with the status of that signal, with or without a client.",
+		       "client's end of file closes standard output. If standard input is empty from the start, the half-close "
+		       "waits until the client has finished.\nOver UDP the first sender is the client; it is forgotten after "
+		       "--idle-timeout, which ends the program.\nSIGINT and SIGTERM end the program with the status of that "
+		       "signal, with or without a client.",
 		.groups = groups },
 	.descriptors = listen_descriptors,
 	.block_bytes = POOL_BLOCK_CLIENT,

@@ -48,12 +48,11 @@ const struct mode mode_serve = {
 		.brief = "serve many clients at once",
 		.args = "ADDRESS",
 		.man = "Serves many clients at once, numbered from 1. Without a service of its own it is a console: standard "
-		       "input goes to all clients, and each line of a client comes to standard output as \"[3] text\". End "
-		       "of file on standard input, after data, half-closes all clients that are there, takes no more, and "
-		       "ends the program when they have finished; a standard input that is empty from the start changes "
-		       "nothing.\n"
-		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain; the exit status is 0, or 7 if one "
-		       "had to be cut. One client's failure is reported and does not end the program.",
+		       "input goes to all clients, and each line of a client comes to standard output as \"[3] text\". End of "
+		       "file on standard input, after data, half-closes all present clients, accepts no more, and ends the "
+		       "program when they have finished; a standard input that is empty from the start changes "
+		       "nothing.\nSIGTERM, SIGINT and SIGHUP let the clients finish within --drain; the exit status is 0, or 7 "
+		       "if one had to be cut. One client's failure is reported and does not end the program.",
 		.groups = groups },
 	.descriptors = serve_descriptors,
 	.block_bytes = POOL_BLOCK_SERVER,

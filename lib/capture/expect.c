@@ -54,8 +54,8 @@ static const struct opt rows[] = {
 		.help = "everything received must be STRING",
 		.man = "Everything received must equal STRING, in which \\n \\r \\t \\0 \\\\ \\\" and \\xHH stand for bytes; "
 		       "otherwise the exit status is 8 and the error says where it differs, counting bytes from 0. In a server "
-		       "this holds for each client. As soon as something else comes the connection is closed; what is missing "
-		       "is found out at its end, whatever ended it." },
+		       "this holds for each client. The connection is closed as soon as an unexpected byte comes; missing bytes are "
+		       "reported at its end, whatever ended it." },
 	{ .name = "expect-file",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct expect_conf, file),
@@ -82,10 +82,10 @@ static int expect_check(void *block, struct err *e)
 	const struct expect_conf *conf = block;
 	const char *other = conf->has_bytes ? "--expect-bytes" : conf->has_sum ? "--expect-sha256" : NULL;
 	if (conf->text != NULL && conf->file != NULL)
-		return err_set(e, ERR_USAGE, 0, "--expect and --expect-file exclude each other");
+		return err_set(e, ERR_USAGE, 0, "--expect and --expect-file cannot be used together");
 	if ((conf->text != NULL || conf->file != NULL) && other != NULL)
-		return err_set(e, ERR_USAGE, 0, "%s and %s exclude each other", conf->text != NULL ? "--expect" : "--expect-file",
-			other);
+		return err_set(e, ERR_USAGE, 0, "%s and %s cannot be used together",
+			conf->text != NULL ? "--expect" : "--expect-file", other);
 	return 0;
 }
 

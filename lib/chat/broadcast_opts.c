@@ -11,12 +11,11 @@ static const struct opt rows[] = {
 		.off = offsetof(struct broadcast_conf, slow),
 		.arg = "auto|skip|close|wait",
 		.def = "auto",
-		.help = "what is done about a client that does not keep up",
-		.man = "While the queue of a client is more than half full, those that fill it are not read. A queue "
-		       "that stays so for a second marks its client slow: with skip lines are left out for it from then "
-		       "on, and it is told how many when it has caught up; with close it is closed; with wait it is "
-		       "never marked and the slowest sets the pace. auto is skip, and wait for a console whose standard "
-		       "input is not a terminal." },
+		.help = "what happens to a client that does not keep up",
+		.man = "While the queue of a client is more than half full, the clients that fill it are not read. A queue that "
+		       "stays so for a second marks its client slow. With skip, the client then misses lines and is told how "
+		       "many when it has caught up; with close it is closed; with wait no client is marked and all wait for the "
+		       "slowest. auto is skip, and wait for a console whose standard input is not a terminal." },
 	{ .name = "slow-after",
 		.kind = OPT_MS,
 		.off = offsetof(struct broadcast_conf, slow_after_ms),
@@ -24,8 +23,8 @@ static const struct opt rows[] = {
 		.def = "10s",
 		.min = 1,
 		.max = INT64_MAX / 4,
-		.help = "close a client that takes nothing for TIME",
-		.man = "Closes a client that takes nothing for TIME while something waits for it." },
+		.help = "close a client that reads nothing for TIME",
+		.man = "Closes a client that reads nothing for TIME while data is queued for it." },
 	{ .name = "max-line",
 		.kind = OPT_SIZE,
 		.off = offsetof(struct broadcast_conf, max_line),
@@ -34,8 +33,8 @@ static const struct opt rows[] = {
 		.min = 1,
 		.max = LINE_MOST,
 		.help = "cut lines of clients after SIZE bytes",
-		.man = "Cuts a line of a client after SIZE bytes, at most 64k; the rest of that line is dropped, and it "
-		       "is said." },
+		.man = "Cuts a line of a client after SIZE bytes, at most 64k; the rest of that line is dropped, and this is "
+		       "reported." },
 	{ 0 },
 };
 const struct opt_group broadcast_opts = {

@@ -176,7 +176,7 @@ static void chat_lines_whisper(struct chat *c, struct chat_member *g, const stru
 	if (to == NULL && !to_operator) {
 		char shown[64];
 		text_show(shown, sizeof shown, cmd->who, cmd->who_len);
-		tell(c, g, "* nobody here is called %s\n", shown);
+		tell(c, g, "* no client is called %s\n", shown);
 		return;
 	}
 	snprintf(before, sizeof before, "<%s to you> ", chat_name(g, name));

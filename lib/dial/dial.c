@@ -80,10 +80,10 @@ static const struct opt dial_rows[] = {
 		.off = offsetof(struct dial_conf, connect_ms),
 		.arg = "TIME",
 		.help = "give up connecting after TIME",
-		.man = "Gives up (exit status 5) when resolving, connecting and handshaking have not succeeded within TIME; "
-		       "a bare number is seconds. Without it the system's own limit holds, which for TCP is about two "
-		       "minutes. It does not limit the connection itself. With --wait it limits each round of attempts, with "
-		       "--probe each port." },
+		.man = "Gives up (exit status 5) when resolving, connecting and handshaking have not succeeded within TIME; a "
+		       "bare number is seconds. Without it the system's own limit applies, which for TCP is about two minutes. "
+		       "It does not limit the connection itself. With --wait it limits each round of attempts, with --probe each "
+		       "port." },
 	{ .name = "source",
 		.ch = 's',
 		.kind = OPT_HOOK,

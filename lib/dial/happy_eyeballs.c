@@ -291,8 +291,9 @@ static int line_up(struct happy_eyeballs *r, const struct sa *list, size_t n, st
 	struct sa order[RESOLVE_MOST];
 	if (addr_local(r->addr)) {
 		r->n = 1;
-		return r->conf->has_source ? err_set(e, ERR_USAGE, 0, "--source is for IP addresses, not for %s", r->addr->text)
-					   : 0;
+		return r->conf->has_source
+			       ? err_set(e, ERR_USAGE, 0, "--source requires an IP address, and this is %s", r->addr->text)
+			       : 0;
 	}
 	if (r->conf->has_source && r->conf->source_host[0] != '\0')
 		sa_parse(&r->source, r->conf->source_host, r->conf->source_port);

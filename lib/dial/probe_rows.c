@@ -5,7 +5,7 @@ static int probe_rows_check(void *block, struct err *e)
 {
 	const struct probe_conf *conf = block;
 	if (conf->probe == PROBE_NO && (conf->stable_ms > 0 || conf->data != NULL))
-		return err_set(e, ERR_USAGE, 0, "--%s is for --probe", conf->data != NULL ? "probe-data" : "stable");
+		return err_set(e, ERR_USAGE, 0, "--%s requires --probe", conf->data != NULL ? "probe-data" : "stable");
 	return 0;
 }
 
@@ -17,14 +17,14 @@ static const struct opt rows[] = {
 		.arg = "no|show|quiet",
 		.bare = "show",
 		.def = "no",
-		.help = "only ask whether a port is open; ports may be 20-30,80",
-		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, "
-		       "or gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
-		       "datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to "
-		       "wait for each port: by default 5s, over UDP 1s. With TLS a port is open when the handshake has succeeded, "
-		       "too, by the rules of any connection (--ca, --pin, --alpn and so on); of one that has failed the line says "
-		       "why: tls: and the words. The exit status is 0 if at least one port is open, else that of the last failure. "
-		       "--probe=quiet leaves it at that. Proxies and faults are not for probes." },
+		.help = "only test whether a port is open; ports may be 20-30,80",
+		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, or "
+		       "gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
+		       "datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to wait "
+		       "for each port: by default 5s, over UDP 1s. With TLS a port is open when the handshake has succeeded, "
+		       "too, by the rules of any connection (--ca, --pin, --alpn and so on); of one that has failed the line "
+		       "says why: tls: and the words. The exit status is 0 if at least one port is open, else that of the last "
+		       "failure. --probe=quiet prints nothing. --probe cannot be used with proxies or faults." },
 	{ .name = "probe-data",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct probe_conf, data),
@@ -36,9 +36,9 @@ static const struct opt rows[] = {
 		.off = offsetof(struct probe_conf, stable_ms),
 		.arg = "TIME",
 		.help = "a port that closes again within TIME is not open",
-		.man = "With --probe: a connection must stay open for TIME to count. One that the peer ends before is shown "
-		       "as closed: a proxy that accepts, and drops when nobody is behind it. With TLS the time begins after the "
-		       "handshake; a server that wants a certificate of ours may refuse us only then." },
+		.man = "With --probe: a connection must stay open for TIME to count. One that the peer ends earlier is shown as "
+		       "closed: a proxy that accepts and then closes, because it cannot reach its server. With TLS the time "
+		       "begins after the handshake; a server that wants a certificate of ours may refuse us only then." },
 	{ 0 },
 };
 const struct opt_group probe_opts = {

@@ -101,7 +101,8 @@ static int fault_opts_check(const struct fault_spec *spec, bool accepts, bool dg
 	if ((places & possible) != 0)
 		return 0;
 	if (places == FAULT_AT_LISTENER)
-		return fault_opts_refuse(spec, possible, accepts ? "datagrams are not accepted" : "a client accepts nobody", e);
+		return fault_opts_refuse(
+			spec, possible, accepts ? "datagrams are not accepted" : "a client accepts no connections", e);
 	return fault_opts_refuse(spec, possible, dgram ? "datagrams have no such fault" : "streams have no such fault", e);
 }
 

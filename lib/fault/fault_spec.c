@@ -293,7 +293,8 @@ static int read_more(struct fault_spec *s, char *word, enum list *list, struct e
 	const struct row *row = &rows[s->kind];
 	bool conn = strncmp(word, "conn=", 5) == 0, prob = strncmp(word, "prob=", 5) == 0;
 	if ((conn || prob) && row->general)
-		return err_set(e, ERR_USAGE, 0, "%s is of the listener as a whole: it takes no %.4s=", row->name, word);
+		return err_set(
+			e, ERR_USAGE, 0, "%s applies to the listening socket as a whole: it takes no %.4s=", row->name, word);
 	if (prob) {
 		int64_t share = 0;
 		*list = LIST_NONE;

@@ -15,7 +15,7 @@ static const struct opt loop_rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct loop_conf, no_splice),
 		.help = "move all bytes by reading and writing",
-		.man = "Moves all bytes by reading and writing. Without it, bytes that nobody here has to look at go from one "
+		.man = "Moves all bytes by reading and writing. Without it, bytes that no option has to see go from one "
 		       "descriptor to the other inside the kernel (splice, sendfile), where the system can. A file that is "
 		       "changed while it is being sent may then arrive with the change." },
 	{ .name = "memory",
@@ -23,13 +23,13 @@ static const struct opt loop_rows[] = {
 		.off = offsetof(struct loop_conf, memory),
 		.arg = "SIZE",
 		.def = "128M",
-		.help = "what peers can make us keep, in all",
-		.man = "What the peers of a run can make it keep, all of them together (128M): the frames and what is read ahead "
-		       "of --talk, the frames of --frame, the datagrams that wait for a peer's turn. Each may have as much as it "
-		       "leaves for the others: one alone half of it, N of them one part of N + 1 each, so there is always "
-		       "something left for the next. A peer that would need more is closed and told so, or waits where it was "
-		       "only read ahead, and of datagrams the last are dropped. See SERVING MANY for what each "
-		       "connection may hold beside it." },
+		.help = "the most memory that all peers together can make us use",
+		.man = "The most memory that all peers of a run together can make it use (128M): the frames and what is read "
+		       "ahead of --talk, the frames of --frame, the datagrams that wait for a peer's turn. A peer may use as "
+		       "much as is left free: one peer alone a half, each of N peers one part of N + 1, so a part is always left "
+		       "for the next one. A peer that would need more is closed and the reason is reported, or waits if it was "
+		       "only read ahead; of datagrams the last are dropped. See SERVING MANY for what each connection may hold "
+		       "beside it." },
 	{ 0 },
 };
 static int check_memory(void *block, struct err *e)

@@ -110,13 +110,13 @@ static int check_pairs(const struct line *line)
 		{ 's', 'x' }, { '4', '6' } };
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
 		if (nc_has(line, pairs[i][0]) && nc_has(line, pairs[i][1]))
-			return err_set(line->e, ERR_USAGE, 0, "-%c and -%c exclude each other", pairs[i][0], pairs[i][1]);
+			return err_set(line->e, ERR_USAGE, 0, "-%c and -%c cannot be used together", pairs[i][0], pairs[i][1]);
 	if (nc_has(line, 'k') && !nc_has(line, 'l'))
-		return err_set(line->e, ERR_USAGE, 0, "-k is for -l");
+		return err_set(line->e, ERR_USAGE, 0, "-k requires -l");
 	if (nc_has(line, 'X') && !nc_has(line, 'x'))
-		return err_set(line->e, ERR_USAGE, 0, "-X is for -x");
+		return err_set(line->e, ERR_USAGE, 0, "-X requires -x");
 	if (nc_has(line, 'W') && !nc_has(line, 'u'))
-		return err_set(line->e, ERR_USAGE, 0, "-W is for -u: a stream has no packets");
+		return err_set(line->e, ERR_USAGE, 0, "-W requires -u: a stream has no packets");
 	if (nc_has(line, 'U') && (nc_has(line, 's') || nc_has(line, 'p')))
 		return err_set(line->e, ERR_USAGE, 0, "-%c is not supported with -U", nc_has(line, 's') ? 's' : 'p');
 	if (nc_has(line, 'P') && getenv("SOCKCTL_PROXY_AUTH") == NULL)
@@ -234,12 +234,12 @@ static int add_listen_words(struct line *line)
 	struct nc *nc = line->nc;
 	const char *port = nc_has(line, 'p') && line->words_n == 0 ? nc_given(line, 'p') : NULL;
 	if (line->words_n > 0 && (nc_has(line, 'p') || nc_has(line, 's')))
-		return err_set(line->e, ERR_USAGE, 0, "with -l, -%c and words are two ways to say the same",
-			nc_has(line, 'p') ? 'p' : 's');
+		return err_set(
+			line->e, ERR_USAGE, 0, "-l takes -%c or words for the address, not both", nc_has(line, 'p') ? 'p' : 's');
 	if (line->words_n == 0 && port == NULL)
 		return missing_port(line);
 	if (line->words_n > (nc_has(line, 'U') ? 1 : 2))
-		return nc_refuse(line, line->words[line->words_n - 1], "is one word too many");
+		return nc_refuse(line, line->words[line->words_n - 1], "is an unexpected word");
 	nc->host = nc_has(line, 's') ? nc_given(line, 's') : line->words_n == 2 || nc_has(line, 'U') ? line->words[0] : NULL;
 	if (nc->host == NULL && !nc_has(line, '6') && !nc_has(line, '4'))
 		nc_add(nc, "-4"); /* as nc does; ours alone would take IPv6 as well */
@@ -339,9 +339,9 @@ static int add_connect_words(struct line *line)
 		return missing_port(line);
 	nc->host = line->words[0];
 	if (nc_has(line, 'U') && line->words_n > 1)
-		return nc_refuse(line, line->words[1], "is one word too many");
+		return nc_refuse(line, line->words[1], "is an unexpected word");
 	if (!nc_has(line, 'z') && line->words_n > 2)
-		return err_set(line->e, ERR_USAGE, 0, "several ports are for -z");
+		return err_set(line->e, ERR_USAGE, 0, "several ports require -z");
 	const char *ports = nc_has(line, 'U') ? NULL : nc_has(line, 'z') ? all_ports(line) : line->words[1];
 	if (ports == NULL && !nc_has(line, 'U'))
 		return -1;

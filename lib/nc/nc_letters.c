@@ -36,7 +36,7 @@ const struct nc_letter nc_letters[] = {
 	{ 'w', "SECONDS", "-w", NULL, NULL, "give up connecting, or a silent connection", NULL },
 	{ 'X', "4|5|connect", NULL, NULL, "use --proxy", "the proxy's protocol: SOCKS 4, 5 (default), HTTP", NULL },
 	{ 'x', "HOST[:PORT]", NULL, NULL, "use --proxy", "connect through this proxy", NULL },
-	{ 'z', NULL, "--probe", NULL, "use \"sockctl connect --probe\"", "only ask whether somebody is there", NULL },
+	{ 'z', NULL, "--probe", NULL, "use \"sockctl connect --probe\"", "only ask whether the port is open", NULL },
 
 	{ 'F', NULL, NULL, NULL, NULL, NULL, "passing the socket on is not supported" },
 	{ 'r', NULL, NULL, NULL, NULL, NULL, "random ports are not supported" },

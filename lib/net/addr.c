@@ -17,7 +17,7 @@ static int check_options(void *block, struct err *e)
 {
 	const struct addr_conf *c = block;
 	if (c->v4 && c->v6)
-		return err_set(e, ERR_USAGE, 0, "-4 contradicts -6");
+		return err_set(e, ERR_USAGE, 0, "-4 and -6 cannot be used together");
 	if (c->unix_path && (c->v4 || c->v6))
 		return err_set(e, ERR_USAGE, 0, "%s contradicts -U: a path has no IP version", c->v4 ? "-4" : "-6");
 	return 0;
@@ -178,7 +178,7 @@ int addr_parse(
 		return 0;
 	char extra[100];
 	text_show(extra, sizeof extra, argv[*used], strlen(argv[*used]));
-	return addr_refuse(&r, "the word \"%s\" after it is one too many", extra);
+	return addr_refuse(&r, "unexpected word \"%s\" after it", extra);
 }
 
 bool addr_dgram(const struct addr *a)

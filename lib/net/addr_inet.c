@@ -88,7 +88,7 @@ static int set_port(struct reading *r, const char *text, size_t n)
 	if (num_port(port, proto, &r->a->port, &why) != 0)
 		return refuse_as(r, &why);
 	if (r->a->port == 0 && !is_server(r))
-		return addr_refuse(r, "port 0 is nobody's; expected a port from 1 to 65535");
+		return addr_refuse(r, "port 0 cannot be connected to; expected a port from 1 to 65535");
 	return 0;
 }
 

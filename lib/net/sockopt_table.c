@@ -253,7 +253,7 @@ static int apply_congestion(int fd, sa_family_t family, unsigned when, const str
 	(void)when;
 	int rc = sys_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, v->text, (socklen_t)strlen(v->text));
 	if (rc != 0 && errno == ENOENT)
-		errno = EPROTONOSUPPORT; /* Linux looks for a module of that name: "no such file" tells nobody what is missing */
+		errno = EPROTONOSUPPORT; /* Linux looks for a module of that name and says "no such file" */
 	return rc;
 }
 

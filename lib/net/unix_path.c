@@ -58,7 +58,7 @@ static int make_room(const struct addr *a, const struct sockaddr_un *un, socklen
 			return err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
 		}
 	}
-	return err_set(e, ERR_LISTEN, EADDRINUSE, "listen %s: another server takes the path", a->text);
+	return err_set(e, ERR_LISTEN, EADDRINUSE, "listen %s: another server is binding that path", a->text);
 }
 
 /* The socket is nobody's but ours until its mode is what was asked for. */

@@ -163,7 +163,7 @@ int proxy_start(const struct run *run, void **shared, struct err *e)
 	if (conf == NULL || run->layers->role != ROLE_DIAL)
 		return 0;
 	if (conf->url == NULL)
-		return conf->auth_file == NULL ? 0 : err_set(e, ERR_USAGE, 0, "--proxy-auth: there is no --proxy");
+		return conf->auth_file == NULL ? 0 : err_set(e, ERR_USAGE, 0, "--proxy-auth requires --proxy");
 	struct proxy *p = mem_new(sizeof *p);
 	if (p == NULL)
 		return err_set(e, ERR_LOCAL, ENOMEM, "--proxy");

@@ -26,7 +26,7 @@ static int proxy_accept_check(void *block, struct err *e)
 {
 	const struct proxy_accept_conf *conf = block;
 	if (conf->from.n > 0 && conf->versions == 0)
-		return err_set(e, ERR_USAGE, 0, "--proxy-from: there is no --proxy-in");
+		return err_set(e, ERR_USAGE, 0, "--proxy-from requires --proxy-in");
 	return 0;
 }
 
@@ -36,17 +36,18 @@ static const struct opt rows[] = {
 		.arg = "v1|v2|any",
 		.hook = read_versions,
 		.help = "clients come through a proxy that announces them (PROXY protocol)",
-		.man = "Each connection must begin with a PROXY header of that version, which names the client that a proxy speaks for. "
-		       "That client is the peer in labels and events, for programs, and for --allow and --deny; --max, --max-per-ip and "
-		       "--conn-rate are about the connection itself. Who sends no header, a cut or a wrong one, or none within 10 s, is "
-		       "turned away (reason proxy). See BEHIND A PROXY." },
+		.man = "Each connection must begin with a PROXY header of that version, which names the client of the proxy. "
+		       "That client is the peer in labels and events, for programs, and for --allow and --deny; --max, "
+		       "--max-per-ip and --conn-rate are about the connection itself. A connection that sends no header, a cut "
+		       "or wrong one, or none within 10 s is refused (reason proxy). See BEHIND A PROXY." },
 	{ .name = "proxy-from",
 		.kind = OPT_LIST,
 		.off = offsetof(struct proxy_accept_conf, from),
 		.arg = "CIDR|NAME|@FILE|unix",
-		.help = "who may announce clients: --proxy-in believes nobody else",
-		.man = "The proxies whose word --proxy-in takes, written as for --allow, or unix for any peer of our Unix socket. Anybody "
-		       "else is turned away without a byte. Without it: loopback addresses and Unix sockets." },
+		.help = "the proxies whose headers --proxy-in accepts",
+		.man = "The proxies whose headers --proxy-in accepts, written as for --allow, or unix for any peer of our Unix "
+		       "socket. Any other connection is closed without a byte. Without it: loopback addresses and Unix "
+		       "sockets." },
 	{ 0 },
 };
 const struct opt_group proxy_accept_opts = {

@@ -24,7 +24,7 @@ static const struct opt rows[] = {
 		.kind = OPT_HOOK,
 		.arg = "v1|v2",
 		.hook = read_version,
-		.help = "announce the client to whom we connect to (PROXY protocol)",
+		.help = "begin with a PROXY header that names the client",
 		.man = "Begins the connection with a PROXY header of that version, before TLS and all else. With --forward in listen and "
 		       "serve it goes to ADDRESS of --forward and names the client, in connect it names the connection's own two ends. See "
 		       "BEHIND A PROXY." },

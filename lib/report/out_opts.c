@@ -13,11 +13,11 @@ static int out_opts_check(void *block, struct err *e)
 {
 	const struct report_conf *conf = block;
 	if (conf->json && conf->quiet)
-		return err_set(e, ERR_USAGE, 0, "--json and --quiet exclude each other");
+		return err_set(e, ERR_USAGE, 0, "--json and --quiet cannot be used together");
 	if (conf->json && conf->hexdump)
-		return err_set(e, ERR_USAGE, 0, "--json and --hexdump exclude each other: both are for stderr");
+		return err_set(e, ERR_USAGE, 0, "--json and --hexdump cannot be used together: both are for stderr");
 	if (conf->data != DATA_NONE && !conf->json && conf->events == NULL)
-		return err_set(e, ERR_USAGE, 0, "--events-data is for --events or --json");
+		return err_set(e, ERR_USAGE, 0, "--events-data requires --events or --json");
 	return 0;
 }
 
@@ -27,8 +27,8 @@ static const struct opt report_rows[] = {
 		.kind = OPT_HOOK,
 		.hook = out_opts_count,
 		.help = "say what happens; -vv: every step",
-		.man = "Say on standard error what happens: where a server listens, who comes and goes, what is tried again. Given "
-		       "twice, every step." },
+		.man = "Say on standard error what happens: where a server listens, which clients connect and leave, what is "
+		       "tried again. Given twice, every step." },
 	{ .name = "quiet",
 		.ch = 'q',
 		.kind = OPT_FLAG,

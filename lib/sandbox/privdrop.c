@@ -110,7 +110,8 @@ int privdrop_become(struct privdrop *who, struct err *e)
 	int rc = (who->root && change_root(who, e) != 0) || (who->user && change_user(who, e) != 0) ? -1 : 0;
 	privdrop_close(who);
 	if (rc == 0 && can_get_back(who))
-		return err_set(e, ERR_LOCAL, 0, "--user %s: there would be a way back to root", privdrop_shown(who->name, name));
+		return err_set(
+			e, ERR_LOCAL, 0, "--user %s: the process could become root again", privdrop_shown(who->name, name));
 	return rc;
 }
 

@@ -20,31 +20,31 @@ static const struct opt rows[] = {
 		.arg = "auto|strict|off",
 		.def = "auto",
 		.help = "give up all rights that are not needed",
-		.man = "Once everything is open, bound and loaded the process gives up what it has no more use for (Linux: no new "
+		.man = "Once everything is open, bound and loaded the process gives up what it no longer needs (Linux: no new "
 		       "privileges, Landlock, a seccomp filter). From then on it cannot open files, start programs, make "
-		       "connections or look at other processes, whatever a peer makes of it; what options need is left: files "
+		       "connections or look at other processes, even if a peer takes it over; what options need is left: files "
 		       "of --file and of names with %c can be opened in their folder, --forward and --reconnect can connect. "
-		       "auto, the default, takes what the system offers, and nothing where programs are started (--exec, a command behind "
-		       "--) or names are asked for again and again (--forward or --reconnect to a name rather than a number). "
-		       "strict refuses to run (status 2) where a part cannot be had. -v says what is in force." },
+		       "auto, the default, takes what the system offers, and nothing where programs are started (--exec, a "
+		       "command behind --) or names are asked for again and again (--forward or --reconnect to a name rather "
+		       "than a number). strict refuses to run (status 2) where a part cannot be had. -v says what is in force." },
 	{ .name = "user",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct sandbox_conf, user),
 		.arg = "NAME",
 		.help = "as root: become this user once all is bound",
-		.man = "Started by root, the process becomes the user NAME (or number), with that user's groups, once its sockets "
-		       "are bound and its files are open; connect, once it is connected. There is no way back. Programs of --exec "
-		       "and --run run as that user. What is opened later (--file, names with %c) must be open to that user: it is asked "
-		       "before anything listens. The port file and a Unix socket can be removed at the end only where that "
-		       "user may." },
+		.man = "Started by root, the process becomes the user NAME (or number), with that user's groups, once its "
+		       "sockets are bound and its files are open; connect, once it is connected. It cannot become root again. "
+		       "Programs of --exec and --run run as that user. What is opened later (--file, names with %c) must be open "
+		       "to that user: it is asked before anything listens. The port file and a Unix socket can be removed at the "
+		       "end only where that user may." },
 	{ .name = "chroot",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct sandbox_conf, chroot),
 		.arg = "DIR",
 		.help = "as root: see no files outside DIR",
-		.man = "Started by root, the process makes DIR its root folder at the same moment as --user. Programs of --exec and "
-		       "--run must be found in there. Not with what would be opened by name later, and not for root without a "
-		       "sandbox, who would get out again." },
+		.man = "Started by root, the process makes DIR its root folder at the same moment as --user. Programs of --exec "
+		       "and --run must be found in there. It cannot be used with options that open files by name later, nor as "
+		       "root without a sandbox, because root can leave such a folder." },
 	{ 0 },
 };
 const struct opt_group sandbox_opts = { .title = "Confinement", .size = sizeof(struct sandbox_conf), .rows = rows };
@@ -137,7 +137,7 @@ static int check_chroot(const struct sandbox_run *c, const char *lacks, struct e
 	if (c->plan.needs & (NEEDS_READ | NEEDS_WRITE | NEEDS_NAMES))
 		return err_set(e, ERR_USAGE, 0, "--chroot: what is opened by name later would not be found there");
 	if (escapes)
-		return err_set(e, ERR_USAGE, 0, "--chroot: without a sandbox (%s) there would be a way out%s", lacks,
+		return err_set(e, ERR_USAGE, 0, "--chroot: without a sandbox (%s) the process could leave it%s", lacks,
 			c->who.user ? "" : "; say --user, too");
 	return 0;
 }

@@ -167,8 +167,7 @@ static int check_pair(const struct talk_rule *a, const struct talk_rule *b, stru
 		return 0;
 	bool later = a->place.name != b->place.name || a->place.line > b->place.line;
 	const struct talk_rule *at = later ? a : b, *other = later ? b : a;
-	return talk_refuse(e, &at->place,
-		"%s is how %s begins (lines %u and %u): in raw frames nobody could tell which of them it is",
+	return talk_refuse(e, &at->place, "%s is how %s begins (lines %u and %u): in raw frames the two cannot be told apart",
 		talk_check_show(is, a->pattern->words), talk_check_show(of, b->pattern->words), at->place.line,
 		other->place.line);
 }

@@ -69,8 +69,8 @@ static const struct opt limit_rows[] = {
 		.arg = "N[/s]",
 		.hook = read_rate,
 		.help = "at most N new clients a second",
-		.man = "At most N new clients a second, all together; what is more is closed at once. 0, the default, is no limit, "
-		       "save for --exec and --forward over UDP, where it is 10: an address can be forged." },
+		.man = "At most N new clients a second, all together; any more are closed at once. 0, the default, is no limit, "
+		       "except for --exec and --forward over UDP, where it is 10: addresses can be forged." },
 	{ 0 },
 };
 #undef AT
@@ -82,16 +82,16 @@ static const struct opt rows[] = {
 		.kind = OPT_LIST,
 		AT(allow),
 		.arg = "CIDR|NAME|@FILE",
-		.help = "let only these in",
-		.man = "Let only these in: an address, a network as ADDRESS/BITS, a name (resolved at start), or @FILE with one of "
-		       "them a line and # comments. May be given again and again. Everybody else is closed without a byte. IPv4 "
-		       "clients of an IPv6 socket count as IPv4. Unix clients are not asked." },
+		.help = "accept only these clients",
+		.man = "Accept only these clients: an address, a network as ADDRESS/BITS, a name (resolved at start), or @FILE "
+		       "with one of them a line and # comments. May be given again and again. Connections from others are closed "
+		       "without a byte. IPv4 clients of an IPv6 socket count as IPv4. Clients of Unix sockets are not checked." },
 	{ .name = "deny",
 		.kind = OPT_LIST,
 		AT(deny),
 		.arg = "CIDR|NAME|@FILE",
-		.help = "never let these in",
-		.man = "Never let these in, written as for --allow. Wins over --allow." },
+		.help = "never accept these clients",
+		.man = "Never accept these clients, written as for --allow. It is stronger than --allow." },
 	{ 0 },
 };
 const struct opt_group access_opts = { .title = "Who may come in", .size = sizeof(struct access_conf), .rows = rows };
@@ -133,7 +133,7 @@ struct access *access_open(const struct run *run, uint32_t max, struct err *e)
 	const struct limit_conf *limit = conf_get(run->conf, &limit_opts);
 	struct access *a = mem_new(sizeof *a);
 	if (a == NULL) {
-		err_set(e, ERR_LOCAL, 0, "no memory to admit anybody");
+		err_set(e, ERR_LOCAL, 0, "no memory for the limits of clients");
 		return NULL;
 	}
 	table_init(&a->holders, run->seed);

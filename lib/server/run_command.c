@@ -35,11 +35,12 @@ static const struct opt rows[] = {
 		.help = "run CMD once we listen, end when it ends",
 		.man = "Once all sockets listen, runs sh -c CMD with SOCKCTL_HOST, SOCKCTL_PORT and SOCKCTL_ADDR (a URL) in its "
 		       "environment, which tell how to reach this server, with 127.0.0.1 or ::1 in place of a wildcard; for a "
-		       "Unix socket SOCKCTL_ADDR alone; under TLS also SOCKCTL_PIN, for --pin. Standard input is not read then, and is empty for CMD. CMD's output "
-		       "goes to standard error if standard output carries payload. When CMD ends nobody else comes in, those "
-		       "who are there finish, and the exit status is that of CMD (128 + n for signal n) unless this program "
-		       "has failed itself. Clients finish within --drain then, as after a signal. At a signal, at the end of --lifetime and at any other "
-		       "end of this program CMD's process group gets SIGTERM and after two seconds SIGKILL." },
+		       "Unix socket SOCKCTL_ADDR alone; under TLS also SOCKCTL_PIN, for --pin. Standard input is not read then, "
+		       "and is empty for CMD. CMD's output goes to standard error if standard output carries payload. When CMD "
+		       "ends no more clients are accepted, the present ones finish, and the exit status is that of CMD (128 + n "
+		       "for signal n) unless this program has failed itself. Clients finish within --drain then, as after a "
+		       "signal. At a signal, at the end of --lifetime and at any other end of this program CMD's process group "
+		       "gets SIGTERM and after two seconds SIGKILL." },
 	{ 0 },
 };
 const struct opt_group run_command_opts = { .title = "Scripts", .size = sizeof(struct run_command_conf), .rows = rows };

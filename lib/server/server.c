@@ -27,19 +27,19 @@ static const struct opt server_rows[] = {
 		.kind = OPT_INT,
 		.off = offsetof(struct server_conf, count),
 		.arg = "N",
-		.help = "end after N clients have come and gone",
-		.man = "Takes no more clients after the Nth and ends when the last has gone. Those that were turned away do "
-		       "not count." },
+		.help = "end after N clients have been served",
+		.man = "Takes no more clients after the Nth and ends when the last has gone. A client that was refused does not "
+		       "count." },
 	{ .name = "when-full",
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct server_conf, when_full),
 		.arg = "auto|notice|close|queue",
 		.def = "auto",
 		.help = "what a client over --max gets",
-		.man = "What a client over --max gets: notice is a line that says so and a close, close is only that, and "
-		       "with queue it waits until a client leaves. auto is notice for chat and the console, close for "
-		       "others. Over UDP nothing is sent, and in a full house the oldest peer that has sent but one datagram "
-		       "makes room." },
+		.man = "What a client over --max gets: notice is a line that says so and a close, close is only that, and with "
+		       "queue it waits until a client leaves. auto is notice for chat and the console, close for others. Over "
+		       "UDP nothing is sent, and when the server is full the oldest peer that has sent only one datagram is "
+		       "dropped for the new one." },
 	{ .name = "full-message",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct server_conf, full_message),
@@ -53,9 +53,10 @@ static const struct opt server_rows[] = {
 		.arg = "TIME",
 		.def = "5s",
 		.help = "how long clients may finish when the run is to end",
-		.man = "When the run is to end (a signal, --lifetime, --exit-with-fd, the end of --run's command or of a console's "
-		       "standard input) no more clients are taken and those present may finish within TIME: see SERVING MANY. "
-		       "Then what is left is closed, and the exit status is 7 if that loses a byte. A second signal does so at once." },
+		.man = "When the run is to end (a signal, --lifetime, --exit-with-fd, the end of --run's command or of a "
+		       "console's standard input) no more clients are taken and those present may finish within TIME: see "
+		       "SERVING MANY. Then connections that are left are closed, and the exit status is 7 if that loses a byte. "
+		       "A second signal does so at once." },
 	{ .name = "strict",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct server_conf, strict),
@@ -71,8 +72,8 @@ static const struct opt listen_rows[] = {
 		.ch = 'k',
 		.kind = OPT_FLAG,
 		.off = offsetof(struct listen_conf, keep_open),
-		.help = "serve the next client after the first has gone",
-		.man = "Keeps the listening socket open and serves the next client when one has gone. Standard input goes to "
+		.help = "serve the next client after the first has finished",
+		.man = "Keeps the listening socket open and serves the next client when one has finished. Standard input goes to "
 		       "the first; standard output stays open." },
 	{ 0 },
 };
@@ -374,7 +375,7 @@ static int refuse_idle(const struct conf *conf, const struct service *service, s
 	for (size_t i = 0; i < sizeof groups / sizeof groups[0] && service->dials == NULL; i++)
 		for (const struct opt *row = groups[i]->rows; row->name != NULL; row++)
 			if (conf_given(conf, groups[i], row->name))
-				return err_set(e, ERR_USAGE, 0, "--%s: nothing is dialed; it goes with --forward", row->name);
+				return err_set(e, ERR_USAGE, 0, "--%s requires --forward: nothing is dialed", row->name);
 	return 0;
 }
 
@@ -387,7 +388,7 @@ int server_main(const struct run *run, const struct service *service, const stru
 	if (used < run->argc)
 		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after the address", run->argv[used]);
 	if (run->command != NULL && (service->needs & RUNS_COMMAND) == 0)
-		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" behind --: %s runs no command", run->command[0],
+		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after --: %s runs no command", run->command[0],
 			service->name);
 	if (refuse_idle(run->conf, service, e) != 0)
 		return -1;

@@ -57,7 +57,7 @@ static const struct opt rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct console_conf, recv_only),
 		.help = "never read stdin, send nothing",
-		.man = "Never reads standard input; clients are only listened to." },
+		.man = "Never reads standard input; what clients send is still printed." },
 	{ .name = "raw",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct console_conf, raw),
@@ -205,7 +205,7 @@ static void console_who(const struct console *c)
 {
 	char addr[SA_TEXT], words[SA_TEXT + 64];
 	if (c->broadcast.count == 0)
-		console_note(c, 0, "nobody is here");
+		console_note(c, 0, "no clients");
 	for (const struct member *m = c->broadcast.first; m != NULL; m = m->next) {
 		const struct session *s = m->session;
 		if (m->departed)

@@ -50,8 +50,8 @@ static const struct opt rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct exec_conf, socket),
 		.help = "give the program the socket itself",
-		.man = "Gives the program the connection itself as standard input and output, so that nothing is copied. Not with "
-		       "TLS, nor with anything else that has to see the bytes." },
+		.man = "Gives the program the connection itself as standard input and output, so that nothing is copied. It "
+		       "cannot be used with TLS or with any option that has to see the bytes." },
 	{ 0 },
 };
 
@@ -61,7 +61,7 @@ static int exec_check(void *block, struct err *e)
 	if (conf->command != NULL && conf->command[0] == '\0')
 		return err_set(e, ERR_USAGE, 0, "--exec: the command is empty");
 	if (conf->pty && conf->socket)
-		return err_set(e, ERR_USAGE, 0, "--pty and --exec-socket exclude each other");
+		return err_set(e, ERR_USAGE, 0, "--pty and --exec-socket cannot be used together");
 	return 0;
 }
 const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct exec_conf), .rows = rows, .check = exec_check };

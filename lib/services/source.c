@@ -32,7 +32,7 @@ static const struct opt rows[] = {
 	{ .name = "discard",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct source_conf, discard),
-		.help = "swallow everything",
+		.help = "read and drop everything",
 		.man = "Reads and drops everything the peer sends, to its end." },
 	{ .name = "zero",
 		.kind = OPT_FLAG,
@@ -170,7 +170,7 @@ static bool would_flood(const struct session *s, struct err *e)
 	bool near_by = s->peer.family == AF_UNIX || sa_loopback(&s->peer);
 	if (near_by || !(s->stream->caps & ST_DGRAM))
 		return false;
-	err_set(e, ERR_USAGE, 0, "--%s over UDP serves only this host: anybody could forge the address of another",
+	err_set(e, ERR_USAGE, 0, "--%s over UDP serves only this host: the address of another can be forged",
 		s->service_run->service->name);
 	return true;
 }

@@ -25,9 +25,9 @@ static const struct opt rows[] = {
 		.arg = "auto|both|peer",
 		.def = "auto",
 		.help = "end when both directions have ended, or the peer's",
-		.man = "When the connection is over. both: when stdin has ended and the peer has finished. peer: as soon "
-		       "as the peer has finished and everything it sent is written. auto is peer when stdin is a "
-		       "terminal, so that nobody has to press a key, and both otherwise." },
+		.man = "When the connection is over. both: when stdin has ended and the peer has finished. peer: as soon as the "
+		       "peer has finished and everything it sent is written. auto is peer when stdin is a terminal, so that no "
+		       "key has to be pressed, and both otherwise." },
 	{ .name = "half-close",
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct stdio_conf, half_close),
@@ -45,7 +45,7 @@ static const struct opt rows[] = {
 		.arg = "TIME",
 		.help = "end TIME after stdin has ended",
 		.man = "Ends the connection TIME after standard input has ended and was sent, even if the peer has not finished. "
-		       "That is no failure: what comes later was not wanted." },
+		       "That is no failure: what would come later is not wanted." },
 	{ .name = "pace",
 		.kind = OPT_MS,
 		.off = offsetof(struct stdio_conf, pace_ms),
@@ -60,7 +60,7 @@ static const struct opt rows[] = {
 	{ .name = "keep-stdin",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, keep_stdin),
-		.help = "listen -k: what stdin still has is for the next client",
+		.help = "listen -k: the next client gets what stdin still has",
 		.man = "With listen --keep-open, the next client gets what standard input still has. Without it only the first "
 		       "client gets any." },
 	{ .name = "send-only",
@@ -92,8 +92,8 @@ static const struct opt rows[] = {
 		.arg = "TIME",
 		.def = "1s",
 		.help = "datagrams: go on for TIME after the last one",
-		.man = "Over datagrams nobody can tell that the peer has finished: a client ends when stdin has ended "
-		       "and for TIME no datagram has gone either way." },
+		.man = "Datagrams have no end: a client ends when stdin has ended and no datagram has passed in either direction "
+		       "for TIME." },
 	{ .name = "replies",
 		.kind = OPT_INT,
 		.off = offsetof(struct stdio_conf, replies),
@@ -107,9 +107,9 @@ static int stdio_check(void *block, struct err *e)
 {
 	const struct stdio_conf *conf = block;
 	if (conf->recv_only && conf->send_only)
-		return err_set(e, ERR_USAGE, 0, "--recv-only and --send-only exclude each other");
+		return err_set(e, ERR_USAGE, 0, "--recv-only and --send-only cannot be used together");
 	if (conf->recv_only && conf->pace_ms > 0)
-		return err_set(e, ERR_USAGE, 0, "--recv-only and --pace exclude each other");
+		return err_set(e, ERR_USAGE, 0, "--recv-only and --pace cannot be used together");
 	return 0;
 }
 

@@ -66,7 +66,8 @@ static int start_frame(const struct run *run, void **shared, struct err *e)
 	const struct text_conf *text = conf_get(run->conf, &text_opts);
 	(void)shared;
 	if (frame->wanted && text->crlf)
-		return err_set(e, ERR_USAGE, 0, "--frame and --crlf exclude each other; --frame crlf ends each line with CR LF");
+		return err_set(
+			e, ERR_USAGE, 0, "--frame and --crlf cannot be used together; --frame crlf ends each line with CR LF");
 	return 0;
 }
 

@@ -32,9 +32,9 @@ static const struct opt rows[] = {
 		.kind = OPT_LIST,
 		.off = offsetof(struct talk_conf, script),
 		.arg = "LINE|@FILE",
-		.help = "hold the conversation of a script",
-		.man = "Says and expects what a script tells: LINE is a line of it, @FILE a file with lines; given again, all of "
-		       "them together are the script. See CONVERSATIONS. Whatever else happens than the script allows closes that "
+		.help = "send and expect what a script says",
+		.man = "Sends and expects what a script says: LINE is a line of it, @FILE a file with lines; given again, all of "
+		       "them together are the script. See CONVERSATIONS. Anything that the script does not allow closes that "
 		       "connection, and the exit status is 8, also of a server of many." },
 	{ .name = "swap",
 		.kind = OPT_FLAG,
@@ -49,7 +49,7 @@ static int talk_opts_check(void *block, struct err *e)
 {
 	const struct talk_conf *conf = block;
 	if (conf->swap && conf->script.n == 0)
-		return err_set(e, ERR_USAGE, 0, "--swap: there is no --talk whose sides could be exchanged");
+		return err_set(e, ERR_USAGE, 0, "--swap requires --talk: it exchanges the sides of the script");
 	return 0;
 }
 

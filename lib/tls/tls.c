@@ -108,13 +108,13 @@ static const struct opt rows[] = {
 		AT(min),
 		.arg = "1.2|1.3",
 		.def = "1.2",
-		.help = "the oldest version of TLS that will do" },
+		.help = "the oldest version of TLS that is accepted" },
 	{ .name = "tls-allow-truncation",
 		.kind = OPT_FLAG,
 		AT(allow_truncation),
-		.help = "a peer may end without saying so",
-		.man = "Takes the end of the connection for the end of the data. Without it, a peer that closes without TLS's own "
-		       "goodbye (close_notify) has been cut off, perhaps on its way, and the exit status is 7." },
+		.help = "accept an end of the connection without close_notify",
+		.man = "Takes the end of the connection for the end of the data. Without it, a peer that closes without TLS's "
+		       "own end (close_notify) counts as cut off, perhaps by an attacker on the way, and the exit status is 7." },
 	{ .name = "keylog",
 		.kind = OPT_TEXT,
 		AT(keylog),
@@ -129,7 +129,7 @@ static int check_both(void *block, struct err *e)
 {
 	const struct tls_conf *conf = block;
 	if (conf->key != NULL && conf->cert == NULL)
-		return err_set(e, ERR_USAGE, 0, "--key %.200s: a key without its certificate (--cert)", conf->key);
+		return err_set(e, ERR_USAGE, 0, "--key %.200s requires --cert, the certificate of that key", conf->key);
 	return 0;
 }
 
@@ -148,23 +148,24 @@ static const struct opt client_rows[] = {
 	{ .name = "insecure",
 		.kind = OPT_FLAG,
 		AT(insecure),
-		.help = "verify nothing: anybody may be at the other end",
-		.man = "Verifies neither the peer's certificate nor its name, and warns of it on every run, also with -q: anybody may be at the "
-		       "other end, reading and changing what is sent. For a server of your own --pin is as easy, and safe." },
+		.help = "do not verify the peer: an impostor is not noticed",
+		.man = "Verifies neither the peer's certificate nor its name, and warns of it on every run, also with -q: an "
+		       "impostor at the other end can read and change what is sent. For a server of your own --pin is as easy, "
+		       "and safe." },
 	{ .name = "pin",
 		.kind = OPT_HOOK,
 		.arg = "sha256//BASE64",
 		.hook = pin_hook,
 		.help = "the peer's public key must be this one",
 		.man = "The peer must have the key with this SHA-256, as curl --pinnedpubkey writes it; it is checked within the "
-		       "handshake. May be given again for another key that will do. Alone it is all that is checked, "
-		       "which is right for a server that made its own certificate; with --ca the authorities must vouch for the "
-		       "name, too." },
+		       "handshake. May be given again for another key that is accepted, too. Alone it is all that is checked, "
+		       "which is right for a server that made its own certificate; with --ca the authorities must have signed "
+		       "the certificate and its name, too." },
 	{ .name = "server-name",
 		.kind = OPT_TEXT,
 		AT(server_name),
 		.arg = "NAME",
-		.help = "whom to ask for and whose certificate to expect",
+		.help = "the name to send (SNI) and to expect in the certificate",
 		.man = "The name to send (SNI) and to look for in the certificate, instead of the host of the address. An IP "
 		       "address is looked for among the certificate's IP addresses and is not sent." },
 	{ 0 },
@@ -174,9 +175,9 @@ static int check_client(void *block, struct err *e)
 {
 	const struct tls_client_conf *conf = block;
 	if (conf->insecure && conf->ca != NULL)
-		return err_set(e, ERR_USAGE, 0, "--insecure and --ca exclude each other");
+		return err_set(e, ERR_USAGE, 0, "--insecure and --ca cannot be used together");
 	if (conf->insecure && conf->pins > 0)
-		return err_set(e, ERR_USAGE, 0, "--insecure and --pin exclude each other");
+		return err_set(e, ERR_USAGE, 0, "--insecure and --pin cannot be used together");
 	const char *name = conf->server_name; /* to OpenSSL a dot before it is any host below */
 	if (name != NULL && (name[0] == '\0' || name[0] == '.' || strlen(name) > 253))
 		return err_set(e, ERR_USAGE, 0, "--server-name: expected a host name of at most 253 characters");
@@ -218,7 +219,7 @@ static int refuse_idle(const struct run *run, const struct service *service, str
 				return err_set(e, ERR_USAGE, 0, "--%s: %s", row->name,
 					dials || all[i].group != &tls_client_opts
 						? "the connection has no TLS; add --tls"
-						: "nothing is dialed with TLS; it goes with --forward tls://");
+						: "it requires --forward tls://: nothing is dialed with TLS");
 	return 0;
 }
 
@@ -243,7 +244,7 @@ int tls_later(const struct run *run, void **shared, struct err *e)
 	if (refuse_idle(run, layers->service, e) != 0)
 		return -1;
 	if (layers->tls_later && layers->addr->tls)
-		return err_set(e, ERR_USAGE, 0, "--tls and the script's starttls exclude each other");
+		return err_set(e, ERR_USAGE, 0, "--tls and the script's starttls cannot be used together");
 	return layers->tls_later ? tls_open(run, shared, e) : 0;
 }
 

@@ -35,7 +35,7 @@ static void alt_names(char *out, size_t cap, const X509 *cert)
 	int at = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1);
 	BIO *bio = at < 0 ? NULL : BIO_new(BIO_s_mem());
 	char *text = NULL;
-	snprintf(out, cap, "nobody");
+	snprintf(out, cap, "no name");
 	if (bio == NULL)
 		return;
 	long len = X509V3_EXT_print(bio, X509_get_ext(cert, at), 0, 0) == 1 ? BIO_get_mem_data(bio, &text) : 0;
@@ -156,7 +156,7 @@ static int trust_as_client(struct tls *t, struct err *e)
 	t->verifies = !conf->insecure && (conf->pins == 0 || conf->ca != NULL);
 	if (conf->insecure)
 		event(t->run->events, EV_UNSAFE, 0,
-			EV_TEXT("text", "--insecure: the peer's certificate is not verified, anybody may be there"));
+			EV_TEXT("text", "--insecure: the peer's certificate is not verified, an impostor is not noticed"));
 	if (t->verifies && t->name[0] == '\0')
 		return err_set(e, ERR_USAGE, 0, "--tls: %s has no host name to verify; say --server-name, --pin or --insecure",
 			t->run->layers->addr->text);

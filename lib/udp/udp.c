@@ -29,10 +29,10 @@ static const struct opt udp_rows[] = {
 		.def = "1000",
 		.help = "over UDP, answer at most N datagrams a second from one address",
 		.man = "Over UDP the address of a sender may be forged, so an echo never sends more bytes than it got, ignores "
-		       "senders with its own address or with a port below 1024, answers at most N datagrams a second from "
-		       "one address, and gives an answer one hop less than the datagram had left, so that none goes round "
-		       "for ever. Senders on the loopback interface may use any port, and are held to the rate only on "
-		       "their last hop. off lifts the limit on the rate." },
+		       "senders with its own address or with a port below 1024, answers at most N datagrams a second from one "
+		       "address, and sends an answer with one hop less than the datagram had left, so that no answer circles for "
+		       "ever. Senders on the loopback interface may use any port, and the rate limits them only on their last "
+		       "hop. off removes the limit." },
 	{ 0 },
 };
 const struct opt_group udp_opts = { .title = "Datagrams", .size = sizeof(struct udp_conf), .rows = udp_rows };

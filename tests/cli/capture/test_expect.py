@@ -192,9 +192,9 @@ def test_a_large_file_takes_no_memory(sockctl, tcp, tmp_path):
     (["--expect-file", "/no/such"], "No such file"),
     (["--expect-file", "/dev/null"], "no regular file"),
     (["--expect-file", "/"], "no regular file"),
-    (["--expect", "x", "--expect-file", "/etc/passwd"], "exclude each other"),
-    (["--expect", "x", "--expect-bytes", "1"], "exclude each other"),
-    (["--expect-file", "/etc/passwd", "--expect-sha256", HASH], "exclude each other"),
+    (["--expect", "x", "--expect-file", "/etc/passwd"], "cannot be used together"),
+    (["--expect", "x", "--expect-bytes", "1"], "cannot be used together"),
+    (["--expect-file", "/etc/passwd", "--expect-sha256", HASH], "cannot be used together"),
 ])
 def test_what_makes_no_sense_is_2_before_any_socket(sockctl, tcp, mode, words, why):
     listener = tcp.listen()

@@ -190,7 +190,7 @@ def test_a_line_that_is_no_frame(pair, tcp, spec, text, words):
 def test_usage(sockctl):
     for words, said in ((["--frame", "u64"], "--frame: expected raw, line, crlf, nul, netstring, fixed=N, u8, "),
                         (["--frame", "u8,max=0"], "--frame: max: expected a size from 1 to 1G"),
-                        (["--frame", "line", "-C"], "--frame and --crlf exclude each other")):
+                        (["--frame", "line", "-C"], "--frame and --crlf cannot be used together")):
         proc = sockctl.run("connect", *words, "127.0.0.1", "1")
         assert proc.code == 2
         assert said in proc.complaint()

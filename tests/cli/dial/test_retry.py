@@ -220,5 +220,5 @@ def test_what_a_probe_would_forget_is_refused(sockctl, tcp, words):
     listener = tcp.listen()
     proc = sockctl.run("connect", "--probe", *words, *tcp.words())
     name = "--exec" if words[0] == "-e" else words[0]
-    assert proc.code == 2 and proc.complaint() == f"sockctl: --probe and {name} exclude each other"
+    assert proc.code == 2 and proc.complaint() == f"sockctl: --probe and {name} cannot be used together"
     assert wire.silent(listener)

@@ -449,11 +449,11 @@ def test_unknown_names_list_all(sockctl, mode):
 
 
 @pytest.mark.parametrize("argv, says", [
-    (["connect", "--fault", "accept-rst", "127.0.0.1:1"], "a client accepts nobody; possible are latency, rate"),
+    (["connect", "--fault", "accept-rst", "127.0.0.1:1"], "a client accepts no connections; possible are latency, rate"),
     (["connect", "-u", "--fault", "rst-after=1", "127.0.0.1:1"], "datagrams have no such fault; possible are latency, loss"),
     (["serve", "--fault", "loss=5%", "127.0.0.1:0"], "streams have no such fault; possible are refuse-for"),
     (["echo", "-u", "--fault", "backlog-full", "127.0.0.1:0"], "datagrams are not accepted; possible are latency, loss"),
-    (["connect", "--probe", "--fault", "rate=1", "127.0.0.1:1"], "--probe and --fault exclude each other"),
+    (["connect", "--probe", "--fault", "rate=1", "127.0.0.1:1"], "--probe and --fault cannot be used together"),
     (["echo", "--seed", "4294967296", "0"], "--seed: got"),
     (["echo", "--seed", "-1", "0"], "--seed: got"),
 ], ids=lambda v: " ".join(v) if isinstance(v, list) else None)

@@ -148,7 +148,7 @@ def test_one_that_is_too_slow_is_told(sockctl, tmp_path):
     """Nothing of ours closes it as if it had been served."""
     proc = server(sockctl, "echo", "-vv", "--max", "1")
     sock = dial(proc)
-    proc.says(rb"asks to come in")
+    proc.says(rb"wants to connect")
     client = sockctl.start("connect", "-q", "--ca", certs.root().pem, f"tls://127.0.0.1:{proc.port}", stdin=b"hola\n")
     assert client.ends(0) == b"hola\n"
     assert wire.read_reset(sock) == b""

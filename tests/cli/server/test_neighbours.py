@@ -77,7 +77,7 @@ def gather(proc, place, kinds):
     first = hello() if place.tls else LINE
     for n, kind in enumerate(kinds, 1):
         sock = place.dial(raw=True)
-        proc.says(rb"(?s)(asks to come in.*){%d}" % n)
+        proc.says(rb"(?s)(wants to connect.*){%d}" % n)
         kind(sock, first)
 
 

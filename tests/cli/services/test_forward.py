@@ -558,8 +558,8 @@ USAGE = {
     "inherited": (["listen", "0", "--forward", "fd:3"], "--forward: fd:3 cannot be connected to"),
     "no-host": (["listen", "0", "--forward", "80"], "--forward: address \"80\": the host is missing"),
     "two": (["listen", "0", "--discard", "--forward", "h:1"], "--discard and --forward"),
-    "no-tls": (["serve", "--tls", "0", "--pin", "sha256//" + "A" * 43 + "=", "--forward", "h:1"], "--pin: nothing is dialed with TLS"),
-    "no-dial": (["serve", "0", "--connect-timeout", "1s"], "--connect-timeout: nothing is dialed"),
+    "no-tls": (["serve", "--tls", "0", "--pin", "sha256//" + "A" * 43 + "=", "--forward", "h:1"], "--pin: it requires --forward tls://: nothing is dialed with TLS"),
+    "no-dial": (["serve", "0", "--connect-timeout", "1s"], "--connect-timeout requires --forward: nothing is dialed"),
     "no-cert": (["serve", "0", "--cert", "x", "--forward", "h:1"], "--cert: the connection has no TLS"),
 }
 

@@ -106,7 +106,7 @@ def left(pid):
 
 def test_bad_input(sockctl):
     proc = sockctl.run("serve", "--pty", "--exec-socket", "-e", "cat", "0")
-    assert proc.code == 2 and proc.complaint() == "sockctl: --pty and --exec-socket exclude each other"
+    assert proc.code == 2 and proc.complaint() == "sockctl: --pty and --exec-socket cannot be used together"
 
 
 @pytest.mark.parametrize("option", ["--pty", "--exec-socket"])

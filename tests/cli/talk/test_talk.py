@@ -179,7 +179,7 @@ def test_a_reset_inside_steps(sockctl, tcp):
     (["--talk", "@/no/such"], "--talk: /no/such: No such file or directory"),
     (["--talk", "@/"], "--talk: /: read: Is a directory"),
     (["--talk", ""], "--talk: the script has no step and no rule"),
-    (["--swap"], "--swap: there is no --talk whose sides could be exchanged"),
+    (["--swap"], "--swap requires --talk: it exchanges the sides of the script"),
     ([*TWO, "--swap"], "--talk:1:1: --swap: a rule has no order that the other side could follow"),
     ([*TWO, "--discard"], "--discard and --talk: a connection can have only one service"),
 ])

@@ -183,8 +183,8 @@ def test_a_record_has_it(sockctl, tcp, tmp_path):
 
 
 @pytest.mark.parametrize("mode, words, why", [
-    ("connect", ["--tls", *script("starttls"), "localhost", 1], "--tls and the script's starttls exclude each other"),
-    ("listen", ["--tls", *script("starttls"), "127.0.0.1:0"], "--tls and the script's starttls exclude each other"),
+    ("connect", ["--tls", *script("starttls"), "localhost", 1], "--tls and the script's starttls cannot be used together"),
+    ("listen", ["--tls", *script("starttls"), "127.0.0.1:0"], "--tls and the script's starttls cannot be used together"),
     ("connect", [*CERT, *script('send "a"'), "localhost", 1], "--cert: the connection has no TLS; add --tls"),
     ("listen", ["--cert", "/no/such", *script("starttls"), "127.0.0.1:0"], "--cert /no/such: "),
     ("serve", ["-u", *script("starttls"), "127.0.0.1:0"], "--talk:1:1: TLS needs a stream, not datagrams"),

@@ -272,7 +272,7 @@ def test_insecure_warns_also_when_quiet(sockctl, tcp, tmp_path, quiet):
     proc.wait()
     assert proc.code == 0, proc
     assert [line for line in proc.lines() if "--insecure" in line] == [
-        "sockctl: warning: --insecure: the peer's certificate is not verified, anybody may be there"]
+        "sockctl: warning: --insecure: the peer's certificate is not verified, an impostor is not noticed"]
     assert "-q" not in quiet or len(proc.lines()) == 1
 
 

@@ -170,7 +170,7 @@ static void refusals_say_what_is_possible(void **state)
 		{ "rate=1k,prob=1%,2", "expected conn=LIST" },
 		{ "rate=1k,conn=1,2,3,4,5,6,7,8,9", "more than 8 ranges" },
 		{ "loss=#1,#2,#3,#4,#5,#6,#7,#8,#9,#10,#11,#12,#13,#14,#15,#16,#17", "more than 16" },
-		{ "refuse-for=1s,conn=1", "refuse-for is of the listener as a whole" },
+		{ "refuse-for=1s,conn=1", "refuse-for applies to the listening socket as a whole" },
 		{ "no-accept,prob=5%", "it takes no prob=" },
 	};
 	(void)state;

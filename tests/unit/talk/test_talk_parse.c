@@ -166,11 +166,11 @@ static void in_raw_frames_nothing_is_left_to_chance(void **state)
 {
 	static const struct row rows[] = {
 		{ "on \"hola\" close\non \"ho\" close",
-			"--talk:2:1: \"ho\" is how \"hola\" begins (lines 2 and 1): in raw frames nobody could tell which of them it is" },
+			"--talk:2:1: \"ho\" is how \"hola\" begins (lines 2 and 1): in raw frames the two cannot be told apart" },
 		{ "on ^\"ho\" close\nmust \"hola\" close",
-			"--talk:2:1: ^\"ho\" is how \"hola\" begins (lines 2 and 1): in raw frames nobody could tell which of them it is" },
+			"--talk:2:1: ^\"ho\" is how \"hola\" begins (lines 2 and 1): in raw frames the two cannot be told apart" },
 		{ "on i\"HO\" close\non \"hola\" close",
-			"--talk:2:1: i\"HO\" is how \"hola\" begins (lines 2 and 1): in raw frames nobody could tell which of them it is" },
+			"--talk:2:1: i\"HO\" is how \"hola\" begins (lines 2 and 1): in raw frames the two cannot be told apart" },
 		{ "on \"HO\" close\non \"hola\" close\non x\"686f 6c61\" close", NULL },
 		{ "on \"a\" close\nconn 2 on \"ab\" close", NULL },
 		{ "on any close",
