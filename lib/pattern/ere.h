@@ -1,16 +1,15 @@
-/* Extended regular expressions as POSIX has them, with a bound for time and memory.
+/* Extended regular expressions (POSIX), bounded in time and memory.
  *
- * The C library promises neither: one backtracks, one copies, and a line that a peer has chosen can then hold a program for
- * minutes. Here an expression becomes a program of at most ERE_INSTS_MOST instructions, all of whose threads run side by side
- * over the bytes (Thompson, Pike): no byte costs more than one visit of each instruction, whatever the expression and the bytes
- * are. What a set of threads does at a byte is kept (ere_cache.c), so that most bytes cost one look into a table. A match can be
- * left at any byte and gone on with later (ere_run), so that a caller bounds each turn, too: it gives how much work may be done,
- * and 1 is about a byte that is looked up.
+ * The C library bounds neither: glibc backtracks and musl copies, so that a line chosen by a peer can hold the program for
+ * minutes. Here an expression becomes a program of at most ERE_INSTS_MOST instructions, whose threads run side by side over the
+ * bytes (Thompson, Pike): a byte costs at most one visit of each instruction. The next set of threads for a set and a byte is
+ * cached (ere_dfa.c), so most bytes cost one table lookup. A match can stop at any byte and continue later (ere_run): the caller
+ * says how much work may be done in a turn, where 1 is about one looked-up byte.
  *
- * Bytes, not characters, and the letters of ASCII, whatever the locale. The whole match is the leftmost and of those the longest.
- * What parentheses have found is, as in glibc, what the first way to that match finds: of alternatives the first, of repetitions
- * as many as can be. Beside POSIX, as in glibc: \w \W \s \S \b \B \< \>, empty alternatives, {,n}. A back-reference is refused:
- * no matcher with such a bound has it. */
+ * It matches bytes, not characters, with ASCII letters, in any locale. The whole match is the leftmost and of those the longest.
+ * Groups hold, as in glibc, what the first way to that match finds: the first alternative, as many repetitions as possible.
+ * Beyond POSIX, as in glibc: \w \W \s \S \b \B \< \>, empty alternatives, {,n}. A back-reference is refused: no matcher with such
+ * a bound supports it. */
 #ifndef PATTERN_ERE_H
 #define PATTERN_ERE_H
 
@@ -21,19 +20,19 @@
 enum {
 	ERE_INSTS_MOST = 8192,
 	ERE_REPEAT_MOST = 32767, /* n of {m,n}, as in glibc */
-	ERE_GROUPS = 10,	 /* $0 to $9: of more pairs of parentheses nothing is remembered */
+	ERE_GROUPS = 10,	 /* $0 to $9: further pairs of parentheses are not remembered */
 	ERE_WORDS = 120
 };
 
 struct ere;
-/* NULL: it is none, why says so in words; or (why is "") there is no memory. text may hold any byte. */
+/* NULL: not an expression, and *why says why not; or (why is "") no memory. text may hold any byte. */
 struct ere *ere_open(const unsigned char *text, size_t n, bool icase, char why[ERE_WORDS]);
 void ere_close(struct ere *takes);	/* NULL is fine */
 size_t ere_groups(const struct ere *x); /* pairs of parentheses */
 size_t ere_size(const struct ere *x);	/* instructions */
 
-/* What was found out about sets of threads, of any number of expressions: at most ERE_CACHE_MOST bytes, then it is forgotten. It
- * must not outlive an expression and be used with another: close it first. */
+/* The cached sets of threads of any number of expressions: at most ERE_CACHE_MOST bytes, then the cache is emptied. Close it
+ * before one of its expressions. */
 enum { ERE_CACHE_MOST = 2 * 1024 * 1024 };
 struct ere_cache;
 struct ere_cache *ere_cache_open(void); /* NULL: no memory */
@@ -51,7 +50,7 @@ struct ere_run {
 	const unsigned char *bytes;
 	size_t n, at;
 	unsigned groups;    /* wanted: group[0] to group[groups - 1] */
-	bool found;	    /* there is a match: what is left is to find its groups */
+	bool found;	    /* there is a match: only its groups are still to be found */
 	size_t set_n;	    /* of the threads of ere_dfa.c at `at` */
 	uint8_t set_before; /* and what stands before them */
 	uint16_t *set;
@@ -59,10 +58,11 @@ struct ere_run {
 	struct ere_span group[ERE_GROUPS];
 };
 
-/* groups: how many are wanted; 0: whether it matches at all, which costs less. Nothing is allocated yet. */
+/* groups: how many are wanted; 0: only whether it matches, which costs less. Allocates nothing yet. */
 void ere_start(struct ere_run *r, const struct ere *x, struct ere_cache *borrows, const void *bytes, size_t n, unsigned groups);
-/* Goes on while *work is positive, and takes from it what it did. ERE_YES sets the groups; all but ERE_MORE end it. */
+/* Continues while *work is positive, and subtracts the work done. ERE_YES sets the groups; every result but ERE_MORE ends the
+ * match. */
 enum ere_did ere_go(struct ere_run *r, int64_t *work);
-void ere_stop(struct ere_run *r); /* before its end, or after: what it holds is freed */
+void ere_stop(struct ere_run *r); /* at any time: frees what the match holds */
 
 #endif

@@ -1,4 +1,4 @@
-/* A list in brackets: single bytes, ranges by their values, classes, [=a=], [.a.], and the opposite of it all. */
+/* A list in brackets: single bytes, ranges by value, classes, [=a=], [.a.], and the negation of all of these. */
 #include "pattern/ere_internal.h"
 
 #include <stdio.h>
@@ -47,7 +47,7 @@ void ere_add_class(struct ere_set *s, const char *name)
 {
 	for (const char *r = find_class(name, strlen(name)); r != NULL && *r != '\0'; r += 2)
 		add_range(s, (unsigned char)r[0], (unsigned char)r[1]);
-	if (strcmp(name, "cntrl") == 0) /* a text cannot say so */
+	if (strcmp(name, "cntrl") == 0) /* a C string cannot hold the NUL of this class */
 		add_range(s, 0, 0);
 }
 

@@ -1,10 +1,9 @@
-/* Does it match at all? All threads of a program run side by side, and what becomes of a set of them at a byte is kept: a state
- * and its next states, made when they are first needed (a lazy DFA). There may be more states than memory, and an expression and
- * bytes can be chosen so that each byte needs a new one; so what is kept is bounded, and when it is full, forgotten. Then a byte
- * costs one visit of each instruction at the most, which is what is promised.
+/* Whether an expression matches. All threads of a program run side by side; a set of threads is a state, and its next state for
+ * each class of bytes is made when first needed (a lazy DFA). Expressions and bytes can be chosen so that each byte needs a new
+ * state, so the cache is bounded and is emptied when full. A byte then costs at most one visit of each instruction, as promised.
  *
- * A state holds the threads before what needs no byte: choices, parentheses and assertions are gone through when the next byte,
- * or the end, is known, because assertions ask for it. So a match shows one byte late. */
+ * A state holds the threads before the instructions that need no byte (choices, parentheses, assertions): these run when the next
+ * byte or the end is known, because assertions depend on it. So a match shows one byte late. */
 #include "pattern/ere_internal.h"
 
 #include "base/mem.h"
@@ -28,7 +27,7 @@ struct ere_cache {
 	struct ere_state *table[TABLE];
 };
 
-static struct ere_state matched, dead; /* two ends */
+static struct ere_state matched, dead; /* the two final states */
 
 struct ere_cache *ere_cache_open(void)
 {
@@ -55,7 +54,7 @@ static uint16_t *state_set(const struct ere_state *s)
 	return (uint16_t *)(uintptr_t)&s->next[s->x->classes + 1];
 }
 
-/* The memory stays, for the next. */
+/* The memory is kept for the next states. */
 static void forget_all(struct ere_cache *c)
 {
 	c->at = 0;
@@ -89,7 +88,7 @@ static uint32_t hash_set(const struct ere *x, unsigned before, const uint16_t *s
 	return h ^ h >> 15;
 }
 
-/* The state of these threads, made if there is none; *forgot: to make it, all others were forgotten. NULL: no memory. */
+/* The state of these threads, made if missing. *forgot: the cache was emptied to make it. NULL: no memory. */
 static struct ere_state *find_state(const struct ere_run *r, unsigned before, const uint16_t *set, size_t n, bool *forgot)
 {
 	struct ere_cache *c = r->cache;
@@ -165,7 +164,7 @@ static void visit_inst(struct step *t, const struct ere *x, unsigned i)
 	}
 }
 
-/* The threads of t->next, in the order of their instructions, so that the same set is always the same list. */
+/* The threads of t->next in the order of their instructions, so that equal sets are equal lists. */
 static size_t list_next(const struct step *t, size_t insts, uint16_t *out)
 {
 	size_t n = 0;

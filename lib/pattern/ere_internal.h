@@ -37,7 +37,7 @@ static inline bool ere_has(const struct ere_set *s, unsigned byte)
 	return s->bits[byte / 8] >> (byte % 8) & 1;
 }
 
-/* In brackets, from behind "[": -1 with why, or the bytes used. */
+/* In brackets, after "[": -1 with why, or the bytes used. */
 ptrdiff_t ere_bracket(struct ere_set *out, const unsigned char *p, size_t n, bool icase, char why[ERE_WORDS]);
 void ere_add_class(struct ere_set *s, const char *name);
 int ere_refuse(char why[ERE_WORDS], const char *words);
@@ -47,22 +47,22 @@ int ere_refuse(char why[ERE_WORDS], const char *words);
 enum ere_op { ERE_DO_SET, ERE_DO_SPLIT, ERE_DO_JUMP, ERE_DO_SAVE, ERE_DO_ASSERT, ERE_DO_MATCH };
 struct ere_inst {
 	uint8_t op, arg; /* SAVE: 2 * group (+ 1); ASSERT: which */
-	uint16_t x, y;	 /* SPLIT: first x, then y; JUMP: to x; SET: which; all others go on behind */
+	uint16_t x, y;	 /* SPLIT: first x, then y; JUMP: to x; SET: which; all others continue with the next instruction */
 };
 
 struct ere {
 	struct ere_inst *insts;
 	struct ere_set *sets;
 	uint16_t insts_n;
-	bool anchored; /* it can begin at the first byte only */
-	bool words;    /* it asks for the edges of words */
+	bool anchored; /* can begin only at the first byte */
+	bool words;    /* has assertions about the edges of words */
 	int groups;
-	unsigned classes;      /* of bytes that nothing tells apart; that many is the class of the end */
+	unsigned classes;      /* of bytes that no instruction distinguishes; the class of the end has this number */
 	uint8_t class_of[256]; /* of each byte */
 	uint8_t byte_of[256];  /* one of each class */
 };
 
-/* What stands before a place, and behind it. */
+/* The bytes before and after a place. */
 enum { ERE_AT_BEGIN = 1, ERE_AFTER_WORD = 2 };
 static inline bool ere_word(unsigned byte)
 {

@@ -1,10 +1,9 @@
 /* From the text of an expression to its tree.
  *
- *	alternatives = sequence { "|" sequence }	sequence = { piece }	piece = atom { "*" | "+" | "?" | "{" m [ "," [ n ]
- *] "}" }
+ * alternatives = sequence { "|" sequence }; sequence = { piece }; piece = atom { "*" | "+" | "?" | "{" m [ "," [ n ] ] "}" }
  *
- * What POSIX leaves open is as in glibc: a sequence may be empty, ")" without "(" is itself, and what repeats must stand behind
- * something that is no anchor. The depth of the tree is bounded, for it is walked by functions that call themselves. */
+ * Where POSIX leaves a choice, glibc's is taken: a sequence may be empty, ")" without "(" is itself, and a repetition must follow
+ * something that is no anchor. The depth of the tree is bounded, because recursive functions walk it. */
 #include "pattern/ere_internal.h"
 
 #include "base/mem.h"
@@ -50,7 +49,7 @@ static int new_node(struct reader *r, enum ere_kind kind, int arg)
 	return t->nodes_n++;
 }
 
-/* A node that matches one byte of these; sets that are there already are used again. */
+/* A node that matches one byte of this set; a set that exists already is used again. */
 static int set_node(struct reader *r, const struct ere_set *s)
 {
 	enum { LOOK_BACK = 64 };
@@ -73,7 +72,7 @@ void ere_tree_free(struct ere_tree *t)
 	*t = (struct ere_tree){ 0 };
 }
 
-/* Behind the last child, or as the first. -1: the tree is too deep. */
+/* After the last child, or as the first. -1: the tree is too deep. */
 static int add_child(struct reader *r, int parent, int last, int child)
 {
 	struct ere_node *p = &r->t->nodes[parent];
@@ -108,7 +107,7 @@ static int class_node(struct reader *r, const char *name, bool not )
 	return set_node(r, &s);
 }
 
-/* Behind a backslash. */
+/* After a backslash. */
 static int escape_node(struct reader *r)
 {
 	static const char edges[] = "<>bB`'";
@@ -183,7 +182,7 @@ static int read_atom(struct reader *r)
 
 /* --- repetitions --- */
 
-/* A number, or -1: none stands here. */
+/* A number, or -1: there is none here. */
 static int read_number(struct reader *r)
 {
 	int n = -1;
@@ -193,7 +192,7 @@ static int read_number(struct reader *r)
 	return n;
 }
 
-/* From behind "{". */
+/* After "{". */
 static int read_interval(struct reader *r, uint16_t *min, uint16_t *max)
 {
 	int from = read_number(r), to = from;

@@ -1,7 +1,7 @@
-/* Where does it match, and what have its parentheses found? Each thread carries what it has saved. Those of an earlier beginning
- * go first, and of one beginning those that prefer (of alternatives the first, of repetitions one more); of two at the same
- * instruction the first stays, for all that can come of them is the same. So one list for each byte is enough, and the first
- * thread that ends at the end of the leftmost and longest match is the one that tells. */
+/* Where an expression matches, and what its groups are. Each thread carries its saved positions. Threads of an earlier start come
+ * first; among those of one start the preferred ones (first alternative, one more repetition). Of two threads at one instruction
+ * the first stays, because both have the same future. So one list a byte is enough, and the first thread that ends where the
+ * leftmost longest match ends has its groups. */
 #include "pattern/ere_internal.h"
 
 #include "base/mem.h"
@@ -25,7 +25,7 @@ struct ere_threads {
 	uint32_t best[2 * ERE_GROUPS], slot[2 * ERE_GROUPS];
 };
 
-/* In one block: this, two lists, marks, what is to be done. */
+/* One block: this struct, two lists, marks, the stack of open work. */
 static struct ere_threads *threads_open(const struct ere_run *r)
 {
 	size_t n = (size_t)r->x->insts_n + 1, slots = 2 * (size_t)r->groups, words = n / 64 + 1;
@@ -51,7 +51,7 @@ static void add_next(struct ere_threads *t, unsigned inst)
 	memcpy(to + 1, t->slot, t->slots * sizeof *to);
 }
 
-/* From one instruction on, up to those that need a byte. Returns how many were visited. */
+/* Runs from one instruction up to those that need a byte. Returns how many were visited. */
 static size_t follow_thread(const struct ere_run *r, unsigned first, unsigned before)
 {
 	struct ere_threads *t = r->threads;
@@ -103,7 +103,7 @@ static size_t follow_thread(const struct ere_run *r, unsigned first, unsigned be
 	return visits;
 }
 
-/* One place: every thread that is there, and a new one as long as nothing has matched. */
+/* One place: every present thread, and a new one as long as nothing has matched. */
 static size_t step_threads(const struct ere_run *r)
 {
 	struct ere_threads *t = r->threads;

@@ -1,8 +1,7 @@
 /* From the tree of an expression to its program.
  *
- * A repetition {m,n} is written out as often as it says, which is why programs are bounded and not the numbers. Bytes that no
- * instruction tells apart make a class, so that what is kept of a set of threads has a place for each class and not for each
- * byte. */
+ * A repetition {m,n} is written out n times, which is why the size of programs is bounded and not the numbers. Bytes that no
+ * instruction distinguishes form a class, so that a cached state has one entry for each class and not for each byte. */
 #include "pattern/ere_internal.h"
 
 #include "base/mem.h"
@@ -13,7 +12,7 @@
 struct writer {
 	struct ere *x;
 	const struct ere_tree *t;
-	unsigned calls; /* empty parts write nothing, and would be repeated without an end */
+	unsigned calls; /* empty parts write nothing and could repeat without end */
 	bool over;
 };
 
@@ -38,8 +37,8 @@ static void write_group(struct writer *w, const struct ere_node *node)
 		write_inst(w, ERE_DO_SAVE, 2 * (unsigned)node->arg + 1, 0);
 }
 
-/* To each of the alternatives but the last there is a choice before it, and a way out behind it. The ways out are a list through
- * their own x until their target is known. */
+/* Each alternative but the last has a choice before it and a jump to the end after it. The jumps are a list through their own x
+ * until their target is known. */
 static void write_alternatives(struct writer *w, const struct ere_node *node)
 {
 	unsigned outs = ERE_INSTS_MOST;
@@ -126,7 +125,7 @@ static void write_node(struct writer *w, int at)
 
 /* --- classes --- */
 
-/* Those of a class that are in the set and those that are not become two. */
+/* Splits a class into the bytes that are in the set and those that are not. */
 static void split_classes(struct ere *x, const struct ere_set *s)
 {
 	uint16_t in[256], out[256];
@@ -158,7 +157,7 @@ static void find_classes(struct ere *x, int sets_n)
 
 /* --- the whole --- */
 
-/* Whatever matches begins with "^": the first instruction that is no parenthesis says so. */
+/* Every match begins with "^" if the first instruction that is no parenthesis is "^". */
 static bool is_anchored(const struct ere *x)
 {
 	uint16_t i = 0;

@@ -1,5 +1,5 @@
-/* Two-way search. The needle is cut in two so that its right part, compared first, tells by where it fails how far to go; when it
- * does not fail, the period of the needle does. */
+/* Two-way search. The needle is cut in two. The right part is compared first: the place where it fails says how far to move; if
+ * it does not fail, the period of the needle does. */
 #include "pattern/needle.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ static unsigned char fold_byte(const struct needle *x, unsigned char c)
 	return x->icase && c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
 }
 
-/* Where its maximal suffix begins, minus one, in one order of bytes or in the other. */
+/* Where its maximal suffix begins, minus one, in one of the two orders of bytes. */
 static size_t maximal_suffix(const struct needle *x, bool other, size_t *period)
 {
 	size_t at = SIZE_MAX, from = 0, k = 1, p = 1;
@@ -50,7 +50,7 @@ void needle_make(struct needle *x, const void *bytes, size_t n, bool icase)
 	}
 }
 
-/* The first byte of the needle, or as far as there is room for it all. */
+/* The first byte of the needle, or as far as there is room for all of it. */
 static void skip_ahead(struct needle_search *s, const struct needle *x, const unsigned char *bytes, size_t len, int64_t *work)
 {
 	size_t most = len - x->n + 1 - s->at;

@@ -1,6 +1,5 @@
-/* The first place where some bytes stand in others, in time that is linear in both whatever they are (Crochemore and Perrin:
- * two-way search), without memory of its own. The bytes may come bit by bit, and a search may be left and gone on with: nothing
- * is looked at again from the start. */
+/* The first place of some bytes in others, in linear time for any bytes (Crochemore and Perrin: two-way search), without memory
+ * of its own. The bytes may come bit by bit, and a search may pause and continue: it never starts again. */
 #ifndef PATTERN_NEEDLE_H
 #define PATTERN_NEEDLE_H
 
@@ -18,13 +17,13 @@ struct needle {
 void needle_make(struct needle *out, const void *borrows, size_t n, bool icase);
 
 struct needle_search {	    /* zeroed: from the start */
-	size_t at;	    /* nothing begins before it */
-	size_t known;	    /* of what would begin there, so many bytes are right */
+	size_t at;	    /* no match begins before it */
+	size_t known;	    /* bytes of a match there that are compared already */
 	size_t right, left; /* how far it was compared; 0: not begun */
 };
 
 enum needle_did { NEEDLE_FOUND, NEEDLE_MORE /* bytes, or work */ };
-/* In the first len bytes: goes on while *work is positive, and takes from it what it did. FOUND: it begins at s->at. */
+/* In the first len bytes: continues while *work is positive, and subtracts the work done. FOUND: a match begins at s->at. */
 enum needle_did needle_go(struct needle_search *s, const struct needle *x, const unsigned char *bytes, size_t len, int64_t *work);
 
 #endif
