@@ -1,5 +1,5 @@
-/* Newlines as network protocols write them. Idempotent: what has its CR already is left alone, also where CR and LF come in
- * two pieces; the one bit of state is whether the last byte was a CR. */
+/* LF to CR LF, as network protocols end lines. A CR LF stays as it is, also when CR and LF come in two pieces; the one bit of
+ * state says whether the last byte was a CR. */
 #include "codec/filter.h"
 
 size_t crlf_convert(uint64_t *state, const unsigned char *in, size_t n, size_t *used, unsigned char *out, size_t cap, bool last)

@@ -1,8 +1,8 @@
 /* The layer around a converter.
  *
- * Over a byte stream, converted bytes stand in `hold` (absent while empty) until the stream below takes them: what a call
- * accepts is counted in bytes that came in, so nobody above notices the difference. Over datagrams each writev is one
- * datagram, converted whole and from a fresh state; nothing is ever held. */
+ * Over a byte stream, converted bytes wait in `hold` (NULL while empty) until the stream below takes them. A write returns the
+ * bytes of input that it accepted, so a caller sees no difference. Over datagrams each writev is one datagram, converted whole
+ * and from a fresh state; nothing is ever held. */
 #include "codec/filter.h"
 
 #include "base/mem.h"
@@ -18,7 +18,7 @@ struct filter {
 	filter_fn *convert;
 	uint64_t state;
 	struct send_buf send_buf;
-	bool ended; /* the converter has given its last */
+	bool ended; /* the converter has given its last bytes */
 };
 
 static struct filter *filter_self(struct stream *s)
@@ -88,7 +88,7 @@ static ssize_t filter_writev(struct stream *s, const struct iovec *v, int n)
 	return s->caps & ST_DGRAM ? write_datagram(filter_self(s), v, n) : write_bytes(filter_self(s), v, n);
 }
 
-/* Below must say the same of what it holds itself. */
+/* The stream below reports its own held bytes. */
 static int pass_down(struct stream *s, int (*call)(struct stream *))
 {
 	int rc = call(s->below);
@@ -97,7 +97,7 @@ static int pass_down(struct stream *s, int (*call)(struct stream *))
 	return rc == 0 ? 0 : stream_fail_below(s);
 }
 
-/* Part of a character may stay in `state`: it is not ours to show before the rest has come. */
+/* A part of a character may stay in `state`: it is not shown before the rest has come. */
 static int filter_flush(struct stream *s)
 {
 	int rc = push_down(filter_self(s));
@@ -122,7 +122,7 @@ static int filter_shut(struct stream *s)
 	return pass_down(s, stream_shut);
 }
 
-/* What is read was never ours to change. */
+/* A filter does not change what is read. */
 static int filter_rawfd(struct stream *s, bool write)
 {
 	return write ? -1 : stream_rawfd(s->below, false);

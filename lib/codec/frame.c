@@ -44,7 +44,7 @@ int bytes_room(struct bytes *b, size_t more, size_t most)
 	if (cap < need)
 		cap = need;
 	size_t left = budget_left(b->budget, b->cap);
-	if (cap - b->cap > left) /* then not by doubling */
+	if (cap - b->cap > left) /* then it does not double */
 		cap = b->cap + left > need ? b->cap + left : need;
 	errno = ENOBUFS;
 	if (!budget_take(b->budget, b->cap, cap - b->cap))

@@ -1,8 +1,8 @@
-/* Reading: bytes gather in `in` until the one at the front is a whole frame, which is then handed up in as many pieces as the
- * caller has room for. Nothing is read from below while a frame is there, so a reader that is slow makes the peer wait.
+/* Reading: bytes gather in `in` until the one at the front is a whole frame, which is handed up in as many pieces as the caller
+ * has room for. Nothing is read from below while a frame is there, so a slow reader makes the peer wait.
  *
- * One call reads a bounded number of bytes from below: a long frame of a fast peer asks to be called again at once, by way of the
- * loop, where others have their turn. */
+ * One call reads a bounded number of bytes from below: with a long frame of a fast peer it asks to be called again at once
+ * through the loop, so that other sessions get their turn. */
 #include "codec/frame_internal.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static size_t frame_in_give(struct taker *t, const void *bytes, size_t n)
 	return given;
 }
 
-/* What is left of the frame at the front, as far as there is room for it. True: all of it is out. */
+/* Hands up what is left of the front frame, as far as there is room. True: all of it is out. */
 static bool give_frame(struct frame *f, struct taker *t)
 {
 	size_t given = f->give > 0 ? frame_in_give(t, f->in.mem + f->in.at + f->give_at, f->give) : 0;
@@ -80,7 +80,7 @@ static int no_room(struct frame *f)
 			       : stream_fail(&f->s, ERR_LOCAL, 0, "--memory has no room for the frame from");
 }
 
-/* Is there a frame at the front? 1, 0, or FAIL: never. */
+/* Is a frame at the front? 1, 0, or FAIL: never. */
 static int find_frame(struct frame *f)
 {
 	char words[FRAMER_WORDS];
@@ -103,7 +103,7 @@ static int find_frame(struct frame *f)
 	return 1;
 }
 
-/* Reads from below, behind what is there: as below answers. */
+/* Reads from below, after the bytes that are there: returns what below returns. */
 static ssize_t take_in(struct frame *f)
 {
 	size_t most = f->framer->most + 2 * FRAMER_EDGE + READ_MOST_BYTES;
@@ -145,7 +145,7 @@ static ssize_t read_bytes(struct frame *f, struct taker *t)
 	}
 }
 
-/* The payload is all of it but a terminator, and an empty one is an empty line. There must be room for the LF. */
+/* The payload is the frame without its terminator, and an empty one is an empty line. There must be room for the LF. */
 static ssize_t read_datagram(struct frame *f, struct taker *t)
 {
 	size_t room = 0, seen = 0, at = 0, n = 0;

@@ -7,7 +7,7 @@
 
 enum { FRAME_WORDS = FRAMER_WORDS + 8 };
 
-struct bytes { /* that grow; mem is NULL while it was never needed or has been given back */
+struct bytes { /* a growing buffer; mem is NULL while it is not used */
 	unsigned char *mem;
 	size_t at, len, cap;   /* len bytes from at on */
 	struct budget *budget; /* cap is taken from it; NULL: without a bound */
@@ -19,15 +19,14 @@ struct frame {
 	bool whole;
 	/* received */
 	struct bytes in;
-	size_t seen; /* of framer_cut_on */
-	size_t give_at, give,
-		used; /* of the frame at the front: what of it is still to be read, and all its bytes; used 0: none */
-	bool newline; /* and then an LF */
-	bool ended;   /* below is */
+	size_t seen;		    /* of framer_cut_on */
+	size_t give_at, give, used; /* of the front frame: the payload still to be read, and all its bytes; used 0: no frame */
+	bool newline;		    /* an LF follows it */
+	bool ended;		    /* the stream below has ended */
 	char in_words[FRAME_WORDS];
 	/* sent */
 	struct bytes line; /* not finished yet */
-	struct bytes out;  /* frames that below has not taken yet */
+	struct bytes out;  /* frames that the stream below has not taken yet */
 	bool refused;	   /* a line could not be a frame; nothing more can be written */
 	char out_words[FRAME_WORDS];
 };
@@ -41,10 +40,10 @@ int frame_flush(struct stream *s);
 int frame_last(struct stream *s);
 int frame_shut(struct stream *s);
 
-/* Room for `more` bytes behind what is there, growing by doubling, to at most `most` in all where that is enough. -1: no memory
- * (ENOMEM), or more than the budget has for us (ENOBUFS). */
+/* Makes room for `more` bytes after the present ones, by doubling, up to `most` in all if that is enough. -1: no memory (ENOMEM),
+ * or more than the budget allows (ENOBUFS). */
 int bytes_room(struct bytes *b, size_t more, size_t most);
 void bytes_drop(struct bytes *b, size_t n); /* from the front */
-void bytes_fit(struct bytes *b);	    /* gives back what is not used */
+void bytes_fit(struct bytes *b);	    /* gives back unused memory */
 
 #endif

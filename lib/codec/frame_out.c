@@ -1,6 +1,6 @@
-/* Writing: lines are cut out of what comes and dressed as frames into `out`, which goes down in large pieces; what a call accepts
- * is counted in bytes that came in. The beginning of an unfinished line stands in `line`, because the length that goes before it
- * is not known yet; it has been accepted, and no flush can send it: `last` and `shut` do.
+/* Writing: input is cut into lines, each is framed into `out`, and `out` goes down in large pieces; a write returns the bytes of
+ * input that it accepted. The start of an unfinished line waits in `line`, because its length, which goes first, is not known
+ * yet; it has been accepted, and no flush can send it: `last` and `shut` do.
  *
  * Over datagrams a line goes down at once or is not accepted. */
 #include "codec/frame_internal.h"
@@ -32,7 +32,7 @@ static int frame_out_add(struct frame *f, struct bytes *b, const void *bytes, si
 	return 0;
 }
 
-/* Writes what is held. 0: nothing is left. */
+/* Writes the held bytes. 0: none are left. */
 static int push_down(struct frame *f)
 {
 	struct stream *below = f->s.below;
@@ -57,11 +57,11 @@ static int frame_out_refuse(struct frame *f, size_t n, const char *what)
 	f->refused = true;
 	f->line.len = 0;
 	bytes_fit(&f->line);
-	push_down(f); /* what was whole before it */
+	push_down(f); /* first the whole frames before it */
 	return stream_fail(&f->s, ERR_LOCAL, 0, f->out_words);
 }
 
-/* A line of two parts, what was kept of it and the rest, and what goes around it. */
+/* A line of two parts, the kept start and the rest, and what goes around it. */
 struct dressed {
 	const unsigned char *part[2];
 	size_t n[2];
@@ -113,7 +113,7 @@ static int end_in_datagram(struct frame *f, const unsigned char *rest, size_t n)
 	return put < 0 ? stream_fail_below(&f->s) : 0;
 }
 
-/* The line ends with these bytes. AGAIN: it is as it was before. */
+/* The line ends with these bytes. AGAIN: nothing has changed. */
 static int end_line(struct frame *f, const unsigned char *rest, size_t n)
 {
 	int rc = frame_out_dgram(f) ? end_in_datagram(f, rest, n) : end_in_stream(f, rest, n);
@@ -124,7 +124,7 @@ static int end_line(struct frame *f, const unsigned char *rest, size_t n)
 	return rc;
 }
 
-/* The line goes on with these bytes. One that is too long already need not be heard to its end. */
+/* The line continues with these bytes. A line that is too long is refused at once, not at its end. */
 static int frame_out_keep(struct frame *f, const unsigned char *bytes, size_t n)
 {
 	if (f->line.len + n > f->framer->most + 1)
@@ -132,7 +132,7 @@ static int frame_out_keep(struct frame *f, const unsigned char *bytes, size_t n)
 	return frame_out_add(f, &f->line, bytes, n);
 }
 
-/* As much of one piece as can be taken now, counted in *used: 0, AGAIN or FAIL. */
+/* Takes as much of one piece as possible now, counted in *used: 0, AGAIN or FAIL. */
 static int frame_out_take(struct frame *f, const unsigned char *p, size_t n, size_t *used)
 {
 	int rc = 0;
@@ -188,7 +188,7 @@ int frame_flush(struct stream *s)
 	return rc != 0 ? rc : pass_down(s, stream_flush);
 }
 
-/* What has no end yet gets it. */
+/* Frames the unfinished last line. */
 static int end_all(struct frame *f)
 {
 	int rc = push_down(f);

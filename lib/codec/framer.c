@@ -1,5 +1,5 @@
-/* Where the first frame ends, from the bytes alone. A bad frame is found as early as its bytes allow, so that nobody has to
- * keep more of an endless line than the longest that is allowed. How a framing is written is framer_spec.c's to know. */
+/* Where the first frame ends, from the bytes alone. A bad frame is found as early as its bytes allow, so that a caller never
+ * keeps more of an endless line than the longest allowed. framer_spec.c reads how a framing is written. */
 #include "codec/framer.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ static bool framer_little(const struct framer *f)
 
 /* --- kinds with a terminator --- */
 
-/* The terminator's last byte in p, not before `from`; NULL: none. */
+/* The last byte of the terminator in p, not before `from`; NULL: none. */
 static const unsigned char *framer_terminator(const struct framer *f, const unsigned char *p, size_t from, size_t len)
 {
 	while (from < len) {
@@ -35,7 +35,7 @@ static const unsigned char *framer_terminator(const struct framer *f, const unsi
 	return NULL;
 }
 
-/* A last CR may be the terminator's, and does not count then. */
+/* A last CR may belong to the terminator, and then does not count. */
 static ssize_t terminated_cut(const struct framer *f, const unsigned char *p, size_t len, size_t *seen, size_t *n)
 {
 	const unsigned char *end = framer_terminator(f, p, *seen, len);
@@ -52,9 +52,9 @@ static ssize_t terminated_cut(const struct framer *f, const unsigned char *p, si
 
 /* --- kinds with a length --- */
 
-/* A length as far as it has come: the least that it can be. */
+/* A length of which only some digits or bytes are there: the least that it can be. */
 struct length {
-	size_t bytes; /* that it takes */
+	size_t bytes; /* bytes of the length itself */
 	unsigned long long least;
 	bool whole, bad;
 };

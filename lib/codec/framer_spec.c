@@ -19,7 +19,7 @@ static const char *const names[] = { [FRAME_RAW] = "raw",
 	[FRAME_U32BE] = "u32be",
 	[FRAME_U32LE] = "u32le" };
 
-/* "max=64k": is it this word, and what stands behind its "="? NULL: it is another, or has no "=". */
+/* "max=64k": if it is this word, the text after its "="; NULL: another word, or no "=". */
 static const char *framer_spec_value(const char *word, const char *name)
 {
 	size_t n = strlen(name);

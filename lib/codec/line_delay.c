@@ -1,8 +1,7 @@
 /* Lines with a pause after each (line_delay.h), for peers that cannot take a script at once, or to see what each line does.
  *
- * A block is read and handed up a line at a time; a line that is longer than the block comes in pieces without a pause between
- * them. A line that has to wait is AGAIN with a time, as anything else that has to wait. The end follows the last line at once.
- */
+ * A block is read and handed up line by line; a line longer than the block comes in pieces without a pause. While a line has to
+ * wait, a read returns AGAIN with a time. The end follows the last line at once. */
 #include "codec/line_delay.h"
 
 #include "base/mem.h"

@@ -4,8 +4,8 @@
 
 #include "stream/stream.h"
 
-/* Stands on *top and replaces it: what is read comes line by line, the next one pause_ms after the one before. Writing passes
- * through. -1: no memory, *top as it was. */
+/* Puts the layer on *top and replaces it: reads return one line at a time, the next pause_ms after the last. Writing passes
+ * through. -1: no memory, *top unchanged. */
 int line_delay_push(struct stream **top, const struct loop *borrows, int64_t pause_ms);
 
 #endif

@@ -1,7 +1,7 @@
-/* What a peer sends, as a terminal may be given it: nothing that could move the cursor, change a title, or hide what it is.
+/* A peer's bytes, made safe for a terminal: nothing moves the cursor, changes a title, or hides other text.
  *
- * The judge is text_printable; newline and tab pass, a CR is dropped before LF, every other byte becomes \xHH. A character
- * may come in pieces: its first bytes, or a CR, are carried over in `state` (bits 0-23 the bytes, bits 24-25 how many). */
+ * text_printable decides; newline and tab pass, a CR is dropped before LF, every other byte becomes \xHH. A character may come in
+ * pieces: its first bytes, or a CR, are carried over in `state` (bits 0-23 the bytes, bits 24-25 how many). */
 #include "base/text.h"
 #include "codec/filter.h"
 
@@ -38,8 +38,8 @@ static size_t sanitize_escape(unsigned char *out, unsigned char byte)
 	return sizeof shown;
 }
 
-/* Judges the first character of the carry, if it is whole (or nothing more will come). Returns the bytes put out; *wait: it
- * is not. */
+/* Handles the first character of the carry, if it is whole (or no more will come). Returns the bytes written; *wait: it is not
+ * whole. */
 static size_t sanitize_judge(struct carry *c, unsigned char *out, bool last, bool *wait)
 {
 	uint32_t cp = 0;

@@ -1,12 +1,11 @@
 /* The telnet layer (telnet.h).
  *
- * WILL is answered with DONT and DO with WONT, each time; WONT and DONT are what holds anyway, and get no answer, so two that
- * refuse each other never go on for ever. Subnegotiations, which nobody agreed to, and the other commands are dropped. None of
- * them is stored, so their length does not matter, and they may be cut anywhere.
+ * WILL is answered with DONT and DO with WONT, each time; WONT and DONT ask for the present state and get no answer, so two ends
+ * that refuse each other do not loop. Subnegotiations, which this end never agrees to, and other commands are dropped. None is
+ * stored, so any length and any cut is fine.
  *
- * Answers and what is written wait in one buffer, in that order, so that an answer never stands between the two bytes of an
- * escape. No more is read than its free half could answer: a peer that asks and asks, and does not read what we say, is not read.
- */
+ * Answers and written bytes wait in one buffer, in order, so that an answer never splits an escape. A read takes no more than the
+ * free half of the buffer could answer: a peer that asks on and on and reads no answers is not read. */
 #include "codec/telnet.h"
 
 #include "base/mem.h"
@@ -19,8 +18,8 @@ struct telnet {
 	struct stream s;
 	struct send_buf out;
 	enum { TEXT, COMMAND, OPTION, INSIDE, INSIDE_IAC } state;
-	unsigned char verb; /* of the OPTION that is to come */
-	bool in_cr, out_cr; /* the last byte of that way was CR: NUL behind it says that it stands alone */
+	unsigned char verb; /* of the option byte that comes next */
+	bool in_cr, out_cr; /* the last byte of that direction was CR: a NUL after it says that it stands alone */
 	bool broken;	    /* nothing more can be written */
 	unsigned char bytes[2 * HALF];
 };
@@ -42,11 +41,11 @@ static struct telnet *telnet_self(struct stream *s)
 	return (struct telnet *)s;
 }
 
-/* There is room: who reads or writes has looked. */
+/* The caller has checked that there is room. */
 static void telnet_put(struct telnet *t, int byte)
 {
 	struct send_buf *out = &t->out;
-	if (out->at + out->len == sizeof t->bytes) { /* only then is it worth the move */
+	if (out->at + out->len == sizeof t->bytes) { /* moving is worth it only then */
 		for (size_t i = 0; i < out->len; i++)
 			out->bytes[i] = out->bytes[out->at + i];
 		out->at = 0;
@@ -108,7 +107,7 @@ static ssize_t keep_text(struct telnet *t, unsigned char *bytes, size_t n)
 	return (ssize_t)kept;
 }
 
-/* Answers go out although no payload is written: a caller that waits for the peer's next word waits for these, too. */
+/* Answers are sent also when no payload is written, because the peer may wait for them. */
 static int wait_both(struct telnet *t, const struct need *rd)
 {
 	const struct need *wr = &t->s.below->wr;
@@ -125,7 +124,7 @@ static int wait_both(struct telnet *t, const struct need *rd)
 	return ST_AGAIN;
 }
 
-/* Where nothing can be written any more, the next write fails; what comes is read all the same. */
+/* After a write error, the next write fails; reading continues. */
 static void send_answers(struct telnet *t)
 {
 	t->broken |= send_buf_send(&t->out, &t->s) == ST_FAIL;
@@ -160,7 +159,7 @@ static ssize_t telnet_readv(struct stream *s, const struct iovec *v, int n)
 			return got;
 		}
 	}
-	return wait_both(t, &at_once); /* nothing but commands: others have a turn */
+	return wait_both(t, &at_once); /* only commands: other sessions get a turn */
 }
 
 /* --- writing --- */

@@ -1,6 +1,5 @@
-/* Telnet for a client that wants the text alone (RFC 854, 855): every option that is offered or asked for is refused, and no
- * trace of that negotiation is left in what is read; bytes that mean something to telnet are written so that they mean
- * themselves. */
+/* Telnet for a client that wants only the text (RFC 854, 855): every option that is offered or asked for is refused, and the
+ * negotiation is removed from what is read; bytes that have a meaning in telnet are escaped when written. */
 #ifndef CODEC_TELNET_H
 #define CODEC_TELNET_H
 
@@ -12,7 +11,7 @@ struct telnet_conf {
 	bool wanted;
 };
 
-/* Stands on *top, a stream of bytes, and replaces it. -1: no memory, *top as it was. */
+/* Puts the layer on *top, a byte stream, and replaces it. -1: no memory, *top unchanged. */
 int telnet_push(struct stream **top);
 
 #endif
