@@ -1,5 +1,5 @@
-/* What is said to an HTTP proxy, and what its answer means. The answer is taken byte by byte, so that what follows its head is
- * left where it is: it belongs to the target. Answers that only say that the answer is still to come (100) are skipped, a few. */
+/* The request to an HTTP proxy, and its answer. The answer is read byte by byte, so that the bytes after its head are left for
+ * the target's stream. A few interim answers (100) are skipped. */
 #include "proxy/proxy.h"
 
 #include "base/text.h"
@@ -54,8 +54,8 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Where the three digits begin in "HTTP/1.1 403 Forbidden", whose reason may be missing and whose blanks may be several; 0: it is
- * no such line. */
+/* Where the three digits begin in "HTTP/1.1 403 Forbidden", whose reason may be missing and which may have several blanks; 0: it
+ * is no such line. */
 static size_t status_at(const char *p, size_t n)
 {
 	static const char version[] = "HTTP/1.";
@@ -70,13 +70,13 @@ static size_t status_at(const char *p, size_t n)
 	return at + 3 == n || p[at + 3] == ' ' ? at : 0;
 }
 
-/* 100 to 199 say that the answer is still to come; but 101 says that it is over, and of something else. */
+/* 100 to 199 are interim answers, except 101, which ends HTTP. */
 static bool is_interim(const char *status)
 {
 	return status[0] == '1' && strncmp(status, "101", 3) != 0;
 }
 
-/* A refusal is told as it is. */
+/* A refusal is reported in the proxy's words. */
 static enum proxy_step http_connect_hear(struct proxy_talk *t)
 {
 	const char *p = (const char *)t->takes;

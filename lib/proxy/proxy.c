@@ -1,5 +1,5 @@
-/* A proxy as a run knows it: its URL, its password from wherever it was put, and the layer that speaks with it before anybody
- * else does (the words themselves are in socks.c and http_connect.c). After its setup the layer is a mere pipe. */
+/* A run's proxy: its URL, its password (from the URL, a file or the environment), and the layer that speaks with it before any
+ * other layer (the messages are in socks.c and http_connect.c). After its setup the layer only passes bytes. */
 #include "proxy/proxy.h"
 
 #include "base/mem.h"
@@ -84,7 +84,7 @@ static int take_auth(struct proxy *p, const char *text, size_t n, bool coded, st
 	return colon == NULL ? 0 : take_word(p->password, colon + 1, n - user - 1, coded, e);
 }
 
-/* Up to the end of its first line, which a pipe may give in pieces: --proxy-auth <(pass proxy). 0, or errno. */
+/* Up to the end of the first line, which a pipe may deliver in pieces: --proxy-auth <(pass proxy). 0, or errno. */
 static int read_line(const char *path, char *line, size_t cap)
 {
 	int fd = sys_open(path, O_RDONLY, 0), sys = fd < 0 ? errno : 0;

@@ -1,7 +1,7 @@
 /* Dialing through a proxy: SOCKS 4, 4a and 5 (RFC 1928, RFC 1929), HTTP CONNECT (RFC 9110, 9.3.6).
  *
- * The dialer connects to the proxy instead of the target, and a layer below TLS asks for the target in its setup. What the proxy
- * says is never trusted with more than a fixed piece of memory, and is shown harmlessly. */
+ * The dialer connects to the proxy instead of the target, and a layer below TLS asks for the target in its setup. An answer of
+ * the proxy uses only a fixed piece of memory and is shown in printable form. */
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
 
@@ -27,11 +27,11 @@ int proxy_push(struct stream **top, const struct link *link, void *shared, struc
 void proxy_stop(const struct run *run, void *takes);
 
 const struct proxy *proxy_of(const struct run *run); /* NULL: none was asked for */
-bool proxy_waits(const struct stream *top);	     /* it has not connected us yet */
-bool proxy_resolves(const struct proxy *p);	     /* names are its business */
+bool proxy_waits(const struct stream *top);	     /* the proxy has not connected us yet */
+bool proxy_resolves(const struct proxy *p);	     /* the proxy resolves names */
 
-/* The conversation itself, without I/O. `sends` is to be sent; then exactly `needs` bytes are to be received behind the `has`
- * that `takes` holds; then the next step is taken. */
+/* The conversation, without I/O: send `sends`; then receive exactly `needs` bytes after the `has` that `takes` holds; then take
+ * the next step. */
 struct proxy_talk {
 	const struct proxy *proxy;
 	char host[256]; /* of the target, a name or a number */

@@ -1,5 +1,5 @@
-/* The layer that takes a PROXY header off a connection before anybody else reads of it (proxy_accept.h). After that it is a mere
- * pipe, which remembers what was said. */
+/* The layer that reads a PROXY header before any other layer reads from the connection (proxy_accept.h). After that it only
+ * passes bytes, and remembers the header. */
 #include "proxy/proxy_accept.h"
 
 #include "base/mem.h"

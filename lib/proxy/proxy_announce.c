@@ -1,5 +1,5 @@
-/* The layer that sends a PROXY header (proxy_announce.h) in its setup, under TLS and above what SOCKS or HTTP had to say; after
- * that it is a mere pipe. It announces the client for whom the connection was dialed, or the connection itself. */
+/* The layer that sends a PROXY header (proxy_announce.h) in its setup, under TLS and after the exchange with a SOCKS or HTTP
+ * proxy; then it only passes bytes. It announces the client for whom the connection was dialed, or the connection itself. */
 #include "proxy/proxy_announce.h"
 
 #include "base/mem.h"
@@ -72,7 +72,7 @@ int proxy_announce_start(const struct run *run, void **shared, struct err *e)
 	return 0;
 }
 
-/* Through a proxy the other end of our connection is not who will read this. */
+/* Through a proxy the other end of our connection is not the reader of this header. */
 static void announce_announce(struct proxy_header *h, const struct link *link)
 {
 	bool through = proxy_of(link->run) != NULL, known = link->target != NULL && link->target->family != 0;

@@ -1,4 +1,4 @@
-/* Being a proxy ourselves: a PROXY header before all else that we send on a connection that we dialed. */
+/* Being a proxy ourselves: a PROXY header is the first thing sent on a connection that we dialed. */
 #ifndef PROXY_PROXY_ANNOUNCE_H
 #define PROXY_PROXY_ANNOUNCE_H
 

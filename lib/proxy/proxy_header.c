@@ -1,8 +1,8 @@
 /* Reading and writing a PROXY header (proxy_header.h).
  *
- * A header is read without a byte of what follows it, which belongs to another layer: each look at what has come says how many
- * more bytes belong to it at least, so that even the line of version 1 takes but a few reads. What is not exactly as it must
- * be is refused, because to believe a header is to believe an address. */
+ * A header is read without a byte of what follows it, which belongs to another layer: each look at the received bytes says how
+ * many more belong to it at least, so that even the line of version 1 takes only a few reads. Any deviation from the format is
+ * refused, because an accepted header decides the client's address. */
 #include "proxy/proxy_header.h"
 
 #include "base/num.h"
@@ -119,7 +119,7 @@ static int v1_read(const unsigned char *p, size_t n, struct proxy_header *h, con
 
 /* --- version 2 --- */
 
-/* Castagnoli's, over the header as if its own four bytes were zero. */
+/* CRC-32C (Castagnoli) over the header, with its own four bytes as zero. */
 static uint32_t proxy_header_crc32c(const unsigned char *p, size_t n, const unsigned char *own)
 {
 	uint32_t crc = ~0U;
@@ -161,7 +161,7 @@ static void v2_inet(struct sa *sa, const unsigned char *host, const unsigned cha
 	sa_set_port(sa, (uint16_t)proxy_header_two(port));
 }
 
-/* The families that there are, each with its kinds; with none there is no kind. */
+/* The families, each with its kinds; without a family there is no kind. */
 static bool v2_known(unsigned family, unsigned kind)
 {
 	return family == UNSPEC ? kind == 0 : family <= UNIX && (kind == STREAM || kind == DGRAM);

@@ -1,5 +1,5 @@
-/* What is said to a SOCKS proxy, and what its answers mean. Each step is called when the bytes it needs are there; a step never
- * looks at more. */
+/* The messages to a SOCKS proxy, and its answers. Each step is called when the bytes that it needs are there; a step reads no
+ * further. */
 #include "proxy/proxy.h"
 
 #include "net/sockaddr.h"
@@ -56,7 +56,7 @@ static enum proxy_step ask_v4(struct proxy_talk *t)
 	put_byte(t, CONNECT);
 	put_port(t);
 	if (name) {
-		socks_put(t, "\0\0\0\1", 4); /* an address that cannot be: the name follows */
+		socks_put(t, "\0\0\0\1", 4); /* an impossible address: the name follows */
 	} else {
 		sa_to(&sa, &ss);
 		socks_put(t, &((const struct sockaddr_in *)(const void *)&ss)->sin_addr, 4);
