@@ -1,11 +1,10 @@
 /* A queue of lines in front of a descriptor (line_writer.h).
  *
- * A line goes out in one write, so that lines of several processes on one terminal or pipe stay whole. Whether a write may block
- * is settled beforehand: files do not, a socket is told not to with each call, a pipe or terminal is opened again to be
- * nonblocking without touching the flags of a description that others share. Where that is refused, poll is asked first, which
- * promises PIPE_BUF bytes: a line.
+ * A line goes out in one write, so that lines of several processes on one terminal or pipe stay whole. No write blocks: files do
+ * not block, a socket is written with MSG_DONTWAIT, a pipe or terminal is opened again as nonblocking, which leaves the flags of
+ * a shared description alone. Where that is refused, poll is asked first, which promises PIPE_BUF bytes: a line.
  *
- * The queue lies between `from` and `to`; a line whose first part is out stands there with the rest of it. */
+ * The queue lies between `from` and `to`; of a line whose first part is written, the rest stands there. */
 #include "report/line_writer.h"
 
 #include "base/mem.h"
@@ -22,9 +21,9 @@
 
 enum {
 	QUEUE_BYTES = 256 * 1024,
-	LAST_BYTES = 2 * LINE_WRITER_MOST,			      /* kept for the last words */
-	MANY_BYTES = QUEUE_BYTES - LAST_BYTES - 2 * LINE_WRITER_MOST, /* more than this, and lines are missed */
-	FIRST_OTHER = 3						      /* below are stdin, stdout and stderr */
+	LAST_BYTES = 2 * LINE_WRITER_MOST,			      /* kept for the last lines */
+	MANY_BYTES = QUEUE_BYTES - LAST_BYTES - 2 * LINE_WRITER_MOST, /* above this, further lines are missed */
+	FIRST_OTHER = 3						      /* 0 to 2 are stdin, stdout and stderr */
 };
 
 #ifndef MSG_NOSIGNAL
@@ -39,7 +38,7 @@ struct line_writer {
 	unsigned long missed;
 	struct loop *loop;
 	struct watch room;
-	size_t from, to, begun; /* begun: bytes of a line that is not whole yet, and out */
+	size_t from, to, begun; /* begun: bytes written of an unfinished line */
 	char queue[QUEUE_BYTES];
 };
 
@@ -59,7 +58,7 @@ static bool line_writer_room(const struct line_writer *s, int64_t until_ms)
 	return poll(&p, 1, wait_ms > 0 ? (int)wait_ms : 0) > 0;
 }
 
-/* One line, or what is left of it: bytes written, 0 when there is no room, -1. */
+/* Writes one line, or the rest of it: returns the bytes written, 0 when there is no room, -1. */
 static ssize_t put_line(const struct line_writer *s, const char *line, size_t n)
 {
 	for (;;) {
@@ -75,8 +74,8 @@ static ssize_t put_line(const struct line_writer *s, const char *line, size_t n)
 	}
 }
 
-/* A disk that is full has taken a piece of a line: a reader of the file finds whole lines alone. Not where another one has
- * written behind it. */
+/* A full disk has taken a part of a line: cut it off, so that a reader of the file finds only whole lines. Not if another process
+ * has written after it. */
 static void take_back(const struct line_writer *s)
 {
 	struct stat st;
@@ -84,10 +83,10 @@ static void take_back(const struct line_writer *s)
 	if (end < 0 || fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != end)
 		return;
 	if (ftruncate(s->fd, end - (off_t)s->begun) != 0)
-		return; /* it stays as it is */
+		return; /* the part stays */
 }
 
-/* As much as goes at once. */
+/* Writes as much as possible at once. */
 static void write_some(struct line_writer *s)
 {
 	while (s->from < s->to && s->error == 0) {
@@ -109,7 +108,7 @@ static void write_some(struct line_writer *s)
 static void line_writer_look(struct line_writer *s)
 {
 	write_some(s);
-	if (s->loop != NULL) /* where it cannot be watched, each line tries */
+	if (s->loop != NULL) /* a descriptor that cannot be watched is tried with each line */
 		loop_watch(s->loop, &s->room, s->to > 0 && s->error == 0 ? LOOP_OUT : 0);
 }
 
@@ -205,7 +204,7 @@ struct line_writer *line_writer_open(int fd, struct err *e)
 		return NULL;
 	}
 	if (fd < FIRST_OTHER && !S_ISREG(st.st_mode))
-		stdfd_ready(fd, NULL); /* if it cannot be had, poll alone has to do */
+		stdfd_ready(fd, NULL); /* if that fails, only poll protects us */
 	s->fd = fd;
 	s->socket = S_ISSOCK(st.st_mode);
 	s->sure = s->socket || S_ISREG(st.st_mode) || (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
@@ -231,7 +230,7 @@ static struct line_writer *line_writer_refuse(const char *name, int sys, const c
 	return NULL;
 }
 
-/* A FIFO is opened as a shell would, waiting for its reader; only then must it not block. The description is ours alone. */
+/* A FIFO is opened as a shell does, waiting for its reader, and made nonblocking afterwards. The description is ours alone. */
 static struct line_writer *open_file(const char *path, struct err *e)
 {
 	int fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0600);
@@ -244,7 +243,7 @@ static struct line_writer *open_file(const char *path, struct err *e)
 	return open_own(fd, e);
 }
 
-/* A pipe or terminal that others have, too: a description of our own takes its place where the system gives one. */
+/* A pipe or terminal may be shared: a description of our own takes its place if the system gives one. */
 static int own_description(int fd, int flags)
 {
 	char path[32];
@@ -272,7 +271,7 @@ static struct line_writer *open_fd(const char *name, int fd, struct err *e)
 	return open_own(own_description(fd, flags), e);
 }
 
-/* The shell's >(COMMAND) is such a path, and a link, which a FILE must not be. */
+/* The shell's >(COMMAND) is such a path and a link; a FILE must not be a link. */
 static const char *number_of(const char *name)
 {
 	static const char *const before[] = { "fd:", "/dev/fd/" };

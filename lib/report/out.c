@@ -1,8 +1,8 @@
-/* Reports (out.h): one event goes to each reporter that asked for it.
+/* Reports (out.h): each event goes to each reporter that asked for it.
  *
- * People get the sentences of their level on stderr; with --json programs get every event there instead, and with --events they
- * get every event elsewhere, whatever is said on stderr. Each stream of events has its own numbers, and an event that was dropped
- * has one, too: so a reader sees what it missed, and `lost` says how much. The last event is made of sums over all of them. */
+ * People get the sentences of their level on stderr. With --json programs get every event there instead; with --events they get
+ * every event elsewhere, and stderr stays the same. Each event stream has its own numbers, and a dropped event has one too: so a
+ * reader sees the gap, and `lost` says how many. The last event holds the sums of the whole run. */
 #include "report/out.h"
 
 #include "base/mem.h"
@@ -20,10 +20,10 @@
 
 enum { LINE_MOST = 2048, CLOSE_WAIT_MS = 200 };
 
-struct events { /* one stream of them; sink NULL: nobody asked */
+struct events { /* one event stream; sink NULL: not asked for */
 	struct line_writer *sink;
 	uint64_t seq;
-	bool failed; /* and that was told as the run's failure */
+	bool failed; /* and the run's failure has said so */
 };
 
 struct out {
@@ -34,17 +34,17 @@ struct out {
 	struct line_writer *words;     /* NULL: --json has stderr */
 	struct events json, file, json_progress;
 	enum progress_how progress;
-	bool drawn; /* a bar stands at the end of what was written */
-	bool told;  /* that the file cannot be written */
+	bool drawn; /* a bar stands at the end of the output */
+	bool told;  /* the failure of the file has been reported */
 	bool colour;
-	uint32_t dumped; /* whose payload was shown last */
+	uint32_t dumped; /* the connection whose payload came last */
 	struct timespec since;
 	int64_t conns, rejected, fails, in, out;
 };
 
 /* Words */
 
-/* "sockctl: WORDS\n", harmless on a terminal; as_is: without the name. */
+/* "sockctl: WORDS\n", printable on a terminal; as_is: without the name. */
 static size_t out_form(char line[LINE_MOST], const struct persona *persona, bool as_is, const char *words, size_t n)
 {
 	size_t used = 0;
@@ -55,7 +55,7 @@ static size_t out_form(char line[LINE_MOST], const struct persona *persona, bool
 	return used;
 }
 
-/* All that goes to stderr for people: a bar makes room for it, and is drawn again when it is next told. */
+/* Writes a line for people to stderr: an open bar is erased first, and drawn again with the next progress event. */
 static void put_words(struct out *out, const char *line, size_t n)
 {
 	static const char clear[] = "\r\033[K";
@@ -74,7 +74,7 @@ static void say_missed(struct out *out)
 		put_words(out, line, out_form(line, out->persona, false, lost, (size_t)len));
 }
 
-/* last: room is kept for it. */
+/* last: uses the room kept for it. */
 static void out_say(struct out *out, const char *words, size_t n, bool last)
 {
 	char line[LINE_MOST];
@@ -84,7 +84,7 @@ static void out_say(struct out *out, const char *words, size_t n, bool last)
 	put_words(out, line, out_form(line, out->persona, false, words, n));
 }
 
-/* In the voice of another program: lines of its own. */
+/* As another program: its own lines. */
 static void say_as(struct out *out, const struct event *ev)
 {
 	char words[LINE_MOST], line[LINE_MOST];
@@ -151,7 +151,7 @@ static void write_lost(const struct out *out, struct events *to)
 	write_event(out, to, &lost);
 }
 
-/* For the last event there is always room. */
+/* The last event always has room. */
 static void write_to(const struct out *out, struct events *to, const struct event *ev)
 {
 	if (to->sink == NULL || (ev->kind != EV_EXIT && !line_writer_takes(to->sink)))
@@ -187,7 +187,7 @@ static void sum_up(struct out *out, const struct event *ev)
 	out->out += out_number(ev, "out");
 }
 
-/* A full disk, a reader that has left: said once, where people look. */
+/* A full disk or a reader that has left is reported once, on stderr. */
 static void tell_broken(struct out *out)
 {
 	int sys = out->file.sink == NULL ? 0 : line_writer_error(out->file.sink);
@@ -200,7 +200,7 @@ static void tell_broken(struct out *out)
 	event(&out->sink, EV_WARN, 0, EV_TEXT("text", text));
 }
 
-/* Payload goes to the reporters that asked for it; one that wants lengths gets no bytes because another looks at them. */
+/* Payload goes to the reporters that asked for it; a reporter that wants only lengths gets no bytes. */
 static void emit_data(struct out *out, const struct event *ev)
 {
 	enum { MOST = 8 };
@@ -226,7 +226,7 @@ static bool out_is(const struct event *ev, const char *key)
 	return f->key != NULL && f->num != 0;
 }
 
-/* In place of the one before. A terminal that takes nothing just now is not to be flooded later. */
+/* Redraws the bar in place. A line that the terminal does not take now is not queued. */
 static void out_draw(struct out *out, const struct event *ev)
 {
 	char line[LINE_MOST] = "\r", words[LINE_MOST];
@@ -273,7 +273,7 @@ static void out_emit(void *arg, const struct event *ev)
 		tell_broken(out);
 }
 
-/* The whole of it */
+/* All reports */
 
 static bool wants_colour(void)
 {
@@ -331,7 +331,7 @@ void out_cry(const struct persona *persona, const char *words)
 	size_t n = redact_text(shown, sizeof shown, words, strlen(words));
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
 	if (poll(&p, 1, CLOSE_WAIT_MS) > 0 && write(STDERR_FILENO, line, out_form(line, persona, false, shown, n)) < 0)
-		return; /* nobody can be told */
+		return; /* there is no report yet */
 }
 
 void out_error(struct out *out, const char *words)
@@ -342,7 +342,7 @@ void out_error(struct out *out, const char *words)
 		out_say(out, shown, n, true);
 }
 
-/* Once for each stream. A reader that has left wanted no more. */
+/* Once for each stream. A reader that has left is no failure. */
 static int out_judge(struct events *events, const char *name, struct err *e)
 {
 	char shown[200];

@@ -1,5 +1,5 @@
-/* What a run reports: words for people on stderr, and events for programs, as NDJSON, there (--json) or elsewhere (--events).
- * Lines are kept whole and bounded and never block: while nobody reads they wait in a queue (line_writer.h), beyond that they are
+/* What a run reports: sentences for people on stderr, and events for programs, as NDJSON, there (--json) or elsewhere (--events).
+ * Lines are whole and bounded and never block: for a slow reader they wait in a queue (line_writer.h), beyond that they are
  * dropped and counted. */
 #ifndef REPORT_OUT_H
 #define REPORT_OUT_H
@@ -20,20 +20,20 @@ struct report_conf {
 };
 
 struct out;
-/* voice: as whom; NULL: as sockctl. NULL with e: no memory, or --events cannot be written. */
+/* voice: the persona; NULL: sockctl. NULL with e: no memory, or --events cannot be written. */
 struct out *out_open(
 	const struct report_conf *conf, const struct progress_conf *progress, const struct persona *borrows, struct err *e);
 const struct event_sink *out_sink(struct out *out);
-/* From now on the loop tells when a reader that was slow reads again; NULL before the loop is closed. */
+/* From now on the loop says when a slow reader reads again; NULL before the loop is closed. */
 void out_watch(struct out *out, struct loop *loop);
 
 /* "sockctl: WORDS", always shown. */
 void out_error(struct out *out, const char *words);
 /* The same where there is no report, written directly. */
 void out_cry(const struct persona *persona, const char *words);
-/* The last words: how the run ended, as the last event, and where it failed (error is not NULL) as out_error. -1 with e
- * (ERR_LOCAL): the events could not be written to their end, for another reason than that their reader has left, and so the run
- * has failed; to be said once more then. */
+/* The end of the run: writes the last event, and the failure (if error is not NULL) as out_error does. -1 with e (ERR_LOCAL): the
+ * events could not be written to their end, and not because their reader left, so the run has failed; the caller reports that
+ * once more. */
 int out_end(struct out *out, int code, const char *cls, const char *error, struct err *e);
 void out_close(struct out *takes); /* waits at most 200 ms for blocked readers */
 

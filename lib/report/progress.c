@@ -1,5 +1,5 @@
-/* Progress in words and bars (progress.h). Bytes are powers of 1024 with three digits at most, times mm:ss or h:mm:ss; what is
- * nothing (a rate, a time that nobody can know) is left out. */
+/* Progress in words and bars (progress.h). Bytes are powers of 1024 with at most three digits, times mm:ss or h:mm:ss; an unknown
+ * rate or time is left out. */
 #include "report/progress.h"
 
 #include <stdarg.h>
@@ -121,7 +121,7 @@ static void put_all(struct words *w, const struct event *ev)
 	put_time(w, progress_number(ev, "dur_us"));
 	if (progress_find(ev, "eta_us", &eta_us)) {
 		put(w, " ETA ");
-		put_time(w, eta_us + 999999); /* what takes half a second is not over now */
+		put_time(w, eta_us + 999999); /* half a second left is not 0 */
 	}
 }
 
@@ -176,5 +176,5 @@ size_t progress_columns(void)
 		return 0;
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2)
 		return COLUMNS - 1;
-	return (size_t)size.ws_col - 1; /* in the last column some terminals go on to the next line */
+	return (size_t)size.ws_col - 1; /* in the last column some terminals wrap */
 }

@@ -1,5 +1,4 @@
-/* --progress: how far a run has come, for people: in words, or with a bar on a terminal. Pure, but for what the terminal is
- * asked. */
+/* --progress: how far a run has come, for people: in words, or with a bar on a terminal. Pure, except for asking the terminal. */
 #ifndef REPORT_PROGRESS_H
 #define REPORT_PROGRESS_H
 
@@ -14,16 +13,16 @@ struct progress_conf {
 	int64_t size_bytes;
 };
 
-/* What stderr allows: never AUTO, and BAR on a terminal only. */
+/* What stderr allows: never AUTO, and BAR only on a terminal. */
 enum progress_how progress_how(const struct progress_conf *conf);
-/* How often it is told; 0: only when SIGUSR1 asks. */
+/* How often it is reported; 0: only on SIGUSR1. */
 int64_t progress_every_ms(const struct progress_conf *conf);
 
 /* EV_PROGRESS as "sent 1.2MiB 310KiB/s  recv 40B  00:04 ETA 00:09". Returns the length; cap > 0. */
 size_t progress_text(char *out, size_t cap, const struct event *ev);
-/* The same with a bar behind it where the end is known and there is room, never wider than columns. */
+/* The same with a bar after it if the end is known and there is room, never wider than columns. */
 size_t progress_bar(char *out, size_t cap, const struct event *ev, size_t columns);
-/* Columns of the terminal that stderr is; 0: it is not ours to draw on, we are in the background. */
+/* Columns of the terminal on stderr; 0: we are in the background and must not draw. */
 size_t progress_columns(void);
 
 #endif

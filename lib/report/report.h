@@ -8,16 +8,16 @@
 
 enum { REPORT_LINE = 4096 };
 
-/* As a line without newline, from its row's sentence. Passwords of URLs are hidden. Returns the length; cap > 0. */
+/* As a line without newline, from its row's sentence. Passwords in URLs are hidden. Returns the length; cap > 0. */
 size_t report_text(char *buf, size_t cap, const struct event *ev);
 
-struct report_dump { /* zeroed before each event, but for conn, which is whose payload came last */
+struct report_dump { /* zeroed before each event, except conn, the connection whose payload came last */
 	int64_t wallclock_us;
 	uint32_t conn;
 	size_t at; /* bytes that are dumped already */
 	bool begun, colour;
 };
-/* EV_DATA as a hexdump, as many whole lines as fit, from d->at on. Returns the length; 0: that was all. */
+/* EV_DATA as a hexdump, as many whole lines as fit, starting at d->at. Returns the length; 0: that was all. */
 size_t report_hex(char out[REPORT_LINE], const struct event *ev, struct report_dump *d);
 
 struct report_stamp { /* what every line has */
@@ -25,8 +25,8 @@ struct report_stamp { /* what every line has */
 	struct timespec at; /* of day */
 	int64_t us;	    /* since the start */
 };
-/* As one object and a newline, REPORT_LINE bytes at most: strict JSON whatever the fields hold. Bytes that are no UTF-8 become
- * U+FFFD; what may not be seen on a terminal is escaped; what does not fit is cut. Returns the length. */
+/* As one object and a newline, at most REPORT_LINE bytes: strict JSON whatever the fields hold. Bytes that are not UTF-8 become
+ * U+FFFD; characters unsafe for a terminal are escaped; what does not fit is cut. Returns the length. */
 size_t report_json(char line[REPORT_LINE], const struct event *ev, const struct report_stamp *stamp);
 
 #endif

@@ -1,4 +1,4 @@
-/* Payload for people: the form of base/hexdump.h, so that what was captured from stderr can be converted like a transcript. */
+/* Payload for people: in the form of base/hexdump.h, so that output captured from stderr can be converted like a transcript. */
 #include "report/report.h"
 
 #include "base/hexdump.h"
@@ -16,7 +16,7 @@ static const struct ev_field *field_of(const struct event *ev, const char *key)
 	return f;
 }
 
-/* A line of `len` bytes at `at` gets its colour, which ends before the newline. */
+/* Colours a line of `len` bytes at `at`; the colour ends before the newline. */
 static size_t report_hex_coloured(char *at, size_t len, bool in)
 {
 	static const char begin[2][6] = { "\033[36m", "\033[32m" }, end[] = "\033[0m\n";
@@ -33,7 +33,7 @@ static size_t put_head(char *at, const struct event *ev, struct report_dump *d, 
 		len = (size_t)snprintf(at, HEXDUMP_LINE, "# %u\n", (unsigned)ev->conn);
 	d->conn = ev->conn;
 	size_t head = hexdump_head(at + len, in, d->wallclock_us);
-	if (field_of(ev, "len")->num == 0) { /* the form has no packets of no bytes: a comment */
+	if (field_of(ev, "len")->num == 0) { /* the form has no empty packets: a comment */
 		char time[WALLCLOCK_TEXT];
 		head = (size_t)snprintf(at + len, HEXDUMP_LINE, "# %c %s empty datagram\n", in ? 'I' : 'O',
 			wallclock_text(d->wallclock_us, time));

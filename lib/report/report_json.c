@@ -1,8 +1,8 @@
 /* Events as NDJSON.
  *
- * The keys come from the event's row, in the row's order, so what is only there for the sentence stays out. One long value must
- * not cost the others: each text may take what is left but for FIELD_BYTES for each key behind it, room for any number. A text
- * that is cut ends with an ellipsis. */
+ * The keys come from the event's row, in its order, so fields that only the sentence needs are left out. A long value must not
+ * displace the others: each text may use what is left except FIELD_BYTES for each key after it, which is room for any number. A
+ * cut text ends with an ellipsis. */
 #include "report/report.h"
 
 #include "base/redact.h"
@@ -15,7 +15,7 @@ enum { FIELD_BYTES = 48, END_BYTES = 2 /* } and newline */ };
 
 struct line {
 	char *at;
-	const char *end; /* what may be filled now */
+	const char *end; /* the end of the room that may be filled now */
 };
 
 static const char ellipsis[] = "\xe2\x80\xa6";
@@ -48,7 +48,7 @@ static void put_key(struct line *l, const char *key, size_t n)
 	report_json_put(l, "\":", 2);
 }
 
-/* One character of a string: how many bytes it takes of p, and in out how it is written. */
+/* One character of a string: the bytes that it takes of p, and in out how it is written. */
 static size_t report_json_escape(const unsigned char *p, size_t n, char out[16], size_t *written)
 {
 	static const char names[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
@@ -108,7 +108,7 @@ static void put_list(struct line *l, const struct ev_field *f)
 		const char *comma = strstr(p, ", ");
 		size_t n = comma != NULL ? (size_t)(comma - p) : strlen(p);
 		if (report_json_left(&inner) < n * (f->is == EV_IS_NUMS ? 1 : 6) + 3)
-			break; /* a whole one less rather than a part of one */
+			break; /* drop a whole item rather than cut it */
 		if (p != f->text)
 			report_json_put(&inner, ",", 1);
 		if (f->is == EV_IS_NUMS)

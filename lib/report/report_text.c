@@ -22,7 +22,7 @@ static void report_text_add(struct line *line, const char *text, size_t n)
 	line->len += n;
 }
 
-/* A field that the event does not have vanishes. */
+/* A field that the event does not have is left out. */
 static void add_field(struct line *line, const struct event *ev, const char *key, size_t n)
 {
 	const struct ev_field *f = ev->fields;
