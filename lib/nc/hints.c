@@ -1,8 +1,8 @@
-/* Habits from nc, ncat and socat (hints.h), as tables: their word, ours.
+/* What users of nc, ncat and socat type (hints.h), as tables: their word, ours.
  *
- * A whole line of nc is translated, so that the answer can be pasted: -l and -z choose the mode, letters that mean the same here
- * are kept, the others become our words or, where sockctl does by itself what they ask for, nothing. A letter that the table
- * does not have makes the line another tool's. */
+ * A whole nc line is translated, so that the answer can be pasted: -l and -z choose the mode, letters that mean the same here are
+ * kept, the others become our words, or nothing where sockctl does it by default. A letter that is not in the table means that
+ * the line is for another tool. */
 #include "nc/hints.h"
 #include "nc/nc.h"
 
@@ -78,7 +78,7 @@ static int refuse_line(
 	return hints_refuse(typed, whose, advice, e);
 }
 
-/* What another letter than nc's is to be advised: -m is ncat's, too, and there it is the number of clients. */
+/* Advice for a letter that nc has not: -m is ncat's, too, where it is the number of clients. */
 static const struct nc_letter ncat_m = { 'm', "N", "--max", NULL, "use --max", NULL, NULL };
 
 static const struct nc_letter *letter_of(char ch)
@@ -86,16 +86,16 @@ static const struct nc_letter *letter_of(char ch)
 	return ch == ncat_m.ch ? &ncat_m : nc_letter(ch);
 }
 
-/* What takes more than a word of ours in its place. */
+/* Advice that needs more than one word. */
 static const char untold[] = "FPSVWXZhrtx";
 
 struct line {
 	struct answer options, words;
-	const char *port; /* of -p, which is a server's own or a client's source port */
+	const char *port; /* of -p: a server's own port, or a client's source port */
 	bool listens, keeps;
 };
 
-/* One word of letters, "-lvnp"; *at is moved on to a value that stands apart. */
+/* One word of letters, "-lvnp"; *at moves to a value in the next word. */
 static int hints_translate(struct line *line, int argc, char *const *argv, int *at)
 {
 	for (const char *p = argv[*at] + 1; *p != '\0'; p++) {

@@ -45,7 +45,7 @@ static int nc_refuse(const struct line *line, const char *what, const char *why)
 	return err_set(line->e, ERR_USAGE, 0, "%s %s", shown, why);
 }
 
-/* One word of letters, "-lvnp"; *at is moved on to a value that stands apart. */
+/* One word of letters, "-lvnp"; *at moves to a value in the next word. */
 static int read_letters(struct line *line, int argc, char **argv, int *at)
 {
 	for (const char *p = argv[*at] + 1; *p != '\0'; p++) {
@@ -102,7 +102,7 @@ static int read_number(const struct line *line, char ch, long long min, int64_t 
 												 : err_prefix(line->e, "-%c", ch);
 }
 
-/* --- what goes together --- */
+/* --- what can be used together --- */
 
 static int check_pairs(const struct line *line)
 {
@@ -129,7 +129,7 @@ static int check_pairs(const struct line *line)
 static void nc_add(struct nc *nc, const char *word)
 {
 	if (nc->argc < NC_WORDS)
-		nc->argv[nc->argc++] = (char *)(uintptr_t)word; /* main's words are char *, and nobody writes into them */
+		nc->argv[nc->argc++] = (char *)(uintptr_t)word; /* main's words are char *, and they are not written to */
 }
 
 static void add_pair(struct nc *nc, const char *option, const char *value)
@@ -144,7 +144,7 @@ static const char *no_room(const struct line *line)
 	return NULL;
 }
 
-/* A word that is none of main's. NULL with e: there is no room. */
+/* A word that main's argv does not have. NULL with e: there is no room. */
 static const char *nc_read_word(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static const char *nc_read_word(struct line *line, const char *fmt, ...)
 {
@@ -218,7 +218,7 @@ static int add_stdin(struct line *line)
 	return 0;
 }
 
-/* -w 0 is for datagrams: send and be off. */
+/* -w 0 with datagrams: send and end */
 static const char *nc_silence(const struct line *line)
 {
 	return strcmp(nc_given(line, 'w'), "0") == 0 ? "1ms" : nc_given(line, 'w');
@@ -242,7 +242,7 @@ static int add_listen_words(struct line *line)
 		return nc_refuse(line, line->words[line->words_n - 1], "is an unexpected word");
 	nc->host = nc_has(line, 's') ? nc_given(line, 's') : line->words_n == 2 || nc_has(line, 'U') ? line->words[0] : NULL;
 	if (nc->host == NULL && !nc_has(line, '6') && !nc_has(line, '4'))
-		nc_add(nc, "-4"); /* as nc does; ours alone would take IPv6 as well */
+		nc_add(nc, "-4"); /* as nc does; ours would also take IPv6 */
 	nc_add(nc, "--");
 	if (nc->host != NULL)
 		nc_add(nc, nc->host);
@@ -307,7 +307,7 @@ static int add_source(struct line *line)
 	return 0;
 }
 
-/* A range may stand the wrong way round. */
+/* A range may stand in reverse. */
 static const char *port_word(struct line *line, const char *text)
 {
 	char *end;
@@ -371,7 +371,7 @@ static int build_connect(struct line *line)
 			add_pair(nc, "-i", nc_silence(line));
 	}
 	if (nc_has(line, 'u') && !nc_has(line, 'z'))
-		add_pair(nc, "--reply-wait", "10000h"); /* until it is ended by a signal */
+		add_pair(nc, "--reply-wait", "10000h"); /* until a signal ends it */
 	if ((nc_has(line, 's') || nc_has(line, 'p')) && add_source(line) != 0)
 		return -1;
 	if (nc_has(line, 'x') && add_proxy(line) != 0)

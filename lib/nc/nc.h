@@ -12,9 +12,9 @@
 struct nc_letter {
 	char ch;
 	const char *arg;     /* NULL: it takes no value */
-	const char *ours;    /* the option of ours that does the same; NULL: another word, or nothing, is needed */
+	const char *ours;    /* our option that does the same; NULL: another word, or nothing, is needed */
 	const char *sockopt; /* ... or the socket option */
-	const char *advice;  /* to who types it behind a mode of ours that has no such letter; NULL: nothing to say */
+	const char *advice;  /* for a user who types it after a mode of ours that has no such letter; NULL: none */
 	const char *help;    /* NULL: the drop-in does not have it, and says */
 	const char *instead; /* this */
 };
@@ -28,10 +28,10 @@ struct nc {
 	int argc;
 	bool help; /* -h: instead of a run */
 
-	/* What it will have to say things about. */
+	/* What its output needs: */
 	bool listens, scans, udp, local, verbose, numeric, proxied;
 	const char *host; /* as typed, or the path; NULL: any */
-	bool connected;	  /* a peer was reached; from then on nc calls every end a good one */
+	bool connected;	  /* a peer was reached; from then on nc calls every end a success */
 	bool complained;
 	struct persona persona;
 	char text[NC_TEXT]; /* words that were made */

@@ -1,4 +1,4 @@
-/* The letters of nc (nc.h): what each is here, what to advise where it is typed behind a mode of ours, and its line of -h. */
+/* The letters of nc (nc.h): the meaning of each here, the advice where it is typed after a mode of ours, and its line of -h. */
 #include "nc/nc.h"
 
 #define BY_ITSELF "the end of stdin is passed on by itself"

@@ -1,10 +1,10 @@
-/* What nc says, and how it ends (nc.h).
+/* What nc prints, and how it ends (nc.h).
  *
- * Scripts read its lines, so these are nc's: with -v where it listens, who has come, what was connected and what was not; without
- * it only what is wrong with the command line, with a name or with a listening address. Addresses are not turned into names.
+ * Scripts read its lines, so these are nc's: with -v where it listens, which peer has come, what was connected and what was not;
+ * without it only errors of the command line, a name or a listening address. Addresses are not turned into names.
  *
- * Scripts also read its status, 0 or 1. nc knows failures only until it is connected; an idle time that is over (-w), a reader of
- * stdout that left, a datagram that nobody wanted are ordinary ends. In one thing this drop-in is stricter: bytes that were lost
+ * Scripts also read its status, 0 or 1. nc reports no failures once it is connected: an idle time that has passed (-w), a reader
+ * of stdout that left, a datagram that was refused are ordinary ends. This drop-in is stricter in one point: bytes that were lost
  * in a stream, or could not be written, are a line and status 1. */
 #include "nc/nc.h"
 
@@ -43,7 +43,7 @@ static void nc_output_split(const char *addr, char host[NAME_MOST], const char *
 	*port = colon == NULL ? "" : colon + 1;
 }
 
-/* The host as it was typed, and the address where that says more: "localhost (127.0.0.1)". */
+/* The host as typed, and the address if it says more: "localhost (127.0.0.1)". */
 static void name_host(const struct nc *nc, const char *addr, char out[2 * NAME_MOST])
 {
 	struct in6_addr number;
@@ -146,7 +146,7 @@ static size_t nc_output_words(void *arg, char *buf, size_t cap, const struct eve
 	}
 }
 
-/* A port that nobody listens at is what -z and loops around nc ask about: not worth a word. */
+/* A closed port is what -z, and loops around nc, ask about: it is not reported. */
 static bool nc_output_expected(const struct nc *nc, enum err_class cls)
 {
 	bool unreached = cls == ERR_CONNECT || cls == ERR_TIMEOUT;
