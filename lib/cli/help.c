@@ -1,4 +1,4 @@
-/* What a person asks for at the command line: the overview, one mode's options, the version. Lines fit 100 columns. */
+/* Help at the command line: the overview, one mode's options, the version. Lines fit 100 columns. */
 #include "cli/help.h"
 #include "cli/rows.h"
 
@@ -17,7 +17,7 @@ static const char *const addresses[][2] = {
 	{ NULL, NULL },
 };
 
-/* Text from this column on, broken between words, further lines set in by `indent`. */
+/* Text from this column on, broken between words, further lines indented by `indent`. */
 static void put_wrapped(FILE *out, const char *text, size_t column, size_t indent)
 {
 	while (*text != '\0') {
@@ -92,7 +92,7 @@ int help_mode(FILE *out, const struct command *command)
 	return rows_end(out);
 }
 
-/* Only what the compiler says of itself: a build must not tell when or where it was made. */
+/* Only the compiler's own name: a build must not show when or where it was made. */
 #define TEXT(x) #x
 #define NUMBER(x) TEXT(x)
 #if defined(__clang__)

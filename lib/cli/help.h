@@ -1,5 +1,5 @@
-/* What the rows say, in the forms a person or a tool reads: help, completions, the version, plain data. All write to
- * a FILE (stdout) and return 0, or -1 when writing failed. */
+/* The rows as a person or a tool reads them: help, completions, the version, plain data. All functions write to a FILE (stdout)
+ * and return 0, or -1 if writing failed. */
 #ifndef CLI_HELP_H
 #define CLI_HELP_H
 

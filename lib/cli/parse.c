@@ -1,8 +1,8 @@
-/* The command line (parse.h): first the mode, then options and words in any order, then "--" and what it protects.
+/* The command line (parse.h): first the mode, then options and words in any order, then "--" and the words after it.
  *
- * Options are looked up in the rows of the running command alone; the other commands' rows serve the error: a user who has the
- * option is named, else the nearest right word, else the habit of another program that it is (hints.h). Long names are never
- * shortened, because scripts that do so break when an option is added. */
+ * Options are looked up in the rows of the running command only. The other commands' rows serve the error: it names a mode that
+ * has the option, else the nearest right word, else what another program means by it (hints.h). Long names are never shortened,
+ * because a script that shortens one breaks when an option is added. */
 #include "cli/parse.h"
 #include "nc/hints.h"
 #include "cli/suggest.h"
@@ -121,7 +121,7 @@ static int refuse_option(const struct line *line, const char *typed)
 	return err_set(line->e, ERR_USAGE, 0, "unknown option %s; \"sockctl help %s\" lists the options", shown, command->name);
 }
 
-/* Sets the option, from `value` where one stands in the same word, else from the next word if it needs one. */
+/* Sets the option, from `value` if it stands in the same word, else from the next word if it needs one. */
 static int parse_set(struct line *line, const struct found *f, const char *typed, const char *value)
 {
 	if (value == NULL)
@@ -166,7 +166,7 @@ static int read_letters(struct line *line, const char *word)
 	return 0;
 }
 
-/* Everything behind the mode. */
+/* All words after the mode. */
 static int read_words(struct line *line)
 {
 	struct parsed *out = line->out;
@@ -245,7 +245,7 @@ static int refuse_mode(const struct line *line, const char *word)
 	return err_set(line->e, ERR_USAGE, 0, "%s %s, expected %s", what, shown, modes);
 }
 
-/* A line whose first word is none of ours. */
+/* The first word is no word of ours. */
 static int refuse_line(const struct line *line)
 {
 	char *first = line->argv[1];

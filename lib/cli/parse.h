@@ -13,11 +13,11 @@ struct parsed {
 	struct conf *conf;	       /* PARSE_RUN: the caller's to free */
 	int argc;		       /* words that are no options, in order */
 	char **argv;		       /* NULL-terminated; the caller's to mem_free (the array only) */
-	int after;		       /* how many of argc stood behind "--" (the last ones) */
+	int after;		       /* how many of argc stood after "--" (the last ones) */
 };
 
-/* -1 with e (ERR_USAGE): one sentence that names the word, what was expected, and the nearest right one. Options of another mode
- * are refused with the names of the modes that have them; habits from nc are answered with the right word. argc and argv are
+/* -1 with e (ERR_USAGE): one sentence that names the word, what was expected, and the nearest right one. An option of another
+ * mode is refused with the names of the modes that have it; a word of nc is answered with the right one. argc and argv are
  * main's, the program's name first. commands: NULL-terminated. On -1 there is nothing to free. */
 int parse_line(struct parsed *out, int argc, char **argv, const struct command *const *commands, struct err *e);
 

@@ -11,7 +11,7 @@ static size_t place_of(const struct opt_group *const *groups, size_t n, const st
 	return i;
 }
 
-/* Where a group of the list `rest` belongs: behind those with its title, else before the next of its list that is there. */
+/* Where a group of the list `rest` belongs: after the groups with its title, else before the next present group of its list. */
 static size_t place_for(const struct opt_group *const *groups, size_t n, const struct opt_group *const *rest)
 {
 	for (size_t i = n; i > 0; i--)

@@ -1,4 +1,4 @@
-/* What the writers of help, manual and completions share: walking the rows, and keeping equal headings together. */
+/* Shared by help, manual and completions: walking the rows, and keeping equal headings together. */
 #ifndef CLI_ROWS_H
 #define CLI_ROWS_H
 
@@ -12,12 +12,12 @@ enum { ROWS_GROUPS = 64 };
  */
 void rows_groups(const struct command *const *commands, const struct opt_group *out[ROWS_GROUPS + 1]);
 bool rows_listed(const struct command *command, const struct opt_group *group);
-/* The default as one would type it, the command's own before the row's (command may be NULL); NULL: none worth telling. */
+/* The default as typed, the command's own before the row's (command may be NULL); NULL: none worth showing. */
 const char *rows_default(const struct command *command, const struct opt_group *group, const struct opt *row);
 bool rows_is_path(const struct opt *row); /* does its value name a file? */
-/* "a|b|c" with other text in the place of each bar. */
+/* "a|b|c" with another text in place of each bar. */
 void rows_words(FILE *out, const char *words, const char *between);
-/* Everything arrived in `out`: 0, else -1 with errno. */
+/* Was everything written to `out`? 0, else -1 with errno. */
 int rows_end(FILE *out);
 
 #endif

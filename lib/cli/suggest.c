@@ -37,7 +37,7 @@ void suggest_offer(const char *word, const char *candidate, const char **best, u
 {
 	size_t len = strlen(word);
 	unsigned near = len < 6 ? 1 : len < 9 ? 2 : 3;
-	bool begun = len >= PREFIX_LEAST && strncmp(word, candidate, len) == 0; /* half a word is as good as one mistake */
+	bool begun = len >= PREFIX_LEAST && strncmp(word, candidate, len) == 0; /* a prefix counts as one mistake */
 	unsigned distance = begun ? 1 : suggest_distance(word, candidate);
 	if (distance > near || (*best != NULL && distance >= *best_distance))
 		return;
