@@ -1,9 +1,9 @@
-/* What can only be said of a talk script when all of it is there: what sections inherit, what a $n stands for, what can never
- * happen, and what would be decided by chance.
+/* Checks of a whole talk script: what sections inherit, what a $n stands for, which steps can never happen, and which rules would
+ * be decided by chance.
  *
- * In raw frames nothing bounds what a peer sends but what is expected. So that the verdict never depends on how its bytes were
- * cut on their way, a rule takes the next bytes if they begin with its literal, and no literal may be the beginning of another:
- * with both "ho" and "hola", a match would wait for bytes that may never come. */
+ * In raw frames only the expected data bound what a peer sends. So that the result never depends on how the bytes were cut on
+ * their way, a rule takes the next bytes if they begin with its literal, and no literal may be the beginning of another: with
+ * "ho" and "hola", a match of "ho" would wait for bytes that may never come. */
 #include "script/talk_internal.h"
 
 #include "base/text.h"
@@ -23,10 +23,10 @@ static const char *talk_check_show(char out[SHOWN], struct talk_bytes b)
 
 /* --- steps --- */
 
-struct walk { /* along the steps of one rule, or those on connect */
+struct walk { /* along the steps of a rule, or the first steps */
 	const struct talk_options *options;
 	const struct talk_section *section;
-	const struct talk_rule *rule; /* NULL: those on connect */
+	const struct talk_rule *rule; /* NULL: the first steps */
 	struct err *e;
 	struct talk_pattern *pattern; /* what $1 to $9 stand for */
 	bool matched;		      /* there is a $0 */
@@ -110,7 +110,7 @@ static int check_fault(const struct walk *w, const struct talk_step *s)
 		fault_name(s->fault), fault_names(place, names));
 }
 
-/* Of the steps in one place; a second one elsewhere may never be reached. */
+/* Only among steps in one place; a second one elsewhere may never be reached. */
 static int check_tls(struct walk *w, const struct talk_step *s)
 {
 	if (!w->options->tls)
@@ -152,7 +152,7 @@ static bool is_literal(const struct talk_rule *r)
 	       (r->pattern->kind == TALK_EQUAL || r->pattern->kind == TALK_PREFIX);
 }
 
-/* Could the same bytes begin both? */
+/* Can the same bytes begin both? */
 static bool talk_check_begins(const struct talk_pattern *shorter, const struct talk_pattern *longer)
 {
 	struct talk_pattern either = *shorter;
@@ -172,7 +172,7 @@ static int check_pair(const struct talk_rule *a, const struct talk_rule *b, stru
 		other->place.line);
 }
 
-/* Sorting would be quicker; scripts have a few dozen rules. */
+/* Sorting would be faster; scripts have a few dozen rules. */
 static int check_prefixes(const struct talk_section *section, struct err *e)
 {
 	for (const struct talk_rule *a = section->rules; a != NULL; a = a->next)
@@ -201,7 +201,7 @@ static int check_rules(struct talk_section *section, const struct talk_options *
 
 /* --- the whole --- */
 
-/* What "conn *" says, or what stands before any section, holds where a numbered section does not say it itself. */
+/* What "conn *", or text before any section, says holds where a numbered section does not say it. */
 static void talk_check_inherit(struct talk_section *s, const struct talk_section *all, const struct talk_options *options)
 {
 	if (s->framed.line == 0)

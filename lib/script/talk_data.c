@@ -1,7 +1,7 @@
-/* Data of a talk script: strings, bytes in hexadecimal, files, said once or many times.
+/* Data of a talk script: strings, bytes in hexadecimal, files, given once or many times.
  *
- * What is to be sent is kept as it is written, `1000000*"ab"` as two bytes and a number, and copied out piece by piece: no script
- * makes a run hold more than the script itself. What is expected must be held whole, and is bounded. */
+ * Data to send are kept as written, `1000000*"ab"` as two bytes and a number, and copied out piece by piece: no script makes a
+ * run hold more than the script itself. Expected data must be held whole, and are bounded. */
 #include "script/talk_internal.h"
 
 #include "base/mem.h"
@@ -120,7 +120,7 @@ static int new_part(struct talk_lex *l, struct talk_part ***tail, int group, con
 	return 0;
 }
 
-/* Behind a backslash: the byte, or -1 with e. */
+/* After a backslash: the byte, or -1 with e. */
 static int talk_data_escape(struct talk_lex *l)
 {
 	static const char names[] = "nrt0\\\"$", bytes[] = "\n\r\t\0\\\"$";
@@ -226,7 +226,7 @@ static int talk_data_file(struct talk_lex *l, struct talk_item *item)
 	return new_part(l, &tail, -1, bytes.p, bytes.n);
 }
 
-/* Digits, and behind them (and blanks) this? */
+/* Digits, and this after them (and blanks)? */
 static bool number_before(const struct talk_lex *l, unsigned char what)
 {
 	const unsigned char *p = l->p;
@@ -294,7 +294,7 @@ static uint64_t talk_data_once(const struct talk_item *i, const struct talk_byte
 	return sum;
 }
 
-/* No sum of parts comes near the limit: they are in memory. */
+/* The sum cannot overflow: the parts are in memory. */
 uint64_t talk_data_size(const struct talk_data *d, const struct talk_bytes *group)
 {
 	uint64_t sum = 0;

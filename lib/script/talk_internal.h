@@ -1,5 +1,5 @@
 /* The parts of the parser of talk scripts: memory, words (talk_lex.c), data (talk_data.c), patterns (talk_pattern.c), grammar
- * (talk_parse.c), and what can only be said of the whole (talk_check.c, talk_swap.c). */
+ * (talk_parse.c), and checks of the whole (talk_check.c, talk_swap.c). */
 #ifndef SCRIPT_TALK_INTERNAL_H
 #define SCRIPT_TALK_INTERNAL_H
 
@@ -24,7 +24,7 @@ struct talk_lex {
 	const char *name;
 	const unsigned char *p, *end; /* what is left */
 	const unsigned char *start;   /* of the line */
-	const unsigned char *last;    /* the end of the word or data that was taken last */
+	const unsigned char *last;    /* the end of the last word or data taken */
 	unsigned line;
 };
 
@@ -34,24 +34,24 @@ bool talk_ended(struct talk_lex *l); /* the line, or its part before "#" */
 struct talk_place talk_here(struct talk_lex *l);
 size_t talk_word(struct talk_lex *l);				   /* bytes of the word that begins here; 0: none does */
 size_t talk_rest(struct talk_lex *l);				   /* bytes up to the next blank */
-bool talk_takes(struct talk_lex *l, const char *word);		   /* and has taken it, if it is the next */
+bool talk_takes(struct talk_lex *l, const char *word);		   /* if it is next, takes it */
 char *talk_take(struct talk_lex *l, size_t n);			   /* the next n bytes as a text of its own; NULL with e */
-void talk_drop(struct talk_lex *l, size_t n);			   /* goes on behind the next n bytes */
+void talk_drop(struct talk_lex *l, size_t n);			   /* skips n bytes */
 int talk_number(struct talk_lex *l, uint32_t most, uint32_t *out); /* 1 to most */
 int talk_duration(struct talk_lex *l, int64_t *out_ms);
 void talk_next_line(struct talk_lex *l); /* from the end of one */
 
-/* All give -1, with e: where, and the words. */
+/* All return -1, with e: the place and the words. */
 int talk_wrong(struct talk_lex *l, const struct talk_place *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-int talk_expected(struct talk_lex *l, const char *what, const char *after); /* after a word, or a phrase; NULL: do not say */
+int talk_expected(struct talk_lex *l, const char *what, const char *after); /* after a word or phrase; NULL: omit that */
 int talk_refuse(struct err *e, const struct talk_place *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 bool talk_is_data(struct talk_lex *l);
-/* One or more items; groups: "$1" is not two bytes but what was matched. */
+/* One or more items; groups: "$1" is the matched text, not two bytes. */
 int talk_data(struct talk_lex *l, bool groups, const char *after, struct talk_data *out);
 
 enum { TALK_NUMBER_MOST = 1000000000 };
-/* One pattern, behind the word `after`. NULL with e. */
+/* One pattern, after the word `after`. NULL with e. */
 struct talk_pattern *talk_pattern(struct talk_lex *l, const char *after);
 
 int talk_check(struct talk_script *s, const struct talk_options *options, struct err *e);

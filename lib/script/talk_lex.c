@@ -1,6 +1,6 @@
-/* Words of a talk script: where one begins and ends, what it must have been, and how to say that it is not.
+/* Words of a talk script: where one begins and ends, what was expected, and how an error says so.
  *
- * The bytes of a source stay where they are for as long as the script lives; places and slices point into them. */
+ * The bytes of a source stay where they are as long as the script lives; places and slices point into them. */
 #include "script/talk_internal.h"
 
 #include "base/num.h"
@@ -107,7 +107,7 @@ char *talk_take(struct talk_lex *l, size_t n)
 	return text;
 }
 
-/* --- what is wrong --- */
+/* --- errors --- */
 
 static __attribute__((format(printf, 3, 0))) int wrong(struct err *e, const struct talk_place *at, const char *fmt, va_list ap)
 {
@@ -135,7 +135,7 @@ int talk_wrong(struct talk_lex *l, const struct talk_place *at, const char *fmt,
 	return -1;
 }
 
-/* What stands here, for people: a word, the start of a string, or the end of the line. */
+/* What stands here, for an error: a word, the start of a string, or the end of the line. */
 static void show_next(struct talk_lex *l, char out[SHOWN])
 {
 	if (talk_ended(l)) {

@@ -1,9 +1,9 @@
-/* What a pattern means. Pure: the same bytes give the same answer, however many calls they came in.
+/* Matching a pattern. Pure: the same bytes give the same answer, in any number of calls.
  *
- * A frame is what a peer chose, and patterns meet it in time that is linear in its length: a regular expression as pattern/ere.h
- * says, a search as pattern/needle.h does. What is more than the work that a turn of the loop may do is gone on with in the next.
+ * A peer chooses the frame, so patterns take linear time: regular expressions by pattern/ere.h, searches by pattern/needle.h.
+ * Work beyond the limit of a turn of the loop continues in the next.
  *
- * Letters are those of ASCII, whatever the locale. */
+ * Letters are ASCII letters, in any locale. */
 #include "script/talk_script.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ static unsigned char talk_match_lower(unsigned char c)
 	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
 }
 
-/* The first of n bytes in which a and b differ, not looking before `from`. */
+/* The first of n bytes in which a and b differ, starting at `from`. */
 static size_t talk_match_same(const unsigned char *a, const unsigned char *b, size_t from, size_t n, bool icase)
 {
 	if (n > from && !icase && memcmp(a + from, b + from, n - from) == 0)
@@ -65,7 +65,7 @@ static enum talk_fit match_search(struct talk_match *m, int64_t *work)
 
 static enum talk_fit match_regex(struct talk_match *m, int64_t *work, struct talk_bytes group[TALK_GROUPS])
 {
-	enum { AT_ONCE = 16 }; /* so many bytes does the system look at while we look at one */
+	enum { AT_ONCE = 16 }; /* memcmp compares so many bytes while this loop compares one */
 	if (m->at == 0 && m->frame.n > 0 && memchr(m->frame.p, '\0', m->frame.n) != NULL)
 		return TALK_NO;
 	*work -= m->at == 0 ? (int64_t)(m->frame.n / AT_ONCE) : 0;

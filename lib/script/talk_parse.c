@@ -1,5 +1,5 @@
-/* The grammar of talk scripts (talk_script.h), one function for each of its words. A line is read in one go; what it says is put
- * at the end of its section's steps or rules. What can only be said of the whole is talk_check.c's. */
+/* The grammar of talk scripts (talk_script.h), one function for each word. A line is read in one go and appended to its section's
+ * steps or rules. talk_check.c checks the whole. */
 #include "script/talk_internal.h"
 
 #include "base/mem.h"
@@ -16,7 +16,7 @@ struct parser {
 	struct talk_section *section, *last_section;
 	struct talk_step **step; /* where the section's next plain step goes */
 	struct talk_rule **rule; /* and its next rule */
-	unsigned told_lines;	 /* of --talk that were no files */
+	unsigned told_lines;	 /* --talk lines that were no files */
 };
 
 /* --- steps --- */
@@ -30,7 +30,7 @@ static int talk_parse_expecting(struct talk_lex *l, struct talk_step *s)
 	return talk_takes(l, "within") ? talk_duration(l, &s->ms) : 0;
 }
 
-/* Any signs up to a blank, also those that begin a string or a comment elsewhere. */
+/* The signs up to a blank, also those that begin a string or comment elsewhere. */
 static char *talk_parse_spec(struct talk_lex *l, const char *what, const char *after)
 {
 	size_t n = talk_ended(l) ? 0 : talk_rest(l);
@@ -88,7 +88,7 @@ static int unknown_step(struct talk_lex *l, const char *after)
 	return talk_expected(l, "a step", after);
 }
 
-/* To the end of the line. The first one must be there. */
+/* Steps to the end of the line; there must be one. */
 static int talk_parse_steps(struct talk_lex *l, struct talk_step ***tail, const char *after)
 {
 	do {
@@ -200,7 +200,7 @@ static int talk_parse_range(struct talk_lex *l, uint32_t *first, uint32_t *last)
 	return *last >= *first ? 0 : talk_wrong(l, &at, "the range ends before it begins");
 }
 
-/* The same numbers again go on with what was said of them; others must not overlap. */
+/* The same numbers continue their section; others must not overlap. */
 static int talk_parse_section(struct parser *ps)
 {
 	struct talk_lex *l = &ps->lex;
@@ -293,7 +293,7 @@ static int talk_parse_text(struct parser *ps, const char *given, struct err *e)
 	struct talk_script *s = ps->lex.script;
 	size_t n = strlen(given);
 	struct talk_bytes bytes;
-	if (given[0] != '@') { /* lines are counted over all of them, for a name they have in common */
+	if (given[0] != '@') { /* lines are counted over all of them, under one name */
 		unsigned first = ps->told_lines + 1;
 		int rc = talk_parse_source(ps, "--talk", (const unsigned char *)given, n, first);
 		ps->told_lines = ps->lex.line > first ? ps->lex.line - 1 : first;

@@ -1,5 +1,5 @@
-/* Patterns of a talk script: what is expected, and in which sense. Their data is made one block here, since it must be compared.
- */
+/* Patterns of a talk script: what is expected, and how it is compared. Their data become one block here, because they are
+ * compared. */
 #include "script/talk_internal.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@ int talk_flatten(struct talk_script *s, struct talk_pattern *p, const struct tal
 	uint64_t size = talk_data_size(&p->data, NULL);
 	if (size > TALK_BYTES_MOST)
 		return talk_refuse(e, at, "what is expected is over %d MiB", TALK_BYTES_MOST >> 20);
-	unsigned char *bytes = talk_new(s, (size_t)size + 1, e); /* never nothing */
+	unsigned char *bytes = talk_new(s, (size_t)size + 1, e); /* at least one byte */
 	if (bytes == NULL)
 		return -1;
 	p->text = (struct talk_bytes){ bytes, talk_data_copy(&p->data, NULL, 0, bytes, (size_t)size) };
@@ -43,7 +43,7 @@ static bool take_sign(struct talk_lex *l, unsigned char sign)
 	return true;
 }
 
-/* "i", when data follows. */
+/* "i" with data after it. */
 static bool take_case(struct talk_lex *l)
 {
 	struct talk_lex ahead = *l;

@@ -31,7 +31,7 @@ enum {
 };
 
 struct talk_place {
-	const char *name; /* of the file, ready to be shown, or "--talk" */
+	const char *name; /* of the file, printable, or "--talk" */
 	unsigned line, col;
 };
 
@@ -56,12 +56,12 @@ struct talk_item {
 
 struct talk_data {
 	struct talk_item *items;
-	int groups; /* the highest of $0 to $9 that is in it; -1: none */
+	int groups; /* the highest of $0 to $9 in it; -1: none */
 };
 
-/* How long it is, with group[i] for $i (only those up to data->groups are looked at); UINT64_MAX: that or more. */
+/* Its length, with group[i] for $i (only up to data->groups is read); UINT64_MAX: that or more. */
 uint64_t talk_data_size(const struct talk_data *d, const struct talk_bytes *group);
-/* Copies from byte `at` on, at most cap bytes; returns how many, 0 at the end. */
+/* Copies from byte `at`, at most cap bytes; returns how many, 0 at the end. */
 size_t talk_data_copy(const struct talk_data *d, const struct talk_bytes *group, uint64_t at, void *out, size_t cap);
 
 /* --- what is expected --- */
@@ -73,36 +73,36 @@ struct talk_pattern {
 	enum talk_kind kind;
 	bool not, icase;
 	struct talk_bytes text;	 /* EQUAL, PREFIX, CONTAINS, REGEX */
-	struct talk_bytes words; /* as the script writes it */
+	struct talk_bytes words; /* as the script has it */
 	uint64_t count;		 /* COUNT */
-	struct needle needle;	 /* the text, to be searched for */
+	struct needle needle;	 /* the text, for searching */
 	struct ere *ere;	 /* REGEX */
-	struct ere_cache *cache; /* the script's: all that changes of it */
-	unsigned groups;	 /* $0 to $9 of it that the script uses; 0: none beside $0 */
-	struct talk_data data;	 /* what text was made of */
+	struct ere_cache *cache; /* the script's: the only part that changes */
+	unsigned groups;	 /* the highest of $0 to $9 that the script uses; 0: only $0 */
+	struct talk_data data;	 /* the source of text */
 };
 
 enum talk_fit { TALK_NO, TALK_YES, TALK_MORE, TALK_NO_MEMORY };
 
-/* Is this frame meant? It may take more than one turn of the loop to tell. Zeroed before first use. */
+/* Does this frame match? The answer may take several turns of the loop. Zeroed before first use. */
 struct talk_match {
-	const struct talk_pattern *p; /* NULL: none has begun */
+	const struct talk_pattern *p; /* NULL: not begun */
 	struct talk_bytes frame;
-	size_t at; /* of a literal: so far it is equal; REGEX: 1 when it was found to hold no NUL */
+	size_t at; /* literal: equal so far; REGEX: 1 when it holds no NUL */
 	struct needle_search search;
 	struct ere_run run;
 };
 void talk_match_start(struct talk_match *m, const struct talk_pattern *p, const struct talk_bytes *frame);
-/* MORE: *work, of which 1 is about a byte, is done, and it is to be called again. For YES and NO group[0] is the frame, and for
- * YES of a REGEX group[i] what its parentheses have found, as far as p->groups says. A frame that holds a NUL fits no REGEX. */
+/* MORE: *work, of which 1 is about a byte, is used up; call again. For YES and NO group[0] is the frame; for YES of a REGEX
+ * group[i] holds its parentheses, up to p->groups. A frame that holds a NUL matches no REGEX. */
 enum talk_fit talk_match_go(struct talk_match *m, int64_t *work, struct talk_bytes group[TALK_GROUPS]);
 void talk_match_stop(struct talk_match *m); /* before its end, or after */
 
-/* In raw frames, do the next bytes begin with it (EQUAL, PREFIX, COUNT)? *n is, for YES, how many bytes it takes; for NO, how
- * many show that; for MORE, how many of len are known to be right, and may be given back as n of the next call (0 at first).
- * last: no more bytes will come. */
+/* In raw frames, do the next bytes begin with the pattern (EQUAL, PREFIX, COUNT)? *n is, for YES, how many bytes it takes; for
+ * NO, how many show that; for MORE, how many of len are compared already, to be passed as n of the next call (0 at first). last:
+ * no more bytes will come. */
 enum talk_fit talk_fits(const struct talk_pattern *p, const unsigned char *buf, size_t len, bool last, size_t *n);
-/* The first byte of the two that differs (case aside, where the pattern says so). */
+/* The first byte in which the two differ (ignoring case if the pattern does). */
 size_t talk_same(const struct talk_pattern *p, const unsigned char *buf, size_t len);
 
 /* --- the tree --- */
@@ -130,7 +130,7 @@ struct talk_step {
 	struct talk_step *next;
 	enum talk_verb verb;
 	struct talk_place place;
-	struct talk_bytes words;      /* what follows the verb, as the script writes it */
+	struct talk_bytes words;      /* the text after the verb */
 	struct talk_data data;	      /* SEND, SENDRAW, LOG, FAIL */
 	struct talk_pattern *pattern; /* EXPECT, SKIP */
 	int64_t ms;		      /* WAIT; `within` of EXPECT and SKIP, -1: the section's timeout */
@@ -155,10 +155,10 @@ struct talk_rule {
 struct talk_section {
 	struct talk_section *next;
 	struct talk_place place;
-	uint32_t first, last; /* numbers of connections; 0: those that have no section of their own */
+	uint32_t first, last; /* numbers of connections; 0: connections without a section of their own */
 	struct framer framer;
 	int64_t timeout_ms;
-	struct talk_place framed, timed; /* where that was said; line 0: nowhere, it is the default */
+	struct talk_place framed, timed; /* where that stands; line 0: the default */
 	struct talk_step *steps;	 /* on connect */
 	struct talk_rule *rules;
 	unsigned rules_n;
@@ -179,7 +179,7 @@ struct talk_options {
 struct talk_script *talk_parse(const char *const *texts, size_t n, const struct talk_options *options, struct err *e);
 void talk_free(struct talk_script *takes); /* NULL is fine */
 bool talk_has(const struct talk_script *script, enum talk_verb verb);
-/* What holds for this connection; NULL: nothing does. */
+/* The section of this connection; NULL: none. */
 const struct talk_section *talk_section(const struct talk_script *script, uint32_t conn);
 
 #endif

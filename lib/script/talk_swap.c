@@ -1,8 +1,8 @@
-/* A script from the other side: what was sent is expected, what was expected is sent. That can be said of plain steps with plain
- * data only; anything else would have to be guessed, and is refused. */
+/* A script from the other side: what was sent is expected, what was expected is sent. Only plain steps with plain data can be
+ * exchanged; anything else would have to be guessed, and is refused. */
 #include "script/talk_internal.h"
 
-/* What is sent on the wire for a `sendraw`, or an `expect` of a beginning, is all there is in raw frames alone. */
+/* In raw frames, a `sendraw` and an `expect` of a beginning are the whole message. */
 static bool is_raw(const struct talk_script *script, const struct talk_section *s, const struct talk_options *options)
 {
 	const struct talk_section *says = s->framed.line != 0 ? s : script->sections;
