@@ -51,6 +51,7 @@ own_ld :=
 ifneq ($(findstring seam,$(variant)),)
 own_cpp += -DSYS_SEAM
 own_flags += -g
+seam_c := $(wildcard tests/seam/*.c)
 endif
 ifneq ($(findstring fuzz,$(variant)),)
 own_flags += -fsanitize=fuzzer-no-link
@@ -123,7 +124,7 @@ link := $(CC) $(own_flags) $(CFLAGS) $(own_ld) $(LDFLAGS)
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
-lib_c := $(sort $(filter-out $(not_built),$(wildcard lib/*/*.c modes/*.c)))
+lib_c := $(sort $(filter-out $(not_built),$(wildcard lib/*/*.c modes/*.c) $(seam_c)))
 unit_c := $(sort $(filter-out $(not_built),$(wildcard tests/unit/*/test_*.c)))
 help_c := $(sort $(wildcard tests/unit/*.c)) tests/sim/loop_sim.c
 sim_c := $(filter-out $(help_c),$(sort $(wildcard tests/sim/*.c)))
@@ -143,8 +144,8 @@ unit_bin := $(unit_c:tests/unit/%.c=$(build)/unit/%)
 bench_c := $(sort $(wildcard tests/bench/*.c))
 hostile_c := $(sort $(wildcard tests/hostile/*.c))
 bench_bin := $(patsubst tests/bench/%.c,build/bench/%,$(filter-out tests/bench/load.c $(if $(have_tls),,%/handshake.c),$(bench_c)))
-all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/unit/*.c tests/unit/*/*.c tests/sim/*.c tests/fuzz/*.c)) $(bench_c) $(hostile_c)
-all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/unit/*/*.h tests/sim/*.h tests/fuzz/*.h tests/bench/*.h))
+all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/seam/*.c tests/unit/*.c tests/unit/*/*.c tests/sim/*.c tests/fuzz/*.c)) $(bench_c) $(hostile_c)
+all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/unit/*/*.h tests/seam/*.h tests/sim/*.h tests/fuzz/*.h tests/bench/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 #include "sandbox/sandbox_opts.h"
 
 #include "base/text.h"
-#include "sandbox/sandbox_probe.h"
 #include "stream/stdfd.h"
 #include "proxy/proxy.h"
 #include "net/resolve.h"
@@ -217,6 +216,10 @@ static void sandbox_run_tell(const struct run *run, const struct sandbox_got *go
 		EV_SOME("landlock", got->landlock), EV_WORDS("left", *keeps != '\0' ? keeps : NULL), EV_TEXT("why", why),
 		EV_TEXT("user", c->who.name), EV_TEXT("chroot", c->who.path), EV_TEXT("words", words));
 }
+
+#ifdef SYS_SEAM
+int sandbox_probe_try(const char *name);
+#endif
 
 /* A test wants to know whether the sandbox holds. */
 static void try_to_escape(const struct run *run)

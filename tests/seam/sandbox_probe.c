@@ -1,5 +1,5 @@
 /* Attempts by name (sandbox_probe.h), each as directly as the system allows: no library stands between. */
-#include "sandbox/sandbox_probe.h"
+#include "tests/seam/sandbox_probe.h"
 
 #ifdef SYS_SEAM
 
