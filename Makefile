@@ -51,7 +51,11 @@ own_ld :=
 ifneq ($(findstring seam,$(variant)),)
 own_cpp += -DSYS_SEAM
 own_flags += -g
+seam_c := tests/seam/gate.c
+ifeq ($(shell uname -s),Linux) # where the linker puts what only tests use around these two
 seam_c := $(wildcard tests/seam/*.c)
+own_ld += -Wl,--wrap=sandbox_run_seal,--wrap=tls_lib_open
+endif
 endif
 ifneq ($(findstring fuzz,$(variant)),)
 own_flags += -fsanitize=fuzzer-no-link
@@ -116,7 +120,7 @@ endif
 else ifeq ($(TLS),yes)
 $(error TLS=yes: $(CC) finds no headers of OpenSSL 3 (libssl-dev))
 else
-not_built := $(filter-out lib/tls/tls_none.c,$(wildcard lib/tls/tls_*.c)) $(wildcard tests/unit/tls/*.c)
+not_built := $(filter-out lib/tls/tls_none.c,$(wildcard lib/tls/tls_*.c tests/seam/tls_*.c)) $(wildcard tests/unit/tls/*.c)
 endif
 
 compile := $(CC) $(own_cpp) $(CPPFLAGS) $(own_flags) $(CFLAGS)
@@ -145,7 +149,7 @@ bench_c := $(sort $(wildcard tests/bench/*.c))
 hostile_c := $(sort $(wildcard tests/hostile/*.c))
 bench_bin := $(patsubst tests/bench/%.c,build/bench/%,$(filter-out tests/bench/load.c $(if $(have_tls),,%/handshake.c),$(bench_c)))
 all_c := sockctl.c $(sort $(wildcard lib/*/*.c modes/*.c tests/seam/*.c tests/unit/*.c tests/unit/*/*.c tests/sim/*.c tests/fuzz/*.c)) $(bench_c) $(hostile_c)
-all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/unit/*/*.h tests/seam/*.h tests/sim/*.h tests/fuzz/*.h tests/bench/*.h))
+all_h := $(sort $(wildcard lib/*/*.[hd]* modes/*.h tests/unit/*.h tests/unit/*/*.h tests/sim/*.h tests/fuzz/*.h tests/bench/*.h))
 
 # --- building --------------------------------------------------------------------------------------------------------
 

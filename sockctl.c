@@ -20,7 +20,6 @@
 #include "session/layers.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
 #define MODE_ROW(name) &mode_##name,
 static const struct mode *const modes[] = { MODES(MODE_ROW) };
@@ -222,10 +221,8 @@ static int sockctl_start(int argc, char **argv, const struct persona *persona, s
 	static struct menu menu;
 	struct parsed parsed = { 0 };
 	struct err *e = &outcome->first;
-#ifdef SYS_SEAM
-	if (sys_seam_open(getenv("SOCKCTL_SEAM"), e) != 0)
+	if (sys_seam_open(e) != 0)
 		return -1;
-#endif
 	menu_fill(&menu);
 	if (parse_line(&parsed, argc, argv, menu.commands, e) != 0)
 		return -1;
@@ -282,8 +279,6 @@ int main(int argc, char **argv)
 	if (rc != 0 && outcome.signo == 0)
 		out_cry(persona, outcome.first.what);
 	stdfd_restore();
-#ifdef SYS_SEAM
 	sys_seam_close();
-#endif
 	return outcome.signo != 0 ? die_of(outcome.signo) : exit_code(&outcome, persona);
 }

@@ -43,10 +43,3 @@ void mem_trim(void)
 	malloc_trim(0);
 #endif
 }
-
-#ifdef SYS_SEAM
-void *mem_crypto(void *takes, size_t bytes)
-{
-	return sys_allowed(SYS_CRYPTO) ? realloc(takes, bytes) : NULL;
-}
-#endif

@@ -10,8 +10,5 @@ void *mem_grow(void *takes, size_t bytes); /* as realloc; on NULL the old memory
 char *mem_text(const char *text);	   /* a copy */
 void mem_free(void *takes);		   /* NULL is fine */
 void mem_trim(void);			   /* what was freed goes back to the system, where the C library would keep it */
-#ifdef SYS_SEAM
-void *mem_crypto(void *takes, size_t bytes); /* as mem_grow, for OpenSSL: a test build fails these apart from ours */
-#endif
 
 #endif

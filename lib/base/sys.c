@@ -82,24 +82,12 @@ int sys_open(const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-#ifdef SYS_SEAM
 /* How many of n datagrams the gate lets pass; -1 with errno. */
 static int sys_passed(enum sys_call call, int fd, unsigned n)
 {
-	size_t most = SIZE_MAX;
-	int failed = sys_gate == NULL ? 0 : sys_gate(call, fd, &most);
-	if (failed != 0)
-		errno = failed;
-	return failed != 0 ? -1 : most < n ? (int)most : (int)n;
+	size_t most = n;
+	return sys_allowed_most(call, fd, &most) ? (int)most : -1;
 }
-#else
-static int sys_passed(enum sys_call call, int fd, unsigned n)
-{
-	(void)call;
-	(void)fd;
-	return (int)n;
-}
-#endif
 
 /* The C libraries differ in the type of the flags. */
 #ifdef __GLIBC__

@@ -2,7 +2,7 @@
  *
  * In a release build each is the call itself, inline. Built with -DSYS_SEAM, each first asks `sys_gate`, which may fail
  * it with an errno or shorten what it moves; tests install a gate of their own, and the seam build of the program reads
- * one from the environment (sys.c). Nothing else in the tree calls these functions directly. */
+ * one from the environment (tests/seam/gate.c). Nothing else in the tree calls these functions directly. */
 #ifndef BASE_SYS_H
 #define BASE_SYS_H
 
@@ -45,17 +45,31 @@ enum sys_call {
 #include <sys/sendfile.h>
 #endif
 
+struct sys_room { /* where the gate puts what is left of a call that it shortens */
+	struct msghdr m;
+	struct iovec v[2];
+};
+
 #ifdef SYS_SEAM
 /* Before each call: 0 lets it go on, an errno fails it with that; *most_bytes may be lowered (to 1 at the least). */
 extern int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
+int sys_seam_open(struct err *e);     /* installs the gate that SOCKCTL_SEAM describes, if any. -1 with e: not understood */
+void sys_seam_close(void);	      /* the end of the run: writes the report that was asked for */
 bool sys_allowed(enum sys_call call); /* sets errno */
 bool sys_allowed_on(enum sys_call call, int fd);
 bool sys_allowed_most(enum sys_call call, int fd, size_t *n); /* may lower n, to 1 at the least */
-int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2]); /* elements in out; -1: errno */
-/* Installs the gate that spec describes (sys.c), none for NULL and "". -1 with e: not understood. */
-int sys_seam_open(const char *spec, struct err *e);
-void sys_seam_close(void); /* the end of the run: writes the report that was asked for */
+bool sys_shortened(enum sys_call call, int fd, const struct iovec **v, int *n, struct sys_room *room);
+/* What of m may be moved, perhaps in room; NULL with errno. Of a datagram (whole) the gate takes nothing away. */
+struct msghdr *sys_shortened_msg(enum sys_call call, int fd, struct msghdr *m, bool whole, struct sys_room *room);
 #else
+static inline int sys_seam_open(struct err *e)
+{
+	(void)e;
+	return 0;
+}
+static inline void sys_seam_close(void)
+{
+}
 static inline bool sys_allowed(enum sys_call call)
 {
 	(void)call;
@@ -63,87 +77,59 @@ static inline bool sys_allowed(enum sys_call call)
 }
 static inline bool sys_allowed_on(enum sys_call call, int fd)
 {
-	(void)call;
 	(void)fd;
-	return true;
+	return sys_allowed(call);
 }
 static inline bool sys_allowed_most(enum sys_call call, int fd, size_t *n)
 {
 	(void)n;
 	return sys_allowed_on(call, fd);
 }
+static inline bool sys_shortened(enum sys_call call, int fd, const struct iovec **v, int *n, struct sys_room *room)
+{
+	(void)v;
+	(void)n;
+	(void)room;
+	return sys_allowed_on(call, fd);
+}
+static inline struct msghdr *sys_shortened_msg(enum sys_call call, int fd, struct msghdr *m, bool whole, struct sys_room *room)
+{
+	(void)whole;
+	(void)room;
+	return sys_allowed_on(call, fd) ? m : NULL;
+}
 #endif
 
 static inline ssize_t sys_readv(int fd, const struct iovec *v, int n)
 {
-#ifdef SYS_SEAM
-	struct iovec s[2];
-	if ((n = sys_shortened(SYS_READ, fd, v, n, s)) < 0)
-		return -1;
-	v = s;
-#endif
-	return readv(fd, v, n);
+	struct sys_room room;
+	return sys_shortened(SYS_READ, fd, &v, &n, &room) ? readv(fd, v, n) : -1;
 }
 
 static inline ssize_t sys_writev(int fd, const struct iovec *v, int n)
 {
-#ifdef SYS_SEAM
-	struct iovec s[2];
-	if ((n = sys_shortened(SYS_WRITE, fd, v, n, s)) < 0)
-		return -1;
-	v = s;
-#endif
-	return writev(fd, v, n);
+	struct sys_room room;
+	return sys_shortened(SYS_WRITE, fd, &v, &n, &room) ? writev(fd, v, n) : -1;
 }
 
 static inline ssize_t sys_pread(int fd, void *buf, size_t n, off_t at)
 {
-#ifdef SYS_SEAM
-	struct iovec v = { buf, n }, s[2];
-	if (sys_shortened(SYS_READ, fd, &v, 1, s) < 0)
-		return -1;
-	n = s[0].iov_len;
-#endif
-	return pread(fd, buf, n, at);
+	return sys_allowed_most(SYS_READ, fd, &n) ? pread(fd, buf, n, at) : -1;
 }
 
 /* Stream sockets may be shortened; for datagrams (whole = true) the gate may only fail the call. */
 static inline ssize_t sys_recvmsg(int fd, struct msghdr *m, int flags, bool whole)
 {
-#ifdef SYS_SEAM
-	struct msghdr h = *m;
-	struct iovec s[2];
-	int n = 0;
-	if (whole ? !sys_allowed_on(SYS_READ, fd) : (n = sys_shortened(SYS_READ, fd, m->msg_iov, (int)m->msg_iovlen, s)) < 0)
-		return -1;
-	if (!whole) {
-		h.msg_iov = s;
-		h.msg_iovlen = (size_t)n;
-		return recvmsg(fd, &h, flags);
-	}
-#else
-	(void)whole;
-#endif
-	return recvmsg(fd, m, flags);
+	struct sys_room room;
+	m = sys_shortened_msg(SYS_READ, fd, m, whole, &room);
+	return m != NULL ? recvmsg(fd, m, flags) : -1;
 }
 
 static inline ssize_t sys_sendmsg(int fd, const struct msghdr *m, int flags, bool whole)
 {
-#ifdef SYS_SEAM
-	struct msghdr h = *m;
-	struct iovec s[2];
-	int n = 0;
-	if (whole ? !sys_allowed_on(SYS_WRITE, fd) : (n = sys_shortened(SYS_WRITE, fd, m->msg_iov, (int)m->msg_iovlen, s)) < 0)
-		return -1;
-	if (!whole) {
-		h.msg_iov = s;
-		h.msg_iovlen = (size_t)n;
-		return sendmsg(fd, &h, flags);
-	}
-#else
-	(void)whole;
-#endif
-	return sendmsg(fd, m, flags);
+	struct sys_room room;
+	m = sys_shortened_msg(SYS_WRITE, fd, (struct msghdr *)m, whole, &room);
+	return m != NULL ? sendmsg(fd, m, flags) : -1;
 }
 
 /* Many datagrams in one call: how many, or -1. A system without such calls moves them one by one, and reads one a call, so that

@@ -217,26 +217,6 @@ static void sandbox_run_tell(const struct run *run, const struct sandbox_got *go
 		EV_TEXT("user", c->who.name), EV_TEXT("chroot", c->who.path), EV_TEXT("words", words));
 }
 
-#ifdef SYS_SEAM
-int sandbox_probe_try(const char *name);
-#endif
-
-/* A test wants to know whether the sandbox holds. */
-static void try_to_escape(const struct run *run)
-{
-#ifdef SYS_SEAM
-	const char *name = getenv("SOCKCTL_ESCAPE");
-	char words[128];
-	if (name == NULL)
-		return;
-	int sys = sandbox_probe_try(name);
-	snprintf(words, sizeof words, "escape by %s: %s", name, sys == 0 ? "done" : sys < 0 ? "unknown" : strerror(sys));
-	event(run->events, EV_NOTE, 0, EV_TEXT("text", words));
-#else
-	(void)run;
-#endif
-}
-
 int sandbox_run_seal(const struct run *run, struct err *e)
 {
 	struct sandbox_run *c = run->sandbox;
@@ -252,7 +232,6 @@ int sandbox_run_seal(const struct run *run, struct err *e)
 			return -1;
 	}
 	sandbox_run_tell(run, &got, lacks);
-	try_to_escape(run);
 	return 0;
 }
 

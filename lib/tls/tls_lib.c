@@ -2,47 +2,11 @@
  * nothing is left to do here. */
 #include "tls/tls_lib.h"
 
-#ifdef SYS_SEAM
-#include "base/mem.h"
-
-/* A test build can fail the library's allocations, too. */
-static void *seam_malloc(size_t bytes, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mem_crypto(NULL, bytes > 0 ? bytes : 1);
-}
-
-static void *seam_realloc(void *takes, size_t bytes, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mem_crypto(takes, bytes > 0 ? bytes : 1);
-}
-
-static void seam_free(void *takes, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	mem_free(takes);
-}
-
-static void seam_memory(void)
-{
-	CRYPTO_set_mem_functions(seam_malloc, seam_realloc, seam_free);
-}
-#else
-static void seam_memory(void)
-{
-}
-#endif
-
 #ifdef TLS_LINKED
 
 int tls_lib_open(struct err *e)
 {
 	(void)e;
-	seam_memory();
 	return 0;
 }
 
@@ -111,9 +75,7 @@ int tls_lib_open(struct err *e)
 	for (size_t i = 0; i < sizeof files / sizeof files[0] && !open; i++) {
 		void *lib = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
 		open = lib != NULL && find_all(lib);
-		if (open)
-			seam_memory();
-		else if (lib != NULL)
+		if (!open && lib != NULL)
 			dlclose(lib);
 	}
 	return open ? 0 : err_set(e, ERR_USAGE, 0, "--tls: TLS needs libssl 3 (OpenSSL), which is not on this machine");

@@ -9,11 +9,11 @@
  *
  * Which half is drawn from a generator with a fixed seed: the same in every run, and not in step with a loop that makes two calls
  * of a kind by turns, one of which would otherwise always fail. A second try gets through. */
+#include "base/num.h"
 #include "base/sys.h"
 
-#include "base/num.h"
-
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -21,18 +21,18 @@ enum { DESCRIPTORS_MOST = 1024 };
 
 int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
 
-static int sys_ask(enum sys_call call, int fd, size_t *most_bytes)
+bool sys_allowed_most(enum sys_call call, int fd, size_t *n)
 {
-	int failed = sys_gate == NULL ? 0 : sys_gate(call, fd, most_bytes);
+	int failed = sys_gate == NULL ? 0 : sys_gate(call, fd, n);
 	if (failed != 0)
 		errno = failed;
-	return failed == 0 ? 0 : -1;
+	return failed == 0;
 }
 
 bool sys_allowed_on(enum sys_call call, int fd)
 {
 	size_t unused = SIZE_MAX;
-	return sys_ask(call, fd, &unused) == 0;
+	return sys_allowed_most(call, fd, &unused);
 }
 
 bool sys_allowed(enum sys_call call)
@@ -40,27 +40,38 @@ bool sys_allowed(enum sys_call call)
 	return sys_allowed_on(call, -1);
 }
 
-bool sys_allowed_most(enum sys_call call, int fd, size_t *n)
-{
-	return sys_ask(call, fd, n) == 0;
-}
-
-int sys_shortened(enum sys_call call, int fd, const struct iovec *v, int n, struct iovec out[2])
+bool sys_shortened(enum sys_call call, int fd, const struct iovec **v, int *n, struct sys_room *room)
 {
 	size_t most = SIZE_MAX;
 	int used = 0;
-	if (sys_ask(call, fd, &most) != 0)
-		return -1;
-	out[0] = (struct iovec){ 0 };
-	for (int i = 0; i < n && used < 2 && most > 0; i++) {
-		if (v[i].iov_len == 0) /* two of these would look like the end of the data */
+	if (!sys_allowed_most(call, fd, &most))
+		return false;
+	room->v[0] = (struct iovec){ 0 };
+	for (int i = 0; i < *n && used < 2 && most > 0; i++) {
+		if ((*v)[i].iov_len == 0) /* two of these would look like the end of the data */
 			continue;
-		out[used] = v[i];
-		if (out[used].iov_len > most)
-			out[used].iov_len = most;
-		most -= out[used++].iov_len;
+		room->v[used] = (*v)[i];
+		if (room->v[used].iov_len > most)
+			room->v[used].iov_len = most;
+		most -= room->v[used++].iov_len;
 	}
-	return used == 0 ? 1 : used;
+	*v = room->v;
+	*n = used == 0 ? 1 : used;
+	return true;
+}
+
+struct msghdr *sys_shortened_msg(enum sys_call call, int fd, struct msghdr *m, bool whole, struct sys_room *room)
+{
+	const struct iovec *v = m->msg_iov;
+	int n = (int)m->msg_iovlen;
+	if (whole ? !sys_allowed_on(call, fd) : !sys_shortened(call, fd, &v, &n, room))
+		return NULL;
+	if (whole)
+		return m;
+	room->m = *m;
+	room->m.msg_iov = room->v;
+	room->m.msg_iovlen = (size_t)n;
+	return &room->m;
 }
 
 struct fault {
@@ -181,8 +192,9 @@ static int word_read(char *word, struct err *e)
 	return 0;
 }
 
-int sys_seam_open(const char *spec, struct err *e)
+int sys_seam_open(struct err *e)
 {
+	const char *spec = getenv("SOCKCTL_SEAM");
 	char copy[512], *rest = copy;
 	memset(&seam, 0, sizeof seam);
 	sys_gate = NULL;
