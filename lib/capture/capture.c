@@ -1,8 +1,8 @@
-/* Captures (capture.h): a watcher that keeps the two sequence numbers of a connection.
+/* Captures (capture.h): an observer that keeps the two sequence numbers of a connection.
  *
- * Each direction starts at a number of its own, so that a port that is used again is not taken for a repetition. Whatever passes
- * is acknowledged at once. A Unix datagram that no packet could hold is shown as several. A peer that reset is shown doing so;
- * one of ours that is closed before its end gets one. */
+ * Each direction starts at a number of its own, so that an analyser does not take a reused port for retransmissions. All bytes
+ * are acknowledged at once. A Unix datagram that is too large for a packet is shown as several. A reset by the peer is shown; so
+ * is one by us if we close before our end. */
 #include "capture/capture.h"
 
 #include "base/mem.h"
@@ -15,7 +15,7 @@ enum { SEGMENT_BYTES = 32768, PIECES = 62 };
 
 struct wire {
 	struct capture *c;
-	struct pcapng_end end[2]; /* who sends in this direction: OBSERVER_IN the peer, OBSERVER_OUT we */
+	struct pcapng_end end[2]; /* the sender in this direction: OBSERVER_IN the peer, OBSERVER_OUT we */
 	uint32_t seq[2];
 	bool dgram, over;
 	bool fin[2];
@@ -26,7 +26,7 @@ static enum observer_dir capture_back(enum observer_dir dir)
 	return dir == OBSERVER_IN ? OBSERVER_OUT : OBSERVER_IN;
 }
 
-/* One packet, with what v holds. */
+/* One packet with the payload v. */
 static void put_packet(struct wire *w, enum observer_dir dir, unsigned flags, const struct iovec *v, int n, size_t bytes)
 {
 	unsigned char head[PCAPNG_PACKET_HEAD], tail[PCAPNG_PACKET_TAIL];

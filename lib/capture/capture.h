@@ -1,6 +1,6 @@
-/* A capture: what passed as packets that a network analyser reads, for all connections of a run in one file (pcapng.h).
+/* A capture: traffic as packets that a network analyser reads, for all connections of a run in one file (pcapng.h).
  *
- * Payload is what our end saw, in plain; the packets around it are made up, and so are handshakes, acknowledgements and ends. */
+ * The payload is what our end saw, in plain text; the packets around it, handshakes, acknowledgements and ends are made up. */
 #ifndef CAPTURE_CAPTURE_H
 #define CAPTURE_CAPTURE_H
 
@@ -13,7 +13,7 @@ struct capture {
 };
 
 void capture_begin(struct capture *c); /* once, after the file was opened */
-/* Stands on *top, borrows c. dialed: we were the one who connected. -1: no memory, *top as it was. */
+/* Puts the layer on *top, borrows c. dialed: our end connected. -1: no memory, *top unchanged. */
 int capture_push(struct stream **top, struct capture *c, uint32_t conn, bool dialed, const struct pcapng_end *us,
 	const struct pcapng_end *peer);
 

@@ -1,4 +1,4 @@
-/* Payload as events: for each piece that passes its direction, place and length, and its bytes if anybody wants them. */
+/* Payload as events: direction, place and length of each piece, and its bytes if a reporter wants them. */
 #include "capture/observers.h"
 
 #include "stream/observer.h"

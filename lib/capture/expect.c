@@ -1,7 +1,7 @@
-/* Expectations (expect.h): a watcher that compares what comes with a text, a file, a length or a sum.
+/* Expectations (expect.h): an observer that compares received bytes with a text, a file, a length or a sum.
  *
- * The file is read again piece by piece as bytes come, with pread, so that all connections share one descriptor. The first
- * difference is kept with a few bytes of both sides; what comes after it is not looked at. */
+ * The file is read again piece by piece with pread as bytes come, so that all connections share one descriptor. The first
+ * difference is kept with a few bytes of both sides; bytes after it are not compared. */
 #include "capture/expect.h"
 
 #include "base/mem.h"
@@ -136,7 +136,7 @@ void expect_close(struct expect *x)
 
 /* One connection */
 
-struct sample { /* a few bytes for people to see */
+struct sample { /* a few bytes to show */
 	unsigned char b[SHOW_MOST];
 	size_t n;
 	bool more;
@@ -144,7 +144,7 @@ struct sample { /* a few bytes for people to see */
 
 struct judge {
 	const struct expect *x;
-	int64_t at; /* bytes that came */
+	int64_t at; /* received bytes */
 	bool wrong; /* they differ at `at`, or there are too many */
 	struct sample got, want;
 	struct sha256 sum;
@@ -153,7 +153,7 @@ struct judge {
 
 static const struct why differs = { ERR_MISMATCH, 0, "something else came than was expected from" };
 
-/* A few bytes, and no half characters if they can be had. */
+/* A few bytes, without half characters if possible. */
 static void take_sample(struct sample *s, const unsigned char *p, size_t n)
 {
 	s->n = n < SHOW_BYTES ? n : SHOW_BYTES;
@@ -163,7 +163,7 @@ static void take_sample(struct sample *s, const unsigned char *p, size_t n)
 	s->more = n > s->n;
 }
 
-/* At most n bytes of what is expected at `at`; how many there are, or -1 (errno). */
+/* At most n bytes of the expected data at `at`; returns how many there are, or -1 (errno). */
 static ssize_t expect_is_wanted(const struct expect *x, int64_t at, unsigned char *out, size_t n)
 {
 	size_t len = 0;
@@ -179,7 +179,7 @@ static ssize_t expect_is_wanted(const struct expect *x, int64_t at, unsigned cha
 			continue;
 		if (got < 0)
 			return -1;
-		if (got == 0) /* it was longer a while ago */
+		if (got == 0) /* the file has become shorter */
 			break;
 		len += (size_t)got;
 	}
@@ -211,7 +211,7 @@ static void expect_compare(struct judge *j, const unsigned char *p, size_t n)
 	j->wrong = true;
 	take_sample(&j->got, p + equal, n - equal);
 	if (equal == (size_t)has)
-		return; /* it should have ended here */
+		return; /* more bytes than expected */
 	has = expect_is_wanted(j->x, j->at, want, SHOW_MOST + 1);
 	take_sample(&j->want, want, has > 0 ? (size_t)has : 0);
 }

@@ -1,7 +1,7 @@
-/* What a peer is expected to send: everything received must equal it, no more and no less.
+/* The bytes that a peer is expected to send: all received bytes must equal them, no more and no less.
  *
- * Each connection is compared as its bytes come, so nothing is kept but a position. Where it differs the bytes are still handed
- * on, and the next read fails (ERR_MISMATCH): waiting for more would not mend it. Too little is found out at the end. */
+ * Each connection is compared as its bytes come, so only a position is kept. After a difference the bytes are still handed on,
+ * and the next read fails (ERR_MISMATCH), because more bytes cannot repair it. Missing bytes are found at the end. */
 #ifndef CAPTURE_EXPECT_H
 #define CAPTURE_EXPECT_H
 
@@ -22,7 +22,7 @@ struct expect_conf {
 struct expect { /* for all connections of a run */
 	const struct expect_conf *conf;
 	int fd;	      /* of --expect-file; -1: none */
-	int64_t size; /* what must come, where has_size */
+	int64_t size; /* the expected length, with has_size */
 	bool has_size;
 };
 
@@ -31,7 +31,7 @@ bool expect_wanted(const struct expect_conf *conf);
 int expect_open(struct expect *x, const struct expect_conf *conf, struct err *e);
 void expect_close(struct expect *x);
 
-/* Stands on *top and compares; its verdict tells. Borrows x. -1: no memory, *top as it was. */
+/* Puts the layer on *top: it compares, and its result is the stream's. Borrows x. -1: no memory, *top unchanged. */
 int expect_push(struct stream **top, const struct expect *x);
 
 #endif

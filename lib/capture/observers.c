@@ -1,5 +1,4 @@
-/* From options and addresses to layers (observers.h). What watches and writes lives in io; here is what a run knows: which files,
- * and whose connection. */
+/* From options and addresses to layers (observers.h): which files, and for which connection. */
 #include "capture/observers.h"
 
 #include "base/mem.h"
@@ -144,7 +143,7 @@ static bool of_internet(const struct sa *sa)
 	return sa->family == AF_INET || sa->family == AF_INET6;
 }
 
-/* A server and a client of its own for each connection, in a network where nobody is met by chance. */
+/* Each connection gets a server and a client address of its own, from networks that are never routed. */
 static void make_up(struct pcapng_end *us, struct pcapng_end *peer, const struct link *link)
 {
 	enum {
@@ -171,7 +170,7 @@ int capture_layer(struct stream **top, const struct link *link, void *shared, st
 	if (of_internet(link->peer)) {
 		end_of(&peer, link->peer);
 		end_of(&us, link->local);
-		if (us.v6 != peer.v6) /* of ours we only know that it is any */
+		if (us.v6 != peer.v6) /* of our address we only know that it is any */
 			us = (struct pcapng_end){ .v6 = peer.v6, .port = us.port };
 	} else {
 		make_up(&us, &peer, link);

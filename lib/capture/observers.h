@@ -1,4 +1,4 @@
-/* The layers that look at the traffic, as rows of the stack need them: transcript, capture, events, expectations. */
+/* The layers that observe traffic, as rows of the table of layers need them: transcript, capture, events, expectations. */
 #ifndef CAPTURE_OBSERVERS_H
 #define CAPTURE_OBSERVERS_H
 

@@ -1,5 +1,5 @@
-/* Writing beside the payload (output_file.h). A write to a regular file is taken as done at once, as everywhere; a FIFO whose
- * reader is too slow breaks like a full disk, because the traffic must not wait for its observers. */
+/* Writing beside the payload (output_file.h). A write to a regular file is taken as immediate, as everywhere; a FIFO whose reader
+ * is too slow fails like a full disk, because the traffic must not wait for its observers. */
 #include "capture/output_file.h"
 
 #include "base/mem.h"
@@ -37,7 +37,7 @@ static void output_file_broken(struct output_file *f, int sys)
 	struct err e = { 0 };
 	char name[SHOWN];
 	if (ftruncate(f->fd, f->written) != 0) {
-		/* no regular file, or worse: it stays as it is */
+		/* no regular file, or truncate fails: it stays as it is */
 	}
 	sys_close(f->fd);
 	f->fd = -1;
@@ -45,7 +45,7 @@ static void output_file_broken(struct output_file *f, int sys)
 	f->broke(f->arg, &e);
 }
 
-/* What is left of v after n bytes. */
+/* The part of v after n bytes. */
 static void output_file_advance(struct iovec **v, int *count, size_t n)
 {
 	while (*count > 0 && n >= (*v)->iov_len) {

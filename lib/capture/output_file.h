@@ -1,7 +1,7 @@
 /* A file that a run writes beside its payload: a transcript, a capture.
  *
- * Created with mode 0600, never through a symbolic link, truncated. What is written at once stays whole: the first failure (a
- * full disk) is told, the file is cut back to what was whole, and nothing more is written; the traffic goes on. */
+ * Created with mode 0600, never through a symbolic link, truncated. Pieces are written whole: after the first failure (a full
+ * disk) it is reported, the file is cut back to its last whole piece, and nothing more is written; the traffic continues. */
 #ifndef CAPTURE_OUTPUT_FILE_H
 #define CAPTURE_OUTPUT_FILE_H
 
@@ -14,7 +14,7 @@ typedef void output_file_broke(void *arg, const struct err *e); /* ERR_LOCAL: "w
 
 struct output_file {
 	int fd;		 /* -1: not open, or broken */
-	int64_t written; /* bytes that are whole */
+	int64_t written; /* bytes of whole pieces */
 	char *path;
 	output_file_broke *broke;
 	void *arg;
@@ -23,6 +23,6 @@ struct output_file {
 /* -1 with e (ERR_USAGE, "PATH: why"); then there is nothing to close. A FIFO needs its reader. */
 int output_file_open(struct output_file *f, const char *path, output_file_broke *broke, void *arg, struct err *e);
 void output_file_write(struct output_file *f, struct iovec *v, int n); /* changes v */
-void output_file_close(struct output_file *f);			       /* tells of a failure, too */
+void output_file_close(struct output_file *f);			       /* reports a failure, too */
 
 #endif

@@ -1,4 +1,4 @@
-/* Which files a run's taps write, and that one which broke makes the run fail in its end, but stops no traffic. */
+/* The files that a run's observers write; a failed file makes the run fail at its end, but stops no traffic. */
 #include "capture/output_files.h"
 
 #include "base/mem.h"
@@ -23,7 +23,7 @@ void output_files_broke(void *arg, const struct err *why)
 	run_fail(run, why);
 }
 
-/* Files to come are opened when they come; that they can be is asked of their folder. */
+/* Files of later connections are opened later; here only their folder is checked. */
 static int check_folder(const char *file, struct err *e)
 {
 	char shown[256];

@@ -9,7 +9,7 @@ enum { INBOUND = 1, OUTBOUND = 2 };
 enum { TCP = 6, UDP = 17, HOPS = 64, WINDOW = 65535, WINDOW_SHIFT = 14 };
 enum { BLOCK_HEAD = 28, BLOCK_TAIL = 16 }; /* of a packet's block */
 
-struct text { /* bytes being put together */
+struct text { /* bytes that are being put together */
 	unsigned char *at;
 	size_t len;
 };
@@ -94,7 +94,7 @@ static size_t payload_of(const struct pcapng_packet *p)
 	return sum;
 }
 
-/* A SYN says that windows are large, so that no reader thinks one full. */
+/* A SYN announces large windows, so that an analyser never sees a full one. */
 static size_t transport_head(const struct pcapng_packet *p)
 {
 	return p->udp ? 8 : p->flags & PCAPNG_SYN ? 24 : 20;
@@ -185,10 +185,10 @@ static void put_tcp(struct text *t, const struct pcapng_packet *p)
 	pcapng_be(t, 2, WINDOW);
 	pcapng_be(t, 4, 0); /* checksum, urgent */
 	if (p->flags & PCAPNG_SYN)
-		pcapng_be(t, 4, 0x01030300 | WINDOW_SHIFT); /* nothing, and the window's scale */
+		pcapng_be(t, 4, 0x01030300 | WINDOW_SHIFT); /* padding, and the window's scale */
 }
 
-/* Addresses, length and protocol count as well as what follows them. */
+/* Addresses, length and protocol are part of the sum. */
 static uint16_t transport_checksum(const struct pcapng_packet *p, const unsigned char *head, size_t head_len, size_t inside)
 {
 	struct checksum c = { 0 };

@@ -19,7 +19,7 @@ struct pcapng_end {
 
 struct pcapng_packet {
 	const struct pcapng_end *from, *to;
-	bool sent; /* by us */
+	bool sent; /* by our end */
 	bool udp;
 	uint8_t flags; /* PCAPNG_*, for TCP */
 	uint32_t seq, ack;
@@ -28,7 +28,7 @@ struct pcapng_packet {
 	int n;
 };
 
-/* What a file begins with: section and interface (raw IP, microseconds). */
+/* The beginning of a file: section and interface (raw IP, microseconds). */
 size_t pcapng_file_head(unsigned char out[PCAPNG_FILE_HEAD]);
 /* A packet is head, payload, tail; checksums are right. */
 size_t pcapng_packet_head(unsigned char out[PCAPNG_PACKET_HEAD], const struct pcapng_packet *p);

@@ -1,6 +1,6 @@
-/* Records (record.h). Each piece that passes is one step, however long: what is put together would have to come within one
- * timeout when it is played. Its bytes are cut into lines of readable length, at newlines where it is text; each line is a string
- * or hexadecimal, as suits it. */
+/* Records (record.h). Each piece that passes is one step, however long, because several steps would each have to come within one
+ * timeout when played. Its bytes are cut into lines of readable length, at newlines in text; each line is a string or
+ * hexadecimal. */
 #include "capture/record.h"
 
 #include "base/mem.h"
@@ -23,8 +23,8 @@ struct scribe {
 	struct record *r;
 	const struct loop *loop;
 	bool takes;
-	bool shut;   /* our end was told, and is not written yet */
-	bool broken; /* nothing of the end is our doing */
+	bool shut;   /* our end was sent, and is not written yet */
+	bool broken; /* the end was not ours */
 	uint32_t conn;
 	int64_t last_ms; /* when something passed */
 };
@@ -84,7 +84,7 @@ static void pause_since(struct page *p, struct scribe *s)
 
 /* --- bytes --- */
 
-/* The sign at p as it may stand in a string: its bytes, or 0: it may not. */
+/* The character at p as written in a string: its bytes, or 0: it cannot stand there. */
 static size_t record_sign(const unsigned char *p, size_t n)
 {
 	uint32_t cp = 0;
@@ -111,7 +111,7 @@ static bool is_text(const unsigned char *p, size_t n)
 	return odd * 4 <= n;
 }
 
-/* The next line of n bytes: how many of them it took. */
+/* The next line of n bytes: returns how many of them it took. */
 static size_t put_text(char *out, const unsigned char *p, size_t n, size_t *out_n)
 {
 	size_t used = 0, at = 0;
@@ -159,7 +159,7 @@ static void put_data(struct page *p, const char *verb, struct observer_walk *w)
 		p->len += n;
 		held -= used;
 		memmove(window, window + used, held);
-		if (held == 0) /* the window is longer than any line: nothing is left in v either */
+		if (held == 0) /* the window is longer than any line: v is empty, too */
 			break;
 		record_put(p, " \\\n       ");
 	}
@@ -236,7 +236,7 @@ static void scribe_close(void *self, enum close_how how)
 	mem_free(s->r);
 }
 
-/* Without a section for the first: a replay has other numbers. */
+/* The first connection has no section, because a replay has other numbers. */
 static void put_head(struct scribe *s, const char *ends)
 {
 	struct page p;
