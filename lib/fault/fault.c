@@ -1,7 +1,7 @@
-/* The layer itself: what it stands on, which faults it has, and its end. What they do is told in fault_bytes.c and fault_dgram.c.
+/* The fault layer itself: what it stands on, which faults it has, and its end. fault_bytes.c and fault_dgram.c apply them.
  *
- * Faults happen by the clock and in one way for both, when the caller of the stream may be waiting for something else. So the
- * layer wakes it: through the waker of the stream below, or where that has none through its own. */
+ * Faults happen by the clock and in both directions, also while the stream's caller waits for something else. So the layer wakes
+ * the caller: through the waker of the stream below, or else through its own. */
 #include "fault/fault_internal.h"
 
 #include "base/mem.h"
@@ -65,7 +65,7 @@ void fault_send_later(struct fault *f)
 	loop_timer(f->run->loop, &f->send, need->timed ? need->at_ms : NEVER);
 }
 
-/* What the socket has no room for, or refuses, is told to the caller that waits for the stream. */
+/* When the socket has no room or fails, the caller that waits for the stream is told. */
 static void on_fault_sends(void *arg)
 {
 	struct fault *f = arg;
@@ -91,7 +91,7 @@ static void fault_free(struct fault *f)
 	mem_free(f);
 }
 
-/* An end that a fault has made is a good one on the wire: what the peer still sends must not turn it into a reset. */
+/* An end made by a fault is in order on the wire: bytes that the peer still sends must not turn it into a reset. */
 static void fault_close(struct stream *s, enum close_how how)
 {
 	struct fault *f = fault_self(s);
@@ -107,7 +107,7 @@ static void fault_close(struct stream *s, enum close_how how)
 	fault_free(f);
 }
 
-/* What a fault keeps for good is not meant to arrive. */
+/* Bytes that a fault keeps for good are not meant to arrive. */
 static bool bytes_hold(const struct stream *s)
 {
 	const struct fault *f = (const struct fault *)s;
@@ -198,7 +198,7 @@ static void fault_add(struct fault *f, struct fault_rule *rule)
 	cut_clock(f);
 }
 
-/* What stands at a place that has been passed will not happen any more. */
+/* A fault at a place that has been passed will not happen any more. */
 static bool is_over(const struct fault *f, const struct fault_rule *r)
 {
 	uint64_t last = r->spec.kind == FAULT_CORRUPT_AT ? (uint64_t)r->spec.a : 0;
@@ -219,7 +219,7 @@ static bool is_placed(const struct fault_spec *spec)
 	return spec->kind == FAULT_CORRUPT_AT || spec->picks_n > 0;
 }
 
-/* How many faults there are, without those that are over. */
+/* How many faults are still to happen. */
 static unsigned fault_tidy(struct fault *f)
 {
 	unsigned n = 0;
@@ -235,7 +235,7 @@ static unsigned fault_tidy(struct fault *f)
 	return n;
 }
 
-/* Places count from where the step is taken, so each time they are others. */
+/* Places count from the step, so a repeated step has other places. */
 static bool holds_already(const struct fault *f, const struct fault_spec *step)
 {
 	const struct fault_rule *r = is_placed(step) ? NULL : f->rules;
@@ -265,7 +265,7 @@ static int fault_apply_one(struct stream *top, const struct fault_spec *spec, bo
 	rule->spec = *spec;
 	rule->step = step ? spec : NULL;
 	fault_add(f, rule);
-	fault_wake(f); /* what the caller waits for may be another thing now */
+	fault_wake(f); /* the caller may have to wait for something else now */
 	return 0;
 }
 

@@ -1,11 +1,10 @@
-/* A layer that misbehaves as asked: it lies directly on the socket, under TLS, and what passes it is late, slow, cut, changed or
- * lost.
+/* A layer that misbehaves on request: directly on the socket, under TLS, it delays, slows, cuts, changes or drops what passes.
  *
- * Each way has a bounded queue of its own; bytes are stamped when they come and pass when their time has come, and so do the
- * ends. Where and what is decided from (seed, connection, direction, offset) alone, never from how much a call moved or what time
- * it is: the same seed gives the same faults, and the same events that tell of them. Only where a burst begins, by whose offset
- * jitter is drawn, is a matter of time: what comes FAULT_PAUSE_US or more after the byte before it begins one, unless it was
- * there before and had to wait for us. An end that a fault makes is a failure of the stream (ERR_LOST) that fault_made knows. */
+ * Each direction has a bounded queue; bytes and ends are stamped when they come and pass at their time. Where a fault happens and
+ * how is decided from (seed, connection, direction, offset) alone, never from the size of calls or the time: the same seed gives
+ * the same faults and the same events. Only the start of a burst, whose offset draws the jitter, depends on time: a byte that
+ * comes FAULT_PAUSE_US or more after the one before it starts a burst, unless it was there earlier and had to wait for us. An end
+ * made by a fault is a failure of the stream (ERR_LOST) that fault_made recognises. */
 #ifndef FAULT_FAULT_H
 #define FAULT_FAULT_H
 
@@ -17,34 +16,35 @@
 
 enum {
 	FAULT_PAUSE_US = 1000,
-	FAULT_LINE_BYTES = 64 * 1024,	    /* memory that each way may always hold */
-	FAULT_RUN_BYTES = 64 * 1024 * 1024, /* ... and with a latency all of them together; who comes to that is slowed down */
-	FAULT_RULES_MOST = 1024		    /* faults of one connection that have not happened yet */
+	FAULT_LINE_BYTES = 64 * 1024, /* memory that each direction may always hold */
+	FAULT_RUN_BYTES =
+		64 * 1024 * 1024, /* ... and with a latency all of them together; a connection that reaches it is slowed down */
+	FAULT_RULES_MOST = 1024	  /* faults of one connection that have not happened yet */
 };
 
-struct fault_run { /* what all of them share; outlives the last stream */
+struct fault_run { /* shared by all fault layers of a run; outlives the last stream */
 	struct loop *loop;
 	struct lingers *linger;
 	const struct event_sink *events;
 	uint64_t seed;
-	size_t held; /* memory of what is on its way; 0 before the first stream */
+	size_t held; /* memory of held bytes; 0 before the first stream */
 };
 
-/* Stands on *top, which is a socket or a UDP peer, and replaces it; without a fault yet. -1: no memory, *top as it was. */
+/* Puts the layer on *top, a socket or a UDP peer, and replaces it; without a fault yet. -1: no memory, *top unchanged. */
 int fault_push(struct stream **top, struct fault_run *borrows, uint32_t conn);
 
-/* This fault, too, from here on: offsets and times count from now. Where there are others of its kind all of them hold, as the
- * manual says (FAULTS). The layer may lie anywhere below top. Nothing happens if it does not concern the connection. -1 with
- * errno: there is no such layer (ENOENT), it cannot do that (EINVAL), no memory (ENOMEM), too many faults (ENOBUFS). */
+/* Adds this fault from here on: offsets and times count from now. Faults of one kind all apply, as the manual says (FAULTS). The
+ * layer may be anywhere below top. Nothing happens if the fault does not concern the connection. -1 with errno: there is no such
+ * layer (ENOENT), it cannot do that (EINVAL), no memory (ENOMEM), too many faults (ENOBUFS). */
 int fault_apply(struct stream *top, const struct fault_spec *spec);
-/* The same for a step that may be taken again: what the very same spec, which outlives the stream, has asked for and still holds
- * is not asked for twice. */
+/* The same for a step that may repeat: a fault of the same spec, which outlives the stream, that still applies is not added
+ * twice. */
 int fault_step(struct stream *top, const struct fault_spec *borrows);
 
-/* Did a fault make this end, and how is the connection to be closed then? */
+/* Did a fault make this end, and how must the connection be closed then? */
 bool fault_made(const struct why *why, enum close_how *how);
 
-/* How long faults may hold back what was written, and the end: a close that is given time gets this much more. */
+/* The longest time that faults may hold written bytes and the end: a bounded close gets this much more. */
 int64_t fault_patience_ms(const struct stream *top);
 
 #endif

@@ -1,8 +1,8 @@
-/* The two ways of a byte stream, each with its queue. What is written is taken while there is room and goes on when it may; what
- * is read is taken from below as soon as it is there, so that its delay counts from when it came.
+/* The two directions of a byte stream, each with its queue. Written bytes are taken while there is room and pass at their time;
+ * received bytes are read from below at once, so that their delay counts from when they came.
  *
- * Every call gets on with both ways: a caller that only reads, as a handshake does while it waits for its answer, also sends
- * what is held. So the need of a reader that waits is that of both ways, and that of a writer only its own. */
+ * Every call serves both directions: a caller that only reads, as a handshake does while it waits for its answer, also sends held
+ * bytes. So a waiting reader needs what both directions need, a waiting writer only its own. */
 #include "fault/fault_internal.h"
 
 enum { READ_BYTES = 16 * 1024, LINE_WRITER_BYTES = 1024 * 1024 /* dropped in one call */ };
@@ -20,7 +20,7 @@ static void fault_bytes_broke(struct fault_way *w, const struct why *why)
 	w->why = *why;
 }
 
-/* The end goes out behind the last byte. */
+/* The end goes out after the last byte. */
 static void send_end(struct fault *f)
 {
 	struct fault_way *w = &f->way[FAULT_OUT];
@@ -76,7 +76,7 @@ void bytes_send(struct fault *f)
 	fault_send_later(f);
 }
 
-/* What stands before each call: 0, or what it is to return. */
+/* Runs before each call: 0, or what the call must return. */
 static int go_on(struct fault *f)
 {
 	cut_clock(f);
@@ -139,7 +139,7 @@ int bytes_flush(struct stream *s)
 	if (w->end == FAULT_BROKE)
 		return write_broke(f);
 	if (w->first != NULL) {
-		if (w->asked_us == 0 || w->moved_us <= w->asked_us) /* else it asks again because something has passed */
+		if (w->asked_us == 0 || w->moved_us <= w->asked_us) /* else the caller asks again because bytes have passed */
 			w->asked_us = fault_now_us(f);
 		return write_again(f);
 	}
@@ -157,7 +157,7 @@ int bytes_last(struct stream *s)
 	return bytes_flush(s);
 }
 
-/* Where that was not said: a caller that asks for the end the moment the last byte has gone was waiting for that. */
+/* The owner said no end before: if it asks for one when the last byte has gone, it has waited for that. */
 static int64_t end_came_us(const struct fault *f)
 {
 	const struct fault_way *w = &f->way[FAULT_OUT];
@@ -192,9 +192,9 @@ int bytes_shut(struct stream *s)
 	return w->end == FAULT_BROKE ? write_broke(f) : write_again(f);
 }
 
-/* --- what is received --- */
+/* --- receiving --- */
 
-/* One read of what is there below. True: go on. */
+/* One read of the bytes below. True: read again. */
 static bool fault_bytes_take(struct fault *f)
 {
 	struct fault_way *w = &f->way[FAULT_IN];
@@ -223,7 +223,7 @@ static bool fault_bytes_take(struct fault *f)
 	return false;
 }
 
-/* Bytes whose time has come, into v: of one chunk at most. */
+/* Bytes whose time has come, into v: at most one chunk. */
 static size_t fault_bytes_give(struct fault *f, const struct iovec *v, int n)
 {
 	struct fault_way *w = &f->way[FAULT_IN];
@@ -247,7 +247,7 @@ static size_t fault_bytes_give(struct fault *f, const struct iovec *v, int n)
 	return done;
 }
 
-/* Behind the last byte: 0, ST_FAIL, or ST_AGAIN. */
+/* After the last byte: 0, ST_FAIL, or ST_AGAIN. */
 static int read_end(struct fault *f)
 {
 	struct fault_way *w = &f->way[FAULT_IN];

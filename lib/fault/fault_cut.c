@@ -1,8 +1,8 @@
-/* Where bytes change and where a way, or the connection, ends.
+/* Where bytes change, and where a direction or the connection ends.
  *
- * Nothing passes a place where something is to happen (cut_allows), so it happens exactly there, however the bytes come. A reset
- * destroys what is on its way: one that was asked for behind so many bytes waits until the peer's system has acknowledged them,
- * but not for ever. A fault that is asked for at a time happens at whatever place its way has reached then. */
+ * Nothing passes the place of a fault before it happens (cut_allows), so it happens exactly there, in whatever pieces the bytes
+ * come. A reset destroys bytes on their way: one at an offset waits, for a bounded time, until the peer's system has acknowledged
+ * the bytes before it. A fault at a time happens at whatever place its direction has reached. */
 #include "fault/fault_internal.h"
 
 #include "stream/fdstream.h"
@@ -64,7 +64,7 @@ static void reset_soon(struct fault *f)
 	f->ack_step_ms = f->ack_step_ms * 2 < STEP_MOST_MS ? f->ack_step_ms * 2 : STEP_MOST_MS;
 }
 
-/* Our end goes out now, behind what has passed; a stream of sockets never says AGAIN to that. */
+/* Sends our end now, after the passed bytes; a socket stream never returns AGAIN for it. */
 static void shut_now(struct fault *f)
 {
 	hold_clear(&f->way[FAULT_OUT]);
@@ -171,7 +171,7 @@ bool fault_made(const struct why *why, enum close_how *how)
 
 /* --- changes --- */
 
-/* The first place from `from` on where this rule changes a byte, and by which mask. */
+/* The first place at or after `from` where this rule changes a byte, and its mask. */
 static uint64_t next_change(const struct fault *f, const struct fault_rule *r, int dir, uint64_t from, unsigned char *mask)
 {
 	if ((r->spec.dirs & 1U << dir) == 0)
@@ -183,7 +183,7 @@ static uint64_t next_change(const struct fault *f, const struct fault_rule *r, i
 	}
 	if (r->spec.kind != FAULT_CORRUPT)
 		return UINT64_MAX;
-	uint64_t size = (uint64_t)r->spec.a, base = r->base[dir]; /* one byte of each so many */
+	uint64_t size = (uint64_t)r->spec.a, base = r->base[dir]; /* one byte in each block of so many */
 	for (uint64_t block = from > base ? (from - base) / size : 0;; block++) {
 		uint64_t bits = fault_draw(f, r, dir, block), at = base + block * size + rng_below(bits, size);
 		*mask = (unsigned char)(1 + bits % MASKS);
@@ -192,8 +192,8 @@ static uint64_t next_change(const struct fault *f, const struct fault_rule *r, i
 	}
 }
 
-/* The first from `from` on that is changed; of several rules that change this byte the one that was given first does, so that
- * they do not put it right again. */
+/* The first changed byte at or after `from`; of several rules that change it the first one counts, so that two do not restore
+ * it. */
 static const struct fault_rule *first_change(const struct fault *f, int dir, uint64_t from, uint64_t *at, unsigned char *mask)
 {
 	const struct fault_rule *first = NULL;

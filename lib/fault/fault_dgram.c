@@ -1,6 +1,6 @@
-/* The two ways of a stream of datagrams. What happens to one is decided when it comes, by its number; then it waits, alone or
- * with its copies, until its time has come and enough others have overtaken it. One that was to be overtaken and is not, because
- * no others follow, is late by LATE_US and not lost. */
+/* The two directions of a datagram stream. The fate of a datagram is decided when it comes, by its number; then it waits, with
+ * its copies, until its time has come and enough others have overtaken it. A datagram that is to be overtaken, but is followed by
+ * too few others, is late by LATE_US and not lost. */
 #include "fault/fault_internal.h"
 
 enum { LATE_US = 1000 * 1000, TURN_DATAGRAMS = 64 };
@@ -10,7 +10,7 @@ static struct fault *fault_dgram_self(struct stream *s)
 	return (struct fault *)s;
 }
 
-/* Is it one of those that the fault concerns? */
+/* Does the fault concern this one? */
 static bool fault_dgram_hits(const struct fault *f, const struct fault_rule *r, int dir, uint64_t number)
 {
 	if ((r->spec.dirs & 1U << dir) == 0)
@@ -49,7 +49,7 @@ static struct fate fault_dgram_decide(struct fault *f, int dir, uint64_t number,
 	return fate;
 }
 
-/* 0; -1: no memory, and it is lost. */
+/* 0; -1: no memory, and the datagram is lost. */
 static int fault_dgram_come(struct fault *f, int dir, const struct iovec *v, int n, size_t len)
 {
 	struct fault_way *w = &f->way[dir];
@@ -68,8 +68,8 @@ static int fault_dgram_come(struct fault *f, int dir, const struct iovec *v, int
 	return 0;
 }
 
-/* The one that may pass now; NULL: none, and the way's need says when there may be. Those that wait to be overtaken do not hold
- * up the others, and nobody else overtakes. */
+/* The next one that may pass; NULL: none, and the direction's need says when one may. A datagram that waits to be overtaken does
+ * not delay the others; no other overtakes. */
 static struct fault_piece *fault_dgram_next(const struct fault *f, struct fault_way *w)
 {
 	int64_t now_us = fault_now_us(f);
@@ -146,7 +146,7 @@ int dgram_flush(struct stream *s)
 	return rc == ST_AGAIN ? stream_again_wr(s, &s->below->wr) : rc == 0 ? 0 : stream_fail_below(s);
 }
 
-/* Nothing follows that could overtake. */
+/* No datagram follows that could overtake. */
 int dgram_shut(struct stream *s)
 {
 	struct fault *f = fault_dgram_self(s);
@@ -181,7 +181,7 @@ static ssize_t fault_dgram_give(struct fault *f, struct fault_piece *p, const st
 	return len;
 }
 
-/* A read sends what is held, too; the next write meets a failure of that. */
+/* A read also sends held datagrams; the next write reports a failure of that. */
 ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct fault *f = fault_dgram_self(s);
@@ -195,7 +195,7 @@ ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n)
 			return fault_dgram_give(f, p, v, n);
 		if (w->end != FAULT_OPEN || (w->first != NULL && hold_room(w) == 0))
 			break;
-		ssize_t got = stream_readv(s->below, v, n); /* into the room that is there; it is kept elsewhere */
+		ssize_t got = stream_readv(s->below, v, n); /* into the caller's room; it is kept elsewhere */
 		if (got == ST_AGAIN) {
 			need_join(&w->need, &s->below->rd);
 			break;

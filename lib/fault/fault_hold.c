@@ -1,16 +1,16 @@
-/* What waits in the layer: a queue of pieces for each way. What is added within one turn of the loop shares pieces, so that many
- * small writes do not cost a piece each.
+/* The bytes that the layer holds: a queue of pieces for each direction. Writes within one turn of the loop share pieces, so that
+ * many small ones do not cost a piece each.
  *
- * Memory is bounded: a little for each way, and where there is a latency what is on its way, which is the rate times the latency,
- * out of a store that all connections of the run share. Each may have SHARE times what is then left in it, so that one that takes
- * as much as it can leaves something for later ones. */
+ * Memory is bounded: a little for each direction, and with a latency the bytes on their way, rate times latency, from a store
+ * shared by all connections of the run. Each connection may use SHARE times what is then left in it, so that a greedy one leaves
+ * room for later ones. */
 #include "fault/fault_internal.h"
 
 #include "base/mem.h"
 
 #include <string.h>
 
-enum { LEAST_BYTES = 64, SHARE = 16, CRUMB = 1024 /* bytes: not worth a piece while others are held */ };
+enum { LEAST_BYTES = 64, SHARE = 16, CRUMB = 1024 /* bytes: too few for a read while others are held */ };
 
 size_t iov_total(const struct iovec *v, int n)
 {
@@ -20,8 +20,7 @@ size_t iov_total(const struct iovec *v, int n)
 	return bytes;
 }
 
-/* Copies between pieces of memory and one that is whole, behind the first `at` bytes of v; returns how much there was room for.
- */
+/* Copies between v, from its byte `at` on, and one block; returns how many bytes there was room for. */
 static size_t fault_hold_move(const struct iovec *v, int n, size_t at, unsigned char *whole, size_t len, bool into_v)
 {
 	size_t done = 0;
@@ -127,7 +126,7 @@ static size_t broadcast_below(size_t most, uint64_t used)
 	return used < most ? most - (size_t)used : 0;
 }
 
-/* What a line of this rate has on its way, and what keeps it busy. */
+/* The bytes that a line of this rate has on its way, and that keep it busy. */
 static size_t line_bytes(const struct fault_way *w)
 {
 	const uint64_t second_us = 1000 * 1000, late_us = (uint64_t)w->late_us, rate = (uint64_t)w->rate;

@@ -1,6 +1,5 @@
-/* Inside io/fault: what fault.c (the layer), fault_hold.c (what waits in it), fault_bytes.c (the two ways of a byte stream),
- * fault_shape.c (when something may pass), fault_cut.c (where it ends or changes) and fault_dgram.c share. Nobody else includes
- * this. */
+/* Shared by fault.c (the layer), fault_hold.c (held bytes), fault_bytes.c (the directions of a byte stream), fault_shape.c (when
+ * bytes may pass), fault_cut.c (where they end or change) and fault_dgram.c. */
 #ifndef FAULT_FAULT_INTERNAL_H
 #define FAULT_FAULT_INTERNAL_H
 
@@ -9,24 +8,24 @@
 
 #include <errno.h>
 
-enum { FAULT_WAYS = 2, FAULT_BLOCK = 1024 /* bytes: a chunk where gap stands alone */ };
+enum { FAULT_WAYS = 2, FAULT_BLOCK = 1024 /* bytes: the chunk of a gap alone */ };
 
 struct fault_rule { /* a fault that concerns this connection */
 	struct fault_rule *next;
 	struct fault_spec spec;
-	uint64_t base[FAULT_WAYS];     /* where each way stood when it was given */
-	const struct fault_spec *step; /* it was asked for by fault_step, which knows it again; NULL: by fault_apply */
+	uint64_t base[FAULT_WAYS];     /* the offset of each direction when it was given */
+	const struct fault_spec *step; /* added by fault_step, which finds it by this; NULL: by fault_apply */
 	int64_t at_ms;		       /* when, if spec.timed */
-	uint16_t nth[FAULT_WAYS];      /* of its kind in each way: what two leave to chance is drawn for each */
-	uint8_t done;		       /* 1 << way: it has happened there, or was told */
+	uint16_t nth[FAULT_WAYS];      /* its number among its kind in each direction: each draws by itself */
+	uint8_t done;		       /* 1 << way: it has happened there, or was reported */
 };
 
 struct fault_piece { /* bytes that came at once, or one datagram */
 	struct fault_piece *next;
-	uint64_t burst;	 /* bytes: where the burst begins that they came with */
+	uint64_t burst;	 /* bytes: where their burst begins */
 	int64_t us;	 /* bytes: when they came; datagram: when it may pass */
-	int64_t late_us; /* datagram: ... even if not enough others have overtaken it */
-	uint32_t after;	 /* datagram: how many others are to pass first */
+	int64_t late_us; /* datagram: ... even if too few others have overtaken it */
+	uint32_t after;	 /* datagram: how many others must pass first */
 	uint32_t at, len, cap;
 	unsigned char bytes[];
 };
@@ -37,30 +36,30 @@ struct fault_way {
 	struct fault_piece *first, *last;
 	size_t held;	    /* memory of the pieces */
 	size_t *held_all;   /* ... and of those of all ways of the run */
-	uint64_t arrived;   /* bytes, or datagrams, that have come; what was dropped has not */
-	uint64_t passed;    /* bytes that have gone on */
-	uint64_t changed;   /* bytes up to here are as they go on */
+	uint64_t arrived;   /* received bytes or datagrams, without dropped ones */
+	uint64_t passed;    /* bytes that have passed */
+	uint64_t changed;   /* bytes up to here are changed already */
 	uint64_t burst;	    /* where the present burst began */
 	int64_t came_us;    /* when its last byte came */
-	bool dry;	    /* ... and then there was nothing more to be had */
+	bool dry;	    /* ... and then no more were there */
 	bool late, chunks;  /* there is a latency; a chunk or a gap */
-	bool untold;	    /* ... or a rate that has not been told */
-	int64_t late_us;    /* so late at the most */
-	int64_t rate;	    /* bytes a second; 0: as fast as it goes */
+	bool untold;	    /* ... or a rate that has not been reported */
+	int64_t late_us;    /* the longest delay */
+	int64_t rate;	    /* bytes a second; 0: unlimited */
 	int64_t rate_us;    /* the line is busy until then, ... */
 	uint64_t rate_rest; /* ... and so many millionths of a byte longer */
 	int64_t moved_us;   /* when something last passed */
 	uint64_t chunk_end, chunk_i;
-	int64_t gap_us;	  /* nothing before that */
+	int64_t gap_us;	  /* nothing passes before */
 	bool stalled;	  /* nothing passes any more, for good */
-	bool sinks;	  /* all is taken and nothing passes */
-	bool over;	  /* half-after: this way has ended */
+	bool sinks;	  /* all is taken and dropped */
+	bool over;	  /* half-after: this direction has ended */
 	uint8_t end;	  /* enum fault_end: what follows the last piece */
 	int64_t end_us;	  /* when it may pass */
-	int64_t asked_us; /* out: when its owner began to wait for what is held to go */
-	int64_t last_us;  /* out: when its owner said that nothing more comes; 0: it has not */
+	int64_t asked_us; /* out: when its owner began to wait for held bytes */
+	int64_t last_us;  /* out: when its owner said that no more bytes come; 0: it has not */
 	struct why why;	  /* FAULT_BROKE */
-	struct need need; /* what unblocks this way */
+	struct need need; /* what unblocks this direction */
 };
 
 struct fault {
@@ -68,18 +67,18 @@ struct fault {
 	struct fault_run *run;
 	uint32_t conn;
 	uint8_t cut;	 /* FAULT_CLOSE or FAULT_RST has happened; 0: neither */
-	bool cut_done;	 /* and the caller of the stream may know */
+	bool cut_done;	 /* and the stream's caller may know */
 	bool shut_below; /* our end was passed on */
-	bool leaving;	 /* closed by its owner: it only closes well */
+	bool leaving;	 /* closed by its owner: it now only closes */
 	struct waker own;
-	struct timer clock; /* what happens at a time */
-	struct timer send;  /* what is held may go then, whether a caller waits for the stream or not */
+	struct timer clock; /* for faults at a time */
+	struct timer send;  /* for held bytes, whether a caller waits for the stream or not */
 	struct task kick;
 	struct fault_rule *rules; /* in the order in which they were given */
 	int64_t slow_ms;	  /* slow-close; 0: none */
-	int64_t rcvbuf;		  /* bytes, as was asked for; 0: was not */
+	int64_t rcvbuf;		  /* bytes, as requested; 0: not requested */
 	struct fault_way way[FAULT_WAYS];
-	int64_t ack_until_ms, ack_step_ms; /* a reset that waits until what went before it has arrived */
+	int64_t ack_until_ms, ack_step_ms; /* a reset that waits for acknowledgements */
 };
 
 /* fault_hold.c */
@@ -89,9 +88,8 @@ struct fault_piece *hold_add_one(struct fault_way *w, const struct iovec *v, int
 void hold_drop(struct fault_way *w, size_t n);
 void hold_remove(struct fault_way *w, struct fault_piece *p);
 void hold_clear(struct fault_way *w);
-size_t hold_room(const struct fault_way *w); /* bytes */
-size_t hold_scatter(
-	const struct iovec *v, int n, size_t at, const unsigned char *from, size_t len); /* behind the first `at` bytes */
+size_t hold_room(const struct fault_way *w);							     /* bytes */
+size_t hold_scatter(const struct iovec *v, int n, size_t at, const unsigned char *from, size_t len); /* from byte `at` on */
 size_t iov_total(const struct iovec *v, int n);
 void need_join(struct need *a, const struct need *b);
 void need_time(struct need *a, int64_t at_us);
@@ -99,31 +97,31 @@ void need_time(struct need *a, int64_t at_us);
 /* fault.c */
 int64_t fault_now_us(const struct fault *f);
 uint64_t fault_draw(const struct fault *f, const struct fault_rule *rule, int dir, uint64_t index);
-/* off UINT64_MAX: it has no place; dir -1: no direction. */
+/* off UINT64_MAX: no place; dir -1: no direction. */
 void fault_tell(const struct fault *f, const struct fault_spec *spec, int dir, uint64_t off, int64_t value);
 void fault_wake(struct fault *f);	/* a caller that waits for the stream tries again soon */
-void fault_send_later(struct fault *f); /* when the need of what is sent says so */
+void fault_send_later(struct fault *f); /* when the need of the outgoing direction says so */
 
 /* fault_shape.c */
 void shape_rule(struct fault *f, const struct fault_rule *rule, int dir);
 void shape_comes(struct fault_way *w, int64_t at_us);			  /* bytes, or the end of them; before they are held */
 int64_t shape_latency_us(const struct fault *f, int dir, uint64_t index); /* of a burst of bytes or of a datagram */
-void shape_tell(struct fault *f, int dir, uint64_t off); /* of each that concerns this way, once: something passes */
-/* How many of the most bytes of the piece at the head may pass now; 0: not before *at_us. */
+void shape_tell(struct fault *f, int dir, uint64_t off); /* each that concerns this direction, once, when bytes pass */
+/* How many of at most `most` bytes of the head piece may pass now; 0: not before *at_us. */
 size_t shape_allows(struct fault *f, int dir, const struct fault_piece *head, size_t most, int64_t *at_us);
 void shape_passed(struct fault *f, int dir, size_t n);
 
 /* fault_cut.c */
-size_t cut_allows(const struct fault *f, int dir, size_t most); /* up to where something happens */
-size_t cut_accepts(const struct fault *f, size_t most);		/* what is written and will never pass is not taken */
-void cut_passed(struct fault *f, int dir, size_t n);		/* tells of what was changed, and lets happen what happens here */
+size_t cut_allows(const struct fault *f, int dir, size_t most); /* up to the next fault */
+size_t cut_accepts(const struct fault *f, size_t most);		/* written bytes that will never pass are not taken */
+void cut_passed(struct fault *f, int dir, size_t n);		/* reports changes, and runs the faults of this place */
 void cut_change(struct fault *f, int dir, unsigned char *bytes, size_t n); /* the n bytes at the head, once */
 void cut_look(struct fault *f, int dir);
-void cut_clock(struct fault *f); /* what happens at a time; sets the clock for the next */
+void cut_clock(struct fault *f); /* runs the faults at a time; sets the clock for the next */
 int cut_fails(struct fault *f);	 /* ST_FAIL with the words of the cut */
 
 /* fault_bytes.c */
-void bytes_send(struct fault *f); /* what may go now */
+void bytes_send(struct fault *f); /* what may pass now */
 ssize_t bytes_readv(struct stream *s, const struct iovec *v, int n);
 ssize_t bytes_writev(struct stream *s, const struct iovec *v, int n);
 int bytes_flush(struct stream *s);
@@ -131,11 +129,11 @@ int bytes_last(struct stream *s);
 int bytes_shut(struct stream *s);
 
 /* fault_dgram.c */
-int dgram_send(struct fault *f); /* what may go now: 0, ST_AGAIN, ST_FAIL */
+int dgram_send(struct fault *f); /* what may pass now: 0, ST_AGAIN, ST_FAIL */
 ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n);
 ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n);
 int dgram_flush(struct stream *s);
 int dgram_shut(struct stream *s);
-void dgram_let_go(struct fault *f); /* sends what is held, whatever its time */
+void dgram_let_go(struct fault *f); /* sends held datagrams, whatever their time */
 
 #endif

@@ -1,4 +1,4 @@
-/* From --fault to the layer (fault_opts.h). What a listening socket does wrong stands in listen_fault.c. */
+/* From --fault to the layer (fault_opts.h). listen_fault.c has the faults of listening sockets. */
 #include "fault/fault_opts.h"
 
 #include "base/mem.h"
@@ -111,7 +111,7 @@ int faults_start(const struct run *run, void **shared, struct err *e)
 	const struct fault_conf *conf = conf_of(run);
 	const struct addr *a = run->layers->addr;
 	bool accepts = run->layers->role == ROLE_ACCEPT;
-	for (unsigned i = 0; i < conf->n && a->kind != ADDR_FD; i++) /* what was inherited shows when it is used */
+	for (unsigned i = 0; i < conf->n && a->kind != ADDR_FD; i++) /* an inherited socket is checked when it is used */
 		if (fault_opts_check(&conf->spec[i], accepts, addr_dgram(a), e) != 0)
 			return -1;
 	struct fault_run *fault_run = mem_new(sizeof *fault_run);

@@ -1,13 +1,13 @@
-/* When something may pass: latency, rate, chunks and the gaps between them.
+/* When bytes may pass: latency, rate, chunks and the gaps between them.
  *
- * Bytes come to the head of their queue one after the other, so a delay that is drawn anew for each burst never reorders. What
- * came while we did not look, or had no room, came with what was there before it: how reads cut a burst makes none. A rate
- * is a line that is busy for as long as its bytes take: the moment at which it is free again is kept exactly, to the fraction of
- * a byte, so that however late the loop looks nothing is lost on average. Where the line was idle it starts with what has come,
- * less what the loop was late with the last byte before; where it was held up from outside it makes up for CREDIT_US at most. */
+ * Bytes reach the head of their queue in order, so a delay drawn anew for each burst never reorders. Bytes that came while we did
+ * not look, or had no room, belong to the burst before them: the way reads cut a burst starts none. A rate is a line that is busy
+ * while its bytes pass: the moment when it is free again is kept to the fraction of a byte, so a late loop loses nothing on
+ * average. An idle line starts with the bytes that have come, less the loop's delay with the last byte before; after an outside
+ * delay it makes up for CREDIT_US at most. */
 #include "fault/fault_internal.h"
 
-enum { MS = 1000, CREDIT_US = 100 * 1000, LATE_US = 20 * 1000, SLICES = 100 /* a second's bytes go in so many pieces */ };
+enum { MS = 1000, CREDIT_US = 100 * 1000, LATE_US = 20 * 1000, SLICES = 100 /* a second's bytes pass in so many pieces */ };
 enum { MILLION = 1000000 };
 
 static bool fault_shape_concerns(const struct fault_rule *r, enum fault_kind kind, int dir)
@@ -15,7 +15,7 @@ static bool fault_shape_concerns(const struct fault_rule *r, enum fault_kind kin
 	return r->spec.kind == kind && (r->spec.dirs & 1U << dir) != 0;
 }
 
-/* The smallest of what is drawn. */
+/* The smallest of the drawn sizes. */
 static void next_chunk(struct fault *f, int dir)
 {
 	struct fault_way *w = &f->way[dir];
@@ -91,7 +91,7 @@ int64_t shape_latency_us(const struct fault *f, int dir, uint64_t index)
 	return us;
 }
 
-/* When the line began, or begins, with the byte at the head. */
+/* When the line started, or starts, with the byte at the head. */
 static int64_t line_begins_us(const struct fault_way *w, int64_t due_us)
 {
 	int64_t late_us = w->moved_us > w->rate_us ? w->moved_us - w->rate_us : 0;

@@ -1,5 +1,5 @@
-/* The faults there are, and how one is read. A row says where a fault can be, whether it has a direction, and what its value
- * looks like; a reader turns the value into numbers. Nothing here knows what a fault does. */
+/* The faults, and how one is parsed. A row says where a fault can be, whether it has a direction, and how its value looks; a
+ * reader turns the value into numbers. Other files apply them. */
 #include "fault/fault_spec.h"
 
 #include "base/num.h"
@@ -16,11 +16,11 @@ static reader read_time, read_jitter, read_rate, read_range, read_after, read_on
 	read_reorder, read_length;
 
 static const struct row {
-	const char *name, *value; /* value: what it looks like, NULL: it has none */
+	const char *name, *value; /* value: how it looks, NULL: it has none */
 	reader *read;
 	unsigned places;
 	bool aimed;   /* it has a direction */
-	bool general; /* it is the listener's as a whole: no connection can be named */
+	bool general; /* it concerns the whole listener: no connection can be named */
 } rows[FAULT_KINDS] = {
 	[FAULT_REFUSE_FOR] = { "refuse-for", "TIME", read_time, FAULT_AT_LISTENER, false, true },
 	[FAULT_ACCEPT_DELAY] = { "accept-delay", "TIME", read_time, FAULT_AT_LISTENER, false, false },
@@ -75,7 +75,7 @@ static int fault_spec_refuse(const char *got, const char *expected, struct err *
 	return err_set(e, ERR_USAGE, 0, "got \"%s\", expected %s", shown, expected);
 }
 
-/* A clock of microseconds adds these to the time of day. */
+/* These are added to the time of day in microseconds. */
 static int fault_spec_duration(const char *text, int64_t *out, struct err *e)
 {
 	if (num_duration(text, false, out, e) != 0)
@@ -88,7 +88,7 @@ static int read_time(struct fault_spec *s, const char *text, struct err *e)
 	return fault_spec_duration(text, &s->a, e);
 }
 
-/* Cuts text at the mark; what follows it, or NULL. */
+/* Cuts text at the mark; returns the rest, or NULL. */
 static char *fault_spec_cut(char *text, const char *mark)
 {
 	char *at = strstr(text, mark);
@@ -286,7 +286,7 @@ static int read_head(struct fault_spec *s, char *head, struct err *e)
 
 enum list { LIST_NONE, LIST_PICKS, LIST_CONNS }; /* whose next item a bare word may be */
 
-/* What follows a comma. A direction may stand behind the last item of a list, too: loss=#2,#5:in. */
+/* The item after a comma. A direction may follow the last item of a list, too: loss=#2,#5:in. */
 static int read_more(struct fault_spec *s, char *word, enum list *list, struct err *e)
 {
 	static const char expected[] = "conn=LIST or prob=P%";

@@ -1,4 +1,4 @@
-/* A fault as it is asked for, on the command line or by a script: NAME[=VALUE][:in|:out][,conn=LIST][,prob=P%]. */
+/* A fault as requested on the command line or by a script: NAME[=VALUE][:in|:out][,conn=LIST][,prob=P%]. */
 #ifndef FAULT_FAULT_SPEC_H
 #define FAULT_FAULT_SPEC_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum fault_kind { /* the order of the rows in fault_spec.c; each also names its draws, so new ones go to the end */
+enum fault_kind { /* in the order of the rows in fault_spec.c; a number also seeds its draws, so new ones go to the end */
 	FAULT_REFUSE_FOR,
 	FAULT_ACCEPT_DELAY,
 	FAULT_ACCEPT_RST,
@@ -34,29 +34,29 @@ enum fault_kind { /* the order of the rows in fault_spec.c; each also names its 
 };
 
 enum { FAULT_AT_LISTENER = 1, FAULT_AT_STREAM = 2, FAULT_AT_DGRAM = 4 }; /* places; a fault may have two */
-enum { FAULT_IN, FAULT_OUT };						 /* directions: what is received, what is sent */
+enum { FAULT_IN, FAULT_OUT };						 /* directions: received, sent */
 enum { FAULT_RANGES = 8, FAULT_PICKS = 16 };
 
 struct fault_spec {
 	uint8_t kind; /* enum fault_kind */
-	uint8_t dirs; /* 1 << FAULT_IN, 1 << FAULT_OUT; both where none was named or the fault has none */
-	bool timed;   /* of those that take N|T: a is a time */
-	uint8_t nth;  /* which of its kind it is in the run, as its giver counts: prob is drawn for each; fault_parse: 0 */
+	uint8_t dirs; /* 1 << FAULT_IN, 1 << FAULT_OUT; both if none was named or the fault has none */
+	bool timed;   /* of those with N|T: a is a time */
+	uint8_t nth;  /* its number among its kind in the run, set by its giver: prob is drawn for each; fault_parse: 0 */
 	uint8_t ranges_n, picks_n;
 	uint32_t prob; /* per million connections */
 	int64_t a, b;  /* the value: times in ms, sizes in bytes, shares per million; b: jitter, B of A..B, N of P%/N */
 	struct {
 		uint32_t from, to;
 	} ranges[FAULT_RANGES];	     /* of connections; none: all */
-	uint32_t picks[FAULT_PICKS]; /* numbers of datagrams, from 1, in place of a share */
+	uint32_t picks[FAULT_PICKS]; /* numbers of datagrams, from 1, instead of a share */
 };
 
-/* 0, or -1 with e (ERR_USAGE): what was got, and what is possible. */
+/* 0, or -1 with e (ERR_USAGE): what was given, and what is possible. */
 int fault_parse(struct fault_spec *out, const char *text, struct err *e);
 
 const char *fault_name(const struct fault_spec *spec);
 unsigned fault_places(const struct fault_spec *spec); /* FAULT_AT_... */
-/* The names that there are at these places, "latency, rate, …", for words. Returns out. */
+/* The names that are possible at these places, "latency, rate, …". Returns out. */
 enum { FAULT_NAMES = 320 };
 const char *fault_names(unsigned places, char out[FAULT_NAMES]);
 
