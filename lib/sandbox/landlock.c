@@ -1,7 +1,6 @@
 /* Landlock without a library, and without a header that knows all of it: numbers and flags are the kernel's ABI (landlock(7)).
  *
- * What a kernel can restrict grows with its version, and a right that it does not know must not be asked for. Descriptors that
- * are open already keep what they may. */
+ * Each version can restrict more, and a right unknown to the kernel must not be requested. Open descriptors keep their rights. */
 #include "sandbox/landlock.h"
 
 #include "base/opt.h"

@@ -1,5 +1,6 @@
-/* Another user and another root folder (privdrop.h). Everything about the user is looked up while the system's files are still in
- * sight. Groups go first, then the group, then the user: each step takes away what the one before it needed. */
+/* Another user and another root folder (privdrop.h). The user is looked up while the system's files are still visible.
+ * Supplementary groups are dropped first, then the group, then the user, because each step needs the rights that the next one
+ * drops. */
 #include "sandbox/privdrop.h"
 
 #include "base/num.h"
@@ -34,7 +35,7 @@ static int find_user(struct privdrop *who, struct err *e)
 	who->gid = entry != NULL ? entry->pw_gid : (gid_t)number;
 	who->groups_n = PRIVDROP_GROUPS;
 	if (entry == NULL || getgrouplist(entry->pw_name, who->gid, who->groups, &who->groups_n) < 0) {
-		who->groups[0] = who->gid; /* no name, or more groups than anybody has: the first is enough */
+		who->groups[0] = who->gid; /* no name, or too many groups: the first is enough */
 		who->groups_n = 1;
 	}
 	return 0;
@@ -72,7 +73,7 @@ int privdrop_may(const struct privdrop *who, const char *path, int access_mode)
 		return 0;
 	int n = getgroups(PRIVDROP_GROUPS, before), sys = 0;
 	if (n < 0)
-		return 0; /* we could not be ourselves again */
+		return 0; /* this user could not become itself again */
 	if (!dress_as(who->gid, who->uid, who->groups, who->groups_n) || faccessat(AT_FDCWD, path, access_mode, AT_EACCESS) != 0)
 		sys = errno;
 	return seteuid(0) == 0 && setegid(gid) == 0 && setgroups((size_t)n, before) == 0 ? sys : errno;
@@ -93,7 +94,7 @@ static int change_user(const struct privdrop *who, struct err *e)
 	return changed ? 0 : err_set(e, ERR_LOCAL, errno, "--user %s", privdrop_shown(who->name, name));
 }
 
-/* What an intruder would try. Each of these succeeds for root, and for a process that has kept a part of it. */
+/* What an attacker would try. Each call succeeds for root, and for a process that has kept a part of root's rights. */
 static bool can_get_back(const struct privdrop *who)
 {
 	static const gid_t root_group[1];

@@ -9,7 +9,7 @@
 
 enum { PRIVDROP_GROUPS = 64 };
 
-struct privdrop { /* zeroed: nobody else */
+struct privdrop { /* zeroed: no other user */
 	bool user, root;
 	uid_t uid;
 	gid_t gid, groups[PRIVDROP_GROUPS];
@@ -18,12 +18,12 @@ struct privdrop { /* zeroed: nobody else */
 	const char *name, *path;
 };
 
-/* Who that would be; either may be NULL. user: a name, or a number. Borrows both. -1 with e (ERR_USAGE): unknown, or we are not
- * root. */
+/* The user and root to take; either may be NULL. user: a name, or a number. Borrows both. -1 with e (ERR_USAGE): unknown, or we
+ * are not root. */
 int privdrop_find(struct privdrop *who, const char *user, const char *root, struct err *e);
-/* Root folder, groups, user. Then it tries to get back, and fails (ERR_LOCAL) if it can. -1 with e. */
+/* Root folder, groups, user. Then it tries to become root again, and fails (ERR_LOCAL) if it can. -1 with e. */
 int privdrop_become(struct privdrop *who, struct err *e);
-/* Before that: may this user do so with the file (access(2))? 0, or the errno that it would meet. */
+/* Before that: may this user access the file so (access(2))? 0, or the errno. */
 int privdrop_may(const struct privdrop *who, const char *path, int access_mode);
 void privdrop_close(struct privdrop *who);
 

@@ -1,4 +1,4 @@
-/* Plans, and carrying them out (sandbox.h). Landlock comes first, because its calls are none that the filter leaves. */
+/* Plans, and applying them (sandbox.h). Landlock comes first, because the filter forbids its calls. */
 #include "sandbox/sandbox.h"
 
 #include "base/mem.h"
@@ -38,7 +38,8 @@ const char *sandbox_lacks(void)
 #endif
 }
 
-/* The folder of the file, wherever links lead; of a file to come, the last one whose name is known. The caller's to free. */
+/* The folder of the file, with links followed; of a file not yet there, the last one whose name is known. The caller's to
+ * free. */
 static char *folder_of(const char *path, unsigned needs)
 {
 	char *real = needs & NEEDS_WRITE ? NULL : realpath(path, NULL);

@@ -1,9 +1,8 @@
-/* The sandbox: once everything is open, the process gives up what it has no more use for, so that an intruder that gets hold of
- * it through the bytes it handles finds nothing to do. No new privileges, no files (Landlock), no calls but those that move bytes
- * (seccomp).
+/* The sandbox: once everything is open, the process gives up every right that it no longer needs, so that an attacker who takes
+ * it over through its input gains little. No new privileges, no files (Landlock), only calls that move bytes (seccomp).
  *
- * A plan gathers what must be left: NEEDS_ of option rows (base/opt.h), of services and modes, and the folders that go with them.
- * Built with SANDBOX_OUT, under a sanitizer, or for a system without these means there is none. */
+ * A plan lists what must remain: NEEDS_ of option rows (base/opt.h), of services and modes, and their folders. Built with
+ * SANDBOX_OUT, under a sanitizer, or for a system without these means there is none. */
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
 
@@ -14,7 +13,7 @@
 
 enum { SANDBOX_PLACES = 16, SANDBOX_HELD = 4 };
 
-struct sandbox { /* zeroed: nothing is left */
+struct sandbox { /* zeroed: nothing remains */
 	unsigned needs;
 	struct landlock_place place[SANDBOX_PLACES]; /* descriptors of the plan's own */
 	unsigned places;
@@ -23,19 +22,19 @@ struct sandbox { /* zeroed: nothing is left */
 };
 
 struct sandbox_got {
-	bool calls;   /* are filtered */
+	bool calls;   /* calls are filtered */
 	int landlock; /* its version; 0: files are not restricted by it */
 };
 
-/* Which part cannot be had here, in words; NULL: none. */
+/* The part that is missing here, in words; NULL: none. */
 const char *sandbox_lacks(void);
 
-/* Files below the folder that a path lies in (NEEDS_READ), or of those of its files to come whose names have a %c (NEEDS_WRITE).
- * A path with a / at its end is the folder itself. -1 with e (ERR_USAGE): it cannot be opened, or there are too many. */
+/* Files below the folder of a path (NEEDS_READ), or of its later files if its name has a %c (NEEDS_WRITE). A path with a / at its
+ * end is the folder itself. -1 with e (ERR_USAGE): it cannot be opened, or there are too many. */
 int sandbox_folder(struct sandbox *s, const char *path, unsigned needs, struct err *e);
 void sandbox_hold(struct sandbox *s, int folder_fd); /* -1 is fine */
 
-/* Gives all up but the plan, for good. With `whole`, -1 with e where a part cannot be had; else what can be had is. */
+/* Gives up everything but the plan; cannot be undone. With `whole`, -1 with e if a part is missing; else takes what there is. */
 int sandbox_apply(struct sandbox *s, bool whole, struct sandbox_got *got, struct err *e);
 void sandbox_close(struct sandbox *s); /* its descriptors */
 

@@ -55,7 +55,7 @@ struct gathering {
 	bool failed;
 };
 
-/* A name without a %c is open already; nobody makes files any more. */
+/* A name without a %c is open already; no more files are created. */
 static void sandbox_run_gather(void *arg, unsigned needs, const char *text)
 {
 	struct gathering *g = arg;
@@ -67,7 +67,7 @@ static void sandbox_run_gather(void *arg, unsigned needs, const char *text)
 		g->failed = sandbox_folder(g->plan, text, needs, g->e) != 0;
 }
 
-/* What is opened when we are another user already. It fails now, or with every client. */
+/* Opened later, as the other user: a failure is found now and not with every client. */
 static void try_as_user(void *arg, unsigned needs, const char *text)
 {
 	struct gathering *g = arg;
@@ -78,7 +78,7 @@ static void try_as_user(void *arg, unsigned needs, const char *text)
 	const char *slash = strrchr(text, '/');
 	int n = !writes ? (int)strlen(text) : slash == NULL ? 0 : slash == text ? 1 : (int)(slash - text);
 	snprintf(path, sizeof path, "%.*s", n > 0 ? n : 1, n > 0 ? text : ".");
-	if (writes && strstr(path, "%c") != NULL) /* a folder of each connection: no telling */
+	if (writes && strstr(path, "%c") != NULL) /* one for each connection: cannot be checked */
 		return;
 	int sys = privdrop_may(g->who, path, writes ? W_OK | X_OK : R_OK);
 	if (sys == 0)
@@ -88,12 +88,11 @@ static void try_as_user(void *arg, unsigned needs, const char *text)
 	err_set(g->e, ERR_USAGE, sys, "--user %.64s cannot %s %s", g->who->name, writes ? "make files in" : "read", shown);
 }
 
-/* A name that has to be asked for: the helper that does so needs all of the system's ways to know names. */
+/* A name that must be resolved: the resolver's helper needs all of the system's means. */
 static bool sandbox_run_asks(const struct run *run, const struct addr *a)
 {
 	const struct proxy *proxy = proxy_of(run);
-	bool far =
-		proxy == NULL && conf_given(run->conf, &proxy_opts, "proxy"); /* --forward's own, which is not seen from here */
+	bool far = proxy == NULL && conf_given(run->conf, &proxy_opts, "proxy"); /* --forward's own, which is not visible here */
 	return far || resolve_asks(a) || (proxy != NULL && resolve_asks(&proxy->addr));
 }
 
@@ -114,7 +113,7 @@ static int gather_all(const struct run *run, unsigned needs, struct err *e)
 	conf_needs(run->conf, sandbox_run_gather, &g);
 	if (g.failed || (!c->asks_authorities && !tls_reads_later(run, NULL)))
 		return g.failed ? -1 : 0;
-	c->plan.needs |= NEEDS_READ; /* in folders full of links to others */
+	c->plan.needs |= NEEDS_READ; /* such folders are full of links to others */
 	return sandbox_folder(&c->plan, "/", NEEDS_READ, e);
 }
 
@@ -167,7 +166,7 @@ void sandbox_run_hold(const struct run *run, int folder_fd)
 		sandbox_hold(&run->sandbox->plan, folder_fd);
 }
 
-/* What could not be opened any more: behind a seal, or in a bare chroot. */
+/* What could not be opened later: in the sandbox, or in a bare chroot. */
 void sandbox_run_keep(const struct run *run)
 {
 	if (run->sandbox == NULL || run->sandbox->off != NULL)
@@ -192,7 +191,7 @@ static void sandbox_run_add(char *list, size_t cap, const char *word)
 	snprintf(list + n, cap - n, "%s%s", n > 0 ? ", " : "", word);
 }
 
-/* lacks: what this system has not, if anything; asked before, because afterwards nothing answers. */
+/* lacks: what this system lacks, if anything; found before, because afterwards no call can tell. */
 static void sandbox_run_tell(const struct run *run, const struct sandbox_got *got, const char *lacks)
 {
 	static const struct {

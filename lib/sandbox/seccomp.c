@@ -1,8 +1,8 @@
-/* The table of calls and the program that it becomes (seccomp.h).
+/* The table of calls and the filter made from it (seccomp.h).
  *
- * A row is a call, the needs without which it is refused (0: always there), and the rule for its arguments. Calls whose arguments
- * are not looked at cost nothing: the kernel runs the program once for each number and remembers. The low half of an argument
- * decides; the calls here take an int or test a bit of the low half. */
+ * A row is a call, the needs without which it is refused (0: always allowed), and the rule for its arguments. Calls whose
+ * arguments are not checked cost nothing: the kernel runs the filter once for each number and caches the result. Rules use the
+ * low half of an argument; the calls here take an int or test a bit of that half. */
 #include "sandbox/seccomp.h"
 
 #include "base/opt.h"
@@ -40,7 +40,7 @@ enum { OTHER_ABI = 0x7fffffff };
 
 enum {
 	CODE_MOST = 512,
-	KNOWN_MOST = 446, /* landlock_restrict_self: the newest call that we know of */
+	KNOWN_MOST = 446, /* landlock_restrict_self: the newest call in the table */
 	PIPE_SIZE_SET = F_LINUX_SPECIFIC_BASE + 7,
 	PIPE_SIZE_GET = F_LINUX_SPECIFIC_BASE + 8,
 	EMPTY_PATH = 0x1000, /* AT_EMPTY_PATH */
@@ -48,17 +48,17 @@ enum {
 	FLAG_SPEC = 4 /* SECCOMP_FILTER_FLAG_LOG; _SPEC_ALLOW: no mitigation that costs speed */
 };
 
-#define TERMINAL_GET2 0x802c542aU /* TCGETS2, which a newer isatty asks */
+#define TERMINAL_GET2 0x802c542aU /* TCGETS2, used by a newer isatty */
 
 enum rule {
 	PLAIN,
 	KILL,
 	NO_CODE,   /* third argument: memory that may not be run */
-	READ_2ND,  /* second argument: opened for reading only, */
+	READ_2ND,  /* second argument: opened only for reading, */
 	READ_3RD,  /* or third */
 	COMMAND,   /* of fcntl */
 	QUESTION,  /* of ioctl */
-	OURSELVES, /* first argument: our own number */
+	OURSELVES, /* first argument: our own pid */
 	FROM_HELD, /* first argument: a held folder, */
 	STAT_HELD, /* or an open file and no name */
 };
@@ -83,7 +83,7 @@ static const struct row rows[] = {
 	ROW(mprotect, 0, NO_CODE),
 	ROW(fcntl, 0, COMMAND),
 	ROW(ioctl, 0, QUESTION),
-	ROW(newfstatat, NEEDS_READ, PLAIN), /* before it opens, as OpenSSL does with folders of authorities */
+	ROW(newfstatat, NEEDS_READ, PLAIN), /* before opening, as OpenSSL does with folders of authorities */
 	ROW(newfstatat, 0, STAT_HELD),
 	ROW(openat, NEEDS_WRITE, PLAIN),
 	ROW(openat, NEEDS_READ, READ_3RD),
@@ -115,7 +115,7 @@ static const struct row rows[] = {
 	ALWAYS(splice),
 	ALWAYS(sendfile),
 	ALWAYS(pipe2),
-	/* what is open */
+	/* open descriptors */
 	ALWAYS(close),
 	ALWAYS(dup),
 	ALWAYS(dup3),
@@ -139,7 +139,7 @@ static const struct row rows[] = {
 	ALWAYS(rt_sigprocmask),
 	ALWAYS(rt_sigreturn),
 	ALWAYS(sigaltstack),
-	/* memory, threads of one, luck */
+	/* memory, one thread, randomness */
 	ALWAYS(brk),
 	ALWAYS(munmap),
 	ALWAYS(mremap),
@@ -147,7 +147,7 @@ static const struct row rows[] = {
 	ALWAYS(futex),
 	ALWAYS(sched_yield),
 	ALWAYS(getrandom),
-	/* who we are, and the end */
+	/* identity, and the end */
 	ALWAYS(getpid),
 	ALWAYS(getppid),
 	ALWAYS(gettid),
@@ -158,7 +158,7 @@ static const struct row rows[] = {
 	ALWAYS(getegid),
 	ALWAYS(exit),
 	ALWAYS(exit_group),
-#ifdef __x86_64__ /* the older ways, which newer machines never had */
+#ifdef __x86_64__ /* older calls, which newer architectures never had */
 	ROW(open, NEEDS_WRITE, PLAIN),
 	ROW(open, NEEDS_READ, READ_2ND),
 	ROW(stat, NEEDS_READ, PLAIN),
@@ -171,7 +171,7 @@ static const struct row rows[] = {
 	ALWAYS(getpgrp),
 	ALWAYS(time),
 #endif
-	/* an intruder's */
+	/* an attacker's */
 	ROW(execve, 0, KILL),
 	ROW(execveat, 0, KILL),
 	ROW(ptrace, 0, KILL),
@@ -233,7 +233,7 @@ static void seccomp_end(struct program *p, unsigned verdict)
 
 static const unsigned refuse = SECCOMP_RET_ERRNO | EPERM;
 
-/* The next instruction is for those that compare (or, with JSET, have a bit of k); the others go on behind it. */
+/* The next instruction runs if they compare equal (or, with JSET, share a bit with k); else the one after it. */
 static void only_if(struct program *p, unsigned how, unsigned k)
 {
 	seccomp_put(p, BPF_JMP | how | BPF_K, k, 0, 1);
@@ -267,7 +267,7 @@ static void allow_listed(struct program *p, const unsigned *all, size_t n)
 		allow_if(p, BPF_JEQ, all[i]);
 }
 
-/* Ends with a verdict in every case. */
+/* Ends with a result in every case. */
 static void put_rule(struct program *p, enum rule rule)
 {
 	static const unsigned commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, PIPE_SIZE_GET,
@@ -326,7 +326,7 @@ static bool is_plain(const struct row *row, unsigned needs)
 	return row->rule == PLAIN && (row->needs == 0 || (row->needs & needs) != 0);
 }
 
-/* One comparison each, and a verdict that they share. */
+/* One comparison each, and a shared result. */
 static void put_plain_rows(struct program *p, unsigned needs)
 {
 	unsigned left = 0;
