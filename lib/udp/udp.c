@@ -1,8 +1,8 @@
 /* The socket of a datagram server and the table of its peers.
  *
- * A turn receives one batch of datagrams (udp_in.c) and sends one of answers (udp_out.c). A peer is known by the address that it
- * sends from and the address that it sends to. Peers that wait for room to send, or that have an error to hear of, stand in one
- * list; the socket's writability wakes them all. */
+ * A turn receives one batch of datagrams (udp_in.c) and sends one of answers (udp_out.c). A peer is identified by its address and
+ * our address that it sends to. Peers that wait for room to send, or have an error to report, are in one list; they are all woken
+ * when the socket is writable. */
 #include "udp/udp_internal.h"
 
 #include "base/mem.h"
@@ -83,7 +83,7 @@ void udp_watch(struct udp *u)
 	loop_watch(u->run->loop, &u->watch, (u->rests ? 0u : LOOP_IN) | (out ? LOOP_OUT : 0u));
 }
 
-/* Receiving fails again and again, and the system goes on to say that there is something: trying at once would be a spin. */
+/* Receiving fails repeatedly while the system reports data: trying at once would spin. */
 void udp_rest(struct udp *u)
 {
 	u->rests = true;
@@ -122,7 +122,7 @@ static void udp_unwait(struct udp *u, struct udp_peer *p)
 	*(p->next != NULL ? &p->next->prev : &u->waiting_end) = p->prev;
 }
 
-/* As many as wait now: who waits again stands behind them, and being woken may close others. */
+/* Wakes the peers that wait now: a peer that waits again is appended, and a woken owner may close others. */
 static void wake_waiting(struct udp *u)
 {
 	size_t n = 0;
@@ -148,12 +148,12 @@ void udp_unlink(struct udp *u, struct udp_peer *p)
 		u->at = NULL;
 }
 
-/* "Port unreachable" is final for a peer, on each of our addresses that it asked; other ICMP errors may pass. */
+/* "Port unreachable" is final for a peer, on each of our addresses; other ICMP errors may be temporary. */
 void udp_errors(struct udp *u)
 {
 	struct udp_path whom;
 	int sys;
-	if (u->family == AF_UNIX) /* has no error queue, and Linux would hand out a datagram in its place */
+	if (u->family == AF_UNIX) /* Linux has no error queue for it, and would return a datagram instead */
 		return;
 	for (int i = 0; i < TURN_ERRORS && udp_msg_error(u->fd, &whom, &sys); i++) {
 		struct table_node *node;
@@ -211,7 +211,7 @@ struct udp *udp_open(const struct run *run, int fd, sa_family_t family, const st
 	return NULL;
 }
 
-/* Connecting a wildcard socket lets the system choose its address, for good: that must be the one the peer asked. */
+/* Connecting a wildcard socket fixes its own address: it must be the one that the peer used. */
 static bool route_agrees(struct udp *u, const struct udp_peer *p, const struct udp_path *path)
 {
 	if (u->family == AF_UNIX || !sa_any(&u->local))

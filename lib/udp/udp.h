@@ -1,8 +1,8 @@
 /* Datagram servers: one socket, many peers, each an ordinary stream (ST_DGRAM, woken rather than watched).
  *
- * Replies leave from the address that was asked. What a peer's owner does not take at once waits in its own queue (at most 64
- * KiB), beyond that it is dropped and counted: one slow peer never stops the socket. ICMP errors reach the peer they belong to.
- */
+ * Replies leave from the address that was asked. Datagrams that a peer's owner does not take at once wait in the peer's queue (at
+ * most 64 KiB); beyond that they are dropped and counted, so one slow peer never stops the socket. ICMP errors reach the peer
+ * they belong to. */
 #ifndef UDP_UDP_H
 #define UDP_UDP_H
 
@@ -20,13 +20,13 @@ struct udp;
  * datagram dropped). */
 typedef int udp_new_peer(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local);
 
-/* Borrows fd (bound, nonblocking or inherited). guard: never a reflector: ignores our own address, source ports below 1024, more
+/* Borrows fd (bound, nonblocking or inherited). guard: never reflects: ignores our own address, source ports below 1024, and more
  * than --udp-rate a second per source, unless loopback. */
 struct udp *udp_open(const struct run *run, int fd, sa_family_t family, const struct sa *local, bool guard, udp_new_peer *fn,
 	void *arg, struct err *e);
-/* From now on this one of its peers; others are refused by the system. Changes the socket for good, so not for inherited ones. */
+/* From now on this is the only peer; the system refuses others. Changes the socket for good, so not for inherited ones. */
 void udp_only(struct udp *u, const struct stream *peer);
-void udp_will_be_only(struct udp *u); /* makes ready for it what cannot be made later */
+void udp_will_be_only(struct udp *u); /* prepares for that what cannot be made later */
 void udp_no_more(struct udp *u);      /* unknown senders are ignored */
 void udp_close(struct udp *takes);    /* the peers' streams live on, reading FAIL; the fd is not closed */
 

@@ -1,4 +1,4 @@
-/* A layer that passes everything through, and looks after the socket's losses. */
+/* A layer that passes everything through and reports the socket's losses. */
 #include "udp/udp_dial.h"
 
 #include "base/mem.h"
@@ -55,7 +55,7 @@ static const struct stream_ops dialed_ops = {
 
 int udp_dial_push(struct stream **top, const struct run *run)
 {
-	if ((*top)->ops->recvm == NULL) /* an inherited socket of a kind that we do not know */
+	if ((*top)->ops->recvm == NULL) /* an inherited socket of an unknown kind */
 		return 0;
 	struct dialed *d = mem_new(sizeof *d);
 	if (d == NULL)

@@ -1,5 +1,5 @@
-/* What a dialed UDP socket gets: a large buffer to receive into (unless -o rcvbuf says another), and an ear for what the system
- * drops when that is full, told as a server's losses are (udp_loss.h). */
+/* For a dialed UDP socket: a large receive buffer (unless -o rcvbuf sets one), and a report of what the system drops when that is
+ * full, as for a server (udp_loss.h). */
 #ifndef UDP_UDP_DIAL_H
 #define UDP_UDP_DIAL_H
 

@@ -1,13 +1,12 @@
-/* A server that answers any sender is a weapon: the address may be forged, and the answers hit another host. What a
- * guarded server does not answer: its own address (it would talk to itself for ever), ports below 1024 (other services would
- * answer back), and more than so many datagrams a second from one host. Loopback may do the last two.
+/* Limits for a server that answers any sender: the address may be forged, and the answers would hit another host. A guarded
+ * server does not answer its own address (it would answer itself for ever), ports below 1024 (other services would answer back),
+ * or more than so many datagrams a second from one host. Loopback may do the last two.
  *
- * Two servers that each take the other for a client, because one datagram was forged, would pass it to and fro for ever.
- * So an answer has one hop less than what it answers: far away the routers end it, and what has come to its last hop is counted
- * on loopback, too, so that the rate ends it.
+ * One forged datagram can make two servers answer each other for ever. So an answer has one hop less than its question: between
+ * hosts the routers end the exchange; a datagram on its last hop is counted on loopback, too, so that the rate ends it.
  *
- * Hosts are counted in a fixed number of cells, chosen by a seeded hash. Hosts that meet in a cell share its allowance, so
- * nobody gets more than the rate however many addresses are forged; no memory grows with strangers. */
+ * Hosts are counted in a fixed number of cells, chosen by a seeded hash. Hosts in one cell share its rate, so forged addresses
+ * gain nothing and need no memory. */
 #include "udp/udp_internal.h"
 
 static bool is_us(const struct sa *peer, const struct sa *to, uint16_t our_port)
@@ -21,7 +20,8 @@ static bool is_us(const struct sa *peer, const struct sa *to, uint16_t our_port)
 
 uint8_t udp_guard_hops(const struct udp_guard *g, uint8_t left)
 {
-	uint8_t fewer = left > 1 ? (uint8_t)(left - 1) : left; /* who sends with a single one, as multicast does, is answered */
+	uint8_t fewer =
+		left > 1 ? (uint8_t)(left - 1) : left; /* a sender that uses a single hop, as multicast does, is answered */
 	return fewer < g->hops ? fewer : g->hops;
 }
 

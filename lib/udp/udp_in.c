@@ -1,13 +1,12 @@
-/* A batch of datagrams: received in one call, each linked to its peer, every peer woken with all that is for it.
+/* A batch of datagrams: received in one call, each linked to its peer, every peer woken once with all of its own.
  *
- * A peer's owner reads straight out of the batch; what it leaves is copied into the peer's queue before the next call. A stranger
- * is admitted only after the peers whose datagrams came before its own have been woken: which has to make room for it depends on
- * what they have read. A peer may be closed while it is woken: then its datagrams are nobody's, and `at` is how this file learns
- * of it.
+ * A peer's owner reads directly from the batch; the rest is copied into the peer's queue before the next call. An unknown sender
+ * is admitted only after the peers of earlier datagrams have been woken, because which peer must make room for it depends on what
+ * they have read. A peer may be closed while it is woken: its datagrams are then dropped, and `at` tells this file.
  *
- * Memory: one block of 4 MiB a socket, room for 64 datagrams of any length (16 on Unix sockets). Of that the system gives what
- * datagrams have touched: a page or two each while they are small. The places lie a little more than 64 KiB apart, so that the
- * first bytes of all of them do not compete for the same few lines of the processor's caches. */
+ * Memory: one block of 4 MiB a socket, room for 64 datagrams of any length (16 on Unix sockets). The system provides only the
+ * pages that datagrams have touched: one or two each while they are small. The slots are a little more than 64 KiB apart, so that
+ * their first bytes do not share the same few cache lines. */
 #include "udp/udp_internal.h"
 
 #include "base/mem.h"
@@ -57,7 +56,7 @@ void udp_in_free(struct udp_in *takes)
 	mem_free(takes);
 }
 
-/* How many, or -1 with errno. */
+/* Returns how many, or -1 with errno. */
 static int udp_in_fetch(struct udp *u, unsigned most)
 {
 	struct udp_in *in = u->in;
@@ -86,7 +85,7 @@ static void link_to(struct udp_peer *p, struct udp_slot *slot)
 		p->hops = udp_guard_hops(p->udp->guard, slot->path.hops);
 }
 
-/* Who reads one datagram each time is woken again, as long as it does. */
+/* An owner that reads one datagram a call is woken again as long as it reads. */
 static void udp_in_wake(struct udp *u, struct udp_peer *p)
 {
 	const struct udp_slot *before;

@@ -1,8 +1,8 @@
-/* Losses (udp_loss.h). The system's count is asked for once a second while something comes, and at the end; so what it dropped
- * behind the last datagram is counted, too, which a count that comes along with datagrams (SO_RXQ_OVFL) would never tell.
+/* Losses (udp_loss.h). The system's count is read once a second while datagrams come, and at the end. So it includes datagrams
+ * dropped after the last received one, which a count delivered with datagrams (SO_RXQ_OVFL) would miss.
  *
- * Why 4 MiB: a burst of small datagrams fills the system's usual 208 KiB within a millisecond (each is charged with its
- * administration, 768 bytes and more), and a process may have to wait longer than that for a processor. */
+ * Why 4 MiB: a burst of small datagrams fills the system's usual 208 KiB within a millisecond (each is charged 768 bytes or more
+ * of overhead), and a process may wait longer than that for a processor. */
 #include "udp/udp_loss.h"
 
 #include "base/sys.h"
@@ -35,7 +35,7 @@ static void count_drops(struct udp_loss *l)
 	uint32_t drops = l->drops;
 	if (l->asks && !udp_loss_ask(l, &drops))
 		l->asks = false;
-	uint32_t new = drops - l->drops; /* the count may go round */
+	uint32_t new = drops - l->drops; /* the count may wrap */
 	l->drops = drops;
 	l->all += new;
 	l->untold += new;
@@ -107,8 +107,7 @@ void udp_loss_stir(struct udp_loss *l)
 	set_clock(l);
 }
 
-/* What Linux reports is twice what was asked for. Root is not bound by the system's limit (net.core.rmem_max), which is often
- * 208 KiB. */
+/* Linux reports twice the requested size. Root may exceed the system's limit (net.core.rmem_max), which is often 208 KiB. */
 void udp_loss_buffer(int fd)
 {
 	int bytes = BUFFER_BYTES, now = 0;

@@ -1,7 +1,7 @@
-/* Datagrams with their addresses: the places where systems differ, and nothing else.
+/* Datagrams with their addresses: only what differs among systems.
  *
  * A wildcard socket learns from PKTINFO which of our addresses was asked, and answers from it; a system without it answers from
- * whichever address its routes prefer. ICMP errors of an unconnected socket are told only on Linux, through the error queue. */
+ * the address that its routes prefer. Only Linux reports ICMP errors of an unconnected socket, through the error queue. */
 #include "udp/udp_internal.h"
 
 #include "base/sys.h"
@@ -70,7 +70,7 @@ static struct cmsghdr *next_control(struct msghdr *m, struct cmsghdr *c)
 }
 #pragma GCC diagnostic pop
 
-/* Linux calls what it tells IP_TTL, others IP_RECVTTL, with one byte. */
+/* Linux calls it IP_TTL, others IP_RECVTTL, with one byte. */
 static void read_hops(const struct cmsghdr *c, struct udp_path *path)
 {
 	bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL;
@@ -86,7 +86,7 @@ static void read_hops(const struct cmsghdr *c, struct udp_path *path)
 	path->hops = hops > 0 && hops <= UINT8_MAX ? (uint8_t)hops : 0;
 }
 
-/* The address that was asked, when it is one that an answer may come from. */
+/* The address that was asked, if an answer may come from it. */
 static void read_control(struct msghdr *m, struct udp_path *path, const struct sa *bound)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = next_control(m, c)) {
@@ -138,7 +138,7 @@ void udp_msg_path(struct msghdr *m, struct udp_path *path, const struct sa *boun
 		path->to = *bound;
 }
 
-/* Behind what is there. */
+/* After the present control messages. */
 static void add_control(struct msghdr *m, struct udp_control *room, int level, int type, const void *data, size_t len)
 {
 	m->msg_control = room;

@@ -1,10 +1,10 @@
-/* A batch of answers: while a turn's datagrams are handed out, what their owners answer is gathered and leaves in one call.
+/* A batch of answers: answers made while a turn's datagrams are handed out leave together in one call.
  *
- * Equal answers to one peer leave as one that the system cuts, where it can (stream/dgram_batch.h).
+ * Equal answers to one peer leave as one message that the system cuts, if it can (stream/dgram_batch.h).
  *
- * Each answer keeps its own way and its own fate: an error is that of its peer, found again in the peer's next call, or loses
- * that one datagram. Where the system has no room the rest waits here, and nobody overtakes it; when this is full, too, writers
- * wait. Outside of a turn, and on Unix sockets, where one full receiver would hold up all others, answers leave at once. */
+ * Each answer has its own destination and result: an error is its peer's, found in the peer's next call, or loses that one
+ * datagram. When the system has no room the rest waits here, and later answers wait behind it; when this is full, too, writers
+ * wait. Outside of a turn, and on Unix sockets, where one full receiver would delay all others, answers leave at once. */
 #include "udp/udp_internal.h"
 
 #include "base/mem.h"
@@ -14,17 +14,17 @@
 enum {
 	ANSWERS = 64,
 	BYTES = 128 * 1024,
-	LARGE = 16 * 1024 /* what costs more to copy than a call */
+	LARGE = 16 * 1024 /* copying costs more than a call */
 };
 
 struct answer {
 	struct udp_path path;
-	struct udp_peer *peer; /* NULL: it is gone */
+	struct udp_peer *peer; /* NULL: closed */
 	struct udp_control control;
 };
 
 struct udp_out {
-	unsigned first, n; /* those from first to n wait */
+	unsigned first, n; /* from first to n wait */
 	size_t used;	   /* bytes */
 	bool gathers;
 	struct answer answer[ANSWERS];
@@ -47,7 +47,7 @@ static void udp_out_left(struct udp *u)
 	u->stuck = false;
 }
 
-/* The first of them cannot be sent: it is tried once more, or it is over. */
+/* The first one cannot be sent: try it once more, or drop it. */
 static void udp_out_refused(struct udp *u, int sys, const struct answer **again)
 {
 	struct answer *a = &u->out->answer[u->out->first];
@@ -55,7 +55,7 @@ static void udp_out_refused(struct udp *u, int sys, const struct answer **again)
 		return;
 	if (sys == ECONNREFUSED && *again != a) {
 		*again = a;
-		udp_errors(u); /* the system tells the next sender about another peer's refusal */
+		udp_errors(u); /* the system reports another peer's refusal to the next sender */
 		if (a->peer == NULL || a->peer->error == 0)
 			return;
 	} else if (udp_passing(sys) || a->peer == NULL) {
@@ -67,7 +67,7 @@ static void udp_out_refused(struct udp *u, int sys, const struct answer **again)
 	udp_out_left(u);
 }
 
-/* What waits, as messages: how many. */
+/* The waiting answers as messages: returns how many. */
 static unsigned udp_out_prepare(struct udp *u)
 {
 	struct udp_out *out = u->out;
@@ -79,7 +79,7 @@ static unsigned udp_out_prepare(struct udp *u)
 			same++;
 		out->parts[n] = same > 1 ? dgram_batch_alike(u->fd, &u->cut, &out->v[at], same) : 1;
 		struct msghdr *m = &out->m[n].msg_hdr;
-		int pieces = (int)out->parts[n]; /* signed: what msg_iovlen is differs among C libraries */
+		int pieces = (int)out->parts[n]; /* signed: the type of msg_iovlen differs among C libraries */
 		*m = (struct msghdr){ .msg_iov = &out->v[at], .msg_iovlen = (size_t)pieces };
 		udp_msg_answer(m, &a->path, &a->control, u->connected);
 		m->msg_control = &a->control;
@@ -117,7 +117,7 @@ static void udp_out_put(struct udp_out *out, struct udp_peer *p, const struct io
 	a->peer = p;
 	out->v[out->n++] = (struct iovec){ out->bytes + out->used, bytes };
 	for (int i = 0; i < n; i++) {
-		if (v[i].iov_len == 0) /* and then it may be nowhere */
+		if (v[i].iov_len == 0) /* the base may be any pointer then */
 			continue;
 		memcpy(out->bytes + out->used, v[i].iov_base, v[i].iov_len);
 		out->used += v[i].iov_len;

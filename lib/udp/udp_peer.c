@@ -1,9 +1,9 @@
-/* One sender of datagrams as a stream. It owns no descriptor: udp.c wakes it.
+/* One sender of datagrams as a stream. It has no descriptor: udp.c wakes it.
  *
- * What comes for it lies first in the socket's batch, and is taken from there without a copy in between when the peer's owner
- * reads at once. Otherwise it waits in the peer's own queue; what was queued is read first. What is sent in a turn of the socket
- * leaves with the answers of others (udp_out.c), else at once. A datagram that the system cannot take just now for a reason of
- * its own (memory, a firewall, a route) is lost and counted, as on the way; only what will not get better fails the peer. */
+ * Its datagrams are first in the socket's batch, and an owner that reads at once takes them from there without a copy. Otherwise
+ * they wait in the peer's queue, which is read first. Answers of a turn leave with others (udp_out.c), else at once. A datagram
+ * that the system cannot send for a temporary reason (memory, a firewall, a route) is lost and counted, as on the way; only a
+ * lasting error fails the peer. */
 #include "udp/udp_internal.h"
 
 #include "base/mem.h"
@@ -39,7 +39,7 @@ static size_t udp_peer_total(const struct iovec *v, int n)
 	return bytes;
 }
 
-/* Hands out a datagram of `len` bytes: never a part of one. */
+/* Hands out a datagram of `len` bytes: whole or not at all. */
 static ssize_t hand_out(struct udp_peer *p, const struct iovec *v, int n, const unsigned char *from, size_t len)
 {
 	if (len == 0)
@@ -146,7 +146,7 @@ static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 		return wait_for_room(p);
 	ssize_t put = held == HELD_YES ? 0 : send_now(p, v, n);
 	if (put < 0 && errno == ECONNREFUSED && u->family != AF_UNIX) {
-		udp_errors(u); /* an unconnected socket tells the next sender about another peer's refusal */
+		udp_errors(u); /* an unconnected socket reports another peer's refusal to the next sender */
 		if (p->error != 0)
 			return udp_peer_refuse(p, p->error);
 		put = send_now(p, v, n);
@@ -162,7 +162,7 @@ static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 	return (ssize_t)bytes;
 }
 
-/* As many as the system takes at once; one that it does not is sent once more alone, and judged there. */
+/* As many as the system takes at once; a refused one is sent once more alone, for its error. */
 static int peer_sendm(struct stream *s, const struct msgs *m)
 {
 	struct udp_peer *p = udp_peer_self(s);
@@ -182,7 +182,7 @@ static int peer_sendm(struct stream *s, const struct msgs *m)
 	return put < 0 ? (int)put : 1;
 }
 
-/* What is gathered leaves at the end of this turn: it counts as sent, unless the system has no room. */
+/* Gathered answers leave at the end of this turn: they count as sent, unless the system has no room. */
 static int peer_flush(struct stream *s)
 {
 	struct udp_peer *p = udp_peer_self(s);
@@ -232,7 +232,7 @@ struct udp_peer *udp_peer_new(struct udp *u, const struct udp_path *path)
 static void udp_peer_keep_queued(struct udp_peer *p, const struct udp_slot *slot)
 {
 	size_t bytes = sizeof(struct datagram) + slot->len;
-	bool fits = p->queued == 0 || p->queued + bytes <= QUEUE_BYTES; /* the largest one must be able to come in at all */
+	bool fits = p->queued == 0 || p->queued + bytes <= QUEUE_BYTES; /* the largest one must fit in an empty queue */
 	fits = fits && budget_take(p->budget, p->queued, bytes);
 	struct datagram *d = fits ? mem_raw(bytes) : NULL;
 	if (fits && d == NULL)
