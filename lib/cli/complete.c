@@ -1,5 +1,5 @@
-/* Completions for shells, written from the rows. Each shell has a writer; what the words of options mean is in the rows alone:
- * a choice offers its words, a FILE or PATH offers files, any other value offers nothing. */
+/* Completions for shells, written from the rows. Each shell has a writer; the rows say what option values are: a choice offers
+ * its words, a FILE or PATH offers files, any other value offers nothing. */
 #include "cli/help.h"
 #include "cli/rows.h"
 
@@ -15,7 +15,7 @@ static void complete_each(FILE *out, const struct command *command, each_option 
 			fn(out, command, row);
 }
 
-/* Text inside single quotes of any shell, without the characters that end it or that `also` names. */
+/* Text inside single quotes of any shell, without the characters that end it and those in `also`. */
 static void put_quoted(FILE *out, const char *text, const char *also)
 {
 	for (; *text != '\0'; text++) {
@@ -36,7 +36,7 @@ static void bash_name(FILE *out, const struct command *command, const struct opt
 	fprintf(out, " --%s", row->name);
 }
 
-/* A value that may be absent is completed behind the equals sign alone. */
+/* An optional value is completed only after the equals sign. */
 static void bash_value(FILE *out, const struct command *command, const struct opt *row)
 {
 	if (row->arg == NULL)
