@@ -4,11 +4,11 @@
  * source, -w bounds connecting and silence, -q asks for -N. Then one of three lines is built:
  *
  *   nc -l      listen    ends with its peer; -k takes the next one, which gets what stdin still has
- *   nc -lku    serve     datagrams of everybody to stdout, nothing is answered
+ *   nc -lku    serve     datagrams of all peers to stdout, without answers
  *   nc -z      connect --probe=quiet
- *   nc         connect   the end of stdin is not told to the peer, unless -N or -q say so
+ *   nc         connect   the end of stdin is not sent to the peer, unless -N or -q say so
  *
- * The letters are rows of nc_letters.c; what nc says and how it ends is nc_output.c's. */
+ * The letters are rows of nc_letters.c; nc_output.c writes nc's lines and decides its status. */
 #include "nc/nc.h"
 
 #include "base/num.h"

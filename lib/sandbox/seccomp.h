@@ -4,12 +4,9 @@
  * base/opt.h). All others are refused:
  *
  * - calls that only an attacker makes (execve, ptrace, other processes' memory, namespaces, kernel modules) kill the process
- * (SIGSYS), so that there is no second try;
- *
+ *   (SIGSYS), so that there is no second try;
  * - known calls fail with EPERM, so that a library that tries one continues without it;
- *
  * - calls newer than the table fail with ENOSYS, from which a C library falls back.
- *
  * Refused calls are written to the kernel's audit log, if it has one. */
 #ifndef SANDBOX_SECCOMP_H
 #define SANDBOX_SECCOMP_H

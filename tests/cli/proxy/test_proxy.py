@@ -268,7 +268,7 @@ def test_no_proxy_there(sockctl, tcp):
     (["--proxy", "socks5://h:1", "unix:/x"], "proxies are for TCP"),
     (["--proxy-auth", "/nope", "--proxy", "socks5://h:1", "h", "1"], "--proxy-auth /nope: No such file"),
     (["--proxy-auth", "/dev/null", "h", "1"], "--proxy-auth requires --proxy"),
-    (["--proxy", "socks5://h:1", "--probe", "h", "1"], "--probe asks for open ports"),
+    (["--proxy", "socks5://h:1", "--probe", "h", "1"], "--probe and proxies cannot be used together"),
 ])
 def test_bad_input(sockctl, words, line):
     proc = sockctl.run("connect", *words)

@@ -495,7 +495,7 @@ def test_haproxy_looks_whether_we_are_well(sockctl, haproxy, tcp, tmp_path):
     ("connect", ["--proxy-out", "v1", "-u", "h", "1"], "--proxy-out: a PROXY header begins a stream, and h:1 has datagrams"),
     ("serve", ["--proxy-out", "v1", "--forward", "udp://h:1", "0"], "--proxy-out: a PROXY header begins a stream, and"),
     ("serve", ["--proxy-out", "v1", "0"], "--proxy-out requires --forward: nothing is dialed"),
-    ("connect", ["--proxy-out", "v1", "--probe", "h", "1"], "--probe asks for open ports"),
+    ("connect", ["--proxy-out", "v1", "--probe", "h", "1"], "--probe and proxies cannot be used together"),
     ("connect", ["--proxy-in", "v1", "h", "1"], "--proxy-in"),
     ("echo", ["--proxy-out", "v1", "0"], "--proxy-out"),
 ])

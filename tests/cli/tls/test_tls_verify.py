@@ -94,7 +94,7 @@ BAD = {
     "middle-expired": (lambda: issued(authority("old", days=(-10, -1))), [], r"has expired \(subject CN=old"),
     "middle-not-yet-valid": (lambda: issued(authority("new", days=(1, 10))), [], r"not yet valid \(subject CN=new"),
     "other-name": (lambda: named("www.example.com"), ASK, r'not for "www\.example\.org" but for DNS:www\.example\.com'),
-    "no-name-at-all": (lambda: named(), ASK, r'not for "www\.example\.org" but for nobody'),
+    "no-name-at-all": (lambda: named(), ASK, r'not for "www\.example\.org" but for no name'),
     "cn-only": (lambda: make("www.example.org", root()), ASK, 'not for "www'),
     "cn-right-san-wrong": (lambda: make("www.example.org", root(), dns=["mail.example.org"]), ASK, 'not for "www'),
     "part-of-the-name": (lambda: named("example.org", "org", "ww.example.org", "xwww.example.org"), ASK, 'not for "www'),
