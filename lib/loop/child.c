@@ -1,14 +1,14 @@
-/* Children: fork, hand over exactly three descriptors, reap by SIGCHLD.
+/* Children: fork, pass exactly three descriptors, reap by SIGCHLD.
  *
- * All signals are blocked from before the fork until the child has its default dispositions, so that no handler of ours
- * runs in the child and writes into the parent's loop. Parent and child both call setpgid: whichever comes first, the group
- * exists before anybody signals it. Each child is asked for by its own pid, never with waitpid(-1), so that processes
- * which others started (a library, an inherited child) stay theirs. A forgotten child stays in the list, without a
- * callback, until it has been reaped, be it by another loop than its own.
+ * All signals are blocked from before the fork until the child has its default dispositions, so that no handler of ours runs in
+ * the child and writes into the parent's loop. Parent and child both call setpgid: the group exists before it can be signalled,
+ * whichever runs first. Each child is waited for by its own pid, never with waitpid(-1), so that children of a library, or
+ * inherited ones, are not reaped here. A forgotten child stays in the list, without a callback, until it has been reaped, by its
+ * own loop or another.
  *
- * To end a child is to end its group: who heeds TERM may leave others behind that do not. No signal tells of them, so once the
- * child is reaped its group is asked for again and again until it is empty or KILL was sent. The number of a group is not given
- * away while a process is in it, and one that was found empty is never signalled. */
+ * To end a child is to end its group: a child that obeys TERM may leave others in its group that do not. No signal reports these,
+ * so after the child is reaped its group is checked again and again until it is empty or KILL was sent. The system does not reuse
+ * the number of a group while a process is in it, and a group that was found empty is never signalled. */
 #include "loop/child.h"
 
 #include "base/mem.h"
@@ -41,7 +41,7 @@ struct child {
 
 static struct child *children; /* of all loops; empty again when every child has been reaped */
 static struct rlimit files_limit;
-static bool files_limited; /* files_limit counts */
+static bool files_limited; /* files_limit has a value */
 
 #ifdef __linux__
 /* Kernels before 5.9 have no close_range, and some containers refuse it. */
@@ -79,7 +79,7 @@ static void close_from(int low)
 #endif
 }
 
-/* First all copies above 2, then each to its place: the numbers wanted may themselves be 0-2, in any order. */
+/* First move all copies above 2, then each to its place: the requested numbers may themselves be 0-2, in any order. */
 static int take_places(const int fd[3])
 {
 	int copy[3];
@@ -131,14 +131,14 @@ static void child_ask(struct child *c)
 		got = waitpid(c->pid, &c->status, WNOHANG);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		c->status = 0; /* it was reaped elsewhere: how it ended is not to be had */
+		c->status = 0; /* it was reaped elsewhere: its status is lost */
 	c->reaped = got != 0;
 }
 
 bool child_left(pid_t group)
 {
 	while (waitpid(-group, NULL, WNOHANG) > 0)
-		; /* orphans of it that became ours: until they are reaped they count as there */
+		; /* orphans that became our children count as members of the group until they are reaped */
 	return kill(-group, 0) == 0 || errno == EPERM;
 }
 
@@ -217,7 +217,7 @@ static struct child *child_enlist(struct loop *loop, child_done *done, void *arg
 	return c;
 }
 
-/* Of a child at a terminal the group exists only when it has come to lead its session. */
+/* The group of a child at a terminal exists only when it leads its session. */
 static void signal_group(const struct child *c, int signo)
 {
 	if (kill(-c->pid, signo) != 0 && errno == ESRCH && !c->reaped)
@@ -281,7 +281,7 @@ struct child *child_end_rest(struct loop *loop, pid_t group, child_done *done, v
 	return c;
 }
 
-/* A killed process is gone for all that matters here, even if its parent of now takes its time to reap it. */
+/* A killed process counts as gone, even if its present parent reaps it late. */
 void child_kill(struct child *c)
 {
 	if (c->killed)
@@ -308,7 +308,7 @@ pid_t child_pid(const struct child *c)
 	return c->pid;
 }
 
-/* In the child, where nothing else runs: its environment is a copy that nobody else reads. */
+/* In the child, where nothing else runs: its environment is a copy of its own. */
 
 static void setup_child(const char *const *set)
 {

@@ -17,15 +17,15 @@ typedef void child_done(void *arg, int status); /* as of waitpid */
  * this returns. */
 struct child *child_start(
 	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e);
-/* The same, where fd are a terminal (pty.h): the child leads a session of its own, whose terminal that is. */
+/* The same, where fd are a terminal (pty.h): the child leads a session of its own with that terminal. */
 struct child *child_start_at_tty(
 	struct loop *loop, child_body *body, void *body_arg, const int fd[3], child_done *done, void *arg, struct err *e);
-void child_end(struct child *c);    /* TERM now, KILL in 2 s; done comes when nobody of its group is left */
+void child_end(struct child *c);    /* TERM now, KILL in 2 s; done comes when its group is empty */
 void child_kill(struct child *c);   /* KILL now; done still comes */
 void child_forget(struct child *c); /* KILL, reap in the background, done never comes */
 pid_t child_pid(const struct child *c);
 
-/* Has a child that ended by itself left others of its group behind? Asked in done, or soon after it. */
+/* Has a child that ended by itself left others in its group? Call it in done, or soon after. */
 bool child_left(pid_t group);
 /* Ends those, as child_end does; done comes with status 0. NULL with e. */
 struct child *child_end_rest(struct loop *loop, pid_t group, child_done *done, void *arg, struct err *e);
@@ -34,10 +34,10 @@ struct child_command {
 	const char *const *argv;
 	const char *const *set; /* "NAME=value" for its environment, or "NAME": not there; NULL-terminated, NULL: nothing */
 };
-/* A child_body: becomes that program, found along $PATH. 127: there is none, 126: it cannot be run. What was passed to us by a
- * service manager (LISTEN_*, NOTIFY_SOCKET) is not its business. */
+/* A child_body: executes that program, found along $PATH. 127: there is none, 126: it cannot be run. Variables that a service
+ * manager set for us (LISTEN_*, NOTIFY_SOCKET) are removed. */
 int child_exec(void *command);
-/* The limit of open files as it was before we raised it: what programs that become of children shall find. NULL: as it is. */
+/* The limit of open files before we raised it, for programs that children execute. NULL: unchanged. */
 void child_files_limit(const struct rlimit *limit);
 
 #endif

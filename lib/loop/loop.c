@@ -1,8 +1,8 @@
-/* The loop itself: who watches what, which timer is next, what was put off. Backends wait; this file decides and calls.
+/* The loop itself: the watches, the next timer, deferred tasks. Backends wait; this file decides and calls.
  *
- * Slots are indexed by descriptor and hold the chain of its watches, usually one. A slot's generation changes when its
- * last watch goes, so readiness that was collected before cannot reach the next owner of that number. Timers are a binary
- * heap of pointers; a timer knows its place, so cancelling needs no search. */
+ * Slots are indexed by descriptor and hold the chain of its watches, usually one. A slot's generation changes when its last watch
+ * goes, so readiness collected earlier cannot reach the next owner of that number. Timers are a binary heap of pointers; a timer
+ * knows its place, so cancelling needs no search. */
 #include "loop/loop.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -15,7 +15,7 @@
 
 struct slot {
 	struct watch *first;
-	unsigned want; /* what the backend was told */
+	unsigned want; /* as set in the backend */
 	uint32_t gen;
 };
 
@@ -35,7 +35,7 @@ struct loop {
 	struct timer **heap; /* heap[0] is unused: places are 1-based */
 	size_t timers, heap_cap;
 	struct task *tasks, **tasks_end;
-	struct task marker; /* where the next turn's tasks begin, while this turn's run */
+	struct task marker; /* the end of this turn's tasks while they run */
 	size_t watching;    /* slots with a watch */
 	int64_t now_us, now_ms;
 	bool stop;
@@ -44,7 +44,7 @@ struct loop {
 enum {
 	SELECT_COMFORT = 256,
 	READY_LEAST = 64,
-	HEAP_LEAST = 64 /* a run that is short of memory still keeps its own deadlines */
+	HEAP_LEAST = 64 /* without memory a run still keeps so many deadlines */
 };
 
 const struct loop_backend *loop_pick(const struct loop_conf *conf, size_t fds, struct err *e)
@@ -100,7 +100,7 @@ struct loop *loop_open(const struct loop_backend *backend, struct err *e)
 	loop->tasks_end = &loop->tasks;
 	loop->heap = mem_new(HEAP_LEAST * sizeof *loop->heap);
 	loop->heap_cap = HEAP_LEAST;
-	loop->ready = mem_new(READY_LEAST * sizeof *loop->ready); /* without any of it nobody would ever be called */
+	loop->ready = mem_new(READY_LEAST * sizeof *loop->ready); /* without any room nothing would ever be called */
 	loop->ready_cap = READY_LEAST;
 	bool all = loop->heap != NULL && loop->ready != NULL;
 	if (!all)
@@ -220,7 +220,7 @@ void loop_ready(struct loop *loop, int fd, unsigned bits)
 		size_t cap = loop->ready_cap * 2;
 		struct ready *more = mem_grow(loop->ready, cap * sizeof *more);
 		if (more == NULL)
-			return; /* level-triggered: it is reported again next turn, when those before it were served */
+			return; /* level-triggered: it is reported again next turn, after the earlier ones */
 		loop->ready = more;
 		loop->ready_cap = cap;
 	}
@@ -235,14 +235,14 @@ static bool slot_has(const struct slot *s, const struct watch *w)
 	return i != NULL;
 }
 
-/* A hang-up counts as whatever was wanted: a pipe whose writer left is ready to read its EOF, and says only HUP. */
+/* A hang-up counts as any wanted event: a pipe whose writer left can be read to its EOF, and reports only HUP. */
 static void watch_call(struct loop *loop, struct watch *w, unsigned bits)
 {
 	unsigned got = (bits & LOOP_HUP) ? w->want | LOOP_HUP : bits & w->want;
 	if (got == 0)
 		return;
 	if ((w->want & ~(unsigned)LOOP_END) == LOOP_HUP)
-		loop_watch(loop, w, 0); /* reported once, or the backend would report it for ever */
+		loop_watch(loop, w, 0); /* report it once, or the backend would for ever */
 	w->fn(w->arg, got);
 }
 
@@ -256,7 +256,7 @@ static void loop_dispatch(struct loop *loop)
 		for (struct watch *w = loop->slots[r.fd].first; w != NULL && n < SHARERS; w = w->twin)
 			list[n++] = w;
 		for (size_t k = 0; k < n && loop->slots[r.fd].gen == r.gen; k++)
-			if (slot_has(&loop->slots[r.fd], list[k])) /* the one before may have taken it out */
+			if (slot_has(&loop->slots[r.fd], list[k])) /* an earlier callback may have removed it */
 				watch_call(loop, list[k], r.bits);
 	}
 	loop->ready_n = 0;
@@ -302,13 +302,13 @@ void loop_timer(struct loop *loop, struct timer *t, int64_t at_ms)
 			timer_remove(loop, t);
 		return;
 	}
-	t->at_ms = at_ms > loop->now_ms ? at_ms : loop->now_ms; /* nobody gets ahead of those that are due already */
+	t->at_ms = at_ms > loop->now_ms ? at_ms : loop->now_ms; /* never before timers that are due already */
 	if (t->pos == 0) {
 		if (loop->timers + 2 > loop->heap_cap) {
 			size_t cap = loop->heap_cap * 2;
 			struct timer **more = mem_grow(loop->heap, cap * sizeof *more);
 			if (more == NULL)
-				return; /* a deadline that is not kept hurts less than a run that ends */
+				return; /* a missed deadline is better than an ended run */
 			loop->heap = more;
 			loop->heap_cap = cap;
 		}
@@ -319,7 +319,7 @@ void loop_timer(struct loop *loop, struct timer *t, int64_t at_ms)
 
 static void loop_expire(struct loop *loop)
 {
-	/* No more than there are: one that is set again for now has its turn after the descriptors. */
+	/* Only the present ones: a timer set again for now runs after the next wait. */
 	for (size_t n = loop->timers; n > 0 && loop->timers > 0 && loop->heap[1]->at_ms <= loop->now_ms; n--) {
 		struct timer *t = loop->heap[1];
 		timer_remove(loop, t);
@@ -352,7 +352,7 @@ void loop_forget(struct loop *loop, struct task *t)
 	t->queued = false;
 }
 
-/* Those put off while these run wait for the next turn, behind the marker. */
+/* Tasks deferred while these run wait for the next turn, after the marker. */
 static void loop_tasks(struct loop *loop)
 {
 	loop_later(loop, &loop->marker);

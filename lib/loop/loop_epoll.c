@@ -1,8 +1,8 @@
-/* epoll: flat however many connections are idle. Level-triggered, as the rest of the program expects.
+/* epoll: its cost does not grow with idle connections. Level-triggered, as the rest of the program expects.
  *
- * Two oddities live here. Regular files and /dev/null are refused with EPERM: they are always ready, so those that want
- * something are reported at every wait, which then does not block. And HUP and ERR are reported even with no interest, so
- * a descriptor that nobody asks about is taken out altogether. */
+ * Two special cases. Regular files and /dev/null are refused with EPERM: they are always ready, so they are reported at every
+ * wait while wanted, and that wait does not block. HUP and ERR are reported without being wanted, so a descriptor that no watch
+ * wants is removed altogether. */
 #ifdef __linux__
 #include "base/mem.h"
 #include "base/sys.h"
@@ -21,7 +21,7 @@ struct epoll_loop {
 	struct {
 		int fd;
 		unsigned want;
-	} always[ALWAYS_MOST]; /* descriptors that epoll cannot hold; stdin, stdout and --file are the only candidates */
+	} always[ALWAYS_MOST]; /* descriptors that epoll cannot hold: only stdin, stdout and --file can be such */
 	size_t always_n;
 	struct epoll_event events[EVENTS];
 };
@@ -145,5 +145,5 @@ const struct loop_backend loop_epoll = {
 	.close = epoll_close,
 };
 #else
-typedef int loop_epoll_is_for_linux; /* ISO C wants something in every file */
+typedef int loop_epoll_is_for_linux; /* ISO C requires a declaration in each file */
 #endif

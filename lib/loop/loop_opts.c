@@ -1,4 +1,4 @@
-/* How a run goes on on this machine: how it waits, how bytes are moved, what memory peers may make it keep. */
+/* Options of how a run uses the machine: how it waits, how bytes are moved, how much memory peers may use. */
 #include "base/budget.h"
 #include "loop/loop.h"
 

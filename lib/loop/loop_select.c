@@ -1,7 +1,6 @@
-/* select(): everywhere, flat out good for one connection and up to a few hundred. Two master sets, copied each wait.
+/* select(): on every system, fast for one connection and up to a few hundred. Two master sets, copied for each wait.
  *
- * select cannot report a hang-up without reading, so descriptors that are watched for nothing else are asked with poll
- * once a second while there are any. */
+ * select cannot report a hang-up without reading, so descriptors that are watched only for that are polled once a second. */
 #include "base/mem.h"
 #include "base/sys.h"
 #include "loop/loop.h"
@@ -9,14 +8,14 @@
 #include <limits.h>
 
 #ifndef POLLRDHUP
-#define POLLRDHUP 0 /* poll says POLLHUP for it (macOS), or nothing */
+#define POLLRDHUP 0 /* poll reports POLLHUP instead (macOS), or nothing */
 #endif
 
 enum { HUP_EVERY_MS = 1000 };
 
 struct select_loop {
-	fd_set in, out, hup; /* hup: those that want nothing else, or the peer's end */
-	fd_set end;	     /* of hup: those that want that, too */
+	fd_set in, out, hup; /* hup: watched for nothing else, or for the peer's end */
+	fd_set end;	     /* of hup: those watched for the peer's end */
 	int top;	     /* highest descriptor in any set; -1: none */
 	int hups;
 	int64_t hup_asked_ms;
@@ -109,7 +108,7 @@ static int select_wait(void *state, struct loop *loop, int64_t until_ms, struct 
 			n -= (bits & LOOP_IN ? 1 : 0) + (bits & LOOP_OUT ? 1 : 0);
 		}
 	}
-	if (ask && (quiet || now_ms >= until_ms)) { /* after that second, or at once when we were busy all through it */
+	if (ask && (quiet || now_ms >= until_ms)) { /* after that second, or at once if the loop was busy all through it */
 		select_ask_hups(l, loop);
 		l->hup_asked_ms = until_ms > now_ms ? until_ms : now_ms;
 	}

@@ -1,6 +1,5 @@
-/* Signals before the loop turns (prelude.h). They are handled without SA_RESTART, so that what blocks returns; one that comes
- * just before something begins to block would still be missed, so from the first one on the alarm clock interrupts again and
- * again. */
+/* Signals before the loop turns (prelude.h). They are handled without SA_RESTART, so that a blocking call returns. A signal just
+ * before a call blocks would be missed, so after the first one the alarm clock interrupts again and again. */
 #include "loop/prelude.h"
 
 #include "base/sys.h"

@@ -1,8 +1,7 @@
 /* Signals become bytes in a pipe of our own, which the loop watches; the handler does nothing else.
  *
- * Dispositions belong to the process, so this is the one piece of io with state of its own; it serves one loop at a time
- * and signal_close puts everything back. A signal that was ignored when we started stays ignored: nohup and a shell's `&`
- * mean it. */
+ * Dispositions belong to the process, so this file has static state; it serves one loop at a time and signal_close restores
+ * everything. A signal that was ignored at start stays ignored, as nohup and a shell's `&` require. */
 #include "loop/signal.h"
 #include "base/sys.h"
 #include "loop/loop.h"
@@ -11,7 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { SIGNALS = 32 }; /* the classic ones; real-time signals are not used */
+enum { SIGNALS = 32 }; /* the classic signals; real-time signals are not used */
 
 static struct {
 	struct loop *loop;
@@ -30,7 +29,7 @@ static void signal_caught(int signo)
 {
 	int keep = errno;
 	here.pending[signo] = 1;
-	ssize_t n = write(here.write_fd, "", 1); /* a full pipe wakes the loop just as well */
+	ssize_t n = write(here.write_fd, "", 1); /* a full pipe wakes the loop, too */
 	(void)n;
 	errno = keep;
 }

@@ -1,4 +1,4 @@
-/* Signals as loop callbacks. The public call is loop_signal (loop.h); this is what loop.c needs of it. */
+/* Signals as loop callbacks, for loop.c. The public call is loop_signal (loop.h). */
 #ifndef LOOP_SIGNAL_H
 #define LOOP_SIGNAL_H
 
