@@ -1,5 +1,5 @@
-/* The mover that fits anything: two small steps, take in (source to ring) and give out (ring to sink). What it keeps is what the
- * streams are: a datagram stays one, bytes are cut to datagrams by size or by line, and datagrams to bytes are gathered. */
+/* The mover that fits any flow, in two small steps: take in (source to ring) and give out (ring to sink). Its data keep the form
+ * of the streams: a datagram stays one, bytes are cut to datagrams by size or by line, and datagrams to bytes are gathered. */
 #include "pump/flow.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ static uint32_t cut_bytes(const struct flow *f)
 	return f->datagram_bytes != 0 ? f->datagram_bytes : FLOW_DATAGRAM_BYTES;
 }
 
-/* How many bytes may be asked of the source now; 0: first something must go out. A flow that keeps message boundaries in the
+/* How many bytes may be read from the source now; 0: the ring must be emptied first. A flow that keeps message boundaries in the
  * ring holds one message at a time. */
 static size_t copy_room(const struct flow *f)
 {
@@ -37,12 +37,12 @@ static int copy_limit(struct iovec v[2], int n, size_t most)
 	return n;
 }
 
-/* Bytes read, or 0 when nothing came: wait_from, wait_pool or state says why. An empty datagram counts as one byte moved. */
+/* Bytes read, or 0 when none came: wait_from, wait_pool or state says why. An empty datagram counts as one byte moved. */
 static size_t take_in(struct flow *f, size_t budget)
 {
 	struct iovec v[2];
 	size_t most = f->state == FLOW_OPEN && !f->wait_from ? copy_room(f) : 0;
-	if (most > budget && !flow_from_dgram(f) && !flow_to_dgram(f)) /* no datagram is cut shorter because a turn ends */
+	if (most > budget && !flow_from_dgram(f) && !flow_to_dgram(f)) /* a turn that ends must not cut a datagram */
 		most = budget;
 	if (most == 0)
 		return 0;
@@ -64,7 +64,7 @@ static size_t take_in(struct flow *f, size_t budget)
 	return flow_from_said(f, got);
 }
 
-/* Bytes to datagrams by line: how many bytes make the next one; 0: not yet a whole line. */
+/* Bytes to datagrams by line: how many bytes are in the next one; 0: no whole line yet. */
 static size_t line_bytes(const struct flow *f, const struct iovec v[2], int n)
 {
 	size_t before = 0;
@@ -105,7 +105,7 @@ size_t copy_give_out(struct flow *f)
 	return put > 0 ? (size_t)put : n == 0;
 }
 
-/* Small datagrams would otherwise be written one by one. */
+/* Otherwise small datagrams would be written one by one. */
 static size_t take_more(struct flow *f, size_t budget)
 {
 	size_t sum = 0, in = 1;

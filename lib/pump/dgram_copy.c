@@ -1,10 +1,10 @@
-/* The movers of datagrams in batches. What they keep is what copying keeps (copy.c): bytes that a read brings are cut to
- * datagrams of one size and a shorter last one, and nothing is read before all of that has gone; of datagrams to bytes as many
- * are taken as there is room for, also while the sink takes nothing.
+/* The movers of batched datagrams. The result is that of copying (copy.c): the bytes of a read are cut to datagrams of one size
+ * and a shorter last one, and the next read waits until all have gone; of datagrams to bytes as many are taken as there is room
+ * for, also while the sink takes nothing.
  *
- * mover_dgram_split needs no memory of its own: what was read lies in one piece in the ring. mover_dgram_join receives into
- * places of 64 KiB for 64 datagrams, of which the system gives what was touched, and writes from there; only for a sink that is
- * full they are moved together in the ring. */
+ * mover_dgram_split needs no memory of its own: the read bytes lie in one piece in the ring. mover_dgram_join receives into 64
+ * slots of 64 KiB, of which the system provides only the touched pages, and writes from there; only for a full sink the datagrams
+ * are moved together in the ring. */
 #include "pump/dgram_copy.h"
 
 #include "base/mem.h"
@@ -13,13 +13,13 @@
 #include <string.h>
 
 enum {
-	APART = 17 * 64, /* an odd number of cache lines: equal places would compete for the same few */
+	APART = 17 * 64, /* an odd number of cache lines: slots at equal offsets would share the same few */
 	PLACE_PER_BLOCK_BYTES = POOL_BLOCK_CLIENT / MSGS_MOST
 };
 
 struct gathered {
 	struct msgs m;
-	unsigned at; /* those before it have gone */
+	unsigned at; /* the ones before it have gone */
 	unsigned char bytes[];
 };
 
@@ -38,7 +38,7 @@ static void dgram_copy_count(struct flow *f, uint64_t messages)
 		f->state = FLOW_DRAIN;
 }
 
-/* Datagrams that may still come. */
+/* Datagrams that may still be received. */
 static uint64_t dgram_copy_allowed(const struct flow *f)
 {
 	return f->most_messages == 0 ? UINT64_MAX : f->most_messages - f->messages;
@@ -60,7 +60,7 @@ static size_t cut_take(struct flow *f, size_t budget)
 		return 0;
 	pieces = pieces < wanted ? pieces : wanted;
 	pieces = pieces < dgram_copy_allowed(f) ? pieces : dgram_copy_allowed(f);
-	size_t most = pieces > 0 ? (size_t)pieces * cut : cut; /* one goes whatever is left of the turn */
+	size_t most = pieces > 0 ? (size_t)pieces * cut : cut; /* at least one, even at the end of the turn */
 	if (ring_wpeek(&f->ring, f->pool, v) < 0) {
 		f->wait_pool = true;
 		return 0;
@@ -97,7 +97,7 @@ static size_t split_step(struct flow *f, size_t budget)
 {
 	size_t in = cut_take(f, budget);
 	size_t out = cut_give(f);
-	return out > 0 ? out : in; /* what is read at once goes in several steps */
+	return out > 0 ? out : in; /* one read is written in several steps */
 }
 
 const struct mover mover_dgram_split = { .name = "cut", .fits = split_fits, .step = split_step };
@@ -128,7 +128,7 @@ static struct gathered *gather_mem(struct flow *f)
 	return f->mover_mem;
 }
 
-/* Datagrams received; an empty one counts as a byte moved. */
+/* Returns the datagrams received; an empty one counts as a byte moved. */
 static size_t gather_take(struct flow *f)
 {
 	if (f->state != FLOW_OPEN || f->wait_from || f->held > 0)
@@ -155,7 +155,7 @@ static size_t gather_take(struct flow *f)
 	return sum + (unsigned)got;
 }
 
-/* n bytes, and the empty datagrams among them and behind them. */
+/* n bytes, and the empty datagrams among and after them. */
 static void dgram_copy_gone(struct flow *f, size_t n)
 {
 	struct gathered *g = f->mover_mem;
@@ -169,7 +169,7 @@ static void dgram_copy_gone(struct flow *f, size_t n)
 	}
 }
 
-/* What the ring holds is older. */
+/* The ring has older data. */
 static size_t gather_give(struct flow *f)
 {
 	struct iovec v[2 + MSGS_MOST];
@@ -191,7 +191,7 @@ static size_t gather_give(struct flow *f)
 	return (size_t)put;
 }
 
-/* The sink is full: into the ring, so that others can be received. */
+/* The sink is full: into the ring, so that more can be received. */
 static void dgram_copy_stow(struct flow *f)
 {
 	struct iovec v[2];
@@ -207,7 +207,7 @@ static void dgram_copy_stow(struct flow *f)
 
 static size_t join_step(struct flow *f, size_t budget)
 {
-	(void)budget; /* one batch at the most */
+	(void)budget; /* at most one batch */
 	size_t in = gather_take(f);
 	size_t out = gather_give(f);
 	if (f->wait_to)

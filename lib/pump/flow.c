@@ -1,5 +1,5 @@
-/* What a flow is, whichever mover carries its bytes: the choice of the mover, the turns, and how a way comes to its end. What a
- * failure of either end means for the other direction is the pump's to say, not ours. */
+/* A flow, with any mover: the choice of the mover, the turns, and how a direction ends. The pump decides what a failure of either
+ * end means for the other direction. */
 #include "pump/flow.h"
 #include "pump/dgram_copy.h"
 #include "stream/fdstream.h"
@@ -44,9 +44,9 @@ bool flow_holds(const struct flow *f)
 void flow_drop(struct flow *f)
 {
 	flow_close(f);
-	f->mover = NULL; /* not each of them can drop */
+	f->mover = NULL; /* not every mover can drop */
 	f->drop = true;
-	f->wait_from = f->wait_to = false; /* it is another flow now */
+	f->wait_from = f->wait_to = false; /* for the new mover */
 }
 
 void flow_finish(struct flow *f)
@@ -77,7 +77,7 @@ void flow_let_shut(struct flow *f)
 
 size_t flow_from_said(struct flow *f, ssize_t rc)
 {
-	bool more = f->last && fdstream_unread(stream_bottom(f->from)) > 0; /* it is not the end that it looks like */
+	bool more = f->last && fdstream_unread(stream_bottom(f->from)) > 0; /* bytes are still there: it is not the end */
 	if (rc == ST_AGAIN && (!f->last || more)) {
 		f->wait_from = true;
 		return 0;
@@ -113,7 +113,7 @@ size_t flow_to_said(struct flow *f, ssize_t rc)
 	return 0;
 }
 
-/* Nothing is held here: what a layer below still holds must go, too. */
+/* Nothing is held here: bytes held by a layer below must go, too. */
 static void flow_settle(struct flow *f)
 {
 	if (flow_holds(f) || f->wait_to)

@@ -76,11 +76,11 @@ static void pump_finish(struct pump *p)
 	done(arg, &why); /* may free p */
 }
 
-/* What a flow has left to do. "Over" is: nothing more will move, and its sink was told, or need not be. */
+/* Whether a flow has work left. "Over" means: nothing more will move, and its sink was told the end, or need not be. */
 
 static bool up_over(const struct pump *p)
 {
-	bool no_end = p->opts.half == HALF_NO || p->up.drop; /* there is nobody to be told */
+	bool no_end = p->opts.half == HALF_NO || p->up.drop; /* there is no end to tell it */
 	return p->up.state == FLOW_DONE || p->up.state == FLOW_FAIL || (p->up.state == FLOW_HELD && no_end);
 }
 
@@ -112,13 +112,13 @@ static void allow_ends(struct pump *p)
 		flow_let_shut(&p->down);
 }
 
-/* Near's sink failed for another reason than a missing reader: near is still read for the peer's sake, but not for ever. */
+/* Near's sink failed, and not because its reader left: near is still read for the peer's sake, for a bounded time. */
 static bool quiet_rule(const struct pump *p)
 {
 	return p->down.failed_to && !far_dgram(p);
 }
 
-/* How a datagram run ends; NEVER: no such end now. */
+/* When a datagram run ends; NEVER: no such end now. */
 static int64_t replies_until(const struct pump *p)
 {
 	if (!far_dgram(p) || !up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER || flow_holds(&p->down))
@@ -126,7 +126,7 @@ static int64_t replies_until(const struct pump *p)
 	return p->opts.drop_down ? 0 : p->moved_ms + p->opts.reply_wait_ms;
 }
 
-/* Where near's end is to end it all: when; NEVER: not yet. */
+/* When near's end ends everything; NEVER: not yet. */
 static int64_t quit_at(struct pump *p)
 {
 	if (!p->opts.quits || p->opts.no_up || p->up.state < FLOW_HELD)
@@ -155,7 +155,7 @@ static bool datagrams_ended(struct pump *p)
 	return !flow_holds(&p->down);
 }
 
-/* Has the run come to its end (which settling may follow)? */
+/* Has the run come to its end (after which it may settle)? */
 static bool pump_ended(struct pump *p)
 {
 	int64_t now_ms = loop_now(p->loop);
@@ -180,7 +180,7 @@ static bool pump_ended(struct pump *p)
 	return up_over(p) && (down_over(p) || p->up.last);
 }
 
-/* A layer may hold what the flow had got rid of: 0 no more, AGAIN, FAIL. */
+/* A layer may hold data that the flow has written: 0 none, AGAIN, FAIL. */
 static int pump_unflushed(struct pump *p, struct flow *to)
 {
 	if (!to->wait_to || p->why.cls != ERR_OK || (to->to->caps & ST_DGRAM))
@@ -190,8 +190,8 @@ static int pump_unflushed(struct pump *p, struct flow *to)
 	return rc;
 }
 
-/* Is there something left that this end has not acknowledged, in a layer or in the kernel? That is asked before SO_ERROR: a reset
- * empties the queue first and is told then. */
+/* Does a layer or the kernel hold bytes that this end has not acknowledged? Checked before SO_ERROR, because a reset first
+ * empties the queue and is reported then. */
 static bool pump_unsent(struct pump *p, bool near)
 {
 	struct why lost = { ERR_LOST, 0, "send to" };
@@ -206,7 +206,7 @@ static bool pump_unsent(struct pump *p, bool near)
 	return to->out > 0 && (queued > 0 || held != 0);
 }
 
-/* Both ways are over: the kernel still holds what the peer has not acknowledged. True when that is settled. */
+/* Both directions are over, but the kernel may hold unacknowledged bytes. True when these are settled. */
 static bool pump_settled(struct pump *p)
 {
 	static const struct why unacknowledged = { ERR_LOST, 0, "not everything was acknowledged by" };
@@ -216,7 +216,7 @@ static bool pump_settled(struct pump *p)
 		p->step_ms = 1;
 	}
 	bool far = pump_unsent(p, false), near = p->opts.peers && pump_unsent(p, true);
-	if (flow_holds(&p->up) && !far_dgram(p)) /* end_with_far, and the peer did not wait for these */
+	if (flow_holds(&p->up) && !far_dgram(p)) /* end_with_far: the peer did not wait for these */
 		pump_fail(p, false, &unacknowledged);
 	if (p->why.cls != ERR_OK || (!far && !near))
 		return true;
@@ -232,7 +232,7 @@ static bool pump_settled(struct pump *p)
 	return false;
 }
 
-/* This end has gone altogether: what still waits for it is lost. */
+/* This end has gone altogether: bytes that wait for it are lost. */
 static void give_up(struct pump *p, bool near)
 {
 	struct flow *to = near ? &p->down : &p->up;
@@ -245,7 +245,7 @@ static void give_up(struct pump *p, bool near)
 	to->state = FLOW_DONE;
 }
 
-/* A hang-up is looked at when the flows have tried: what had come before it is read, and what could still be sent is. */
+/* A hang-up is handled after the flows have tried: earlier bytes are read, and possible writes are made. */
 static bool hung_up(struct pump *p)
 {
 	static const struct why gone = { ERR_PIPE, EPIPE, "write stdout" };
@@ -288,7 +288,7 @@ static void pump_arm(struct pump *p)
 	}
 }
 
-/* A flow that waits for one end need not run when the other has called. Layers are always asked: they may wait for either. */
+/* A flow that waits for one end need not run when the other is ready. Layers always run: they may wait for either. */
 static bool pump_sleeps(const struct flow *f, bool source_called)
 {
 	const struct stream *s = source_called ? f->to : f->from;
@@ -299,11 +299,11 @@ static bool pump_sleeps(const struct flow *f, bool source_called)
 static enum flow_run run_down(struct pump *p)
 {
 	if (p->down.state == FLOW_SHUT)
-		waiter_rest(&p->near); /* shut may close its descriptor, which nobody may be watching then */
+		waiter_rest(&p->near); /* shut may close its descriptor, which must not be watched then */
 	return flow_run(&p->down, TURN_BYTES);
 }
 
-/* What cannot be written any more is told its end at once: who waits for that end would wait for ever. */
+/* A source whose bytes cannot be written any more is told the end at once, because it may wait for it for ever. */
 static void tell_ends(struct pump *p)
 {
 	if (p->up.failed_to && !p->cut)

@@ -1,4 +1,4 @@
-/* Of TCP alone: on Linux SO_RCVLOWAT stops no wake-up of a Unix socket. */
+/* TCP only: on Linux SO_RCVLOWAT does not reduce wake-ups of a Unix socket. */
 #include "pump/rcvlowat.h"
 #include "base/sys.h"
 #include "stream/fdstream.h"
@@ -28,7 +28,7 @@ static void rcvlowat_begin(struct rcvlowat *p, const struct stream *from)
 
 static void rcvlowat_lose(struct rcvlowat *p, const struct stream *from)
 {
-	p->on = !ask_for(from->rfd, 1); /* else the timer goes on waking us, and it is tried again */
+	p->on = !ask_for(from->rfd, 1); /* else the timer wakes us again, and it is retried */
 	p->fast = 0;
 	p->most = most_of(p) < LAST ? most_of(p) * 2 : LAST;
 }

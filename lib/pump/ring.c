@@ -1,4 +1,4 @@
-/* Bytes between two streams. The block comes from the pool with the first byte and goes back with the last. */
+/* Bytes between two streams. The block is taken from the pool with the first byte and returned with the last. */
 #include "pump/ring.h"
 
 static void ring_rest(struct ring *r, struct pool *pool)

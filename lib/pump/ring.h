@@ -12,8 +12,8 @@ struct ring {
 	uint32_t cap, at, len;
 };
 
-/* Room to write, as 1 or 2 pieces; takes a block when it has none. 0: full; -1: no block to be had now. Followed by
- * ring_fill, also with 0. */
+/* Room to write, as 1 or 2 pieces; takes a block if it has none. 0: full; -1: no block available now. Followed by ring_fill, also
+ * with 0. */
 int ring_wpeek(struct ring *r, struct pool *pool, struct iovec v[2]);
 void ring_fill(struct ring *r, struct pool *pool, size_t n);
 int ring_rpeek(const struct ring *r, struct iovec v[2]); /* pieces to read, 0 when empty */

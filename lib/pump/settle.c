@@ -1,5 +1,5 @@
-/* Soon at first, for most queues are empty in no time, and ever less often where a peer takes its time or never reads (settle.h).
- * What a Unix socket counts is not what is on its way, but what the peer has not read: that may last. */
+/* Asks soon at first, because most queues empty at once, and ever less often if a peer is slow or never reads (settle.h). A Unix
+ * socket counts the bytes that the peer has not read, which may last. */
 #include "pump/settle.h"
 
 #include "stream/fdstream.h"

@@ -1,10 +1,10 @@
-/* How often a send queue is asked whether it is empty, as no descriptor tells. */
+/* How often a send queue is asked whether it is empty, because no descriptor reports it. */
 #ifndef PUMP_SETTLE_H
 #define PUMP_SETTLE_H
 
 #include "stream/stream.h"
 
-/* How long to wait until the next question: after step_ms (the first is 1) the last time, and waited_ms since the first. */
+/* The time until the next question: the last one waited step_ms (at first 1), the first was waited_ms ago. */
 int64_t settle_step(const struct stream *bottom, int64_t step_ms, int64_t waited_ms);
 
 #endif

@@ -1,17 +1,16 @@
-/* splice and sendfile: bytes go from one descriptor to the other without coming here.
+/* splice and sendfile: bytes go from one descriptor to the other inside the kernel.
  *
- * Nothing may block. Of a pipe the flags of the call take care, of a socket its own, which is why stream_rawfd names no blocking
- * one. Three things a splice does not say. EAGAIN: which of the two ends it meant; both are asked, and when neither admits to it,
- * as happens where TCP has urgent data on the way, splice can do no more here. A failure: whose it was; but one of the two is
- * always a pipe, and of pipes one knows how they fail. The end: it may be urgent data again, with bytes behind it; so reading has
- * the last word.
+ * Nothing may block: a pipe by the flags of the call, a socket by its own flags, which is why stream_rawfd returns no blocking
+ * one. splice leaves three things open. EAGAIN: at which end; both are asked, and if neither says so, as with urgent data in TCP,
+ * splice cannot be used any more. A failure: at which end; but one of the two is always a pipe, whose failures are known. The
+ * end: it may be urgent data again, with bytes after it; so a read decides.
  *
- * What nobody is to see, dropped or on its way to /dev/null, is not even fetched: TCP throws it away when asked to (tcp(7),
- * MSG_TRUNC).
+ * Bytes that no part of the program sees, dropped or on their way to /dev/null, are not even fetched: TCP discards them on
+ * request (tcp(7), MSG_TRUNC).
  *
- * The relay borrows its pipe while there are bytes in it. How many may be in it is ours to say: a pipe counts pieces, and one of
- * TCP's can be eight pages long. A sink that knows no splice says EINVAL when the pipe has been filled already; what is in it
- * then goes on through the ring, before anything else. */
+ * The relay borrows its pipe while there are bytes in it. It limits their number itself, because a pipe counts pieces, and one of
+ * TCP's can be eight pages long. A sink that does not support splice says EINVAL when the pipe has been filled already; these
+ * bytes then go through the ring, before any others. */
 #include "pump/splice.h"
 
 #ifdef __linux__
@@ -30,7 +29,7 @@ static size_t copy_from_now_on(struct flow *f, size_t budget)
 	return mover_copy.step(f, budget);
 }
 
-/* Both ends, where bytes may pass unseen. A word that is echoed is copied: that is less work than to find all this out. */
+/* Both ends, if bytes may pass unseen. A small echo is copied, which is cheaper than these checks. */
 static bool splice_ends(const struct flow *f, int *from, int *to)
 {
 	if (f->drop || (f->from == f->to && !f->bulk) || pool_copies_only(f->pool))
@@ -63,8 +62,8 @@ static bool splice_pipe_fits(const struct flow *f)
 	return splice_ends(f, &from, &to) && kind_of(from, &size) != S_IFREG;
 }
 
-/* A file without a size may be one of the kernel's own, which lets its bytes be read once: sendfile throws away what the socket
- * did not take, and reads it again. */
+/* A file without a size may be one of the kernel's, whose bytes can be read once: sendfile drops bytes that the socket did not
+ * take, and reads them again. */
 static bool sendfile_fits(const struct flow *f)
 {
 	int from, to;
@@ -72,7 +71,7 @@ static bool sendfile_fits(const struct flow *f)
 	return splice_ends(f, &from, &to) && kind_of(from, &size) == S_IFREG && size > 0 && kind_of(to, &unused) == S_IFSOCK;
 }
 
-/* Is nobody to see the bytes? Of devices only /dev/null is ever named by a stream. */
+/* Is the data seen by no part of the program? The only device that a stream names is /dev/null. */
 static bool splice_forgets(const struct flow *f, int *from)
 {
 	off_t unused;
@@ -112,7 +111,7 @@ static size_t to_failed(struct flow *f, int sys)
 	return flow_to_said(f, fdstream_failed(f->to, true, sys));
 }
 
-/* Less came than was asked for: there is no more for now, and asking again would only say so. */
+/* Fewer bytes came than requested: there are no more for now. */
 static void note_dry(struct flow *f, size_t n, size_t asked)
 {
 	if (n < asked && !f->last)
@@ -129,7 +128,7 @@ static enum blame who_blocks(int from, int to)
 	return p[0].revents == 0 ? SOURCE : p[1].revents == 0 ? SINK : NOBODY;
 }
 
-/* As splice, but -1 says in *blame who blocks (errno EAGAIN). Nobody: splice is no good for these two. */
+/* As splice, but -1 says in *blame which end blocks (errno EAGAIN). Neither: splice cannot be used for these two. */
 static ssize_t splice_or_blame(int from, int to, size_t n, enum blame *blame)
 {
 	*blame = NOBODY;
@@ -143,7 +142,7 @@ static ssize_t splice_or_blame(int from, int to, size_t n, enum blame *blame)
 	return -1;
 }
 
-/* The call is refused, not the bytes: reading and writing may do better, or say better why not. */
+/* The call is refused, not the bytes: reading and writing may work, or give a better reason. */
 static bool splice_refused(int sys)
 {
 	return sys == EINVAL || sys == ENOSYS || sys == EPERM || sys == EOPNOTSUPP;
@@ -170,9 +169,9 @@ static size_t splice_step(struct flow *f, size_t budget)
 	}
 	int sys = errno;
 	bool to_pipe = f->to->caps & ST_PIPE;
-	if (n == 0 || splice_unfit(blame, sys) || (to_pipe && sys == EPIPE)) /* which is said even if there is nothing to write */
+	if (n == 0 || splice_unfit(blame, sys) || (to_pipe && sys == EPIPE)) /* reported even if there is nothing to write */
 		return copy_from_now_on(f, budget);
-	if (sys != EAGAIN) /* a pipe has no other failures than that */
+	if (sys != EAGAIN) /* other failures are not the pipe's */
 		blame = to_pipe ? SOURCE : SINK;
 	return blame == SOURCE ? from_failed(f, sys) : to_failed(f, sys);
 }
@@ -182,7 +181,7 @@ static void splice_pipe_close(struct flow *f)
 	pool_pipe_give(f->pool, f->pipe, f->held == 0);
 }
 
-/* What is in our pipe when splice turns out to be no good goes through the ring, and after it the rest. */
+/* When splice cannot be used, the bytes in our pipe go through the ring, and after them the rest. */
 
 static size_t emptying_in(struct flow *f)
 {
@@ -200,7 +199,7 @@ static size_t emptying_in(struct flow *f)
 		return (size_t)got;
 	}
 	if (sys == EINTR || sys == EAGAIN) {
-		f->wait_pool = true; /* it is there, and a moment later it can be had */
+		f->wait_pool = true; /* there are pipes, but none is free now */
 		return 0;
 	}
 	splice_pipe_close(f);
@@ -255,7 +254,7 @@ static size_t splice_pipe_out(struct flow *f, int to)
 		return splice_went(f, (size_t)n);
 	}
 	if (n < 0 && !splice_refused(errno))
-		return to_failed(f, errno); /* EAGAIN: it is the sink's, for our pipe has bytes */
+		return to_failed(f, errno); /* EAGAIN: the sink's, because our pipe has bytes */
 	f->mover = &mover_emptying;
 	return 0;
 }
@@ -290,7 +289,7 @@ static size_t discard_step(struct flow *f, size_t budget)
 		n = sys_recvmsg(from, &m, MSG_DONTWAIT | MSG_TRUNC, false);
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return n == 0 ? copy_from_now_on(f, budget) : from_failed(f, errno); /* the end is a reading one's to notice */
+		return n == 0 ? copy_from_now_on(f, budget) : from_failed(f, errno); /* a read detects the end */
 	splice_came(f, (size_t)n);
 	note_dry(f, (size_t)n, budget);
 	return f->drop ? (size_t)n : splice_went(f, (size_t)n);
