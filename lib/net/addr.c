@@ -1,8 +1,7 @@
 /* ADDRESS: the words of a command line become one struct addr, or one sentence that says what is wrong with them.
  *
- * A word that begins with a row of `schemes` says its kind itself; any other is a path after -U, else HOST, PORT or both. What
- * the options and the word both say must agree: a contradiction is refused rather than resolved. The parts are read in
- * addr_inet.c and addr_local.c. */
+ * A word that begins with a row of `schemes` names its kind; any other is a path after -U, else HOST, PORT or both. Options and
+ * the word must agree: a contradiction is refused rather than resolved. addr_inet.c and addr_local.c read the parts. */
 #include "net/addr.h"
 #include "base/text.h"
 #include "net/addr_internal.h"

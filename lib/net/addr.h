@@ -1,6 +1,6 @@
 /* ADDRESS as users write it: HOST PORT, HOST:PORT, [::1]:PORT, a URL, fd:N, systemd[:NAME], or a bare PORT for servers.
  *
- * Options (-u -4 -6 -U, lib/net/addr.c) say the same as a URL's scheme; where both speak they must agree. */
+ * Options (-u -4 -6 -U, lib/net/addr.c) say the same as a URL's scheme; if both are given they must agree. */
 #ifndef NET_ADDR_H
 #define NET_ADDR_H
 
@@ -31,10 +31,10 @@ struct addr_conf {
 	bool v4, v6, udp, unix_path, tls, numeric, local;
 };
 
-enum { ADDR_SERVER = 1, ADDR_RANGES = 2 }; /* a bare PORT is fine / PORT may be a list of ranges */
+enum { ADDR_SERVER = 1, ADDR_RANGES = 2 }; /* a bare PORT is allowed / PORT may be a list of ranges */
 
-/* Reads the one ADDRESS that the words are; *used says how many it took (1 or 2), which is all: a word too many is refused. -1
- * with e (ERR_USAGE) that names the word and what was expected. Opens nothing, asks no DNS. */
+/* Reads the words as one ADDRESS; *used says how many it took (1 or 2), which must be all: a further word is refused. -1 with e
+ * (ERR_USAGE) that names the word and what was expected. Opens nothing, asks no DNS. */
 int addr_parse(
 	struct addr *a, const struct addr_conf *conf, unsigned flags, int argc, char *const argv[], int *used, struct err *e);
 
@@ -42,7 +42,7 @@ int addr_parse(
  * is NULL at the end. */
 int addr_range(const char **at, const char *proto, uint16_t *first, uint16_t *last, struct err *e);
 
-bool addr_dgram(const struct addr *a); /* an inherited descriptor is asked */
+bool addr_dgram(const struct addr *a); /* of an inherited descriptor: asks it */
 bool addr_local(const struct addr *a); /* Unix or fd */
 /* sockaddr of a Unix address. */
 socklen_t addr_unix(const struct addr *a, struct sockaddr_un *un);

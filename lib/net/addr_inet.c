@@ -1,7 +1,7 @@
 /* HOST and PORT: split first (split), then each is checked alone.
  *
- * A host that is numeric fixes the family here; names are only looked at, never looked up. Where a text has two readings the
- * sentence tells how to write each of them. */
+ * A numeric host fixes the family here; names are checked for their form and not looked up. If a text has two readings, the error
+ * shows how to write each. */
 #include "net/addr_internal.h"
 #include "base/num.h"
 #include "base/text.h"
@@ -13,7 +13,7 @@
 
 enum { HOST_MOST = 253 /* bytes of a DNS name, RFC 1035 less its length octets */, PORT_MOST = 64 };
 
-/* An error of a parser below, behind the word. */
+/* An error of a parser below, after the word. */
 static int refuse_as(const struct reading *r, const struct err *why)
 {
 	return addr_refuse(r, "%.250s", why->what);
@@ -92,7 +92,7 @@ static int set_port(struct reading *r, const char *text, size_t n)
 	return 0;
 }
 
-/* A name may be anything that a resolver could know: what is refused are the marks of another syntax. */
+/* A name may be any that a resolver could know: only the characters of another syntax are refused. */
 static int check_name(const struct reading *r, const char *host, size_t n)
 {
 	struct sa sa;
@@ -199,7 +199,7 @@ static int addr_inet_split(const struct reading *r, const char *text, size_t n, 
 	return 0;
 }
 
-/* One word with several colons: an IPv6 address, perhaps with a port behind it that nobody can tell from its last group. */
+/* One word with several colons: an IPv6 address, perhaps with a port that cannot be told from its last group. */
 static int refuse_colons(const struct reading *r, const struct parts *p)
 {
 	char whole[PORT_MOST], front[PORT_MOST];
@@ -251,7 +251,7 @@ static int read_parts(struct reading *r, struct parts *p, bool url)
 	return set_where(r, p->host, p->host_len, p->bracket) != 0 ? -1 : set_port(r, p->port, p->port_len);
 }
 
-/* a->kind is set; the family is what the scheme says, else what an option does. */
+/* a->kind is set; the family is that of the scheme, else of an option. */
 int addr_read_inet(struct reading *r, const char *text, bool url)
 {
 	struct addr *a = r->a;

@@ -19,10 +19,10 @@ int addr_refuse(const struct reading *r, const char *fmt, ...) __attribute__((fo
 const char *addr_forms(const struct reading *r); /* "expected HOST PORT or ..." */
 
 /* HOST:PORT, or HOST and the second word, or a server's PORT (addr_inet.c); a->kind and the scheme's family are set. A URL has
- * its port behind the host, and may end in one slash. */
+ * its port after the host, and may end in one slash. */
 int addr_read_inet(struct reading *r, const char *text, bool url);
 
-/* Addresses without host and port (addr_local.c); rest is what follows the scheme. */
+/* Addresses without host and port (addr_local.c); rest is the text after the scheme. */
 int addr_read_path(struct reading *r, const char *rest);
 int addr_read_fd(struct reading *r, const char *rest);
 int addr_read_systemd(struct reading *r, const char *rest); /* rest: the name, "" for all */

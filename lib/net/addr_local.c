@@ -1,7 +1,7 @@
-/* Addresses without host and port: Unix paths, abstract names, and descriptors that were open when we started.
+/* Addresses without host and port: Unix paths, abstract names, and descriptors that were open at start.
  *
- * Whether an inherited descriptor is a socket, and of which type, is seen when it is used (listener.c): here only its number is
- * found. */
+ * Here only the number of an inherited descriptor is found; listener.c checks when it is used whether it is a socket, and of
+ * which type. */
 #include "net/addr_internal.h"
 #include "base/num.h"
 #include "base/text.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SYSTEMD_FIRST = 3 /* where the protocol says that passed sockets begin */, FD_HIGHEST = 1 << 20 };
+enum { SYSTEMD_FIRST = 3 /* the first passed socket, by the protocol */, FD_HIGHEST = 1 << 20 };
 
 static void addr_local_show(struct addr *a, const char *scheme, const char *rest)
 {
@@ -19,7 +19,7 @@ static void addr_local_show(struct addr *a, const char *scheme, const char *rest
 	text_show(a->text + n, sizeof a->text - (size_t)n, rest, strlen(rest));
 }
 
-/* '@' begins an abstract name, as everybody writes the leading NUL; a file of that name is ./@name. */
+/* '@' begins an abstract name, the usual form of the leading NUL; a file of that name is ./@name. */
 static int addr_local_abstract(struct reading *r, const char *name)
 {
 #ifdef __linux__
@@ -64,7 +64,7 @@ int addr_read_fd(struct reading *r, const char *rest)
 	return 0;
 }
 
-/* The descriptors of that name among count of them: a run, since struct addr keeps the first and how many. */
+/* The descriptors of that name among count of them: consecutive ones, because struct addr keeps the first and how many. */
 static int find_named(struct reading *r, const char *name, int count)
 {
 	const char *names = getenv("LISTEN_FDNAMES");

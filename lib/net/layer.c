@@ -1,4 +1,4 @@
-/* Where a layer finds what it keeps for the run (layer.h). */
+/* How a layer finds its data of the run (layer.h). */
 #include "net/layer.h"
 
 void *layer_shared(const struct run *run, layer_push *push)

@@ -13,17 +13,17 @@
 enum role { ROLE_DIAL, ROLE_ACCEPT };
 enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_OBSERVER, PLACE_TELNET, PLACE_FRAME };
 
-struct behalf { /* the client for which another peer is dialed */
+struct behalf { /* the client for which a target is dialed */
 	struct sa peer, local;
 	bool dgram;
 };
 
-struct link { /* a connection as its layers see it while they push themselves */
+struct link { /* a connection as its layers see it while they are pushed */
 	const struct run *run;
 	enum role role;
 	uint32_t conn;
 	const struct sa *peer, *local;
-	const struct sa *target;     /* of a proxy, where its name was resolved here; NULL: it was not */
+	const struct sa *target;     /* through a proxy: if its name was resolved here; NULL: it was not */
 	const struct behalf *client; /* NULL: dialed for ourselves, or accepted */
 };
 
@@ -32,15 +32,15 @@ typedef int layer_push(struct stream **top, const struct link *link, void *share
 struct layer {
 	enum place place;
 	const char *name;
-	const struct opt_group *group; /* where its options live; NULL: it has none of its own */
-	/* Once a run, before any socket: opens files. *shared is handed to push and stop, NULL if the layer is not asked for.
-	 * NULL: there is nothing to share, push looks at its options. */
+	const struct opt_group *group; /* of its options; NULL: none of its own */
+	/* Once a run, before any socket: opens files. *shared is passed to push and stop, NULL if the layer was not requested.
+	 * NULL: there is nothing to share, push reads its options. */
 	int (*start)(const struct run *run, void **shared, struct err *e);
 	layer_push *push;				  /* without its option it pushes nothing: 0 */
 	void (*stop)(const struct run *run, void *takes); /* after the last stream is closed */
 };
 
-struct layer_share { /* what a layer that was asked for keeps for its connections; zeroed: it was not */
+struct layer_share { /* what a requested layer keeps for its connections; zeroed: it was not requested */
 	layer_push *push;
 	void *mem;
 };
@@ -50,16 +50,16 @@ struct service;
 struct layers_far;
 struct layers { /* what the layers of one run share; zeroed before first use */
 	enum role role;
-	unsigned places;	       /* 1 << place for those with layers */
-	const struct addr *addr;       /* whom we dial, or where we listen */
-	const struct service *service; /* what our end is; NULL: of no interest to layers */
+	unsigned places;	       /* 1 << place for the requested ones */
+	const struct addr *addr;       /* the address to dial, or to listen on */
+	const struct service *service; /* our end; NULL: layers do not need it */
 	struct layers_far *far;
-	bool faults;				/* a script has faults: every connection can have some (fault/fault_opts.h) */
+	bool faults;				/* a script has faults: any connection can have some (fault/fault_opts.h) */
 	bool tls_later;				/* connections begin without TLS: layers_secure puts it into them */
 	struct layer_share shared[LAYERS_MOST]; /* a row each */
 };
 
-/* What the layer with this push keeps for the run, borrowed until the stack stops; NULL: the layer is not asked for. */
+/* What the layer with this push keeps for the run, borrowed until the layers stop; NULL: the layer was not requested. */
 void *layer_shared(const struct run *run, layer_push *push);
 
 #endif

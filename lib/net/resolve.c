@@ -1,8 +1,8 @@
-/* Names to addresses. Numeric ones, wildcards and loopback are answered from here, through loop_later; a name is asked for
- * by a helper child, which runs getaddrinfo and writes its reply, one fixed struct, into a pipe.
+/* Names to addresses. Numeric addresses, wildcards and loopback are answered here, through loop_later; a helper child resolves a
+ * name: it runs getaddrinfo and writes its reply, one fixed struct, into a pipe.
  *
- * The child and its reply come to an end in either order: the reply decides, a child that is still there then is
- * forgotten. A pipe that ends without a whole reply is a failure of the helper, and says so. */
+ * The child and its reply end in either order: the reply decides, and a child that still runs then is forgotten. A pipe that ends
+ * without a whole reply is reported as a failure of the helper. */
 #include "net/resolve.h"
 
 #include "base/mem.h"
@@ -34,7 +34,7 @@ struct resolve {
 	size_t got;
 	struct reply reply;
 	struct err err;
-	char host[SA_TEXT * 4]; /* the name, shown harmlessly */
+	char host[SA_TEXT * 4]; /* the name, printable */
 };
 
 static void resolve_add(struct reply *reply, const struct sa *sa)
@@ -46,8 +46,8 @@ static void resolve_add(struct reply *reply, const struct sa *sa)
 		reply->list[reply->n++] = *sa;
 }
 
-/* Where a machine has no IPv6 (or no IPv4) address, AI_ADDRCONFIG saves the attempts that could only fail. It must not
- * hide ::1 from `localhost`, nor overrule -4 and -6. */
+/* If a machine has no IPv6 (or no IPv4) address, AI_ADDRCONFIG avoids attempts that can only fail. It must not hide ::1 from
+ * `localhost`, nor overrule -4 and -6. */
 static int lookup_flags(const struct addr *a)
 {
 	static const char local[] = "localhost", below[] = ".localhost";
@@ -120,7 +120,7 @@ static void resolve_judge(struct resolve *r)
 	}
 }
 
-/* Lets go of the helper; the reply stays. */
+/* Ends the helper; the reply stays. */
 static void resolve_release(struct resolve *r)
 {
 	if (r->pipe.fd >= 0) {
@@ -193,7 +193,7 @@ static int add_numeric(struct resolve *r, const char *host)
 	return 0;
 }
 
-/* Fills the reply and returns 0 if that needs no asking. */
+/* Fills the reply and returns 0 if no lookup is needed. */
 static int resolve_know(struct resolve *r)
 {
 	const struct addr *a = &r->asked;

@@ -1,4 +1,4 @@
-/* What failures and signals do to a run as a whole. */
+/* The effect of failures and signals on the whole run. */
 #include "net/run.h"
 
 #include "loop/prelude.h"

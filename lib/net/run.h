@@ -1,4 +1,4 @@
-/* What every part of one run shares. Built by sockctl.c, borrowed by everybody, changed by nobody but through outcome. */
+/* What all parts of one run share. Built by sockctl.c, borrowed by all other code, changed only through outcome. */
 #ifndef NET_RUN_H
 #define NET_RUN_H
 
@@ -27,18 +27,18 @@ struct run {
 	const struct conf *conf;
 	const struct event_sink *events;
 	struct outcome *outcome;
-	struct stats *stats;	     /* NULL: nobody counts */
+	struct stats *stats;	     /* NULL: not counted */
 	struct layers *layers;	     /* what layers share; NULL: nothing */
-	struct sandbox_run *sandbox; /* what the run gives up; NULL: nothing */
+	struct sandbox_run *sandbox; /* what the run gives up; NULL: no sandbox */
 	uint32_t seed;
 	int argc; /* the words after the options: the address */
 	char **argv;
-	char **command; /* the words behind "--", NULL-terminated, where the address stands before it; NULL: none */
+	char **command; /* the words after "--", NULL-terminated, if the address stands before it; NULL: none */
 };
 
 /* A failure of the run (not of one client of many): kept by err_keep. */
 void run_fail(const struct run *run, const struct err *e);
-/* Before payload, or anything else, is written to stdout: -1 with e (ERR_USAGE) when the events go there. */
+/* Before anything is written to stdout: -1 with e (ERR_USAGE) if the events go there. */
 int run_claim_stdout(const struct run *run, const char *what, struct err *e);
 /* TERM, INT and HUP stop the loop, and the process dies of that signal after cleaning up: for connect and listen. */
 int run_die_on_signals(const struct run *run, struct err *e);

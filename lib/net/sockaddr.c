@@ -1,7 +1,7 @@
 /* Numeric socket addresses (sockaddr.h): between the system's structs, text, and 32 bytes that fit into every session.
  *
- * An IPv4 address that comes mapped into IPv6 (::ffff:a.b.c.d) becomes plain IPv4 at the door, so that nobody above has to think
- * of the two forms. Nothing here asks a name server. */
+ * An IPv4 address mapped into IPv6 (::ffff:a.b.c.d) becomes plain IPv4 here, so that no other code handles the mapped form.
+ * Nothing here asks a name server. */
 #include "net/sockaddr.h"
 
 #include "base/sys.h"

@@ -18,8 +18,9 @@ void sa_from(struct sa *sa, const struct sockaddr *from, socklen_t len); /* v4-m
 socklen_t sa_to(const struct sa *sa, struct sockaddr_storage *to);
 bool sa_parse(struct sa *sa, const char *numeric, uint16_t port); /* "::1", "fe80::1%eth0", "127.0.0.1" */
 const char *sa_text(const struct sa *sa, char out[SA_TEXT]);	  /* "127.0.0.1:80", "[::1]:80", "unix"; returns out */
-void sa_keep_zones(void); /* names of interfaces can be asked for when no socket can be made any more (sandbox/sandbox.h) */
-void sa_free_zones(void); /* what that opened */
+void sa_keep_zones(
+	void); /* names of interfaces can then be asked for when no socket can be opened any more (sandbox/sandbox.h) */
+void sa_free_zones(void);				     /* what that opened */
 const char *sa_host(const struct sa *sa, char out[SA_TEXT]); /* without the port */
 uint16_t sa_port(const struct sa *sa);
 void sa_set_port(struct sa *sa, uint16_t port);

@@ -1,5 +1,5 @@
-/* Socket options: what the user gave with -o, and what every socket of ours gets at its moments. The options themselves are the
- * rows of sockopt_table.c. */
+/* Socket options: the user's -o, and the defaults that every socket gets at its moments. The options are the rows of
+ * sockopt_table.c. */
 #include "net/sockopt.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -120,8 +120,8 @@ static enum addr_kind ask_kind(int fd, sa_family_t family)
 	return dgram ? ADDR_UDP : ADDR_TCP;
 }
 
-/* The defaults of which moments are due now. Linux hands them down from the listener, which saves five calls for each client; it
- * is written down nowhere, but has been so for longer than servers rely on it. */
+/* The moments whose defaults are due now. On Linux accepted sockets inherit them from the listener, which saves five calls for
+ * each client; this is undocumented, but servers have relied on it for long. */
 static unsigned defaults_due(unsigned when)
 {
 #ifdef __linux__
@@ -131,9 +131,9 @@ static unsigned defaults_due(unsigned when)
 #endif
 }
 
-/* BBR sends by the clock, with a timer for each packet, at the rate that it has found the way to bear. Inside one machine there
- * is nothing to find out, and the timers cost more than all the rest: a third of the rate at twice the CPU. Reno sends when there
- * is room, is in every kernel, and everybody may choose it. What is accepted has it from its listener. */
+/* BBR paces packets with a timer for each, at the rate that it has measured for the path. Inside one machine there is nothing to
+ * measure, and the timers cost more than everything else: a third of the rate at twice the CPU. Reno sends when there is room, is
+ * in every kernel, and needs no privilege. Accepted sockets inherit it from their listener. */
 static void stop_pacing(int fd)
 {
 #ifdef TCP_CONGESTION
@@ -147,7 +147,7 @@ static void stop_pacing(int fd)
 #endif
 }
 
-/* What a system refuses here is a nicety lost, not a failure: there is no better value to fall back to. */
+/* A default that a system refuses is no failure: there is no better value to fall back to. */
 static void set_defaults(int fd, enum addr_kind kind, const struct sa *at, unsigned when)
 {
 	static const struct {

@@ -5,7 +5,7 @@
 #include "base/opt.h"
 #include "net/addr.h"
 
-enum sockopt_when { /* may be joined: a listener asks for BIND and LISTEN at once, before its bind */
+enum sockopt_when { /* can be combined: a listener asks for BIND and LISTEN at once, before its bind */
 	SOCKOPT_BIND = 1,
 	SOCKOPT_CONNECT = 2,
 	SOCKOPT_OPEN = 4, /* on a connection, dialed or accepted */
@@ -16,17 +16,17 @@ enum sockopt_when { /* may be joined: a listener asks for BIND and LISTEN at onc
 extern const struct opt_group sockopt_opts; /* -o */
 struct sockopt_conf;			    /* the block; defined in sockopt.c, a bounded list of {row, parsed value} */
 
-/* -1 with e (ERR_USAGE) when the user gave an option that this kind of address does not have. ADDR_FD: any may fit. */
+/* -1 with e (ERR_USAGE) if the user gave an option that this kind of address does not have. ADDR_FD: any may fit. */
 int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e);
 
-/* Sets what belongs to this moment: our defaults first (TCP: nodelay, keepalive 60/10/6, no pacing on loopback; listeners:
- * reuseaddr, Unix and UDP never), then the user's. `at` is where it is: of a listener, and of what came to it, its own address;
- * of what we dial the peer's; of a Unix socket the family alone. Defaults that the system refuses are ignored; a user's option
- * that it refuses is -1 with e naming it (ERR_USAGE). ADDR_FD: the descriptor is asked what it is. */
+/* Sets the options of this moment: our defaults first (TCP: nodelay, keepalive 60/10/6, no pacing on loopback; listeners:
+ * reuseaddr, Unix and UDP never), then the user's. `at`: of a listener, and of accepted sockets, its own address; of a dialed
+ * socket the peer's; of a Unix socket only the family. Defaults that the system refuses are ignored; a refused user's option is
+ * -1 with e naming it (ERR_USAGE). ADDR_FD: the descriptor is asked for its kind. */
 int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, const struct sa *at, unsigned when, struct err *e);
 int sockopt_backlog(const struct conf *conf, int otherwise);
-/* The peer at the other end of this connection has ended its side: should it be gone altogether, keepalive is to notice that
- * within 90 s. Its kernel answers for it for 60 s. Nothing is done where the user has chosen keepalive's times. */
+/* The peer of this connection has ended its side: if it is gone altogether, keepalive is to detect that within 90 s. Its kernel
+ * answers for it for 60 s. Nothing is done if the user has set keepalive's times. */
 void sockopt_probe_soon(const struct conf *conf, int fd, const struct sa *peer);
 bool sockopt_has(const struct conf *conf, const char *name);
 

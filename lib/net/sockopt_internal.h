@@ -19,7 +19,7 @@ enum { SOCKOPT_NONE = -1, SOCKOPT_IDLE_S = 60, SOCKOPT_SOON_S = 20, SOCKOPT_INTE
 
 struct sockopt_value {
 	int n;
-	int interval, count; /* keepalive; 0: as it is */
+	int interval, count; /* keepalive; 0: unchanged */
 	const char *text;    /* device, congestion; borrowed from argv */
 	struct sa group;     /* multicast */
 	unsigned interface;  /* multicast; 0: the system's choice */

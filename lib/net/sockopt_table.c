@@ -1,8 +1,8 @@
 /* The rows of the socket options: how each value is read, at which moment and with which call it is set.
  *
- * Values are read when the option is, so a bad one is found before there is a socket. Most rows are a plain int for setsockopt,
- * at one level for IPv4 and another for IPv6; the others have an apply function. Constants that a system lacks become
- * SOCKOPT_NONE, which every system refuses by itself. */
+ * A value is read with its option, so a bad one is found before there is a socket. Most rows are a plain int for setsockopt, at
+ * one level for IPv4 and another for IPv6; the others have an apply function. Constants that a system lacks become SOCKOPT_NONE,
+ * which every system refuses. */
 #include "net/sockopt_internal.h"
 #include "base/num.h"
 #include "base/sys.h"
@@ -72,7 +72,7 @@ static int parse_switch(const struct sockopt_row *row, const char *text, struct 
 
 static int parse_int(const struct sockopt_row *row, const char *text, struct sockopt_value *v, struct err *e)
 {
-	int64_t n = FASTOPEN_QUEUE; /* the one row that may come without its number */
+	int64_t n = FASTOPEN_QUEUE; /* the only row whose number may be left out */
 	if (text != NULL && num_int(text, row->min, row->max, &n, e) != 0)
 		return -1;
 	v->n = (int)(uint32_t)n; /* a mark has 32 bits without a sign */
@@ -273,7 +273,7 @@ static int apply_fastopen(int fd, sa_family_t family, unsigned when, const struc
 	return sockopt_int(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
 }
 
-/* On Linux a socket bound to a wildcard hears every group that any program has joined, unless told otherwise. */
+/* On Linux a socket bound to a wildcard receives every group that any program has joined, unless told otherwise. */
 static void only_own_groups(int fd, sa_family_t family)
 {
 #if defined(IP_MULTICAST_ALL) && defined(IPV6_MULTICAST_ALL)
@@ -287,7 +287,7 @@ static void only_own_groups(int fd, sa_family_t family)
 #endif
 }
 
-/* A server may have a socket for each family: the group is joined on that of its own. */
+/* A server may have a socket for each family: the group is joined on the one of its family. */
 static int apply_multicast(int fd, sa_family_t family, unsigned when, const struct sockopt_value *v)
 {
 	struct group_req join = { .gr_interface = v->interface };
@@ -325,7 +325,7 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 #define OWN AT(SOCKOPT_NONE, SOCKOPT_NONE)
 
 /* clang-format off */
-/* What is set on a listener is not everywhere handed down to what it accepts, so some rows are set on both. */
+/* Not every system passes a listener's options to accepted sockets, so some rows are set on both. */
 #define ROWS(X) \
 	X("nodelay", "[=on|off]", TCP, OPEN, AT(IPPROTO_TCP, TCP_NODELAY), 0, 1, parse_switch, NULL, \
 		"send small writes at once (the default)") \

@@ -1,6 +1,6 @@
-/* Linux binds a Unix socket to an abstract name of its own choice when the address is a family and nothing else. Other
- * systems have paths only: ours lies in a fresh folder that nobody else may enter, and a layer that passes everything
- * through takes both away when the stream closes. */
+/* Linux binds a Unix socket to an abstract name of its choice if the address is only a family. Other systems have paths only:
+ * ours lies in a new folder that only this user may enter, and a layer that passes everything through removes both when the
+ * stream closes. */
 #include "net/unix_autobind.h"
 
 #include "base/mem.h"

@@ -1,9 +1,9 @@
 /* Socket files (unix_path.h).
  *
- * Whether a server is behind a socket file is asked by connecting a datagram socket, which disturbs no server: a stream server
- * answers EPROTOTYPE from the kernel without ever knowing, a datagram server is connected to and sent nothing, and where the
- * server is gone the answer is ECONNREFUSED. Between the question and the removal the file must not have changed; two servers
- * that start at once over one dead file cannot both believe it theirs, because the second finds another inode. */
+ * To find whether a server is behind a socket file, a datagram socket is connected, which disturbs no server: for a stream server
+ * the kernel answers EPROTOTYPE, a datagram server is connected to and sent nothing, and without a server the answer is
+ * ECONNREFUSED. Between this check and the removal the file must not have changed; of two servers that start at once over one
+ * dead file only one can take it, because the second finds another inode. */
 #include "net/unix_path.h"
 #include "base/sys.h"
 
@@ -20,7 +20,7 @@ static enum find unix_path_ask(const struct sockaddr_un *un, socklen_t len)
 		return UNKNOWN;
 	int r = sys_connect(fd, (const struct sockaddr *)un, len);
 	sys_close(fd);
-	if (r == 0 || errno == EPROTOTYPE || errno == EPERM) /* EPERM: a datagram socket that listens to one peer only */
+	if (r == 0 || errno == EPROTOTYPE || errno == EPERM) /* EPERM: a datagram socket connected to another peer */
 		return LIVE;
 	return errno == ECONNREFUSED ? DEAD : errno == ENOENT ? FREE : UNKNOWN;
 }
@@ -38,7 +38,7 @@ static bool same_file(const char *path, const struct stat *as)
 	return lstat(path, &st) == 0 && st.st_dev == as->st_dev && st.st_ino == as->st_ino;
 }
 
-/* Leaves nothing at the path, or -1. */
+/* Removes a dead socket at the path, or -1. */
 static int make_room(const struct addr *a, const struct sockaddr_un *un, socklen_t len, struct err *e)
 {
 	struct stat st;
@@ -61,7 +61,7 @@ static int make_room(const struct addr *a, const struct sockaddr_un *un, socklen
 	return err_set(e, ERR_LISTEN, EADDRINUSE, "listen %s: another server is binding that path", a->text);
 }
 
-/* The socket is nobody's but ours until its mode is what was asked for. */
+/* No other user can reach the socket before its mode is set. */
 static int bind_masked(int fd, const struct sockaddr_un *un, socklen_t len)
 {
 	mode_t old = umask(0177);
@@ -71,7 +71,7 @@ static int bind_masked(int fd, const struct sockaddr_un *un, socklen_t len)
 	return r;
 }
 
-/* chmod follows links: what it would change must be what we have bound. */
+/* chmod follows links: the file must be the one that we have bound. */
 static int set_mode(const char *path, const struct stat *ours, mode_t mode)
 {
 	if (!same_file(path, ours)) {
@@ -96,7 +96,7 @@ int unix_path_bind(struct exit_unlink *f, int fd, const struct addr *a, mode_t m
 		return 0;
 	if (exit_unlink_take(f, a->path) != 0) {
 		err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
-		unlink(a->path); /* a moment ago it became ours */
+		unlink(a->path); /* we have just made it */
 		return -1;
 	}
 	st.st_dev = f->dev;

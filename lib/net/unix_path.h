@@ -1,4 +1,4 @@
-/* The file of a listening Unix socket: making room for it, its mode, and removing no other than ours. */
+/* The file of a listening Unix socket: making room for it, its mode, and removing only our own. */
 #ifndef NET_UNIX_PATH_H
 #define NET_UNIX_PATH_H
 
