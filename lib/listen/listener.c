@@ -1,9 +1,9 @@
 /* Listening sockets (listener.h): all or none.
  *
- * A wildcard is two sockets, [::] for IPv6 alone and 0.0.0.0: one that takes both families shows IPv4 clients in disguise, and
- * not every system has it. All are bound before any listens, so that no client is let in by a half-open server. With port 0 the
- * first bind chooses and the others must get the same number; where one of them is taken, everything starts over. Sockets that
- * were open when we started are looked at and used as they are. */
+ * A wildcard is two sockets, [::] for IPv6 only and 0.0.0.0, because one for both families shows mapped IPv4 addresses, and not
+ * every system has it. All are bound before any listens, so that no client is accepted by a server that then fails to start. With
+ * port 0 the first bind chooses and the others must get the same number; if one of them is taken, everything starts over.
+ * Inherited sockets are checked and used as they are. */
 #include "listen/listener.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -77,7 +77,7 @@ static void close_all(struct listeners *l)
 
 /* --- TCP and UDP --- */
 
-/* Is this wildcard served already, by an IPv6 socket that was told to take IPv4 too (-o v6only=off)? */
+/* Is this wildcard served already by an IPv6 socket that also takes IPv4 (-o v6only=off)? */
 static bool is_served(const struct listeners *l, const struct sa *sa)
 {
 	if (sa->family != AF_INET || !sa_any(sa))
@@ -92,7 +92,7 @@ static bool is_served(const struct listeners *l, const struct sa *sa)
 	return false;
 }
 
-/* A family that the kernel or the machine does not have, where nobody asked for it by name. */
+/* A family that the kernel or the machine does not have, and that the user did not name. */
 static bool is_absent(const struct sa *sa, int sys)
 {
 	return sys == EAFNOSUPPORT || (sys == EADDRNOTAVAIL && sa->family == AF_INET6 && (sa_any(sa) || sa_loopback(sa)));
@@ -145,7 +145,7 @@ static enum course bind_each(const struct opening *o, const struct sa *list, int
 	return o->l->n > 0 ? DONE : FAILED;
 }
 
-/* Not if it is to refuse for a while: then it is listeners_listen's to do. */
+/* With --fault refuse-for, listeners_listen does it later. */
 static int listen_one(const struct opening *o, const struct listener *one)
 {
 	bool later = faults_of(o->run, FAULT_REFUSE_FOR, 0) != NULL;
@@ -211,8 +211,8 @@ static int ask_int(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : -1;
 }
 
-/* Accepting may block although poll said otherwise, when another process that holds the socket was quicker; and accept knows no
- * MSG_DONTWAIT. So a listener is made nonblocking, the one exception to leaving shared descriptions alone. */
+/* accept may block although poll reported a client, if another process with this socket was faster; and accept has no
+ * MSG_DONTWAIT. So a listener is made nonblocking, the one case in which a shared description is changed. */
 static int listener_unblock(struct listener *one)
 {
 	int flags = fcntl(one->fd, F_GETFL);
@@ -279,7 +279,7 @@ int listeners_listen(struct listeners *l, struct err *e)
 	return 0;
 }
 
-/* The file goes first: nobody shall find a socket there that is dead. */
+/* The file first: a client must not find a file whose socket is closed. */
 void listeners_close(struct listeners *l)
 {
 	exit_unlink_remove(&l->file);

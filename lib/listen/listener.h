@@ -18,7 +18,7 @@ struct listener_conf {
 struct listener { /* one bound socket; zeroed: none */
 	int fd;
 	bool dgram, inherited;
-	bool unblocked; /* an inherited one that was blocking: it is again when we let go of it */
+	bool unblocked; /* it was inherited as blocking, and is made so again at the end */
 	struct sa local;
 };
 
@@ -32,9 +32,9 @@ struct listeners {
 };
 
 /* Binds and listens (datagram sockets: binds). Port 0: one number for IPv6 and IPv4. Without IPv6 in the kernel IPv4 alone. A
- * dead Unix socket file is replaced, a live one or another file is refused: liveness is asked with the other socket type
- * (EPROTOTYPE is live, ECONNREFUSED dead), which disturbs nobody. -1 with e (ERR_LISTEN), nothing left behind. With --fault
- * refuse-for stream sockets are bound only, and listeners_listen does the rest later. */
+ * dead Unix socket file is replaced, a live one or another file is refused: this is found with the other socket type (EPROTOTYPE
+ * is live, ECONNREFUSED dead), which disturbs no server. -1 with e (ERR_LISTEN), nothing left behind. With --fault refuse-for
+ * stream sockets are only bound, and listeners_listen does the rest later. */
 int listeners_open(struct listeners *l, const struct run *run, const struct addr *a, int backlog, struct err *e);
 int listeners_listen(struct listeners *l, struct err *e); /* -1 with e (ERR_LISTEN) */
 void listeners_close(struct listeners *l); /* also removes our socket file, if it is still ours; may be called twice */

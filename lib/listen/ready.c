@@ -1,7 +1,7 @@
-/* Telling that we listen (ready.h): when it is told, every socket listens, so its reader may connect at once.
+/* Reporting readiness (ready.h): every socket listens by then, so a reader may connect at once.
  *
  * The port file is written beside its place and renamed, so a reader finds either no file or a whole line. Its temporary is made
- * before any socket: that a folder is missing or may not be written in is a mistake of the command line, and is told as one. */
+ * before any socket: a folder that is missing or not writable is an error of the command line. */
 #include "listen/ready.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -20,13 +20,13 @@ enum {
 	NAME_TRIES = 16,
 	STDOUT_MS = 10000,
 	LINE_MOST = 320,
-	FIRST_OTHER = 3 /* below are stdin, stdout and stderr, which stay open */
+	FIRST_OTHER = 3 /* 0 to 2 are stdin, stdout and stderr, which stay open */
 };
 
 struct ready {
 	const struct run *run;
 	const struct ready_conf *conf;
-	char *temp;		 /* the port file before it has its name; NULL: none, or it has */
+	char *temp;		 /* the port file before its rename; NULL: none, or renamed */
 	int temp_fd;		 /* -1: none */
 	struct exit_unlink file; /* the port file */
 	bool placed;
@@ -70,7 +70,7 @@ static int check_fd(int fd, bool stdout_taken, struct err *e)
 	if (fd == STDOUT_FILENO && stdout_taken)
 		return err_set(
 			e, ERR_USAGE, 0, "--ready-fd 1: stdout carries the payload; use another descriptor or --print-port");
-	if (flags < 0 || own < 0 || (own & FD_CLOEXEC) != 0) /* what came through exec has no such flag: it is one of ours */
+	if (flags < 0 || own < 0 || (own & FD_CLOEXEC) != 0) /* an inherited descriptor has no such flag: it is one of ours */
 		return err_set(e, ERR_USAGE, EBADF, "--ready-fd %d", fd);
 	if ((flags & O_ACCMODE) == O_RDONLY)
 		return err_set(e, ERR_USAGE, 0, "--ready-fd %d: it is open for reading only", fd);
@@ -101,12 +101,12 @@ static int make_temp(struct ready *r, const char *path, struct err *e)
 	if (r->temp_fd >= 0)
 		return 0;
 	int sys = errno;
-	mem_free(r->temp); /* nothing of ours is there to remove */
+	mem_free(r->temp); /* it was not created */
 	r->temp = NULL;
 	return refuse_file(path, sys, "", e);
 }
 
-/* Renaming would replace a device or a link as readily as an old port file. */
+/* Renaming would replace a device or a link, too. */
 static int check_file(struct ready *r, const char *path, struct err *e)
 {
 	struct stat st;
@@ -141,7 +141,7 @@ static int write_all(int fd, const char *line, size_t len)
 		struct iovec v = { (void *)(uintptr_t)line, len };
 		struct pollfd p = { .fd = fd, .events = POLLOUT };
 		ssize_t n = sys_writev(fd, &v, 1);
-		if (n < 0 && errno == EAGAIN) { /* nobody is served yet, so a reader may take its time, but not for ever */
+		if (n < 0 && errno == EAGAIN) { /* no client is served yet, so a reader may take a bounded time */
 			int ready = sys_poll(&p, 1, STDOUT_MS);
 			if (ready > 0 || (ready < 0 && errno == EINTR))
 				continue;
@@ -174,7 +174,7 @@ static int place_file(struct ready *r, const char *line, size_t len, struct err 
 	if (closed != 0 || rename(r->temp, path) != 0)
 		return err_set(e, ERR_LOCAL, errno, "write %s", path);
 	r->placed = true;
-	exit_unlink_take(&r->file, path); /* where its folder cannot be opened it stays behind */
+	exit_unlink_take(&r->file, path); /* if its folder cannot be opened the file stays */
 	return 0;
 }
 
@@ -200,7 +200,7 @@ static void tell_listener(const struct ready *r, const struct listeners *l, cons
 		EV_SOME("backlog", one->dgram ? 0 : l->backlog));
 }
 
-/* Each number once: all addresses have the same, inherited sockets need not. */
+/* Each number once: all addresses share one, but inherited sockets need not. */
 static void list_ports(char out[LISTENER_MOST * 8], const struct listeners *l)
 {
 	size_t n = 0;

@@ -1,5 +1,5 @@
-/* How to reach a server (self_url.h). Of several sockets IPv4 is told first: every client has it. What was inherited tells itself
- * what it is, so its own names are asked for and not those of the address. */
+/* How to reach a server (self_url.h). Of several sockets the IPv4 one comes first, because every client has IPv4. An inherited
+ * socket is asked for its own name; the address does not have it. */
 #include "listen/self_url.h"
 
 #include <stdio.h>
