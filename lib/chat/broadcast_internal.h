@@ -1,13 +1,13 @@
-/* What the two files of a room share with nobody else: broadcast.c (members, queues, slow ones) and broadcast_read.c (lines). */
+/* Shared by broadcast.c (members, queues, slow members) and broadcast_read.c (lines). */
 #ifndef CHAT_BROADCAST_INTERNAL_H
 #define CHAT_BROADCAST_INTERNAL_H
 
 #include "chat/broadcast.h"
 
-enum { BROADCAST_READ_BYTES = 65536 }; /* in one call; no datagram is longer, save on Unix */
+enum { BROADCAST_READ_BYTES = 65536 }; /* in one call; no datagram is longer, except on Unix sockets */
 
 void broadcast_hear(struct member *m);	    /* one read, and what follows from it */
-void broadcast_hear_last(struct member *m); /* the unfinished line is finished */
+void broadcast_hear_last(struct member *m); /* finishes the unfinished line */
 bool broadcast_may_hear(const struct member *m);
 bool broadcast_dgram(const struct member *m);
 void broadcast_depart(struct member *m);

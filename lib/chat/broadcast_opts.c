@@ -1,4 +1,4 @@
-/* What a room does about slow clients and long lines, as options. */
+/* Options for slow clients and long lines. */
 #include "chat/broadcast.h"
 
 #include <stdint.h>

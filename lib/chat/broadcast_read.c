@@ -1,8 +1,8 @@
-/* Hearing a member of a room: bytes to whole lines of bounded length.
+/* Reading a member: bytes to whole lines of bounded length.
  *
- * Reading happens in one scratch buffer that all members share, behind what is left of an unfinished line; whole lines are spoken
- * from there, and a new rest moves to memory of the member's own. A line over the limit is cut there and the rest of it skipped.
- * A datagram is never unfinished: it gets the newline that it lacks. */
+ * All members share one scratch buffer; a read appends to the member's unfinished line there, whole lines are passed on from it,
+ * and a new rest moves to memory of the member's own. A line over the limit is cut there and its rest skipped. A datagram is
+ * never unfinished: a missing newline is added. */
 #include "chat/broadcast_internal.h"
 
 #include "base/mem.h"
@@ -23,7 +23,7 @@ static void broadcast_read_said(struct member *m, const unsigned char *bytes, si
 	m->broadcast->speaker = NULL;
 }
 
-/* In a line that is too long already: skips to its end. Returns what follows in p. */
+/* In an overlong line: skips to its end. Returns the rest of p. */
 static size_t skip_rest(struct member *m, const unsigned char *p, size_t n)
 {
 	const unsigned char *lf = n > 0 ? memchr(p, '\n', n) : NULL;
@@ -40,7 +40,7 @@ static void drop_lines(const struct member *m, const unsigned char *p, size_t n)
 		broadcast_lost(m, lines, "lines of a datagram");
 }
 
-/* Speaks the whole lines of p and returns how many bytes that were; the rest is an unfinished line of a bearable length. */
+/* Passes on the whole lines of p and returns their bytes; the rest is an unfinished line within the limit. */
 static size_t broadcast_read_speak(struct member *m, unsigned char *p, size_t n)
 {
 	struct framer lines = framer_line;
@@ -54,7 +54,7 @@ static size_t broadcast_read_speak(struct member *m, unsigned char *p, size_t n)
 			to += (size_t)used;
 		} else {
 			to += lines.most;
-			p[to++] = '\n'; /* in place of a byte that is dropped */
+			p[to++] = '\n'; /* in place of a dropped byte */
 			broadcast_read_said(m, p + from, to - from, true);
 			to += skip_rest(m, p + to, n - to);
 			from = to;
@@ -63,7 +63,7 @@ static size_t broadcast_read_speak(struct member *m, unsigned char *p, size_t n)
 			broadcast_read_said(m, p + from, to - from, false);
 			from = to;
 		}
-		if (broadcast_dgram(m) && !broadcast_may_hear(m)) { /* datagrams may be lost, memory may not */
+		if (broadcast_dgram(m) && !broadcast_may_hear(m)) { /* datagrams may be lost, memory is bounded */
 			drop_lines(m, p + to, n - to);
 			return n;
 		}
@@ -90,7 +90,7 @@ static void keep_rest(struct member *m, const unsigned char *p, size_t n)
 	m->line_len = (uint32_t)n;
 }
 
-/* p: what was kept, and behind it what has come; room for one more byte. */
+/* p: the kept bytes, then the new ones; room for one more byte. */
 static void broadcast_read_heard(struct member *m, unsigned char *p, size_t n)
 {
 	if (m->broadcast->ops->raw) {
@@ -103,7 +103,7 @@ static void broadcast_read_heard(struct member *m, unsigned char *p, size_t n)
 	keep_rest(m, p + used, n - used);
 }
 
-/* The unfinished line is the last one: it is finished for it. */
+/* The unfinished line is the last one: it gets its newline. */
 void broadcast_hear_last(struct member *m)
 {
 	size_t n = m->line_len;
@@ -147,7 +147,7 @@ void broadcast_hear(struct member *m)
 		heard_eof(m);
 	if (got != ST_FAIL)
 		return;
-	struct why why = s->why; /* speaking may fail, too */
+	struct why why = s->why; /* passing lines on may fail, too */
 	m->eof = true;
 	broadcast_hear_last(m);
 	session_end(m->session, END_ERROR, CLOSE_PLAIN, m->broken ? &m->why : &why);

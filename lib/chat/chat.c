@@ -1,7 +1,7 @@
-/* The chat as a service: its wire, its guests' coming and going, and its operator.
+/* The chat as a service: its wire, clients that join and leave, and its operator.
  *
- * The operator is the person at a terminal as stdin: named "server", number 0, sees everything on stdout. Without a terminal,
- * and on the other wires, stdin is not read and stdout not written. */
+ * The operator is the person at a terminal as stdin: named "server", number 0, with everything on stdout. Without a terminal, and
+ * on the other wires, stdin is not read and stdout not written. */
 #include "chat/chat.h"
 
 static const struct opt rows[] = {
@@ -29,10 +29,10 @@ static bool operator_listens(void *arg)
 
 static void operator_heard(void *arg, const char *bytes, size_t n)
 {
-	chat_speak(arg, NULL, bytes, n); /* without memory for it, it is not said */
+	chat_speak(arg, NULL, bytes, n); /* without memory the line is dropped */
 }
 
-static void operator_ended(void *arg) /* who only wants to listen, may */
+static void operator_ended(void *arg) /* an operator may only listen */
 {
 	(void)arg;
 }

@@ -1,5 +1,5 @@
-/* Chat: what its parts share. chat.c is the service, chat_lines.c what people in it say, chat_command.c understands what
- * they type (pure), chat_wire.c speaks the other wires: a small classic protocol, and bytes as they are. */
+/* Chat: what its parts share. chat.c is the service, chat_lines.c the chat in lines, chat_command.c parses a client's line
+ * (pure), chat_wire.c has the other wires: a small classic protocol, and raw bytes. */
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
 
@@ -25,7 +25,7 @@ struct chat_command { /* points into the line */
 
 /* A line without its newline. "//text" says "/text". */
 void chat_command_parse(const char *line, size_t n, struct chat_command *out);
-/* 1-20 letters, digits, _ and -, not beginning with a digit, and not "server", however written. */
+/* 1-20 letters, digits, _ and -, not beginning with a digit, and not "server", in any case. */
 bool chat_nick_ok(const char *nick, size_t n);
 
 struct chat_member {

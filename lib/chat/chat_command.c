@@ -1,4 +1,4 @@
-/* What people type in the chat, and what they may be called. */
+/* Lines that chat clients type, and valid names. */
 #include "chat/chat.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ static const struct {
 	{ "help", CHAT_HELP },
 };
 
-/* A word and the blanks behind it; what is left is moved on. */
+/* A word and the blanks after it; the rest moves on. */
 static size_t take_word(const char **line, size_t *n)
 {
 	size_t len = 0;
@@ -51,7 +51,7 @@ void chat_command_parse(const char *line, size_t n, struct chat_command *out)
 	}
 }
 
-/* By hand, because isalnum would ask the locale. */
+/* By hand, because isalnum depends on the locale. */
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';

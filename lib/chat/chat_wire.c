@@ -1,8 +1,8 @@
 /* The other wires of the chat.
  *
- * vbnet is the protocol of the classic .NET chat tutorial with its bugs mended: on every join and leave each client gets the
- * whole roster in one write, and a message, which is one received chunk whatever its newlines, goes to everybody, its sender too.
- * raw relays what comes to all others. Neither has names, notices or an operator. */
+ * vbnet is the protocol of the classic .NET chat tutorial with its bugs fixed: on every join and leave each client gets the whole
+ * roster in one write, and a message, which is one received chunk whatever its newlines, goes to all, its sender too. raw relays
+ * bytes to all others. Neither has names, notices or an operator. */
 #include "chat/chat.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static void send_roster(struct chat *c)
 	struct msg *msg = msg_new(NULL, (size_t)c->broadcast.count * VBNET_ENTRY);
 	size_t n = 0;
 	if (msg == NULL)
-		return; /* the next join or leave tells it */
+		return; /* the next join or leave sends it */
 	for (const struct member *m = c->broadcast.first; m != NULL; m = m->next) {
 		char entry[VBNET_ENTRY];
 		size_t len = m->departed ? 0 : vbnet_entry(entry, m->session->id);

@@ -1,11 +1,11 @@
 /* The operator's stdin and stdout (operator_io.h).
  *
- * A turn writes once and reads once, as a member of a room does. In lines mode what is read gathers at the start of `in` until
- * there is a newline; a line longer than the buffer is passed on in pieces. A terminal that answers "not you, background" is
- * asked again after SIGCONT.
+ * A turn writes once and reads once, as a member of a chat does. In lines mode input gathers at the start of `in` until there is
+ * a newline; a line longer than the buffer is passed on in pieces. A terminal that refuses a background read is read again after
+ * SIGCONT.
  *
- * What was printed must be written before the process may end, and when the last client has gone the server stops its loop: so
- * closing turns the loop once more, which a signal still ends. */
+ * Output must be written before the process may end, and when the last client has gone the server stops its loop: so closing
+ * turns the loop once more, which a signal still ends. */
 #include "chat/operator_io.h"
 
 #include "base/mem.h"
@@ -22,7 +22,7 @@
 enum {
 	IN_BYTES = 65536,
 	HALF_BYTES = 128 * 1024,
-	OUT_MOST_BYTES = 4 * 1024 * 1024 /* one read's worth over half, at its worst */
+	OUT_MOST_BYTES = 4 * 1024 * 1024 /* the largest result of one read over half */
 };
 
 static struct loop *loop_of(const struct operator_io *d)
@@ -45,7 +45,7 @@ static void operator_leave(struct operator_io *d)
 	outq_free(&d->out);
 }
 
-/* Nobody reads what is printed, or it cannot be written: there is nothing left to serve for. */
+/* Output has no reader, or cannot be written: there is no reason to serve on. */
 static void operator_lost(struct operator_io *d, const struct why *why)
 {
 	operator_leave(d);
@@ -53,7 +53,7 @@ static void operator_lost(struct operator_io *d, const struct why *why)
 	loop_stop(loop_of(d));
 }
 
-/* A terminal that was closed took its person with it. What follows is what SIGHUP asks for, also where that is not sent. */
+/* A closed terminal has no operator any more: do what SIGHUP asks for, also if it is not sent. */
 static void hung_up(struct operator_io *d)
 {
 	operator_leave(d);
@@ -257,7 +257,7 @@ static void on_operator_stop(void *arg)
 	loop_stop(arg);
 }
 
-/* After a signal within --drain; after a cut (a second signal) no longer than this one try. */
+/* After a signal within --drain; after a second signal only this one try. */
 static void write_rest(struct operator_io *d)
 {
 	const struct run *run = d->service_run->run;

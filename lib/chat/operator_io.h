@@ -1,8 +1,7 @@
-/* The desk: stdin and stdout of a server, where its operator sits, be that a person or a script (console, chat).
+/* The operator's stdin and stdout of a server, for a person or a script (console, chat).
  *
- * stdin is read only while the service listens, one bounded read a turn. What is printed waits in a bounded queue; while
- * that is more than half full the service is told so, and stops reading the members that fill it. stdout's failure is the run's.
- */
+ * stdin is read only while the service listens, one bounded read a turn. Output waits in a bounded queue; while that is more than
+ * half full the service is told, and stops reading the members that fill it. stdout's failure is the run's. */
 #ifndef CHAT_OPERATOR_IO_H
 #define CHAT_OPERATOR_IO_H
 
@@ -13,15 +12,15 @@
 struct operator_io_ops {
 	bool (*listens)(void *arg); /* may stdin be read now? */
 	void (*heard)(void *arg, const char *bytes, size_t n);
-	void (*quiet)(void *arg);	    /* stdin has nothing just now (operator_io_quiet); NULL: of no interest */
+	void (*quiet)(void *arg);	    /* stdin has nothing now (operator_io_quiet); NULL: not needed */
 	void (*ended)(void *arg);	    /* stdin's end */
 	void (*full)(void *arg, bool full); /* of stdout's queue */
 };
 
 struct operator_io_opts {
 	bool reads, writes;
-	bool lines;	  /* heard gets whole lines; a piece without newline only when the line is very long or the last */
-	bool raw;	  /* a terminal as stdout is given the bytes as they are */
+	bool lines;	  /* heard gets whole lines; a piece without newline only if the line is very long or the last */
+	bool raw;	  /* a terminal as stdout gets the bytes unchanged */
 	size_t read_most; /* 0: 64 KiB */
 };
 
@@ -34,12 +33,12 @@ struct operator_io {
 	struct waiter waiter;
 	struct task turn;
 	struct outq out;
-	char *in; /* what was read; in lines mode an unfinished line stays at its start */
+	char *in; /* input; in lines mode an unfinished line stays at its start */
 	size_t in_len;
 	bool tty, screen; /* stdin, stdout is a terminal */
-	bool eof, any;	  /* stdin has ended / has said something */
+	bool eof, any;	  /* stdin has ended / has sent something */
 	bool rd_waits, wr_waits;
-	bool unflushed; /* the queue may be empty, what is below it is not */
+	bool unflushed; /* the queue may be empty, the layer below is not */
 	bool full, gone, closing;
 };
 
@@ -48,10 +47,10 @@ int operator_io_open(struct operator_io *d, struct service_run *service_run, con
 	const struct operator_io_ops *ops, void *arg, struct err *e);
 void operator_io_print(struct operator_io *d, struct msg *borrows);
 void operator_io_look(struct operator_io *d);	     /* `listens` may have changed */
-bool operator_io_quiet(const struct operator_io *d); /* stdin was asked and had nothing */
-/* In a drain nothing more is read of stdin: the beginning of a line that was read goes where the line would have gone. */
+bool operator_io_quiet(const struct operator_io *d); /* a read of stdin found nothing */
+/* In a drain stdin is read no more: the start of a line that was read goes where the line would have gone. */
 void operator_io_last(struct operator_io *d);
-/* From service->stop: turns the loop until all is written, closes stdout, and says so when that fails. */
+/* From service->stop: turns the loop until all is written, closes stdout, and reports a failure of that. */
 void operator_io_close(struct operator_io *d);
 
 #endif
