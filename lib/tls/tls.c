@@ -1,4 +1,4 @@
-/* What was asked of TLS: the options, what they may be, and which of them contradict each other or the address. */
+/* TLS as requested: the options, their values, and which of them cannot be used together or with the address. */
 #include "tls/tls.h"
 
 #include "net/addr.h"
@@ -178,7 +178,7 @@ static int check_client(void *block, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--insecure and --ca cannot be used together");
 	if (conf->insecure && conf->pins > 0)
 		return err_set(e, ERR_USAGE, 0, "--insecure and --pin cannot be used together");
-	const char *name = conf->server_name; /* to OpenSSL a dot before it is any host below */
+	const char *name = conf->server_name; /* to OpenSSL a dot before it means any host below */
 	if (name != NULL && (name[0] == '\0' || name[0] == '.' || strlen(name) > 253))
 		return err_set(e, ERR_USAGE, 0, "--server-name: expected a host name of at most 253 characters");
 	return 0;
@@ -201,7 +201,7 @@ const struct opt_group tls_server_opts = { .title = "TLS server", .size = sizeof
 
 /* --- the row --- */
 
-/* An option of TLS on a connection without it would silently do nothing. What a service dials counts, too. */
+/* A TLS option on a connection without TLS would silently do nothing. Connections that a service dials count, too. */
 static int refuse_idle(const struct run *run, const struct service *service, struct err *e)
 {
 	const struct layers *layers = run->layers;

@@ -1,7 +1,6 @@
-/* TLS as one layer of the stack: what was asked for, and the three functions of its row. Nobody else knows of TLS.
+/* TLS as a layer: its options, and the three functions of its row. No other code knows of TLS.
  *
- * The options live here in every build. What needs OpenSSL stands in tls_*.c; a build without it has tls_none.c instead, which
- * says so. */
+ * The options are in every build. tls_*.c need OpenSSL; a build without it has tls_none.c instead, which refuses them. */
 #ifndef TLS_TLS_H
 #define TLS_TLS_H
 
@@ -37,28 +36,28 @@ struct tls_server_conf {
 int tls_start(const struct run *run, void **shared, struct err *e);
 int tls_push(struct stream **top, const struct link *link, void *shared, struct err *e);
 void tls_stop(const struct run *run, void *takes);
-/* As tls_start, for a service that says itself, in stack->tls_later, whether TLS will come into its connections. */
+/* As tls_start, for a service that says itself, in layers->tls_later, whether its connections get TLS later. */
 int tls_later(const struct run *run, void **shared, struct err *e);
 bool tls_built(void); /* into this program */
 
-/* Will a handshake read authorities from a folder (which OpenSSL does when it needs one)? Of clients of ours, or of dials, whom
- * we dial later; NULL: nobody. */
+/* Will a handshake read authorities from a folder (which OpenSSL does when it needs one)? Of our clients, or of dials, that we
+ * dial later; NULL: none. */
 bool tls_reads_later(const struct run *run, const struct addr *dials);
 
 /* Of our own certificate: "sha256//BASE64"; NULL: we have none. */
 const char *tls_pin(const struct run *run);
-void tls_tell_pin(const struct run *run); /* of a certificate made for this run, which nobody can know otherwise */
+void tls_tell_pin(const struct run *run); /* of a certificate made for this run, which is known only here */
 
 struct tls_facts { /* of one connection after its handshake */
 	const char *version, *cipher;
 	char alpn[TLS_ALPN_MOST + 1]; /* what both chose; "" nothing */
 	char pin[TLS_PIN_TEXT];	      /* of the peer's key; "" it showed none */
 };
-bool tls_facts(const struct stream *top, struct tls_facts *out); /* false: no TLS is in that stack */
-/* A handshake that failed, because the peer went away before it had said anything: nobody may be behind it yet. */
+bool tls_facts(const struct stream *top, struct tls_facts *out); /* false: there is no TLS in that stack */
+/* A handshake failed because the peer closed before it had sent a byte: there may be no server behind it yet. */
 bool tls_unheard(const struct stream *top);
 
-/* Inside net/tls*: what tls.c hands on when TLS was asked for and nothing contradicts it. */
+/* For tls*.c: what tls.c passes on when TLS was requested and its options agree. */
 int tls_open(const struct run *run, void **shared, struct err *e);
 const char *tls_own_pin(const void *shared);
 /* "sha256//" and the 44 characters of BASE64. */

@@ -1,12 +1,12 @@
 /* Between OpenSSL and the stream below: a BIO of our own.
  *
- * Downwards, records are gathered in one block of the pool and leave in as few writes as there are blocks: SSL_write alone makes
- * a call for each 16 KiB. Once a write has failed nothing can leave any more, and what OpenSSL still writes is dropped, so that
- * what the peer said before can be read. Upwards, OpenSSL reads ahead 64 KiB at a time, and what the stream below says (AGAIN,
- * end, failure) is kept for the caller, who cannot ask OpenSSL. The first bytes of the peer are kept, too.
+ * Downwards, records are gathered in one block of the pool and written in as few calls as there are blocks: SSL_write alone makes
+ * a call for each 16 KiB. After a failed write all later output is dropped, so that the peer's earlier bytes can still be read.
+ * Upwards, OpenSSL reads ahead 64 KiB at a time, and the result of the stream below (AGAIN, end, failure) is kept for the caller,
+ * because OpenSSL does not pass it on. The peer's first bytes are kept, too.
  *
- * OpenSSL reads until payload has come, and new keys or records of one byte cost us far more than they cost the peer. Whoever
- * sends much of that gets a little of each turn, so that the others have theirs, and whoever sends nothing but new keys, refused
+ * OpenSSL reads until payload has come, and new keys or records of one byte cost us far more than the peer. A peer that sends
+ * many of them gets a small part of each turn, so that other sessions get theirs, and a peer that sends only new keys, refused
  * handshakes or empty records is no longer read. */
 #include "tls/tls_internal.h"
 
@@ -35,14 +35,14 @@ static int out_write(BIO *bio, const char *bytes, size_t n, size_t *put)
 	return 1;
 }
 
-/* The first bytes tell whether the peer speaks TLS at all; OpenSSL's own words for that depend on what they happen to be. */
+/* The first bytes show whether the peer speaks TLS at all; OpenSSL's error depends on what they happen to be. */
 static void tls_bio_sniff(struct tls_stream *t, const char *bytes, size_t n)
 {
 	for (size_t i = 0; i < n && t->sniffed_n < TLS_SNIFF; i++)
 		t->sniffed[t->sniffed_n++] = (unsigned char)bytes[i];
 }
 
-/* Looks from time to time at what the bytes from below were good for. */
+/* From time to time compares the bytes from below with the payload in them. */
 static bool tls_bio_wastes(struct tls_stream *t)
 {
 	if (t->taken < (t->wastes ? WASTE_BYTES : LOOK_BYTES))
@@ -144,7 +144,7 @@ static void tls_bio_also(struct need *to, const struct need *other)
 	to->wake |= other->wake;
 }
 
-/* OpenSSL waits for the peer, or for room where an answer of ours (an alert, a new key) has not gone out yet. */
+/* OpenSSL waits for the peer, or for room to send an answer of ours (an alert, a new key). */
 static int tls_bio_again(struct tls_stream *t, int ssl_error, struct need *need, bool reads)
 {
 	static const struct need soon = { .timed = true };

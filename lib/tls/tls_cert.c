@@ -26,7 +26,7 @@ int tls_cert_pin(const X509 *cert, char out[TLS_PIN_TEXT], unsigned char sum[SHA
 
 /* --- from files --- */
 
-/* OpenSSL's own words for a file that is not there are poor, and a FIFO would block. */
+/* OpenSSL's error for a missing file is poor, and a FIFO would block. */
 static int look_at(const char *option, const char *path, struct err *e)
 {
 	char shown[256];

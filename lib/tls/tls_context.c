@@ -1,5 +1,5 @@
-/* Everything about TLS that is settled before the first connection: versions, what is switched off, names of protocols, our
- * certificate, whom to trust, the key log. One SSL_CTX serves all connections of a run. */
+/* The part of TLS that is fixed before the first connection: versions, disabled features, protocol names, our certificate,
+ * trusted authorities, the key log. One SSL_CTX serves all connections of a run. */
 #include "tls/tls_internal.h"
 
 #include "base/mem.h"
@@ -39,7 +39,7 @@ static int half_hear(SSL *ssl, unsigned type, unsigned context, const unsigned c
 
 /* --- application protocols --- */
 
-/* Ours, in our order, as far as the client offers it. */
+/* The first of ours that the client offers. */
 static int alpn_choose(
 	SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len, void *arg)
 {
@@ -73,7 +73,7 @@ static int write_all(int fd, const char *bytes, size_t n)
 	return 0;
 }
 
-/* In one piece, where the system takes it so: others may append to the file, too. */
+/* In one write, if possible: other processes may append to the file, too. */
 static void keylog_line(const SSL *ssl, const char *line)
 {
 	const struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -102,7 +102,7 @@ static int keylog_open(struct tls *t, struct err *e)
 
 /* --- all of it --- */
 
-/* Tickets cost data: a client that closes while ours are unread answers them with a reset. RFC 8446 lets us send none. */
+/* Tickets can lose data: a client that closes while they are unread answers them with a reset. RFC 8446 allows to send none. */
 static int set_switches(struct tls *t)
 {
 	SSL_CTX *ctx = t->ctx;
@@ -110,8 +110,7 @@ static int set_switches(struct tls *t)
 	SSL_CTX_set_options(
 		ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	if (t->conf->allow_truncation)
-		SSL_CTX_set_options(
-			ctx, SSL_OP_IGNORE_UNEXPECTED_EOF); /* else it could not write any more after the peer's end */
+		SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF); /* else it could not write after the peer's end */
 	SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_read_ahead(ctx, 1);

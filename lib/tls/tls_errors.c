@@ -1,9 +1,9 @@
-/* What went wrong, in words. OpenSSL's queue holds numbers; users want to know whose fault it is and what to do. */
+/* Errors of TLS in words. OpenSSL's queue holds numbers; users need to know which end is at fault and what to do. */
 #include "tls/tls_internal.h"
 
 #include <stdio.h>
 
-enum { ALERT_BASE = SSL_AD_REASON_OFFSET }; /* reasons from here on are alerts of the peer */
+enum { ALERT_BASE = SSL_AD_REASON_OFFSET }; /* reasons from here on are the peer's alerts */
 
 /* RFC 8446, 6.2. The first sentence is for handshakes, the second for a session's why. */
 #define ALERT(number, name, said)                                                                                                \
@@ -94,7 +94,7 @@ struct tls_failure tls_handshake_words(char out[TLS_WORDS])
 	}
 	char why[TLS_WORDS - 32];
 	const char *text = ERR_reason_error_string(ERR_peek_error());
-	if (ERR_peek_error() == 0) { /* it is no failure to OpenSSL: the peer's goodbye */
+	if (ERR_peek_error() == 0) { /* OpenSSL does not count it as a failure: the peer's close_notify */
 		snprintf(out, TLS_WORDS, "%s", alerts[0].handshake);
 		return f;
 	}

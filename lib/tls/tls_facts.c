@@ -1,4 +1,4 @@
-/* What became of a handshake: what it agreed on, for the environment of a program, and whether a peer answered. */
+/* The result of a handshake: its parameters, for the environment of a program, and whether a peer answered. */
 #include "tls/tls_internal.h"
 
 #include <stdio.h>

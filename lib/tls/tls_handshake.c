@@ -1,4 +1,4 @@
-/* The handshake, step by step as the peer answers, and what is said of it: the event, or whose fault it was. */
+/* The handshake, step by step as the peer answers, and its report: the event, or the error and which end is at fault. */
 #include "tls/tls_internal.h"
 
 #include "base/mem.h"
@@ -27,7 +27,8 @@ static int handshake_failed(struct tls_stream *t, const char *words)
 	return stream_fail(&t->s, ERR_TLS, 0, t->words != NULL ? t->words : "the handshake failed");
 }
 
-/* No alert, which it would take for data; and its connection is reset, so that it does not take the end for an answer. */
+/* No alert, which such a peer would take for data; the connection is reset, so that the peer does not take its end for an
+ * answer. */
 static int refuse_plain(struct tls_stream *t, const char *words)
 {
 	tls_drop_out(t);
@@ -101,8 +102,8 @@ void tls_forget_peer(struct tls_stream *t)
 	SSL_set_app_data(t->ssl, NULL);
 }
 
-/* We have nothing to answer to a client's last message, so its acknowledgement would be put off, and Nagle's algorithm in the
- * client would hold back its first payload until then: 40 ms. */
+/* We have nothing to answer to a client's last message, so its acknowledgement would be delayed, and Nagle's algorithm in the
+ * client would hold back its first payload for 40 ms. */
 static void tls_handshake_acknowledge(const struct tls_stream *t)
 {
 #ifdef TCP_QUICKACK
@@ -114,7 +115,7 @@ static void tls_handshake_acknowledge(const struct tls_stream *t)
 #endif
 }
 
-/* Everything was judged in the handshake; that it was is looked at once more, so that no path of a library decides it. */
+/* The handshake has verified everything; check the results once more, so that no code path of a library decides it. */
 static int handshake_done(struct tls_stream *t)
 {
 	const struct tls *tls = t->tls;
@@ -153,7 +154,7 @@ int tls_setup(struct stream *s)
 		if ((rc != SSL_ERROR_WANT_READ && rc != SSL_ERROR_WANT_WRITE) || !speaks_tls(t))
 			return judge_failure(t);
 		int pushed = tls_push_out(t);
-		if (pushed == ST_FAIL && gone) /* and the peer has not said why */
+		if (pushed == ST_FAIL && gone) /* and the peer has not sent a reason */
 			return broke_off(t);
 		if (pushed != ST_FAIL && (rc == SSL_ERROR_WANT_READ || pushed == ST_AGAIN))
 			return tls_again_rd(t, rc);
@@ -163,5 +164,5 @@ int tls_setup(struct stream *s)
 		s->rd = s->below->wr;
 		return ST_AGAIN;
 	}
-	return pushed == 0 ? 0 : broke_off(t); /* the peer waits for it: it will never have a handshake */
+	return pushed == 0 ? 0 : broke_off(t); /* the peer waits for it: there will be no handshake */
 }

@@ -1,4 +1,4 @@
-/* Inside net/tls_*.c, the only files that know OpenSSL: what one run shares, and how the parts call each other. */
+/* For tls_*.c, the only files that use OpenSSL: what one run shares, and how the parts call each other. */
 #ifndef TLS_TLS_INTERNAL_H
 #define TLS_TLS_INTERNAL_H
 
@@ -24,17 +24,17 @@ struct tls { /* of one run and one role */
 
 enum { TLS_EXT_HALF = 0xff5c /* private use: "I understand half-close", empty */, TLS_WORDS = 400 };
 
-struct tls_peer { /* of one connection, what its handshake found out */
+struct tls_peer { /* the results of one connection's handshake */
 	const struct tls *tls;
 	uint32_t conn;
-	bool half;		/* it said TLS_EXT_HALF */
-	bool pinned, verified;	/* which of the two its certificate passed */
+	bool half;		/* it sent TLS_EXT_HALF */
+	bool pinned, verified;	/* which of the two checks its certificate passed */
 	char pin[TLS_PIN_TEXT]; /* of its key; "" it showed none */
 	char *words;		/* why its certificate was refused; NULL: it was not, or no memory */
 };
 
-/* tls_context.c: everything that can be prepared before a connection. 0, or -1 with e (ERR_USAGE, ERR_LOCAL) and what was made
- * still to be freed by tls_stop. */
+/* tls_context.c: what is prepared before any connection. 0, or -1 with e (ERR_USAGE, ERR_LOCAL); tls_stop then frees what was
+ * made. */
 int tls_prepare(struct tls *t, struct err *e);
 
 /* tls_cert.c. -1: no memory or no randomness. */
@@ -43,7 +43,7 @@ int tls_load_cert(struct tls *t, struct err *e); /* --cert and --key */
 int tls_cert_pin(const X509 *cert, char out[TLS_PIN_TEXT], unsigned char sum[SHA256_BYTES]);
 
 /* tls_verify.c: SSL's app data is a struct tls_peer. */
-int tls_load_authorities(struct tls *t, struct err *e); /* what to trust, and whom to expect */
+int tls_load_authorities(struct tls *t, struct err *e); /* trusted authorities, and the expected name */
 int tls_expect_name(const struct tls *t, SSL *ssl);	/* 0, or -1: no memory */
 
 /* tls_errors.c: why the last call failed, from OpenSSL's queue, which is emptied. */
@@ -52,7 +52,7 @@ struct tls_failure {
 	const char *text; /* static */
 };
 struct tls_failure tls_handshake_words(char out[TLS_WORDS]); /* text is out */
-/* After the handshake, as a session's why ends: "... from", "... to". heard: payload has come already. */
+/* After the handshake, as the end of a session's why: "... from", "... to". heard: payload has come already. */
 struct tls_failure tls_broken_words(bool heard);
 /* The first reason in the queue, for errors about files. */
 const char *tls_reason(char out[TLS_WORDS]);
@@ -63,26 +63,26 @@ struct tls_stream {
 	SSL *ssl;
 	struct tls_peer *peer; /* until the handshake is done */
 	char *words;	       /* of its failure */
-	unsigned char *out;    /* a block of the pool while records wait; NULL: none do */
+	unsigned char *out;    /* a block of the pool while records wait; NULL: none wait */
 	uint32_t out_at, out_len;
-	uint32_t taken, given; /* of late: bytes from below, and payload that they were */
-	uint32_t empty;	       /* bytes from below since payload came last */
+	uint32_t taken, given; /* recent bytes from below, and their payload */
+	uint32_t empty;	       /* bytes from below since the last payload */
 	int64_t born_us;
 	unsigned char sniffed[TLS_SNIFF];
 	uint8_t sniffed_n;
-	bool wastes;   /* much of what it sends is no payload */
-	bool rests;    /* so the next turn goes on */
-	bool floods;   /* nothing that it sends is payload */
-	bool gone;     /* writing to below failed: what is written goes nowhere */
+	bool wastes;   /* little of what it sends is payload */
+	bool rests;    /* so the next turn continues */
+	bool floods;   /* none of what it sends is payload */
+	bool gone;     /* writing below failed: output is dropped */
 	bool ready;    /* the handshake is done */
-	bool half;     /* the peer goes on reading after its end */
+	bool half;     /* the peer continues to read after its end */
 	bool said_bye; /* close_notify is sent, or could not be */
 	bool bye_due;  /* it is sent when the stream is closed: */
 	unsigned char bye_n, bye[TLS_BYE];
 	bool ended;	 /* the peer's end was read */
 	bool below_eof;	 /* the connection below has ended */
 	bool below_fail; /* reading from below failed */
-	bool refused;	 /* the handshake failed: an alert may be on its way */
+	bool refused;	 /* the handshake failed: an alert may be waiting */
 	bool heard;	 /* payload has come */
 	bool broken;	 /* why says how */
 };
@@ -92,11 +92,11 @@ int tls_stream_push(struct stream **top, const struct link *link, struct tls *t,
 
 /* tls_bio.c: between OpenSSL and the stream below */
 BIO_METHOD *tls_bio(void); /* NULL: no memory */
-/* Before each call that may write. 0: there is a block, with room for so many bytes where a block has that; AGAIN with *need;
- * FAIL: below->why, and reading is still possible. */
+/* Before each call that may write. 0: there is a block, with so much room if a block has that; AGAIN with *need; FAIL:
+ * below->why, and reading is still possible. */
 int tls_make_room(struct tls_stream *t, size_t bytes, struct need *need);
-void tls_drop_out(struct tls_stream *t);	       /* what waits goes nowhere */
-int tls_push_out(struct tls_stream *t);		       /* 0: nothing waits; AGAIN: below->wr says for what; FAIL: below->why */
+void tls_drop_out(struct tls_stream *t);	       /* drops waiting output */
+int tls_push_out(struct tls_stream *t);		       /* 0: nothing waits; AGAIN: see below->wr; FAIL: below->why */
 int tls_again_rd(struct tls_stream *t, int ssl_error); /* WANT_READ or WANT_WRITE: AGAIN with s.rd set */
 int tls_again_wr(struct tls_stream *t, int ssl_error); /* the same with s.wr */
 

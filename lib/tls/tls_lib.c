@@ -1,5 +1,5 @@
-/* Finding OpenSSL, and the functions that lead to it. Built with -DTLS_LINKED (a static program) the library is linked, and
- * nothing is left to do here. */
+/* Loading OpenSSL and its functions. Built with -DTLS_LINKED (a static program) the library is linked, and there is nothing to do
+ * here. */
 #include "tls/tls_lib.h"
 
 #ifdef TLS_LINKED

@@ -1,5 +1,5 @@
-/* OpenSSL 3, which is loaded only when a run asks for TLS: a run without it pays nothing, and the program also runs where
- * there is none. A file that includes this calls OpenSSL's functions by their names, as if they were linked (tls_lib.def). */
+/* OpenSSL 3, loaded only if a run asks for TLS: other runs pay nothing, and the program also runs without it. A file that
+ * includes this calls OpenSSL's functions by name, as if linked (tls_lib.def). */
 #ifndef TLS_TLS_LIB_H
 #define TLS_TLS_LIB_H
 

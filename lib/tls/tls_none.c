@@ -1,4 +1,4 @@
-/* TLS where the program was built without it: one sentence. */
+/* TLS in a program that was built without it: one error. */
 #include "tls/tls.h"
 
 int tls_open(const struct run *run, void **shared, struct err *e)

@@ -1,13 +1,13 @@
 /* The layer: an SSL over the stream below.
  *
- * A record of payload is only begun where it will fit whole (tls_make_room), so OpenSSL never holds half of one, and what was
- * accepted is exact.
- * Reading gathers records until the caller's room is full. Between turns an idle connection holds no block.
+ * A record of payload is only begun if it will fit whole (tls_make_room), so OpenSSL never holds half of one, and the number of
+ * accepted bytes is exact. Reading gathers records until the caller's room is full. Between turns an idle connection holds no
+ * block.
  *
- * Ends: close_notify is TLS's half-close; sending it leaves reading as it was. An end of the connection without it has been cut
- * off. Many peers close right after theirs and answer ours with a reset, which would be told as a loss of payload: after such an
- * end ours is sent last of all, when the payload has been acknowledged and nobody asks the socket any more. What a failed
- * handshake has to say (an alert) gets its time through linger, for a plain close would reset it away. */
+ * Ends: close_notify is TLS's half-close; sending it does not change reading. An end of the connection without it is a
+ * truncation. Many peers close right after their close_notify and answer ours with a reset, which would be reported as lost
+ * payload: after such an end ours is sent last, when the payload has been acknowledged and the socket is not used any more. The
+ * alert of a failed handshake is given time by linger, because a plain close would reset it away. */
 #include "tls/tls_internal.h"
 
 #include "base/mem.h"
@@ -91,14 +91,14 @@ static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
 	int rc = waits ? tls_again_rd(t, error) : error != 0 ? read_failed(t, error) : 0;
 	tls_push_out(t);
 	if (sum > 0)
-		return sum; /* an end, a failure or a rest is kept for the next call */
+		return sum; /* an end, a failure or a pause is kept for the next call */
 	t->rests = false;
 	return t->broken ? ST_FAIL : rc;
 }
 
 /* --- writing --- */
 
-/* One record's worth of what is left of v: in place where a piece is large or the last, else pieces put together. */
+/* One record's worth of the rest of v: in place if a piece is large or the last, else pieces put together. */
 static size_t next_record(const struct iovec *v, int n, size_t at, char whole[RECORD_BYTES], const char **bytes)
 {
 	int i = 0;
@@ -148,7 +148,7 @@ static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)
 	return error == 0 ? 0 : tls_stream_broke(t, ERR_LOST, 0, "TLS has ended towards");
 }
 
-/* Our close_notify is made now, while a failure can still be told, and kept for the very end. */
+/* Our close_notify is made now, while a failure can still be reported, and sent at the very end. */
 static int keep_bye(struct tls_stream *t)
 {
 	int rc = tls_make_room(t, RECORD_EXTRA, &t->s.wr);
@@ -188,7 +188,7 @@ static int tls_shut(struct stream *s)
 		int got = SSL_shutdown(t->ssl);
 		if (got < 0 && SSL_get_error(t->ssl, got) == SSL_ERROR_WANT_WRITE)
 			return tls_again_wr(t, SSL_ERROR_WANT_WRITE);
-		if (got < 0 && !t->broken) { /* no memory for it, say: the peer will see itself cut off */
+		if (got < 0 && !t->broken) { /* for example without memory: the peer sees a truncation */
 			stream_shut(s->below);
 			return tls_stream_broke(t, ERR_LOST, 0, unended);
 		}
@@ -204,7 +204,7 @@ static int tls_shut(struct stream *s)
 	if (rc == 0)
 		return 0;
 	stream_fail_below(s);
-	stream_shut(s->below); /* a peer that waits for our end before it ends would wait for ever; it sees that it was cut off */
+	stream_shut(s->below); /* a peer that waits for our end would wait for ever; it sees a truncation */
 	return ST_FAIL;
 }
 
@@ -217,8 +217,8 @@ static void tls_close(struct stream *s, enum close_how how)
 	int tries = 0;
 	for (size_t at = 0; how == CLOSE_PLAIN && t->bye_due && at < t->bye_n && put != ST_FAIL; at += put > 0 ? (size_t)put : 0)
 		if ((put = stream_write(below, t->bye + at, t->bye_n - at)) == ST_AGAIN && ++tries == BYE_TRIES)
-			break; /* everything was acknowledged, so there is room: no system means this for long */
-	bool knows = t->refused && t->tls->role == ROLE_ACCEPT; /* a peer that speaks TLS takes no end for an answer */
+			break; /* everything was acknowledged, so there is room: AGAIN cannot last */
+	bool knows = t->refused && t->tls->role == ROLE_ACCEPT; /* a peer that speaks TLS does not take the end for an answer */
 	bool alert = knows && !t->below_eof && !t->below_fail && !t->gone && t->out == NULL;
 	/* Failed handshakes may use at most half of the linger slots. */
 	if (alert && linger_count(run->linger) < linger_most(run->linger) / 2)
@@ -232,7 +232,7 @@ static void tls_close(struct stream *s, enum close_how how)
 	mem_free(t);
 }
 
-/* Of a record that has not come whole the head may be all that is there. */
+/* Of an incomplete record, perhaps only the head is there. */
 static bool tls_holds(const struct stream *s)
 {
 	const struct tls_stream *t = (const struct tls_stream *)s;

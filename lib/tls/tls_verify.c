@@ -1,7 +1,7 @@
-/* Whom we talk to: the system's authorities or ours, the name, the pins; and the sentence when it is another.
+/* Verifying the peer: the system's authorities or ours, the name, the pins; and the error if it fails.
  *
- * OpenSSL asks tls_judge once in each handshake that has a certificate; nothing of ours comes before its answer. A pin alone is
- * the anchor of trust: the owner of that key is the peer. */
+ * OpenSSL calls tls_judge once in each handshake that has a certificate; no payload passes before its answer. A pin alone is the
+ * trust anchor: the owner of that key is the peer. */
 #include "tls/tls_internal.h"
 
 #include "base/mem.h"
@@ -126,7 +126,7 @@ static int tls_verify_trust(struct tls *t, const char *option, const char *path,
 	ERR_clear_error();
 	int rc = S_ISDIR(st.st_mode) ? SSL_CTX_load_verify_dir(t->ctx, path) : SSL_CTX_load_verify_file(t->ctx, path);
 	if (rc == 1 && !S_ISDIR(st.st_mode) && t->role == ROLE_ACCEPT)
-		SSL_CTX_set_client_CA_list(t->ctx, SSL_load_client_CA_file(path)); /* so that a client knows which to show */
+		SSL_CTX_set_client_CA_list(t->ctx, SSL_load_client_CA_file(path)); /* for the client's choice of certificate */
 	if (rc == 1)
 		return 0;
 	unsigned long code = ERR_peek_error();
@@ -142,7 +142,7 @@ static void take_name(struct tls *t)
 	snprintf(t->name, sizeof t->name, "%s", name);
 	t->named = t->name[0] != '\0' && !sa_parse(&sa, t->name, 0);
 	size_t n = strlen(t->name);
-	if (t->named && n > 1 && t->name[n - 1] == '.') /* DNS's root, which no certificate writes */
+	if (t->named && n > 1 && t->name[n - 1] == '.') /* DNS's root, which no certificate has */
 		t->name[n - 1] = '\0';
 	char *zone = strchr(t->name, '%');
 	if (!t->named && zone != NULL)
@@ -181,7 +181,7 @@ int tls_load_authorities(struct tls *t, struct err *e)
 	} else if (trust_as_client(t, e) != 0) {
 		return -1;
 	}
-	if (own) /* who is named is trusted, root or not */
+	if (own) /* a named certificate is trusted, root or not */
 		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 	SSL_CTX_set_verify(t->ctx, mode, NULL);
 	SSL_CTX_set_cert_verify_callback(t->ctx, tls_judge, t);
