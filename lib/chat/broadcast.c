@@ -81,7 +81,7 @@ bool broadcast_may_hear(const struct member *m)
 	return !m->eof && !m->session->ended && (!m->leaving || m->hears) && !r->held && (r->ops->aside || broadcast_free(r));
 }
 
-/* The queue has changed: is it over half, and does that stop the speakers or let them go on? */
+/* The queue has changed: is it over half, and must the speakers stop or go on? */
 static void broadcast_weigh(struct member *m)
 {
 	struct broadcast *r = m->broadcast;
@@ -164,8 +164,8 @@ static void tell_missed(struct member *m)
 
 /* Sending */
 
-/* lines: how many there are in msg, counted when the first is to miss them; 0: not yet. A thousand slow ones make no thousand
- * counts. */
+/* lines: how many are in msg, counted when the first receiver misses them; 0: not yet. So a thousand slow receivers count
+ * once. */
 static bool broadcast_send_to(struct member *m, struct msg *msg, uint32_t *lines)
 {
 	if (m->leaving && m->drained && m->hears && m->broadcast->speaker != NULL)
@@ -206,7 +206,7 @@ void broadcast_say(struct broadcast *r, struct msg *msg, const struct member *ex
 			broadcast_send_to(m, msg, &lines);
 }
 
-/* In a drain: nobody will speak to it any more. */
+/* In a drain: no other member will speak to it any more. */
 static void bye_to_the_last(struct broadcast *r)
 {
 	struct member *m = r->first;
@@ -229,7 +229,7 @@ void broadcast_depart(struct member *m)
 
 void broadcast_bye(struct member *m, enum session_end by, bool hears)
 {
-	if (m->session->ended || (m->leaving && !m->hears)) /* a member that is leaving already keeps its reason */
+	if (m->session->ended || (m->leaving && !m->hears)) /* a leaving member keeps its reason */
 		return;
 	m->leaving = true;
 	m->hears = hears && !m->eof;
@@ -263,7 +263,7 @@ static void broadcast_broke(struct member *m)
 	broadcast_weigh(m);
 }
 
-/* Everything is out: the slow one has caught up, who leaves may go. */
+/* Everything is sent: a slow member has caught up, a leaving one may go. */
 static void sent_all(struct member *m)
 {
 	if (m->slow)
@@ -302,7 +302,7 @@ bool broadcast_spent(const struct member *m)
 
 /* Turns */
 
-/* It will say no more, and now hears no more either. */
+/* It will say no more, and is not sent more either. */
 static bool hung_up(struct member *m)
 {
 	if (!m->waiter.hup || !m->eof || m->leaving || m->out.n > 0)

@@ -1,8 +1,8 @@
-/* The chat in lines: who is here, what they say to each other, and the words of the server.
+/* The chat in lines: who is present, what clients say to each other, and the server's messages.
  *
- * What is relayed begins with "<" and what the server says with "* ", so neither can be mistaken for the other; bytes of people
- * go through text_show on their way. All lines of one read become one message, shared by its receivers; a command among them
- * sends off what came before it first. Wherever a guest is meant, NULL is the operator. */
+ * Relayed lines begin with "<" and the server's with "* ", so neither can imitate the other; clients' bytes go through text_show.
+ * All lines of one read become one message, shared by its receivers; a command among them sends the lines before it first. Where
+ * a client is meant, NULL is the operator. */
 #include "chat/chat.h"
 
 #include "base/text.h"
@@ -41,7 +41,7 @@ static unsigned long chat_lines_heads(const struct chat *c)
 	return (unsigned long)c->broadcast.count + c->operated;
 }
 
-/* The server's words. They are short; without memory for them they are not said. */
+/* The server's messages. They are short; without memory they are dropped. */
 
 __attribute__((format(printf, 1, 0))) static struct msg *words(const char *fmt, va_list ap)
 {
@@ -67,7 +67,7 @@ __attribute__((format(printf, 3, 4))) static void tell(struct chat *c, struct ch
 	va_end(ap);
 }
 
-/* To everybody but the one it is about or who said it (a guest, or NULL for the operator; `all` leaves nobody out). */
+/* To all but the client that the line is about or from (NULL: the operator; with `all` to that one, too). */
 static void say_msg(struct chat *c, struct chat_member *from, bool all, struct msg *msg)
 {
 	if (msg == NULL)
@@ -99,10 +99,10 @@ static struct chat_member *find_guest(const struct chat *c, const char *who, siz
 	struct session *s =
 		n > 0 && n < 10 && strspn(who, "0123456789") >= n ? session_find(c->service_run, (uint32_t)atol(who)) : NULL;
 	return s != NULL && !((struct member *)s->mem)->departed ? guest_of(s->mem)
-								 : NULL; /* a number stays good behind a name */
+								 : NULL; /* after a name, its number is still valid */
 }
 
-/* "1, ana (2 here)" behind the given beginning. */
+/* "1, ana (2 here)" after the given beginning. */
 static void tell_roster(struct chat *c, struct chat_member *to, const char *begin)
 {
 	char text[ROSTER_NAMES * (CHAT_NAME + 2) + 256], name[CHAT_NAME];
@@ -144,7 +144,7 @@ static void rename_guest(struct chat *c, struct chat_member *g, const struct cha
 		EV_TEXT("was", before));
 }
 
-/* What people say. A message is made for the worst case, every byte escaped, and shortened when it is whole. */
+/* Clients' lines. A message is allocated for the worst case, every byte escaped, and shortened when it is complete. */
 
 static size_t put_line(char *out, size_t cap, const char *around[2], const struct chat_command *cmd)
 {
@@ -234,7 +234,7 @@ static void send_batch(struct chat *c, struct chat_member *g, struct batch *b)
 	*b = (struct batch){ 0 };
 }
 
-/* rest: bytes that are still to come, this line's included; the message gets room for all of them. */
+/* rest: bytes that are still to come, with this line's; the message gets room for all of them. */
 static int add_line(struct chat_member *g, struct batch *b, const struct chat_command *cmd, const char *rest, size_t n)
 {
 	char name[CHAT_NAME], before[CHAT_NAME + AROUND_NAME];
@@ -261,7 +261,7 @@ int chat_speak(struct chat *c, struct chat_member *g, const char *bytes, size_t 
 	for (; n > 0; bytes += used, n -= (size_t)used) {
 		struct chat_command cmd;
 		used = framer_cut(&framer_line, bytes, n, &at, &len);
-		if (used <= 0) { /* the last words of a terminal, without newline */
+		if (used <= 0) { /* the last line of a terminal, without newline */
 			used = (ssize_t)n;
 			at = 0;
 			len = n;
