@@ -1,9 +1,8 @@
-/* --talk: our end of each connection says and expects what a script tells it to. The engine (talk_engine.h) knows the
- * conversation; here are its stream, its clock, and what reports how it went.
+/* --talk: our end of each connection sends and expects what a script says. The engine (talk_engine.h) has the conversation; here
+ * are its stream, its clock, and its reports.
  *
- * What the script sends is flushed before anything is waited for, and while that finds no room the peer is heard all the same
- * (talk_hear.c, which also tells how deadlines are kept).
- */
+ * Output is flushed before the conversation waits, and while it finds no room the peer is read all the same (talk_hear.c, which
+ * also says how deadlines are kept). */
 #include "talk/talk.h"
 #include "talk/talk_run.h"
 
@@ -18,8 +17,7 @@
 enum {
 	TURN_ACTS = 64,
 	SEND_BYTES = 64 * 1024,
-	TURN_WORK =
-		100 * 1000, /* of all conversations in a turn of the loop: a millisecond, or a few where nothing was met before */
+	TURN_WORK = 100 * 1000, /* of all conversations in a turn of the loop: about a millisecond, or a few with uncached data */
 };
 
 struct talk_conf {
@@ -89,7 +87,7 @@ unsigned char *talk_scratch(const struct talk *t)
 
 /* --- what is to be done --- */
 
-/* Everything that was sent has left the layers. */
+/* All output has left the layers. */
 enum turn talk_flush(struct talk *t)
 {
 	int rc = t->unflushed ? stream_flush(t->session->stream) : 0;
@@ -150,7 +148,7 @@ static enum turn talk_done(struct talk *t)
 	return TURN_ON;
 }
 
-/* What was sent before it has left, so that offsets count from here. */
+/* Earlier output has left, so that offsets count from here. */
 static enum turn talk_misbehave(struct talk *t, const struct talk_act *a)
 {
 	static const char text[] = "misbehave towards";
@@ -204,7 +202,7 @@ static enum turn talk_try(struct talk *t, const struct talk_act *a)
 	}
 }
 
-/* Who hangs or has failed reads nothing. */
+/* In a hang, and after a failure, nothing is read. */
 static enum turn talk_perform(struct talk *t, const struct talk_act *a)
 {
 	enum turn turn = talk_try(t, a);
@@ -238,7 +236,7 @@ static void refill_work(void *arg)
 	((struct talks *)arg)->work = TURN_WORK;
 }
 
-/* Its part of the work of this turn, so that no conversation holds up the loop, nor all of them together. */
+/* Its part of the work of this turn, so that neither one conversation nor all together block the loop. */
 static int64_t share_work(struct talk *t)
 {
 	struct talks *all = t->session->service_run->mem;

@@ -1,4 +1,4 @@
-/* --talk: a connection that holds a conversation by script (talk_script.h has the script, talk_run.h what a connection keeps). */
+/* --talk: a connection that holds a conversation by script (script/talk_script.h; talk_run.h has the state of a connection). */
 #ifndef TALK_TALK_H
 #define TALK_TALK_H
 

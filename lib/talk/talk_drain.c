@@ -1,5 +1,5 @@
-/* A conversation when the run is to end: it may finish what it has begun. Where the script waits for the next frame, and none has
- * come for a moment, it says its goodbye; a frame that comes after it can no longer be answered. */
+/* A conversation when the run is about to end: it may finish what it has begun. If the script waits for the next frame, and none
+ * has come for a moment, our end is sent; a frame that comes later can no longer be answered. */
 #include "talk/talk_run.h"
 
 #include "stream/stream.h"
@@ -9,7 +9,7 @@ static bool talk_drain_ignores(const struct talk *t)
 	return t->engine.step != NULL && t->engine.step->verb == TALK_IGNORE;
 }
 
-/* waits: what the conversation waits for if it goes on, and until when. */
+/* waits: what the conversation waits for if it continues, and until when. */
 enum turn talk_part(struct talk *t, enum turn waits, int64_t until_ms)
 {
 	struct session *s = t->session;
@@ -33,7 +33,7 @@ enum turn talk_hear_out(struct talk *t)
 	return session_hear_out(t->session, t->engine.in_len > 0) ? TURN_OVER : TURN_WAIT_RD;
 }
 
-/* Who hangs reads nothing, and that is what the script is for: no byte is lost of which anybody was told otherwise. */
+/* A hang reads nothing, as the script says: no byte is lost that was reported as received. */
 enum turn talk_let_go(struct talk *t)
 {
 	session_cut(t->session, service_run_ends_by(t->session->service_run));

@@ -1,7 +1,7 @@
 /* How a conversation ends.
  *
- * The good end: what was said goes out, then the half-close; what still comes is read and dropped until the peer's kernel has
- * acknowledged everything, and then the session lingers as any other. */
+ * A good end: output is sent, then the half-close; input is read and dropped until the peer's kernel has acknowledged everything,
+ * and then the session lingers as any other. */
 #include "talk/talk_run.h"
 
 #include "fault/fault.h"
@@ -13,7 +13,7 @@
 
 enum {
 	STEP_MOST_MS = 50,
-	LAST_MS = 1000, /* what was said before a reset or a failure has so long to get away */
+	LAST_MS = 1000, /* output before a reset or a failure gets so long to be sent */
 };
 
 enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why)
@@ -39,7 +39,7 @@ static bool all_acknowledged(const struct talk *t)
 	return t->session->counters.out == 0 || fdstream_unsent(stream_bottom(t->session->stream)) == 0;
 }
 
-/* The script's end: has what was said arrived? Asked again and again. */
+/* The script's end: has the output arrived? Asked again and again. */
 static bool talk_end_arrived(struct talk *t)
 {
 	int64_t now_ms = loop_now(talk_loop(t)), step_ms = t->step_ms * 2;
@@ -51,11 +51,11 @@ static bool talk_end_arrived(struct talk *t)
 	return false;
 }
 
-/* Reads on, for a peer that would not take our last bytes before we have taken all of its own. */
+/* Reads on, for a peer that takes our last bytes only after we have taken its own. */
 static enum turn drop_some(struct talk *t)
 {
 	ssize_t got = t->eof ? ST_AGAIN : talk_hear(t, TALK_SCRATCH);
-	if (got == ST_FAIL && t->lost.cls == ERR_LOST && t->lost.sys == 0) { /* TLS, and no goodbye: nobody waits for one here */
+	if (got == ST_FAIL && t->lost.cls == ERR_LOST && t->lost.sys == 0) { /* TLS without close_notify: not needed here */
 		t->lost.cls = ERR_OK;
 		t->eof = true;
 		return TURN_ON;
@@ -91,8 +91,8 @@ static enum turn or_drop(struct talk *t, enum turn turn)
 	return turn == TURN_WAIT_RD ? TURN_WAIT_BOTH : turn == TURN_WAIT ? TURN_WAIT_WR : turn == TURN_ON ? TURN_AGAIN : turn;
 }
 
-/* Many peers leave when they have heard the last word, and answer the goodbye of TLS, which comes after it, with a reset. So it
- * is said when the last word has arrived, and then nothing is lost any more. */
+/* Many peers close when they have received the last output, and answer close_notify, which comes after it, with a reset. So it is
+ * sent when the output has been acknowledged, and then nothing can be lost. */
 static enum turn say_goodbye(struct talk *t)
 {
 	enum turn turn = TURN_ON;
@@ -116,8 +116,8 @@ enum turn talk_end_close(struct talk *t)
 	return turn == TURN_ON ? talk_over(t, closed_by(t), CLOSE_PLAIN, NULL) : turn;
 }
 
-/* Nothing is read, but the end of the peer is to be seen: the end of its data in TCP and on a Unix socket shows without reading.
- * In TLS it is a record of its own, for which reading goes on up to the first byte of data. */
+/* Nothing is read, but the peer's end must be seen: on TCP and Unix sockets it shows without reading. In TLS it is a record, for
+ * which reading continues up to the first byte of data. */
 static bool has_ended(struct talk *t)
 {
 	ssize_t got = ST_AGAIN;
@@ -127,8 +127,8 @@ static bool has_ended(struct talk *t)
 	return t->eof || got == ST_FAIL || t->waiter.ended;
 }
 
-/* The peer's end is the end of this. A script that was told of that end before (`on eof hang`) goes on until the connection is
- * gone: a reset, or the kernel's keepalive. */
+/* The peer's end ends the hang. A script that was told of that end before (`on eof hang`) continues until the connection is gone:
+ * a reset, or the kernel's keepalive. */
 enum turn talk_hang(struct talk *t)
 {
 	const struct session *s = t->session;
@@ -145,7 +145,7 @@ enum turn talk_hang(struct talk *t)
 	return talk_tls(t) && !told && !t->unheard ? TURN_WAIT_RD : TURN_WAIT;
 }
 
-/* What was said before it is to arrive, too, if the peer takes it soon. */
+/* Earlier output is to arrive, too, if the peer takes it soon. */
 enum turn talk_end_reset(struct talk *t)
 {
 	int64_t most_ms = LAST_MS + fault_patience_ms(t->session->stream);
@@ -160,7 +160,7 @@ enum turn talk_end_reset(struct talk *t)
 	return turn == TURN_ON ? TURN_WAIT : turn;
 }
 
-/* It is told at once; what was said before it goes out all the same, if the peer takes it soon. */
+/* Reported at once; earlier output is still sent, if the peer takes it soon. */
 enum turn talk_end_failed(struct talk *t, const struct talk_act *a)
 {
 	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "keep what came from" };

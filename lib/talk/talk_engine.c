@@ -1,8 +1,7 @@
-/* The engine (talk_engine.h): where a conversation stands, and what follows from it.
+/* The engine (talk_engine.h): the position in a conversation, and what follows from it.
  *
- * First the steps on connect run, then the rules wait; a rule that is hit runs its steps, and the rules wait again. When nothing
- * is left to wait for, the conversation has come to its good end, if no `must` was missed. Steps are here, rules in talk_rules.c.
- */
+ * First the steps on connect run, then the rules wait; a matching rule runs its steps, and the rules wait again. When there is
+ * nothing left to wait for, the conversation has succeeded, if no `must` was missed. Steps are here, rules in talk_rules.c. */
 #include "talk/talk_engine.h"
 
 #include "base/mem.h"
@@ -70,7 +69,7 @@ struct talk_act *talk_engine_fail(struct talk_engine *e, enum talk_why why, cons
 	return &e->act;
 }
 
-/* The script has come to its end; a rule that must have been hit was not? */
+/* The end of the script: was a `must` rule not used? */
 void talk_engine_finish(struct talk_engine *e, enum talk_do how)
 {
 	const struct talk_rule *r = e->section->rules;
@@ -191,7 +190,7 @@ static void talk_engine_mismatch(struct talk_engine *e, const struct talk_patter
 	a->off += into + a->same;
 }
 
-/* What the step waits for has not come: an end of the data, of the frames, or not yet. */
+/* The input for the step is not there: the end of the data, a partial frame, or not yet. */
 static void not_there(struct talk_engine *e, enum talk_take took)
 {
 	struct talk_bytes got = { e->in != NULL ? e->in + e->in_at : NULL, e->in_len };
@@ -200,7 +199,7 @@ static void not_there(struct talk_engine *e, enum talk_take took)
 		return;
 	}
 	if (took == TAKE_MORE && (e->now_ms < e->until_ms || (e->now_ms == e->until_ms && !e->asked))) {
-		e->asked = true; /* `within 0s` is for what is there already */
+		e->asked = true; /* `within 0s` is for input that is there already */
 		talk_engine_wait(e, true, e->until_ms);
 		return;
 	}
@@ -223,7 +222,7 @@ static void talk_engine_hit(struct talk_engine *e, const struct talk_bytes *fram
 	talk_engine_go_on(e);
 }
 
-/* Frames that do not match: the first is too many, or (skip) they go, until one does or time is up. */
+/* Frames that do not match: the first fails the step, or (skip) they are dropped until one matches or time is up. */
 static void step_frame(struct talk_engine *e, const struct talk_pattern *p, bool skip)
 {
 	struct talk_bytes frame;

@@ -1,12 +1,12 @@
-/* What the peer says in a conversation: it is read when the engine waits for it, and ahead of that while what we say finds no
- * room. Two who say much at once would otherwise wait for each other for ever.
+/* Reading the peer in a conversation: when the engine waits for input, and ahead of that while output finds no room, because two
+ * ends that send much at once would otherwise wait for each other for ever.
  *
- * What was read ahead waits in the engine for its turn, up to what the steps to come can use of it (talk_engine_room); a peer
- * that sends more is read on when it has read. So does the end of its data, for it may have half-closed, and so does a failure:
- * if it is the whole connection's, what we say fails as well, and the first that was seen is told.
+ * Input read ahead waits in the engine, up to what later steps can use of it (talk_engine_room); a peer that sends more is read
+ * on when it has read. The end of its data waits, too, because it may be a half-close, and so does a failure: if it is the whole
+ * connection's, our output fails as well, and the first failure seen is reported.
  *
- * The engine's time passes only when nothing is left to be read: bytes that were there before a deadline are in time, however
- * busy this host is, and however they were cut. (Not for ever: a peer that never stops does not stop the clock.) */
+ * The engine's time passes only when no input is left to read: bytes that came before a deadline are in time, however busy this
+ * host is, and however they were cut. (This is bounded: a peer that never stops sending does not stop the clock.) */
 #include "talk/talk_run.h"
 
 enum {
@@ -45,7 +45,7 @@ static enum turn read_some(struct talk *t)
 	return TURN_ON;
 }
 
-/* Time stops short of the deadline while something is there to be read. */
+/* Time stops before the deadline while input is there. */
 enum turn talk_listen(struct talk *t, int64_t until_ms)
 {
 	int64_t now_ms = loop_now(talk_loop(t)), most_ms = t->late == 0 && until_ms > t->now_ms ? until_ms - 1 : t->now_ms;

@@ -1,7 +1,7 @@
-/* What came in a conversation, and the frames in it.
+/* The input of a conversation, and the frames in it.
  *
- * The buffer grows with bytes that have come, never with what a peer promises. Over datagrams there is one of them at a time, and
- * it is the frame, save for a terminator at its end. */
+ * The buffer grows with bytes that have come, never with a length that a peer announces. Over datagrams there is one of them at a
+ * time, and it is the frame, without a terminator at its end. */
 #include "talk/talk_engine.h"
 
 #include "base/mem.h"
@@ -12,10 +12,10 @@
 enum {
 	FIRST_BYTES = 1024,
 	AHEAD_BYTES = 1024 * 1024,
-	COPIED_AT_ONCE = 8, /* bytes for one of work */
+	COPIED_AT_ONCE = 8, /* bytes copied for one unit of work */
 };
 
-/* One of our two buffers. -1: errno says why. */
+/* Grows one of our two buffers. -1: errno says why. */
 static int talk_input_resize(struct talk_engine *e, unsigned char **mem, size_t *cap, size_t to)
 {
 	errno = ENOBUFS;
@@ -43,12 +43,12 @@ static int make_room(struct talk_engine *e, size_t n)
 	if (e->in_at > 0 && e->in_len > 0)
 		memmove(e->in, e->in + e->in_at, e->in_len);
 	e->in_at = 0;
-	if (n <= e->in_cap - e->in_len && e->in_len <= e->in_cap / 2) /* else they would be moved again for a few bytes more */
+	if (n <= e->in_cap - e->in_len && e->in_len <= e->in_cap / 2) /* else a few more bytes would move them again */
 		return 0;
 	size_t cap = e->in_cap == 0 ? FIRST_BYTES : e->in_cap, left = budget_left(e->budget, e->in_cap + e->kept_cap);
 	while (cap - e->in_len < n || cap == e->in_cap)
 		cap *= 2;
-	if (cap - e->in_cap > left) { /* then not by doubling; if need be, without moving it less often */
+	if (cap - e->in_cap > left) { /* then it does not double; if need be, by moving more often */
 		cap = e->in_cap + left;
 		if (cap - e->in_len < n && e->in_cap - e->in_len >= n)
 			return 0;
@@ -89,7 +89,7 @@ void talk_engine_gone(struct talk_engine *e)
 
 /* --- ahead --- */
 
-/* The most that what waits for this pattern can use; frames may be as long as they can be. */
+/* The most input that this pattern can use; frames may be as long as allowed. */
 static uint64_t pattern_most(const struct talk_engine *e, const struct talk_pattern *p)
 {
 	if (!talk_engine_is_raw(e))
@@ -97,8 +97,8 @@ static uint64_t pattern_most(const struct talk_engine *e, const struct talk_patt
 	return p->kind == TALK_CONTAINS ? TALK_BYTES_MOST : p->kind == TALK_COUNT ? p->count : p->text.n;
 }
 
-/* The same for the steps to come; no more of them are looked at than come to `enough`. Where nothing has a rule the connection is
- * closed behind them, and what comes then is dropped. */
+/* The same for later steps, up to `enough`. In a section without rules the connection is closed after them, and further input is
+ * dropped. */
 static uint64_t steps_most(const struct talk_engine *e, uint64_t enough)
 {
 	uint64_t most = 0;
@@ -146,7 +146,7 @@ void talk_input_drop(struct talk_engine *e, size_t n)
 	e->in_off += n;
 	e->seen = 0;
 	e->whole = false;
-	if (e->in_len == 0 && e->in_cap > BUDGET_SMALL) { /* it may be long until so much comes again */
+	if (e->in_len == 0 && e->in_cap > BUDGET_SMALL) { /* it may take long until so much comes again */
 		mem_free(e->in);
 		budget_give(e->budget, e->in_cap);
 		e->in = NULL;
@@ -159,8 +159,7 @@ static const unsigned char *talk_input_here(const struct talk_engine *e)
 	return e->in != NULL ? e->in + e->in_at : (const unsigned char *)"";
 }
 
-/* A length that is too large may be told from its first byte or from all of them, and what is said of it must not depend on that.
- */
+/* A length that is too large may be known from its first byte or from all of them, and the error must not depend on that. */
 static bool length_is_cut(const struct talk_engine *e)
 {
 	unsigned char head[FRAMER_EDGE], tail[FRAMER_EDGE];
@@ -215,7 +214,7 @@ enum talk_take talk_input_frame(struct talk_engine *e, struct talk_bytes *frame,
 	return TAKE_FRAME;
 }
 
-/* What cannot be part of it any more is not kept. */
+/* Bytes that cannot be part of it any more are dropped. */
 enum talk_take talk_input_search(struct talk_engine *e, const struct talk_pattern *p, struct talk_bytes *found, size_t *used)
 {
 	if (needle_go(&e->search, &p->needle, talk_input_here(e), e->in_len, &e->work) == NEEDLE_FOUND) {

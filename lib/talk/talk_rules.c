@@ -1,12 +1,12 @@
-/* The rules of a conversation: which of them takes what came, and what is left to wait for.
+/* The rules of a conversation: which of them takes the input, and what is left to wait for.
  *
  * Each frame goes to the first rule, in the order of the file, that matches and is not used up. In raw frames a rule that may
- * still match holds up those behind it, so that the order of the file decides and not the size of a read. */
+ * still match blocks the rules after it, so that the order of the file decides and not the size of a read. */
 #include "talk/talk_engine.h"
 
 #include "loop/loop.h"
 
-enum { EACH_STEP = 64 }; /* of work, beside what it compares: many small frames are much work, too */
+enum { EACH_STEP = 64 }; /* units of work for each comparison: many small frames are much work, too */
 
 static bool talk_rules_usable(const struct talk_engine *e, const struct talk_rule *r)
 {
@@ -31,7 +31,7 @@ static bool any_usable(const struct talk_engine *e)
 	return r != NULL;
 }
 
-/* The act of a hit; its steps begin, and its bytes go, when that is done. rule NULL: nobody wanted them. */
+/* The act of a match; its steps begin, and its bytes are used, when the act is done. rule NULL: no rule matched. */
 static void talk_rules_enter(struct talk_engine *e, const struct talk_rule *rule, struct talk_bytes frame, size_t used)
 {
 	bool matched = rule != NULL && rule->on != TALK_ELSE;
@@ -164,7 +164,7 @@ static void talk_rules_raw(struct talk_engine *e)
 			talk_rules_idle(e);
 		return;
 	}
-	/* Where a rule may still match, the next call goes on: those before it do not, whatever comes. */
+	/* The next call continues with the rule that may still match: the ones before it do not, whatever comes. */
 	for (const struct talk_rule *r = e->trying != NULL ? e->trying : e->section->rules; r != NULL; r = r->next, e->seen = 0) {
 		if (r->on != TALK_ON_PATTERN || !talk_rules_usable(e, r))
 			continue;
@@ -185,7 +185,7 @@ static void talk_rules_raw(struct talk_engine *e)
 		}
 		e->most = next.n > e->most ? next.n : e->most;
 	}
-	/* So many bytes show that no rule wants them; an `else` takes one, for the next may begin what a rule wants. */
+	/* So many bytes show that no rule matches; an `else` takes one, because a match may begin with the next. */
 	next.n = talk_rules_first(e, TALK_ELSE) != NULL ? 1 : e->most;
 	talk_rules_unmatched(e, next, 1);
 }
@@ -203,7 +203,7 @@ void talk_engine_done(struct talk_engine *e)
 		return;
 	}
 	e->shut |= what == DO_SHUT;
-	if (what == DO_STARTTLS) { /* TLS has what came ahead, and it has never been here */
+	if (what == DO_STARTTLS) { /* TLS has taken the input */
 		uint64_t off = e->in_off;
 		talk_input_drop(e, e->in_len);
 		e->in_off = off;
@@ -239,7 +239,7 @@ bool talk_engine_waits(const struct talk_engine *e)
 	return !e->over && (rests || (e->step == NULL && e->act.what == DO_WAIT));
 }
 
-/* Inside steps the script wanted more than it got. What we end ourselves is its failure only where it waited for the peer. */
+/* Inside steps the script wanted more input. An end of ours is a failure only if it waited for the peer. */
 const struct talk_act *talk_engine_end(struct talk_engine *e, bool by_us)
 {
 	const struct talk_step *s = e->step;

@@ -1,5 +1,4 @@
-/* A conversation of a connection while it is held (talk.c), its peer heard (talk_hear.c), told of (talk_tell.c) and brought to
- * its end (talk_end.c). */
+/* A connection's conversation (talk.c): its input (talk_hear.c), its reports (talk_tell.c) and its end (talk_end.c). */
 #ifndef TALK_TALK_RUN_H
 #define TALK_TALK_RUN_H
 
@@ -12,9 +11,9 @@ enum { TALK_SCRATCH = TALK_DATAGRAM_MOST };
 struct talks { /* of a run */
 	struct talk_script *script;
 	unsigned char scratch[TALK_SCRATCH];
-	int64_t work;	    /* that is left to all conversations in this turn of the loop */
+	int64_t work;	    /* left for all conversations in this turn of the loop */
 	struct task refill; /* in the next */
-	unsigned thinking;  /* conversations that had more than their part of it */
+	unsigned thinking;  /* conversations that used up their part */
 };
 
 struct talk {
@@ -23,20 +22,20 @@ struct talk {
 	struct waiter waiter;
 	struct task turn;
 	struct timer clock;
-	bool unflushed; /* the layers may hold what was sent */
+	bool unflushed; /* the layers may hold output */
 	bool shut, eof;
 	bool unheard;	 /* `hang` has seen a byte, and reads no more */
-	bool told;	 /* that it has failed */
+	bool told;	 /* its failure was reported */
 	struct why lost; /* reading has failed; cls ERR_OK: it has not */
-	bool taken;	 /* TLS: the peer has acknowledged all that the script said, and our goodbye is due */
+	bool taken;	 /* TLS: the peer has acknowledged all output, and close_notify is due */
 	bool listens;	 /* the engine waits for input */
-	bool thinks;	 /* it had more work than there was in a turn */
+	bool thinks;	 /* it used up the work of a turn */
 	int64_t now_ms;	 /* the engine's time */
-	unsigned late;	 /* reads in which it stood still */
-	int64_t end_ms;	 /* since when we wait for the peer to have got everything, 0: we do not; failed: until when */
+	unsigned late;	 /* reads during which that stood still */
+	int64_t end_ms;	 /* when the wait for acknowledgements began, 0: not waiting; failed: its deadline */
 	int64_t step_ms;
-	int64_t quiet_ms;     /* in a drain: since when nothing comes, 0: not yet */
-	bool bye;	      /* our goodbye is said: the peer is only heard to its end */
+	int64_t quiet_ms;     /* in a drain: since when there is no input, 0: not yet */
+	bool bye;	      /* our end is sent: the peer is only read to its end */
 	int64_t tls_until_ms; /* the handshake's deadline; 0: there is none */
 };
 
@@ -54,17 +53,17 @@ enum turn {
 struct loop *talk_loop(const struct talk *t);
 unsigned char *talk_scratch(const struct talk *t);
 
-bool talk_tls(const struct talk *t); /* there is TLS in the connection */
+bool talk_tls(const struct talk *t); /* the connection has TLS */
 
-enum turn talk_flush(struct talk *t); /* TURN_ON: everything that was sent has left the layers */
+enum turn talk_flush(struct talk *t); /* TURN_ON: all output has left the layers */
 enum turn talk_shut(struct talk *t);  /* TURN_ON: it has, and our end, too */
 
 void talk_rewait(struct talk *t); /* the session has another stream */
 
 /* talk_hear.c */
-ssize_t talk_hear(struct talk *t, size_t most); /* into the scratch, as stream_read; a failure stays one */
+ssize_t talk_hear(struct talk *t, size_t most); /* into the scratch, as stream_read; a failure stays */
 enum turn talk_listen(struct talk *t, int64_t until_ms);
-enum turn talk_hear_ahead(struct talk *t); /* for what waits to be written: BOTH, WR (there is enough), AGAIN (something came) */
+enum turn talk_hear_ahead(struct talk *t); /* while output waits: BOTH, WR (enough was read), AGAIN (input came) */
 
 /* talk_drain.c */
 enum turn talk_part(struct talk *t, enum turn waits, int64_t until_ms);

@@ -1,5 +1,5 @@
-/* What is told of a conversation: which rule was hit, what nobody wanted, and why it failed. Whatever a peer has sent is shown
- * harmlessly. A failure decides the run, whatever else happens to it. */
+/* Reports of a conversation: matched rules, unmatched frames, and why it failed. A peer's bytes are shown in printable form. A
+ * failure decides the exit status of the run, whatever else fails. */
 #include "talk/talk_run.h"
 
 #include "base/text.h"

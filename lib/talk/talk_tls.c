@@ -1,8 +1,7 @@
-/* starttls: TLS comes into the connection, and the conversation goes on inside it.
+/* starttls: TLS starts in the connection, and the conversation continues inside it.
  *
- * What was said before has left by then, and nothing of what the peer has sent ahead is ever taken for a part of the
- * conversation: it goes to TLS, as it would had it come later (RFC 3207 tells why). A handshake that fails is a conversation
- * that failed. */
+ * Earlier output has been sent, and bytes that the peer has sent ahead are never taken for a part of the conversation: TLS gets
+ * them, as it would if they came later (RFC 3207 says why). A failed handshake is a failed conversation. */
 #include "talk/talk_run.h"
 
 #include "server/handshake.h"

@@ -1,4 +1,4 @@
-/* A failed conversation in one line: where in the script, what was wanted, what came. */
+/* A failed conversation in one line: place in the script, expected data, received data. */
 #include "talk/talk_engine.h"
 
 #include "base/text.h"
