@@ -1,8 +1,8 @@
-/* Who comes in: accepting from stream listeners, new peers of datagram sockets.
+/* Accepting: connections of stream listeners, new peers of datagram sockets.
  *
- * A listening socket is watched exactly while a client might be accepted from it: not when the server is closed for good, not
- * while accepting fails for want of descriptors or memory, not while `listen -k` has its client, not while --when-full queue has
- * no place. So state is never stored twice: accept_update looks, and a caller that changes one of the reasons calls it. */
+ * A listening socket is watched exactly while a client might be accepted from it: not when the server is closed for good, while
+ * accepting fails for lack of descriptors or memory, while `listen -k` has its client, or while --when-full queue has no place.
+ * No state is stored twice: accept_update checks these reasons, and code that changes one calls it. */
 #include "server/server_internal.h"
 
 #include "base/sys.h"
@@ -14,14 +14,14 @@
 
 enum {
 	TURN_ACCEPTS = 64,
-	LAST_ACCEPTS = 8192, /* twice what a queue holds: newcomers may not keep a last call going for ever */
+	LAST_ACCEPTS = 8192, /* twice the longest backlog: new connections must not keep the last call going for ever */
 	LOOKS = 2,	     /* one turn to read the end of clients that have closed, and one to free their sessions */
 	FAILURES_MOST = 1000,
 	PAUSE_MS = 1000,
-	QUEUE_SNDBUF = 256 * 1024 /* loopback alone takes 4 MiB of its own accord */
+	QUEUE_SNDBUF = 256 * 1024 /* loopback alone allows 4 MiB by default */
 };
 
-static bool accept_taken(const struct server *s) /* listen -k: one after the other */
+static bool accept_taken(const struct server *s) /* listen -k: one client after the other */
 {
 	return s->opts.one && s->keep_open && s->service_run->all.left > 0;
 }
@@ -37,7 +37,7 @@ static bool accept_queued(const struct server *s)
 	return s->conf->when_full == FULL_QUEUE && accept_full(s) && !full_house_can_make_room(s);
 }
 
-/* "emfile", as a program would ask for it. */
+/* "emfile", as programs name it. */
 static const char *pause_reason(int sys)
 {
 	static const struct {
@@ -121,11 +121,11 @@ static void let_in(struct acceptor *d, int fd, struct accepted *who)
 		handshake_start(&s->handshakes, top, who);
 		return;
 	}
-	stream_close(top, CLOSE_RST); /* a plain end would look like an answer of no bytes */
+	stream_close(top, CLOSE_RST); /* a plain end would look like an empty answer */
 	server_lost(s, who, NULL, &e, true);
 }
 
-/* Errors of the one who came, or of its network: the next one may be well. */
+/* Errors of this connection or its network: the next one may succeed. */
 static bool accept_passes(int sys)
 {
 	static const int all[] = { EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH,
@@ -136,10 +136,10 @@ static bool accept_passes(int sys)
 	return false;
 }
 
-/* True: go on. Whatever is no passing error of one connection pauses, so that nothing ever spins. */
+/* True: go on. An error that is not of one connection pauses, so that accepting never spins. */
 static bool accept_failed(struct server *s, int sys)
 {
-	if (accept_passes(sys) && ++s->failures < FAILURES_MOST) /* more of them in a row do not pass */
+	if (accept_passes(sys) && ++s->failures < FAILURES_MOST) /* more of them in a row are lasting */
 		return true;
 	s->failures = 0;
 	if (sys != EAGAIN && sys != EWOULDBLOCK) {
@@ -152,7 +152,7 @@ static bool accept_failed(struct server *s, int sys)
 	return false;
 }
 
-/* An inherited listener may be a blocking one, and another process may have accepted the connection. */
+/* An inherited listener may be blocking, and another process may have accepted the connection. */
 static bool has_connection(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -195,7 +195,7 @@ static void accept_some(struct acceptor *d)
 {
 	bool was_full = accept_full(d->server);
 	d->looks = 0;
-	accept_update(d->server); /* one that would have given way may have got something to do */
+	accept_update(d->server); /* a session that could have made room may be busy now */
 	for (int i = 0; i < TURN_ACCEPTS && d->watch.want != 0 && accept_full(d->server) == was_full && accept_one(d); i++)
 		accept_update(d->server);
 }
@@ -273,7 +273,7 @@ int accept_open(struct server *s, struct err *e)
 	return 0;
 }
 
-/* All that stand at one door, also where there is no place for them: that is then told. */
+/* All in the backlog of one listener, also without a place for them: they are then refused with an event. */
 static void let_all_in(struct acceptor *d)
 {
 	for (int i = 0; i < LAST_ACCEPTS && d->watch.want != 0 && accept_one(d); i++)
@@ -293,7 +293,7 @@ bool accept_last_call(struct server *s)
 	return nobody || s->paused || s->fault.deaf;
 }
 
-/* One connection that nobody was let in for. */
+/* A connection that was not admitted. */
 static bool turn_out(int fd)
 {
 	struct stream *one = fdstream_socket(fd, false);

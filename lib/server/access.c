@@ -1,8 +1,8 @@
-/* The one decision on who comes in. Pure: the same questions at the same times get the same answers.
+/* The decision who is admitted. Pure: the same questions at the same times get the same answers.
  *
- * The order of the questions is the order of the verdicts' weight: who is denied learns nothing of how full we are, and only who
- * passed all else takes a token of the rate. Places per address are counted only where --max-per-ip asks, in a table of the
- * addresses that hold one now; an IPv6 client counts as its /64, which is what one customer gets. */
+ * The order of the checks matters: a denied peer learns nothing about free places, and only a peer that passes all others takes a
+ * token of the rate. Places per address are counted only with --max-per-ip, in a table of the addresses that have one now; an
+ * IPv6 client counts as its /64, which is what one customer gets. */
 #include "server/access.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -24,13 +24,13 @@ struct holder { /* an address with places */
 struct access {
 	struct acl allow, deny;
 	struct table holders;
-	uint32_t max, per_ip, active; /* limits: 0 for none */
+	uint32_t max, per_ip, active; /* limits: 0: none */
 	int64_t rate, tokens, filled_ms;
 	bool filled, draining;
 	bool only_allowed; /* --allow was given, even if its file is empty */
 	struct acl proxies;
-	bool announced;		  /* by proxies: --proxy-in */
-	bool any_local, any_unix; /* what --proxy-from says without an address */
+	bool announced;		  /* clients come through proxies: --proxy-in */
+	bool any_local, any_unix; /* what --proxy-from allows without an address */
 };
 
 /* "20" or "20/s": there is no other unit. */
@@ -170,7 +170,7 @@ void access_close(struct access *takes)
 
 _Static_assert(offsetof(struct holder, node) == 0, "a node is its holder");
 
-/* What counts as one address; false for Unix peers, which have no limit. */
+/* What counts as one address; false for Unix peers, which are not limited. */
 static bool key_of(const struct sa *peer, struct holder *key)
 {
 	unsigned char net[16];
@@ -204,7 +204,7 @@ static struct holder *add_holder(struct access *a, const struct holder *key, uin
 	return NULL;
 }
 
-/* Takes one of the address's places. Without the memory to count there is none. */
+/* Takes one of the address's places. Without memory to count it there is none. */
 static bool take_place(struct access *a, const struct sa *peer)
 {
 	struct holder key;

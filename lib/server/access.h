@@ -1,4 +1,4 @@
-/* The one decision on who comes in. Pure: no I/O, no clock of its own. The server carries the verdict out. */
+/* The decision who is admitted. Pure: no I/O, no clock of its own. The server carries it out. */
 #ifndef SERVER_ACCESS_H
 #define SERVER_ACCESS_H
 
@@ -23,19 +23,19 @@ struct access;
  * (ERR_USAGE, ERR_RESOLVE). max overrides --max when not 0. */
 struct access *access_open(const struct run *run, uint32_t max, struct err *e);
 void access_close(struct access *takes);
-/* deny wins over allow; with any allow the rest is denied; then drain, full, per address (one /64 for IPv6), rate. YES takes a
- * place. Unix peers are never denied and have no address limit. With --proxy-in it is a proxy that comes: one of --proxy-from, or
- * it is PROXY; deny and allow are for whom it announces. */
+/* deny is stronger than allow; with any allow all others are denied; then drain, full, per address (one /64 for IPv6), rate. YES
+ * takes a place. Unix peers are never denied and have no address limit. With --proxy-in the peer is a proxy: it must be one of
+ * --proxy-from, else the answer is PROXY; deny and allow apply to the announced client. */
 enum access_answer access_ask(struct access *a, const struct sa *peer, int64_t now_ms);
-/* Whom a proxy announced, that has its place already: YES or DENY. */
+/* For a client announced by a proxy, which has its place already: YES or DENY. */
 enum access_answer access_announced(const struct access *a, const struct sa *peer);
-/* Of one who got FULL or PER_IP: YES, with one place more it comes in; PER_IP, if that place is one of its own address
- * (access_same); else a place more is of no use to it. Takes nothing. */
+/* For a peer that got FULL or PER_IP: YES, if one more place admits it; PER_IP, if that place must be one of its own address
+ * (access_same); else one more place does not help. Takes nothing. */
 enum access_answer access_lacks(struct access *a, const struct sa *peer, int64_t now_ms);
-bool access_same(const struct sa *a, const struct sa *b);   /* one address to --max-per-ip; never of Unix peers */
-void access_leave(struct access *a, const struct sa *peer); /* gives the place back */
+bool access_same(const struct sa *a, const struct sa *b);   /* one address to --max-per-ip; never true for Unix peers */
+void access_leave(struct access *a, const struct sa *peer); /* returns the place */
 void access_rate(struct access *a, uint32_t a_second);	    /* instead of --conn-rate */
-void access_drain(struct access *a);			    /* nobody else */
+void access_drain(struct access *a);			    /* admits no more */
 uint32_t access_active(const struct access *a);
 uint32_t access_max(const struct access *a);
 

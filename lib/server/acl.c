@@ -1,8 +1,8 @@
 /* Lists of networks (acl.h): read once at start, then only compared, one rule after the other.
  *
- * An entry that looks like an address must be one: "10.0.0.300" is a slip, not a name to ask DNS for. Bits of a network beyond
- * its prefix are masked away. A v4-mapped address is IPv4 before it comes here (sockaddr.c), so a rule for ::/0 means IPv6 alone.
- */
+ * An entry that looks like an address must be one: "10.0.0.300" is a typing error, not a name for DNS. Bits of a network beyond
+ * its prefix are masked off. A v4-mapped address is IPv4 before it comes here (sockaddr.c), so a rule for ::/0 means IPv6
+ * alone. */
 #include "server/acl.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -16,7 +16,7 @@
 
 enum { FILE_MOST_BYTES = 4 * 1024 * 1024, ENTRY_MOST = 256, FIRST_RULES = 8 };
 
-/* Where an entry stands, for error sentences. */
+/* The place of an entry, for errors. */
 struct entry {
 	const char *option, *text, *file; /* file NULL: on the command line */
 	unsigned line;
@@ -163,7 +163,7 @@ static int add_lines(struct acl *l, const struct run *run, struct entry *at, cha
 	return 0;
 }
 
-/* The whole file with a NUL behind it, or NULL with e. */
+/* The whole file with a NUL after it, or NULL with e. */
 static char *read_all(const struct entry *at, int fd, size_t *len, struct err *e)
 {
 	size_t cap = 4096;

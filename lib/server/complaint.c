@@ -1,4 +1,4 @@
-/* A line a second (complaint.h). A flood costs a copy of its last words each, and no memory. */
+/* One line a second (complaint.h). In a flood each failure costs a copy of its words, and no memory. */
 #include "server/complaint.h"
 
 #include <stdio.h>

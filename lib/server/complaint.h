@@ -1,5 +1,5 @@
-/* What people are told of clients that came to nothing: a handshake or a header that failed. Without -v, which tells of each, one
- * line a second at most: the first at once, those of the second behind it together, with their number and the last of them. */
+/* Reports of clients whose setup failed: a handshake or a header. Without -v, which reports each, at most one line a second: the
+ * first at once, those of the next second together, with their number and the last of them. */
 #ifndef SERVER_COMPLAINT_H
 #define SERVER_COMPLAINT_H
 
@@ -12,7 +12,7 @@ enum { COMPLAINT_MS = 1000, COMPLAINT_TEXT = 320 };
 struct complaint { /* zeroed */
 	const struct run *run;
 	struct timer due;
-	bool waits;	 /* a line was said less than COMPLAINT_MS ago */
+	bool waits;	 /* the last line is less than COMPLAINT_MS old */
 	unsigned untold; /* since then */
 	uint32_t conn;	 /* the last of them: */
 	char peer[SA_TEXT];
@@ -23,6 +23,6 @@ struct complaint { /* zeroed */
 void complaint_open(struct complaint *c, const struct run *borrows);
 /* reason: as in the event `reject`; why: in words. */
 void complaint_add(struct complaint *c, uint32_t conn, const struct sa *peer, const char *reason, const char *why);
-void complaint_close(struct complaint *c); /* says what is still to be said */
+void complaint_close(struct complaint *c); /* reports the rest */
 
 #endif

@@ -1,5 +1,5 @@
-/* Watching for the hang-up of one descriptor (exit_with_fd.h). Nothing is ever read from it: bytes in a pipe that others share
- * are theirs, and poll tells of its end all the same. */
+/* Watching for the hang-up of one descriptor (exit_with_fd.h). Nothing is read from it: bytes in a shared pipe belong to others,
+ * and poll reports its end all the same. */
 #include "server/exit_with_fd.h"
 
 #include "base/sys.h"
@@ -29,12 +29,12 @@ static int fd_of(const struct exit_with_fd *l)
 	return (int)conf->fd;
 }
 
-/* A number below 3 is another's: a watch of our own wants a descriptor of our own. */
+/* A number below 3 may be watched already: a second watch needs a descriptor of its own. */
 static int exit_fd_take(int fd, struct err *e)
 {
 	struct stat st;
 	int own = fcntl(fd, F_GETFD);
-	if (own < 0 || (own & FD_CLOEXEC) != 0 || fstat(fd, &st) != 0) /* what came through exec has no such flag: it is ours */
+	if (own < 0 || (own & FD_CLOEXEC) != 0 || fstat(fd, &st) != 0) /* an inherited descriptor has no such flag: it is ours */
 		return err_set(e, ERR_USAGE, EBADF, "--exit-with-fd %d", fd);
 	if (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
 		return err_set(e, ERR_USAGE, 0, "--exit-with-fd %d: it is neither a pipe nor a socket", fd);

@@ -1,5 +1,5 @@
 /* --exit-with-fd N: a pipe, or a pair of sockets, whose other end belongs to the program that wants this run. When it is closed,
- * be it because its owner was killed, the run ends. */
+ * also because its owner was killed, the run ends. */
 #ifndef SERVER_EXIT_WITH_FD_H
 #define SERVER_EXIT_WITH_FD_H
 
@@ -17,12 +17,12 @@ struct exit_with_fd { /* zeroed: none */
 	void *arg;
 };
 
-/* Before any socket. Nothing happens when it was not asked for. stdin_taken, stdout_taken: the service uses them. -1 with e
+/* Before any socket. Does nothing if the option was not given. stdin_taken, stdout_taken: the service uses them. -1 with e
  * (ERR_USAGE). */
 int exit_with_fd_open(struct exit_with_fd *l, const struct run *run, bool stdin_taken, bool stdout_taken, void (*cut)(void *arg),
 	void *arg, struct err *e);
 void exit_with_fd_close(struct exit_with_fd *l);
-/* The run was cut short by it: a failure, where one conversation was to be served to its end. */
+/* The run was cut short by it: a failure, if one client was to be served to its end. */
 void exit_with_fd_fail(const struct exit_with_fd *l);
 
 #endif

@@ -1,13 +1,12 @@
-/* A full house, and who gives way to a newcomer.
+/* A full server: which session makes room for a new client.
  *
- * First a client that has ended its side, has got everything that was queued for it, and is owed no answer (service->spare): it
- * may still listen, but it may as well be gone, which cannot be told from here. The oldest of them goes, those that never
- * spoke after all others: a client that ends its side at once and says nothing has come to listen. Then a setup that has not
- * passed yet, the oldest first: silence must not fill the house. Datagrams have no end: there a peer that has sent but one goes.
- */
+ * First a client that has ended its side, has got everything queued for it, and is owed no answer (service->spare): it may still
+ * read, or be gone, which cannot be told from here. The oldest of these goes; clients that never sent a byte go last, because a
+ * client that ends its side at once has come to read. Then a setup that has not passed yet, the oldest first, so that silent
+ * connections cannot fill the server. Datagrams have no end: there a peer that has sent only one goes. */
 #include "server/server_internal.h"
 
-/* Its place is another's from here on, not only when it has been swept. */
+/* Its place is free from here on, not only when it has been freed. */
 static void take_place_of(struct server *s, struct session *i, enum session_end by)
 {
 	struct sa proxy;
@@ -22,7 +21,7 @@ static bool holds_place_of(const struct server *s, const struct session *i, cons
 	return access_same(via_find(&s->proxied_peers, i->id, &proxy) ? &proxy : &i->peer, peer);
 }
 
-/* The one that would go; NULL: none would. peer: only one with its address (may be NULL). */
+/* The session that would make room; NULL: none. peer: only one with its address (may be NULL). */
 static struct session *spare_session(const struct server *s, const struct sa *peer)
 {
 	const struct service *service = s->service_run->service;
@@ -60,7 +59,7 @@ bool full_house_make_room(struct server *s, const struct sa *peer, enum access_a
 	return v == ACCESS_FULL && handshake_drop_oldest(&s->handshakes);
 }
 
-/* Forged senders never send a second one. */
+/* Senders with forged addresses never send a second one. */
 bool full_house_make_room_dgram(struct server *s)
 {
 	struct session *i = s->service_run->all.first;

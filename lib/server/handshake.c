@@ -1,5 +1,5 @@
-/* A setup is tried at once; only what says AGAIN gets memory, a waiter and a deadline. Its end is put off to the next turn,
- * because the waiter that brings the news is part of what is freed. */
+/* A setup is tried at once; only one that returns AGAIN gets memory, a waiter and a deadline. Its end is deferred to the next
+ * turn, because the waiter that calls back is part of what is freed. */
 #include "server/handshake.h"
 
 #include "base/mem.h"
@@ -14,7 +14,7 @@ struct handshake {
 	struct waiter waiter;
 	struct timer deadline;
 	struct task end;
-	bool held;	/* not before the clock says so */
+	bool held;	/* not before the timer */
 	struct why why; /* ERR_OK: it passed */
 	struct handshake *next, *prev;
 };
@@ -24,7 +24,7 @@ const struct why handshake_dropped = { .cls = ERR_LOST, .text = "dropped before 
 static const struct why too_slow = { .cls = ERR_TIMEOUT, .text = "setup took too long" };
 static const struct why no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .text = "set up" };
 
-/* Leaves the lists and the loop; what is left is the stream. */
+/* Leaves the lists and the loop; only the stream remains. */
 static struct stream *let_go(struct handshake *p)
 {
 	struct handshakes *all = p->all;
@@ -40,14 +40,14 @@ static struct stream *let_go(struct handshake *p)
 	return s;
 }
 
-/* It has passed, and its hand-over is put off to the next turn. */
+/* It has passed, and is handed over in the next turn. */
 static bool has_passed(const struct handshake *p)
 {
 	return p->end.queued && p->why.cls == ERR_OK;
 }
 
-/* A plain end would look like an answer of no bytes, or as if what was sent had arrived: a layer may have read it already. Where
- * TLS has an alert to send, it sees to that. */
+/* A plain end would look like an empty answer, or as if all had arrived: a layer may have read bytes already. TLS sends its alert
+ * first, if it has one. */
 static void handshake_fail(struct handshake *p, const struct why *why)
 {
 	struct handshakes *all = p->all;
@@ -151,7 +151,7 @@ void handshake_start(struct handshakes *all, struct stream *s, const struct acce
 	stream_close(s, CLOSE_RST);
 }
 
-/* One whose setup has failed, and only waits for its turn, keeps its own reason. */
+/* A failed setup that waits for its turn keeps its own reason. */
 static void handshake_drop(struct handshake *p)
 {
 	handshake_fail(p, p->end.queued && !has_passed(p) ? &p->why : &handshake_dropped);

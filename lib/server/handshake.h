@@ -1,5 +1,5 @@
-/* Setups in progress: accepted connections whose layers have something to do before the first byte of payload (a handshake, a
- * header). They are no sessions yet. Each has one deadline for all of its layers, and none waits for another. */
+/* Setups in progress: accepted connections whose layers have work before the first byte of payload (a handshake, a header). They
+ * are no sessions yet. Each has one deadline for all of its layers, and none waits for another. */
 #ifndef SERVER_HANDSHAKE_H
 #define SERVER_HANDSHAKE_H
 
@@ -10,7 +10,7 @@
 enum { HANDSHAKE_MS = 10000 };
 
 struct acceptor;
-struct accepted { /* who was admitted, and where */
+struct accepted { /* an admitted peer, and its listener */
 	uint32_t id;
 	struct acceptor *acceptor;
 	struct sa peer, local;
@@ -19,7 +19,7 @@ struct accepted { /* who was admitted, and where */
 
 struct handshake_ops {
 	void (*passed)(void *arg, struct stream *gives, const struct accepted *who);
-	/* s: closed after that; NULL: it is already */
+	/* s: closed after the call; NULL: closed already */
 	void (*failed)(void *arg, const struct stream *s, const struct accepted *who, const struct why *why);
 };
 
@@ -32,14 +32,14 @@ struct handshakes {
 	unsigned count;
 };
 
-/* Takes the stream. One of the two callbacks comes, once: before this returns when nothing has to be waited for. */
+/* Takes the stream. One of the two callbacks is called, once: before this returns if there is nothing to wait for. */
 void handshake_start(struct handshakes *all, struct stream *takes, const struct accepted *who);
-extern const struct why handshake_dropped, handshake_cut; /* why it failed whom we dropped ourselves, or cut at a deadline */
-/* False: there is none, save for those that have passed and are handed over in the next turn: these keep their places. */
+extern const struct why handshake_dropped, handshake_cut; /* why: dropped by us, or cut at a deadline */
+/* False: there is none, except setups that have passed and are handed over in the next turn: these keep their places. */
 bool handshake_drop_oldest(struct handshakes *all);
-bool handshake_hand_over(struct handshakes *all); /* the oldest that has passed, now; false: there is none */
+bool handshake_hand_over(struct handshakes *all); /* hands over the oldest that has passed; false: none */
 void pendings_close(struct handshakes *all);	  /* every one fails, also one that has passed */
-/* The same, at a deadline: how many had sent what was not read, and get a reset. */
+/* The same, at a deadline: returns how many had sent unread bytes, and are reset. */
 unsigned pendings_cut(struct handshakes *all);
 
 #endif

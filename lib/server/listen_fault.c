@@ -1,9 +1,8 @@
-/* What a listening socket does wrong when it is asked to: it is bound and does not listen for a while, it listens and nobody is
- * accepted, or its queue is full.
+/* Faults of a listening socket: it is bound and does not listen for a while, it listens and never accepts, or its queue is full.
  *
- * A full queue needs no privilege: the shortest one the system has (backlog 0, which holds one or two) is filled with connections
- * of our own, which nobody will ever accept. From then on the system drops what else asks to come in, so a client hears nothing,
- * as of a host that is not there; a Unix socket's clients wait. */
+ * A full queue needs no privilege: the shortest one of the system (backlog 0, which holds one or two) is filled with connections
+ * of our own, which are never accepted. From then on the system drops further connections, so a client gets no answer, as from an
+ * absent host; a Unix socket's clients wait. */
 #include "server/server_internal.h"
 
 #include "base/sys.h"
@@ -11,9 +10,9 @@
 
 #include <string.h>
 
-enum { OWN_TRIES = LISTEN_FAULT_OWN / 4 /* of one listener: more than the shortest queue of any system we know */ };
+enum { OWN_TRIES = LISTEN_FAULT_OWN / 4 /* of one listener: more than the shortest queue of any known system */ };
 
-/* Is the connection that was tried open by now, or does it wait? Loopback answers at once. */
+/* Is the new connection open by now, or does it wait? Loopback answers at once. */
 static bool asked_in(int fd, const struct sockaddr *sa, socklen_t len)
 {
 	if (sys_connect(fd, sa, len) == 0)

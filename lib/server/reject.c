@@ -1,4 +1,4 @@
-/* Connections that may not come in: it is told, and a client over --max may read why. */
+/* Refused connections: the event, and for a client over --max the notice. */
 #include "server/server_internal.h"
 
 #include "base/sys.h"
@@ -18,7 +18,7 @@ void reject_tell(const struct server *s, const struct sa *peer, enum access_answ
 	event(s->run->events, EV_REJECT, 0, EV_TEXT("peer", sa_text(peer, text)), EV_TEXT("reason", access_name(v)));
 }
 
-/* What is sent before the handshake would be no TLS. */
+/* Text before the handshake would be no TLS. */
 static bool wants_notice(const struct server *s)
 {
 	if (s->addr.tls)
@@ -27,7 +27,7 @@ static bool wants_notice(const struct server *s)
 	       (s->conf->when_full == FULL_AUTO && (s->service_run->service->needs & NOTICE_FULL) != 0);
 }
 
-/* A text and the end of its line. True: some of it is on its way; a fresh socket takes it whole, but a write can be short. */
+/* A text and the end of its line. True: some of it is sent; a fresh socket takes it whole, but a write can be short. */
 static bool send_notice(int fd, const char *text, const char *end)
 {
 	const size_t n = strlen(text), whole = n + strlen(end);
@@ -44,7 +44,7 @@ static bool send_notice(int fd, const char *text, const char *end)
 	return at > 0;
 }
 
-/* One who has written already is to read the notice, too: a plain close would reset it away. */
+/* A client that has written already must read the notice, too: a plain close would reset it away. */
 static void say_full(struct server *s, int fd)
 {
 	const char *text = s->opts.full_text;
@@ -54,7 +54,7 @@ static void say_full(struct server *s, int fd)
 	if (stream != NULL)
 		linger_take(s->run->linger, stream, loop_now(s->run->loop) + NOTICE_MS);
 	else if (!sent || !room)
-		sys_close(fd); /* in a flood nobody costs an allocation */
+		sys_close(fd); /* in a flood no client costs an allocation */
 }
 
 void reject_peer(struct server *s, int fd, const struct sa *peer, enum access_answer v)

@@ -1,8 +1,8 @@
-/* How many descriptors a server may hold, getting the system to allow them, and living with less than one would like.
+/* How many descriptors a server may have, raising the system's limit, and running with fewer than wanted.
  *
- * What a run cannot do without is counted: what is open already, what it will open for itself, and what each client takes. All
- * beyond that makes it faster or more polite: pipes to splice through, places for connections that end slowly. Where the system
- * allows everything there is room for all of it; where it does not, the clients come first. */
+ * Needed descriptors are counted: open ones, those that the run will open for itself, and those of each client. All others make
+ * it faster or closes gentler: pipes for splice, lingering closes. If the system allows everything there is room for all of it;
+ * if not, clients come first. */
 #include "server/server.h"
 
 #include "base/sys.h"
@@ -22,12 +22,12 @@ enum {
 	UNLIMITED_MOST = 65536,
 	SOON = 8,  /* two listeners and the folder of one, /dev/null, the port file and its folder, who is turned away, one to
 		      spare */
-	START = 5, /* while a program starts: its ends of pipes, our standard error for it */
-	ASK = 8,   /* while a name is asked for, and its addresses are raced for */
-	POLITE = 4 /* one of so many, of what is left, is kept for connections that end slowly */
+	START = 5, /* while a program starts: its ends of pipes, and our standard error for it */
+	ASK = 8,   /* while a name is resolved, and its addresses are tried */
+	POLITE = 4 /* this share of the rest is kept for lingering closes */
 };
 
-/* --max 0: as many as the system lets us have. */
+/* --max 0: as many as the system allows. */
 static size_t rlimit_unlimited(void)
 {
 	struct rlimit limit;
@@ -42,7 +42,7 @@ static size_t clients_of(const struct conf *conf, uint32_t max)
 	return max != 0 ? max : (size_t)limit->max;
 }
 
-/* How many of the files that taps write there are of one connection alone (%c), or else of the run. */
+/* How many files of observers belong to one connection (%c), or else to the run. */
 static size_t output_files(const struct conf *conf, bool apart)
 {
 	const struct observer_conf *tap = conf_get(conf, &observer_opts);
@@ -64,7 +64,7 @@ size_t server_descriptors(const struct conf *conf, uint32_t max, const struct se
 	return clients == 0 ? rlimit_unlimited() : clients * each_of(conf, service) + LINGER_MOST + OWN_DESCRIPTORS;
 }
 
-/* Also those that we were started with and know nothing of. */
+/* Also unknown inherited ones. */
 static size_t held_below(size_t fds)
 {
 	size_t n = 0;
@@ -83,7 +83,7 @@ static size_t own_of(const struct conf *conf, const struct service *service)
 	return own + (far != NULL && resolve_asks(far) ? ASK : 0);
 }
 
-/* The soft limit goes up as far as it may for what is wanted; programs that we start get it as it was. */
+/* Raises the soft limit as far as wanted and possible; programs that we start get the old one. */
 static int raise_limit(struct rlimit *limit, size_t wanted, struct err *e)
 {
 	rlim_t most = limit->rlim_max == RLIM_INFINITY || limit->rlim_max > wanted ? (rlim_t)wanted : limit->rlim_max;
@@ -96,7 +96,7 @@ static int raise_limit(struct rlimit *limit, size_t wanted, struct err *e)
 		       : err_set(e, ERR_USAGE, errno, "raise the limit of open files to %zu", (size_t)most);
 }
 
-/* allowed: less than one would like. */
+/* allowed: fewer than wanted. */
 static int share_out(const struct run *run, bool dgram, size_t allowed, size_t wanted_clients, bool asked,
 	const struct service *service, struct server_shares *out, struct err *e)
 {

@@ -1,4 +1,4 @@
-/* The command of --run (run_command.h): a child with a shell in it, and what is left of its group when the shell has gone. */
+/* The command of --run (run_command.h): a child with a shell, and the rest of its group when the shell has ended. */
 #include "server/run_command.h"
 
 #include "base/mem.h"
@@ -18,9 +18,9 @@ enum { KILLED_BY = 128, SET_MOST = sizeof "SOCKCTL_ADDR=" + sizeof((struct self_
 
 struct run_command {
 	const struct run *run;
-	struct child *child; /* the command, or what it left behind while that is being ended; NULL: nobody is waited for */
-	pid_t group;	     /* 0: nobody is left in it */
-	bool ending;	     /* it was told to */
+	struct child *child; /* the command, or the rest of its group while that is being ended; NULL: none */
+	pid_t group;	     /* 0: empty */
+	bool ending;	     /* it was told to end */
 	int status;
 	void (*idle)(void *arg);
 	void *arg;
@@ -124,7 +124,7 @@ struct run_command *run_command_start(const struct run *run, const struct self_u
 		return NULL;
 	}
 #ifdef PR_SET_CHILD_SUBREAPER
-	prctl(PR_SET_CHILD_SUBREAPER, 1); /* whom the command orphans comes to us: we hear of its end, whatever process 1 does */
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of the command become our children, so that we see their end */
 #endif
 	*r = (struct run_command){ .run = run, .idle = idle, .arg = arg };
 	r->child = run_command_spawn(r, conf->command, self_url, stdout_taken, e);
@@ -147,7 +147,7 @@ void run_command_end(struct run_command *r)
 	struct err e = { 0 };
 	if (r == NULL || r->ending)
 		return;
-	if (r->child == NULL && r->group != 0 && !child_left(r->group)) /* its number may be another's some day */
+	if (r->child == NULL && r->group != 0 && !child_left(r->group)) /* its number may be reused later */
 		r->group = 0;
 	if (r->group == 0)
 		return;
@@ -175,7 +175,7 @@ static void run_command_stop(void *arg)
 	loop_stop(arg);
 }
 
-/* A second signal stops the loop meanwhile: then there is no more waiting. */
+/* A second signal stops the loop and this wait. */
 int run_command_close(struct run_command *r)
 {
 	struct err e = { 0 };

@@ -1,7 +1,7 @@
-/* What a script does with a server: it has it run a command (--run), and it holds its leash (--exit-with-fd).
+/* Two ends of a server by a script: it runs a command (--run), or holds a descriptor (--exit-with-fd).
  *
- * The command's end is a drain as any other: what it sent may still stand at a door, or wait here to be read. What it has left
- * behind of its group goes on as long as that, for it may be a client, and is ended with the server. */
+ * The command's end is a drain as any other: its connections may still be in the backlog, or have unread bytes. The rest of its
+ * group runs on meanwhile, because it may be a client, and is ended with the server. */
 #include "server/server_internal.h"
 
 static void exit_with_fd_cut(void *arg)

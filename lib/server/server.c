@@ -1,9 +1,8 @@
-/* A serving run from start to end: everything that may fail is prepared in an order in which nothing has to be taken back in
- * public (lists and files first, then sockets, then the word that we listen); then the loop turns, and connections become
- * sessions.
+/* A serving run from start to end. Steps that may fail come in an order in which nothing visible has to be undone (lists and
+ * files first, then sockets, then readiness); then the loop turns, and connections become sessions.
  *
- * The way of a connection: door (accept.c), verdict, number, layers, setup (handshake.c), session. What stands at its end is
- * counted here; whether that ends the run is shutdown.c's to say. */
+ * The way of a connection: accept.c, access, number, layers, setup (handshake.c), session. Its end is counted here; shutdown.c
+ * decides whether that ends the run. */
 #include "server/server_internal.h"
 
 #include "base/mem.h"
@@ -20,7 +19,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { BACKLOG = 4096 /* the system takes no more than it allows; musl's SOMAXCONN is the 128 of long ago */ };
+enum { BACKLOG = 4096 /* the system caps it; musl's SOMAXCONN is an old 128 */ };
 
 static const struct opt server_rows[] = {
 	{ .name = "count",
@@ -79,9 +78,9 @@ static const struct opt listen_rows[] = {
 };
 const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(struct listen_conf), .rows = listen_rows };
 
-/* From pending to session */
+/* From a setup to a session */
 
-/* Its place is free for another. */
+/* Frees its place. */
 void server_left(struct server *s, const struct sa *peer)
 {
 	access_leave(s->access, peer);
@@ -103,12 +102,12 @@ void server_lost(struct server *s, const struct accepted *who, const char *reaso
 	snprintf(words, sizeof words, ": %s", e->what);
 	event(s->run->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", reason),
 		EV_TEXT("error", e->what), EV_TEXT("words", words));
-	if (loud && !said) /* what the run ends with is said at its end */
+	if (loud && !said) /* the run's failure is reported at its end */
 		complaint_add(&s->complaint, who->id, &who->peer, reason, e->what);
 	server_left(s, &who->peer);
 }
 
-/* One that was dropped by us, or has left without a byte (a health check, a scan), is of no interest unless asked for. */
+/* A peer that we dropped, or that left without a byte (a health check, a scan), is reported only with -v. */
 static bool worth_a_line(const struct stream *top, const struct why *why)
 {
 	if (why->text == handshake_dropped.text || why->text == handshake_cut.text)
@@ -127,7 +126,7 @@ static void setup_failed(void *arg, const struct stream *top, const struct accep
 	server_lost(s, who, reason, &e, worth_a_line(top, why));
 }
 
-/* listen: the first client to pass has won. The listening socket closes before its service says a word: later clients are
+/* listen: the first client to pass is the one. The listening socket closes before its service starts: later clients are
  * refused. */
 static void first_passed(struct server *s, struct stream *top, struct acceptor *d)
 {
@@ -136,7 +135,7 @@ static void first_passed(struct server *s, struct stream *top, struct acceptor *
 	pendings_close(&s->handshakes);
 }
 
-/* What a PROXY header said is true from here on: who comes is whom it announced. False: that one may not. */
+/* The PROXY header counts from here on: the announced client is the peer. False: it is denied. */
 static bool server_announced(const struct server *s, const struct stream *top, struct accepted *who)
 {
 	const struct proxy_header *said = proxy_accept_said(top);
@@ -159,7 +158,7 @@ static bool server_announced(const struct server *s, const struct stream *top, s
 	return v == ACCESS_YES;
 }
 
-/* False: the newcomer is turned away, and it is said. */
+/* False: the connection is refused, with an event. */
 static bool server_believe(struct server *s, const struct stream *top, struct accepted *who)
 {
 	static const struct err no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .what = "no memory" };
@@ -174,7 +173,7 @@ static bool server_believe(struct server *s, const struct stream *top, struct ac
 	return false;
 }
 
-/* Gives back the place of whom we know by that address, or of who announced it. */
+/* Returns the place of the peer with that address, or of its proxy. */
 static void give_place(struct server *s, uint32_t id, const struct sa *peer)
 {
 	struct sa proxy;
@@ -197,7 +196,7 @@ static void setup_passed(void *arg, struct stream *top, const struct accepted *c
 	if (session_open(s->service_run, top, who.id, false, &who.peer, &who.local, &e) != 0) {
 		if (s->opts.one || s->conf->strict)
 			run_fail(s->run, &e);
-		give_place(s, who.id, &who.peer); /* the session has said it */
+		give_place(s, who.id, &who.peer); /* the session has reported it */
 		return;
 	}
 	if (++s->opened == s->conf->count)
@@ -215,7 +214,7 @@ static void session_gone(void *arg, struct session *i)
 		struct err e;
 		session_words(i, &e);
 		run_fail(s->run, &e);
-	} else if (i->why.cls == ERR_TLS) { /* a client that refuses our certificate says so behind its handshake */
+	} else if (i->why.cls == ERR_TLS) { /* a client that refuses our certificate says so after its handshake */
 		struct err e;
 		session_words(i, &e);
 		complaint_add(&s->complaint, i->id, &i->peer, "tls", e.what);
@@ -228,7 +227,7 @@ static void session_gone(void *arg, struct session *i)
 	server_look(s);
 }
 
-/* The operator has said the last word. */
+/* The operator's input has ended. */
 static void server_finish(void *arg)
 {
 	struct server *s = arg;
@@ -236,7 +235,7 @@ static void server_finish(void *arg)
 		server_drain(s, "stdin", false);
 }
 
-/* A client that waits at a door for a place may have one now. */
+/* A client in a backlog may have a place now. */
 static void server_spare(void *arg)
 {
 	accept_update(arg);
@@ -244,7 +243,7 @@ static void server_spare(void *arg)
 
 /* Start and end */
 
-/* Over UDP a sender can claim any address, and in a chat every member gets what one sends. */
+/* Over UDP a sender can claim any address, and in a chat every member gets its lines. */
 static void warn_of_forgery(const struct server *s)
 {
 	const struct access_conf *access = conf_get(s->run->conf, &access_opts);
@@ -271,7 +270,7 @@ static void join_hub(struct server *s)
 	s->service_run->spare_arg = s;
 }
 
-/* An address can be forged, and what each new one costs us cannot. */
+/* An address can be forged, but the cost of each new client is ours. */
 static void limit_rate(struct server *s, const struct service *service)
 {
 	enum { A_SECOND = 10 };
@@ -355,7 +354,7 @@ void server_close(struct server *s)
 	if (s == NULL)
 		return;
 	server_run_close(s);
-	s->closed = s->over = true; /* leaving clients open no door any more */
+	s->closed = s->over = true; /* leaving clients free no places any more */
 	pendings_close(&s->handshakes);
 	service_run_close(s->service_run);
 	s->service_run = NULL;
@@ -368,7 +367,7 @@ void server_close(struct server *s)
 	mem_free(s);
 }
 
-/* Who dials nobody has no use for how. */
+/* Without dials, options of dialing do nothing. */
 static int refuse_idle(const struct conf *conf, const struct service *service, struct err *e)
 {
 	static const struct opt_group *const groups[] = { &dial_opts, &proxy_opts, &proxy_announce_opts };

@@ -1,7 +1,7 @@
-/* The server: listeners, admission, pending setups, sessions, and the ends of a serving run.
+/* The server: listeners, access, setups, sessions, and the ends of a serving run.
  *
- * It stops the loop when there is nothing left to do: the one client of `listen` has gone, --count is reached and the last has
- * left, a drain is over. Signals and --lifetime are its business too. */
+ * It stops the loop when there is nothing left to do: the one client of `listen` has finished, --count is reached and the last
+ * has left, a drain is over. It also handles signals and --lifetime. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -24,7 +24,7 @@ struct listen_conf {
 struct server_opts {
 	bool one;	       /* listen: the first to pass closes the listeners; its failure is the run's */
 	uint32_t max;	       /* 0: what --max says */
-	const char *full_text; /* sent as it is; NULL: what --full-message says, and a newline */
+	const char *full_text; /* sent unchanged; NULL: that of --full-message, and a newline */
 };
 
 struct server;
@@ -34,20 +34,20 @@ struct server *server_open(const struct run *run, const struct addr *a, const st
 int server_run(struct server *server, struct err *e); /* turns the loop to its end: 0, or -1 with e */
 void server_close(struct server *takes);
 
-/* The whole of it, for a mode: reads the address from env's words, opens, runs, closes. */
+/* All of it, for a mode: reads the address from the run's words, opens, runs, closes. */
 int server_main(const struct run *run, const struct service *service, const struct server_opts *opts, struct err *e);
 
-/* Descriptors that a server with this conf would like to have: for clients, with what the service (may be NULL) has for each,
- * connections that linger, and some of its own. */
+/* Descriptors that a server with this conf wants: for clients, with those of the service (may be NULL) for each, lingering
+ * closes, and its own. */
 size_t server_descriptors(const struct conf *conf, uint32_t max, const struct service *service);
 
 struct server_shares { /* of the descriptors that the system allows */
 	uint32_t max;  /* clients at a time; 0: what --max says */
 	unsigned lingers, pipes;
 };
-/* Raises RLIMIT_NOFILE's soft limit to what a run would like. Where the hard limit is lower, a --max that nobody asked for is
- * lowered to what fits, and that is said; -1 with e (ERR_USAGE), naming both numbers, when not even that helps, or when the user
- * asked for more clients than fit. */
+/* Raises RLIMIT_NOFILE's soft limit to what a run wants. If the hard limit is lower, a default --max is lowered to what fits,
+ * with a warning; -1 with e (ERR_USAGE), naming both numbers, if even that does not help, or if the user asked for more clients
+ * than fit. */
 int server_limits(const struct run *run, bool dgram, const struct server_opts *opts, const struct service *service,
 	struct server_shares *out, struct err *e);
 

@@ -1,7 +1,5 @@
-/* Inside net/server: what server.c (a run from start to end), accept.c (who comes in, and how), full_house.c (who
- * gives way to it), reject.c (who does not),
- * listen_fault.c (what is wrong with them), shutdown.c (why it ends) and run_command_end.c (a command that ends it) share. Nobody
- * else includes this. */
+/* Shared by server.c (a run from start to end), accept.c (accepting), full_house.c (making room), reject.c (refusing),
+ * listen_fault.c (faults of listening sockets), shutdown.c (the ends of a run) and run_end.c (ends by a script). */
 #ifndef SERVER_SERVER_INTERNAL_H
 #define SERVER_SERVER_INTERNAL_H
 
@@ -22,14 +20,14 @@ struct acceptor { /* one listening socket */
 	struct server *server;
 	struct listener *l;
 	struct watch watch; /* of a stream listener */
-	struct task again;  /* the house was full: what had ended by then has been swept */
-	unsigned looks;	    /* how often that was put off */
+	struct task again;  /* the server was full: ended sessions have been freed by then */
+	unsigned looks;	    /* how often that was deferred */
 	struct udp *udp;    /* of a datagram socket */
 };
 
 enum { LISTEN_FAULT_OWN = 64 };
 struct listen_fault { /* what --fault does to the listening sockets */
-	bool deaf;    /* nobody is accepted just now, ... */
+	bool deaf;    /* nothing is accepted now, ... */
 	bool never;   /* ... or at all */
 	struct timer listen;
 	unsigned own_n;
@@ -54,47 +52,47 @@ struct server {
 	uint32_t last_id;
 	int64_t opened;
 
-	bool closed; /* nobody else comes in, for good */
+	bool closed; /* no more clients, for good */
 	bool draining, over;
-	bool hurries;	    /* the deadline holds, also while a client is still taking something */
-	bool calling;	    /* inside the last call */
+	bool hurries;	    /* the deadline is final, also while a client is still reading */
+	bool calling;	    /* inside the last accept */
 	unsigned signals;   /* that were to end us */
 	uint64_t delivered; /* to clients, when the deadline was set */
 	struct exit_with_fd exit_with_fd;
 	struct run_command *command; /* NULL: no command */
-	unsigned failures;	     /* to accept, one after the other, each of one client only */
-	bool paused;		     /* accepting failed for want of something and is tried again in a while */
+	unsigned failures;	     /* of accepting, in a row, each of one client only */
+	bool paused;		     /* accepting failed for lack of a resource and is retried in a while */
 	struct complaint complaint;
-	const char *told; /* of what: said once, until it works again; NULL: all is well */
+	const char *told; /* why: reported once, until accepting works again; NULL: it works */
 	struct timer pause, deadline, lifetime;
 };
 
 /* server.c */
 extern const struct handshake_ops server_handshake_ops;
-/* An admitted one that did not become a session: says so (loud: also without -v), and gives its place back. */
+/* An admitted client that did not become a session: reports it (loud: also without -v), and returns its place. */
 void server_lost(struct server *s, const struct accepted *who, const char *reason, const struct err *e, bool loud);
-void server_left(struct server *s, const struct sa *peer); /* gives it back and says nothing */
+void server_left(struct server *s, const struct sa *peer); /* returns it and reports nothing */
 
 /* accept.c */
 int accept_open(struct server *s, struct err *e);
 void accept_update(struct server *s); /* watches those that may be accepted from now */
 void accept_resume(struct server *s); /* a client has left: accepting may work again */
-/* Accepts what the backlogs hold. True: they are empty, or no client will ever be accepted; false: not just now. */
+/* Accepts the backlogs. True: they are empty, or no client will ever be accepted; false: not now. */
 bool accept_last_call(struct server *s);
-/* Of the connections that are still there, how many had sent something already. */
+/* Of the connections that are still open, how many had sent bytes already. */
 unsigned accept_turn_out(struct server *s);
-void accept_shut(struct server *s); /* for good; datagram sockets stay for the peers they have */
+void accept_shut(struct server *s); /* for good; datagram sockets stay for their present peers */
 void accept_keep_only(struct server *s, struct acceptor *d, struct stream *top); /* shut, all but one peer of d */
 void accept_close(struct server *s);
 
 /* full_house.c */
-/* One who got that verdict (FULL or PER_IP) comes: does another give its place back? Then it is to be asked for again. */
+/* A client with this answer (FULL or PER_IP): does another make room? Then ask for access again. */
 bool full_house_make_room(struct server *s, const struct sa *peer, enum access_answer v);
 bool full_house_make_room_dgram(struct server *s);
-bool full_house_can_make_room(const struct server *s); /* in a full house: would a session give way? */
+bool full_house_can_make_room(const struct server *s); /* is the server full, and would a session make room? */
 
 /* reject.c */
-void reject_tell(const struct server *s, const struct sa *peer, enum access_answer v); /* the event alone */
+void reject_tell(const struct server *s, const struct sa *peer, enum access_answer v); /* only the event */
 void reject_peer(struct server *s, int takes_fd, const struct sa *peer, enum access_answer v);
 
 /* listen_fault.c */
@@ -106,11 +104,11 @@ int64_t listen_fault_holds_ms(const struct server *s, const struct accepted *who
 /* shutdown.c */
 int server_watch_ends(struct server *s, struct err *e); /* signals and --lifetime */
 void server_forget_ends(struct server *s);
-void server_no_more(struct server *s); /* nobody else, not even who has begun; ends when the last has gone */
+void server_no_more(struct server *s); /* no more clients, and no setups; ends when the last has left */
 void server_look(struct server *s);    /* is it over? */
 /* The one drain. hurries: its deadline is final, which it is not for the clients of an operator whose stdin has ended. */
 void server_drain(struct server *s, const char *reason, bool hurries);
-void server_cut(struct server *s, const char *reason); /* what is left, and the loop stops */
+void server_cut(struct server *s, const char *reason); /* cuts the rest, and the loop stops */
 
 /* run_command_end.c */
 int server_run_prepare(struct server *s, const struct service *service, struct err *e); /* before stdin is opened */

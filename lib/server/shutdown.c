@@ -1,10 +1,10 @@
-/* Why a serving run ends, and how: first nobody else comes in, then the clients may finish, then the connections that linger
- * are closed well, then the loop stops.
+/* Why a serving run ends, and how: first no more clients are accepted, then the present ones may finish, then lingering
+ * connections are closed, then the loop stops.
  *
- * There is one drain, for a signal, --lifetime, --exit-with-fd, the end of --run's command and the end of a console's stdin.
- * The system has told the peers in the backlog that they are connected, so they are accepted first; handshakes that are under
- * way go on. Then every session is to finish (session_drain.c), also each that is still to open. At the deadline, --drain later,
- * or at once with a second signal, what is left is cut; the run has failed only if that has cost a peer bytes. */
+ * There is one drain, for a signal, --lifetime, --exit-with-fd, the end of --run's command and the end of a console's stdin. The
+ * system has told the peers in the backlog that they are connected, so they are accepted first; handshakes in progress go on.
+ * Then every session is to finish (session_drain.c), also later ones. At the deadline, --drain later, or at once with a second
+ * signal, the rest is cut; the run has failed only if that has cost a peer bytes. */
 #include "server/server_internal.h"
 
 #include "stream/fdstream.h"
@@ -24,7 +24,7 @@ static void shutdown_stop(void *arg)
 	loop_stop(arg);
 }
 
-/* What the backlogs hold is accepted; where there is no place now this is tried again when a client has left. */
+/* Accepts the backlogs; if there is no place now it is tried again when a client has left. */
 static void call_last(struct server *s)
 {
 	if (s->calling)
@@ -39,7 +39,7 @@ static void call_last(struct server *s)
 		accept_shut(s);
 }
 
-/* listen that has served nobody has not done what it was asked for; a command that failed has said so itself. */
+/* listen without a client has failed; a failed command has reported that itself. */
 static void judge_run(const struct server *s)
 {
 	struct err e;
@@ -49,9 +49,9 @@ static void judge_run(const struct server *s)
 	run_fail(s->run, &e);
 }
 
-/* A client holds its place from its admission on: in its setup, between setup and session, and as a session until that is swept.
- * So the places say whether a client is left, and no end is decided while one is on its way from one state to the next. A UDP
- * peer that had to make room has given its place away before its session is swept. */
+/* A client has its place from its admission on: in its setup, between setup and session, and as a session until that is freed. So
+ * the places show whether a client is left, and the run does not end while one is between two states. A UDP peer that had to make
+ * room has lost its place before its session is freed. */
 void server_look(struct server *s)
 {
 	if (s->draining && !s->over && !s->closed)
@@ -63,7 +63,7 @@ void server_look(struct server *s)
 	linger_when_empty(s->run->linger, shutdown_stop, s->run->loop);
 }
 
-/* A client that has passed is served, unless --count says that it is one too many. */
+/* A client that has passed is served, unless it is over --count. */
 void server_no_more(struct server *s)
 {
 	accept_shut(s);
@@ -73,7 +73,7 @@ void server_no_more(struct server *s)
 	server_look(s);
 }
 
-/* Also cut is one that had ended well, but has not got everything yet. */
+/* A session that had ended well, but has not got everything yet, is cut, too. */
 void server_cut(struct server *s, const char *reason)
 {
 	enum session_end by = s->signals > 1 ? END_SIGNAL : service_run_ends_by(s->service_run);
@@ -92,7 +92,7 @@ void server_cut(struct server *s, const char *reason)
 	loop_stop(s->run->loop);
 }
 
-/* What clients have got by now of what they were sent, as far as that can be told. */
+/* How much clients have received so far, as far as that can be known. */
 static uint64_t delivered_to(const struct server *s)
 {
 	uint64_t sum = s->service_run->all.out;
@@ -141,7 +141,7 @@ static void shutdown_signalled(void *arg, int signo)
 	server_cut(s, reason);
 }
 
-/* Nobody hurries an operator's last words: a client that is still taking them gets as long again. */
+/* A client that is still reading the operator's last lines gets as long again. */
 static void on_shutdown_drained(void *arg)
 {
 	struct server *s = arg;
