@@ -1,17 +1,16 @@
-/* A room of members (broadcast.h has the rules; here is how they are kept).
+/* Members that receive each other's lines (broadcast.h has the rules).
  *
- * A member's turn sends once, reads once, and arms its waiter for what the stream said it needs; a member that could go on at
- * once is put off to the next turn, so nobody keeps the others waiting. Telling a member only queues: the sending is its own next
- * turn.
+ * A member's turn sends once, reads once, and arms its waiter for what the stream needs; a member that could go on at once is
+ * deferred to the next turn, so that the others get theirs. A message for a member is only queued, and sent in its next turn.
  *
- *   over     more than half the queue waits. Counted in room->hurried while not slow; hurried > 0 stops the reading of speakers.
- *   slow     was over for BROADCAST_HURRY_MS, or the queue was full: skipped and counted until all is out, then told.
- *   broken   nothing more can be sent. What the peer said before is still heard, then it ends with that failure.
- *   leaving  broadcast_bye was called. Queue out, half-close, end: at once, or with `hears` after the peer's own EOF.
- *   drained  the run is to end, and so is this member when nobody is left who could speak to it.
+ *   over     more than half the queue waits. Counted in hurried while not slow; hurried > 0 stops the reading of speakers.
+ *   slow     was over for BROADCAST_HURRY_MS, or the queue was full: misses lines, counted, until the queue is sent; then told.
+ *   broken   nothing more can be sent. What the peer sent before is still read, then the member ends with that failure.
+ *   leaving  broadcast_bye was called. The queue is sent, half-close, end: at once, or with `hears` after the peer's own EOF.
+ *   drained  the run is about to end, and so is this member when no other could speak to it.
  *
- * What can be read is bounded per turn, so the largest overshoot of any queue is what one read makes of itself. Reading happens
- * in one scratch buffer that all members share; what is left of an unfinished line moves to memory of the member's own. */
+ * Reads are bounded per turn, so a queue exceeds its limit by at most the result of one read. All members share one scratch
+ * buffer for reading; the rest of an unfinished line moves to memory of the member's own. */
 #include "chat/broadcast_internal.h"
 
 #include "base/mem.h"
