@@ -14,7 +14,6 @@
 #include "chat/broadcast_internal.h"
 
 #include "base/mem.h"
-#include "stream/fdstream.h"
 
 #include <errno.h>
 
@@ -306,7 +305,7 @@ static bool hung_up(struct member *m)
 {
 	if (!m->waiter.hup || !m->eof || m->leaving || m->out.n > 0)
 		return false;
-	const struct why why = { ERR_LOST, fdstream_error(stream_bottom(m->session->stream)), "send to" };
+	const struct why why = { ERR_LOST, stream_error(m->session->stream), "send to" };
 	m->session->peer_done = true;
 	session_end(m->session, why.sys != 0 ? END_ERROR : END_PEER, CLOSE_PLAIN, why.sys != 0 ? &why : NULL);
 	return true;

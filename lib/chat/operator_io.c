@@ -12,7 +12,6 @@
 #include "codec/filter.h"
 #include "codec/framer.h"
 #include "stream/stdfd.h"
-#include "server/server.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -261,14 +260,13 @@ static void on_operator_stop(void *arg)
 static void write_rest(struct operator_io *d)
 {
 	const struct run *run = d->service_run->run;
-	const struct server_conf *server = conf_get(run->conf, &server_opts);
 	struct timer bound = { .fn = on_operator_stop, .arg = run->loop };
 	struct err e = { 0 };
 	bool cut = run->outcome->first.cls != ERR_OK;
 	d->closing = true;
 	operator_io_look(d);
 	if (d->service_run->draining)
-		loop_timer(run->loop, &bound, loop_now(run->loop) + (cut ? 0 : server->drain_ms));
+		loop_timer(run->loop, &bound, loop_now(run->loop) + (cut ? 0 : d->service_run->drain_ms));
 	if (loop_run(run->loop, &e) != 0)
 		run_fail(run, &e);
 	loop_timer(run->loop, &bound, NEVER);

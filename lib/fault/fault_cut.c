@@ -56,7 +56,7 @@ static void cut_is_done(struct fault *f)
 static void reset_soon(struct fault *f)
 {
 	int64_t now_ms = loop_now(f->run->loop);
-	if (now_ms >= f->ack_until_ms || fdstream_unsent(stream_bottom(&f->s)) == 0) {
+	if (now_ms >= f->ack_until_ms || stream_unsent(&f->s) == 0) {
 		cut_is_done(f);
 		return;
 	}

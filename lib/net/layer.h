@@ -11,6 +11,7 @@
 #include "net/sockaddr.h"
 
 enum role { ROLE_DIAL, ROLE_ACCEPT };
+enum { HANDSHAKE_MS = 10000 }; /* for the setup of all layers of a connection that was accepted, or gets TLS later */
 enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_OBSERVER, PLACE_TELNET, PLACE_FRAME };
 
 struct behalf { /* the client for which a target is dialed */

@@ -198,8 +198,8 @@ static bool pump_unsent(struct pump *p, bool near)
 	struct flow *to = near ? &p->down : &p->up;
 	const struct stream *bottom = stream_bottom(to->to);
 	int held = pump_unflushed(p, to);
-	int queued = fdstream_unsent(bottom);
-	if ((lost.sys = fdstream_error(bottom)) != 0)
+	int queued = stream_unsent(bottom);
+	if ((lost.sys = stream_error(bottom)) != 0)
 		pump_fail(p, near, &lost);
 	if (held == ST_FAIL)
 		pump_fail(p, near, &to->to->why);
@@ -237,7 +237,7 @@ static void give_up(struct pump *p, bool near)
 {
 	struct flow *to = near ? &p->down : &p->up;
 	const struct stream *s = near ? p->near.s : p->far.s;
-	if (flow_holds(to) || fdstream_unsent(stream_bottom(s)) > 0) {
+	if (flow_holds(to) || stream_unsent(s) > 0) {
 		const struct why cut = { ERR_LOST, EPIPE, "send to" };
 		pump_fail(p, near, &cut);
 	}

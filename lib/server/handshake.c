@@ -3,6 +3,7 @@
 #include "server/handshake.h"
 
 #include "base/mem.h"
+#include "net/layer.h"
 #include "stream/waiter.h"
 
 #include <errno.h>

@@ -7,8 +7,6 @@
 #include "net/run.h"
 #include "net/sockaddr.h"
 
-enum { HANDSHAKE_MS = 10000 };
-
 struct acceptor;
 struct accepted { /* an admitted peer, and its listener */
 	uint32_t id;

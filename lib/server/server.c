@@ -259,9 +259,13 @@ static void warn_of_forgery(const struct server *s)
 
 static void join_hub(struct server *s)
 {
+	const struct limit_conf *limit = conf_get(s->run->conf, &limit_opts);
 	s->service_run->server = true;
 	s->service_run->one = s->opts.one;
 	s->service_run->keep_open = s->keep_open;
+	s->service_run->strict = s->conf->strict;
+	s->service_run->max = limit != NULL ? limit->max : 0;
+	s->service_run->drain_ms = s->conf->drain_ms;
 	s->service_run->gone = session_gone;
 	s->service_run->gone_arg = s;
 	s->service_run->finish = server_finish;

@@ -110,7 +110,7 @@ void server_look(struct server *s);    /* is it over? */
 void server_drain(struct server *s, const char *reason, bool hurries);
 void server_cut(struct server *s, const char *reason); /* cuts the rest, and the loop stops */
 
-/* run_command_end.c */
+/* run_end.c */
 int server_run_prepare(struct server *s, const struct service *service, struct err *e); /* before stdin is opened */
 int server_run_start(struct server *s, struct err *e);					/* the command: all sockets listen */
 void server_run_close(struct server *s);						/* while the clients are still there */

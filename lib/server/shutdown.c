@@ -97,7 +97,7 @@ static uint64_t delivered_to(const struct server *s)
 {
 	uint64_t sum = s->service_run->all.out;
 	for (const struct session *i = s->service_run->all.first; i != NULL; i = i->next)
-		sum += i->counters.out - (uint64_t)fdstream_unsent(stream_bottom(i->stream));
+		sum += i->counters.out - (uint64_t)stream_unsent(i->stream);
 	return sum;
 }
 

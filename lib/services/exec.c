@@ -10,11 +10,8 @@
 
 #include "base/sys.h"
 #include "loop/child.h"
-#include "stream/fdstream.h"
 #include "pump/pump.h"
 #include "stream/stdfd.h"
-#include "server/access.h"
-#include "server/server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -202,11 +199,11 @@ static void end_rest(struct job *j)
 /* --strict: a program that has failed is a client that was not served. */
 static void exec_judge(const struct job *j, int status)
 {
-	const struct server_conf *server = conf_get(j->service_run->run->conf, &server_opts);
+	const struct service_run *service_run = j->service_run;
 	bool killed = WIFSIGNALED(status);
 	char label[SA_TEXT];
 	struct err e = { 0 };
-	if (j->session == NULL || j->told || !j->service_run->server || j->service_run->one || !server->strict || status == 0)
+	if (j->session == NULL || j->told || service_run->one || !service_run->strict || status == 0)
 		return;
 	err_set(&e, ERR_LOCAL, 0, "client %u, %s: its program ended with %s %d", (unsigned)j->session->id,
 		session_label(j->session, label), killed ? "signal" : "status", killed ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -290,7 +287,6 @@ static void pump_over(void *arg, const struct why *why)
 static int open_near(struct session *s, struct err *e)
 {
 	const struct run *run = s->service_run->run;
-	const struct server_conf *server = conf_get(run->conf, &server_opts);
 	struct exec *x = s->mem;
 	int fd[3];
 	if ((x->near = exec_wire(conf_of(run), fd, e)) == NULL)
@@ -306,7 +302,7 @@ static int open_near(struct session *s, struct err *e)
 		.half = (s->stream->caps & ST_NOHALF) ? HALF_LATE : HALF_YES,
 		.program = true,
 		.reply_wait_ms = 0, /* over datagrams the child's end is the end */
-		.settle_ms = !s->dialed ? server->drain_ms : NEVER,
+		.settle_ms = !s->dialed ? s->service_run->drain_ms : NEVER,
 	};
 	pump_start(&x->pump, run->loop, run->pool, x->near, s->stream, &opts, pump_over, s);
 	return 0;
@@ -328,9 +324,9 @@ static int open_socket(struct session *s, struct err *e)
 /* Programs whose clients have gone count until they have ended, too. */
 static bool too_many(const struct session *s)
 {
-	const struct limit_conf *limit = conf_get(s->service_run->run->conf, &limit_opts);
-	const struct execs *all = s->service_run->mem;
-	return !s->service_run->one && limit->max > 0 && all->count >= (unsigned)limit->max;
+	const struct service_run *service_run = s->service_run;
+	const struct execs *all = service_run->mem;
+	return !service_run->one && service_run->max > 0 && all->count >= (unsigned)service_run->max;
 }
 
 static int exec_open(struct session *s, struct err *e)
@@ -358,7 +354,7 @@ static bool exec_holds(struct session *s)
 	if (x->near == NULL)
 		return false;
 	bool works = x->job != NULL && x->pump.down.eof;
-	return works || pump_holds(&x->pump) || stream_unread(x->near) || fdstream_waits(stream_bottom(x->near));
+	return works || pump_holds(&x->pump) || stream_unread(x->near) || stream_unsent(x->near) > 0;
 }
 
 static void exec_close(struct session *s)

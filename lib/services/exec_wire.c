@@ -2,7 +2,6 @@
 #include "services/exec_internal.h"
 
 #include "base/sys.h"
-#include "stream/fdstream.h"
 #include "services/pty.h"
 #include "stream/stdfd.h"
 
@@ -26,7 +25,7 @@ static int make_pipes(int in[2], int out[2])
 
 static struct stream *open_pipes(int fd[3], struct err *e)
 {
-	static const struct fdpair_words words = { "read the program's output for", "write to the program for",
+	static const struct stream_words words = { "read the program's output for", "write to the program for",
 		"close the pipe to" };
 	int in[2], out[2];
 	if (make_pipes(in, out) != 0) {
@@ -36,7 +35,7 @@ static struct stream *open_pipes(int fd[3], struct err *e)
 	fd[0] = in[0];
 	fd[1] = out[1];
 	fd[2] = stdfd_lend(STDERR_FILENO);
-	struct stream *near = fdstream_pair(out[0], in[1], &words);
+	struct stream *near = stream_pair(out[0], in[1], &words);
 	if (near != NULL)
 		return near;
 	for (int i = 0; i < 3; i++)

@@ -8,10 +8,8 @@
  * may answer for --reply-wait after its client has ended. Two of datagrams have no end but the idle timeout. */
 #include "services/service.h"
 
-#include "stream/fdstream.h"
 #include "pump/pump.h"
 #include "dial/dial.h"
-#include "server/server.h"
 #include "session/layers.h"
 
 #include <stdio.h>
@@ -189,7 +187,6 @@ static void forward_join(struct session *s)
 {
 	const struct run *run = s->service_run->run;
 	const struct stdio_conf *stdio = conf_get(run->conf, &stdio_opts);
-	const struct server_conf *server = conf_get(run->conf, &server_opts);
 	struct forward *f = s->mem;
 	struct stream *near = forward_turned(s) ? s->stream : f->target, *far = forward_turned(s) ? f->target : s->stream;
 	const struct pump_opts opts = {
@@ -200,7 +197,7 @@ static void forward_join(struct session *s)
 		.reply_wait_ms = is_dgram(near)	     ? NEVER
 				 : forward_turned(s) ? stdio->reply_wait_ms
 						     : 0,
-		.settle_ms = s->dialed ? NEVER : server->drain_ms,
+		.settle_ms = s->dialed ? NEVER : s->service_run->drain_ms,
 	};
 	pump_start(&f->pump, run->loop, run->pool, near, far, &opts, pump_over, s);
 }
@@ -242,7 +239,7 @@ static void forward_looked(void *arg)
 {
 	struct session *s = arg;
 	struct forward *f = s->mem;
-	const struct why gone = { ERR_LOST, fdstream_error(stream_bottom(s->stream)), "receive from" };
+	const struct why gone = { ERR_LOST, stream_error(s->stream), "receive from" };
 	if (gone.sys != 0)
 		session_end(s, END_ERROR, CLOSE_PLAIN, &gone);
 	else
@@ -275,9 +272,7 @@ static bool forward_holds(struct session *s)
 	const struct forward *f = s->mem;
 	if (f->target == NULL)
 		return false; /* nothing was read yet */
-	const struct stream *bottom = stream_bottom(f->target);
-	return pump_holds(&f->pump) || stream_unread(f->target) || stream_flush(f->target) != 0 ||
-	       (fdstream_tcp(bottom) && fdstream_unsent(bottom) > 0);
+	return pump_holds(&f->pump) || stream_unread(f->target) || stream_flush(f->target) != 0 || stream_unacked(f->target);
 }
 
 static void forward_close(struct session *s)

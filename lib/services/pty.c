@@ -6,7 +6,6 @@
 
 #include "base/mem.h"
 #include "base/sys.h"
-#include "stream/fdstream.h"
 #include "stream/send_buf.h"
 
 #include <stdlib.h>
@@ -109,14 +108,14 @@ static int open_ends(int *tty)
 
 struct stream *pty_open(int *tty, struct err *e)
 {
-	static const struct fdpair_words words = { "read the terminal of the program for",
+	static const struct stream_words words = { "read the terminal of the program for",
 		"write to the terminal of the program for", "close the terminal of the program for" };
 	int ours = open_ends(tty);
 	if (ours < 0) {
 		err_set(e, ERR_LOCAL, errno, "open a terminal for the program");
 		return NULL;
 	}
-	struct stream *below = fdstream_pair(ours, ours, &words);
+	struct stream *below = stream_pair(ours, ours, &words);
 	struct pty *p = below != NULL ? mem_new(sizeof *p) : NULL;
 	if (p == NULL) {
 		stream_close(below, CLOSE_PLAIN);

@@ -7,9 +7,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "stream/fdstream.h"
 #include "pump/pump.h"
-#include "server/server.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -153,13 +151,12 @@ static void pump_over(void *arg, const struct why *why)
 static int start_pump(struct session *s, struct stream *takes_near, struct pump_opts opts, struct err *e)
 {
 	const struct run *run = s->service_run->run;
-	const struct server_conf *server = conf_get(run->conf, &server_opts);
 	struct source *src = s->mem;
 	if (takes_near == NULL)
 		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
 	src->near = takes_near;
 	opts.drop_down = true;
-	opts.settle_ms = !s->dialed ? server->drain_ms : NEVER;
+	opts.settle_ms = !s->dialed ? s->service_run->drain_ms : NEVER;
 	pump_start(&src->pump, run->loop, run->pool, src->near, s->stream, &opts, pump_over, s);
 	return 0;
 }
@@ -178,7 +175,7 @@ static bool would_flood(const struct session *s, struct err *e)
 /* Over datagrams the peer's end never comes: the end of the file is the end, and who sends again gets it again. */
 static int file_open(struct session *s, struct err *e)
 {
-	static const struct fdpair_words words = { "read the file", "write the file", "close the file" };
+	static const struct stream_words words = { "read the file", "write the file", "close the file" };
 	int fd = s->service_run->server && would_flood(s, e) ? -1 : open_file(conf_of(s->service_run->run->conf)->file, e);
 	bool *told = s->service_run->mem; /* each client meets the same: it is said once, until it is well again */
 	if (fd < 0 && !*told)
@@ -186,7 +183,7 @@ static int file_open(struct session *s, struct err *e)
 	*told = fd < 0;
 	if (fd < 0)
 		return -1;
-	return start_pump(s, fdstream_pair(fd, -1, &words), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = 0 }, e);
+	return start_pump(s, stream_pair(fd, -1, &words), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = 0 }, e);
 }
 
 static int discard_open(struct session *s, struct err *e)

@@ -10,7 +10,6 @@
 #include "codec/line_delay.h"
 #include "pump/pump.h"
 #include "stream/stdfd.h"
-#include "server/server.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -182,7 +181,6 @@ static struct pump_opts pump_opts_for(const struct session *s)
 	const struct service_run *service_run = s->service_run;
 	const struct stdio *std = service_run->mem;
 	const struct stdio_conf *conf = conf_of(service_run);
-	const struct server_conf *server = conf_get(service_run->run->conf, &server_opts);
 	bool tty = std->near->caps & ST_TTY, later = !s->dialed && std->used && !conf->keep_stdin;
 	bool no_half = s->stream->caps & ST_NOHALF, redials = s->dialed && service_run->keep_open;
 	return (struct pump_opts){
@@ -200,7 +198,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 				 : conf->send_only   ? 0
 						     : conf->reply_wait_ms,
 		.replies = (uint64_t)conf->replies,
-		.settle_ms = !s->dialed ? server->drain_ms : NEVER,
+		.settle_ms = !s->dialed ? service_run->drain_ms : NEVER,
 	};
 }
 

@@ -69,9 +69,12 @@ struct service_run {
 		struct session
 			*s); /* set by the server or the connecting mode: called at each sweep, before the session is freed */
 	void *gone_arg;
-	bool server;	/* its sessions were accepted, not dialed; set before the first of them is opened */
-	bool one;	/* the run is for one connection: what becomes of it becomes of the run */
-	bool keep_open; /* listen -k: others will follow */
+	bool server;	  /* its sessions were accepted, not dialed; set before the first of them is opened */
+	bool one;	  /* the run is for one connection: what becomes of it becomes of the run */
+	bool keep_open;	  /* listen -k: others will follow */
+	bool strict;	  /* of a server, --strict: a client that was not served is a failure of the run */
+	int64_t max;	  /* clients at a time, as asked for; 0: no limit */
+	int64_t drain_ms; /* for clients to finish in, and for the acknowledgement of what they were sent */
 	bool draining;
 	bool outlived;		   /* --lifetime has passed: that is what ends the sessions that are left */
 	void (*finish)(void *arg); /* a service that is over (the console's stdin ended) asks the server to accept no more */

@@ -62,19 +62,12 @@ bool session_hear_out(struct session *s, bool owes)
 	return true;
 }
 
-/* What the system has of ours and the peer's kernel has not. Of a Unix socket the peer's kernel is the same. */
-static bool session_drain_unacknowledged(const struct session *s)
-{
-	const struct stream *bottom = stream_bottom(s->stream);
-	return s->counters.out > 0 && fdstream_tcp(bottom) && fdstream_unsent(bottom) > 0;
-}
-
 static bool session_drain_undelivered(struct session *s)
 {
 	const struct service *service = s->service_run->service;
 	if ((service->holds != NULL && service->holds(s)) || stream_unread(s->stream))
 		return true;
-	return stream_last(s->stream) != 0 || session_drain_unacknowledged(s);
+	return stream_last(s->stream) != 0 || (s->counters.out > 0 && stream_unacked(s->stream));
 }
 
 /* What comes between a last look and the close would be acknowledged and lost: first nothing more is taken in, then we look. */

@@ -47,7 +47,7 @@ static struct state stats_ask(const struct stats *m)
 	for (const struct session *s = m->service_run->all.first; s != NULL; s = s->next) {
 		st.now.in += s->counters.in;
 		st.now.out += s->counters.out;
-		st.queued += (uint64_t)fdstream_unsent(stream_bottom(s->stream));
+		st.queued += (uint64_t)stream_unsent(s->stream);
 	}
 	return st;
 }

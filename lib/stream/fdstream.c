@@ -26,7 +26,7 @@
 
 struct fdstream {
 	struct stream s;
-	const struct fdpair_words *words; /* NULL: a connected socket */
+	const struct stream_words *words; /* NULL: a connected socket */
 	bool rsock, wsock, shut;
 	bool heard;		    /* a socket of a stream: bytes have been read */
 	uint8_t pass[2];	    /* enum pass: may bytes be taken past us, given past us? */
@@ -57,13 +57,13 @@ static int fail_socket(struct stream *s, int sys, const char *text)
 
 static int fail_read(struct stream *s, int sys)
 {
-	const struct fdpair_words *words = fd_self(s)->words;
+	const struct stream_words *words = fd_self(s)->words;
 	return words == NULL ? fail_socket(s, sys, "receive from") : stream_fail(s, ERR_LOCAL, sys, words->read);
 }
 
 static int fail_write(struct stream *s, int sys)
 {
-	const struct fdpair_words *words = fd_self(s)->words;
+	const struct stream_words *words = fd_self(s)->words;
 	if (words == NULL)
 		return fail_socket(s, sys, "send to");
 	bool gone = sys == EPIPE || (sys == ECONNRESET && fd_self(s)->wsock);
@@ -187,7 +187,7 @@ static int fd_shut(struct stream *s)
 	if (sys_shutdown(s->wfd, SHUT_WR) == 0)
 		return 0;
 	int sys = errno;
-	int pending = fdstream_error(s);
+	int pending = stream_error(s);
 	if (pending == 0 && sys == ENOTCONN)
 		return 0; /* the peer has closed both ways already, and nothing of ours was on its way */
 	return fail_socket(s, pending != 0 ? pending : sys, "send to");
@@ -323,7 +323,7 @@ static bool is_of(int fd, mode_t kind)
 	return fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == kind;
 }
 
-struct stream *fdstream_pair(int rfd, int wfd, const struct fdpair_words *words)
+struct stream *stream_pair(int rfd, int wfd, const struct stream_words *words)
 {
 	struct fdstream *f = mem_new(sizeof *f);
 	if (f == NULL) {
@@ -357,9 +357,12 @@ bool fdstream_tcp(const struct stream *s)
 #endif
 }
 
-int fdstream_unsent(const struct stream *s)
+int stream_unsent(const struct stream *s)
 {
 	int n = 0;
+	s = stream_bottom(s);
+	if (s->caps & ST_PIPE)
+		return ioctl(s->wfd, FIONREAD, &n) == 0 ? n : 0;
 	if (!(s->caps & ST_SOCK))
 		return 0;
 #if defined(SIOCOUTQ)
@@ -393,20 +396,16 @@ void fdstream_deafen(const struct stream *s)
 		sys_shutdown(s->rfd, SHUT_RD);
 }
 
-bool fdstream_waits(const struct stream *s)
+bool stream_unacked(const struct stream *s)
 {
-	int n = 0;
-	if (s->wfd < 0)
-		return false;
-	if (((const struct fdstream *)s)->wsock)
-		return ioctl(s->wfd, SIOCOUTQ, &n) == 0 && n > 0;
-	return (s->caps & ST_PIPE) && ioctl(s->wfd, FIONREAD, &n) == 0 && n > 0;
+	return fdstream_tcp(stream_bottom(s)) && stream_unsent(s) > 0;
 }
 
-int fdstream_error(const struct stream *s)
+int stream_error(const struct stream *s)
 {
 	int sys = 0;
 	socklen_t len = sizeof sys;
+	s = stream_bottom(s);
 	if (!(s->caps & ST_SOCK) || getsockopt(s->rfd, SOL_SOCKET, SO_ERROR, &sys, &len) != 0)
 		return 0;
 	return sys;

@@ -12,13 +12,6 @@
 /* A connected socket, stream or datagram (caps gets ST_DGRAM or ST_SOCK). Takes fd. NULL: no memory, fd closed. */
 struct stream *fdstream_socket(int takes_fd, bool dgram);
 
-struct fdpair_words {			  /* static texts */
-	const char *read, *write, *close; /* "read stdin", "write stdout", "close stdout" */
-};
-/* rfd or wfd may be -1: reading is EOF at once, writing fails with EBADF. Takes both. shut closes wfd, and a failure of
- * that close (a full NFS) is a failure of shut. */
-struct stream *fdstream_pair(int takes_rfd, int takes_wfd, const struct fdpair_words *words);
-
 /* After a call on stream_rawfd(top, write): what the errno of that call means. ST_AGAIN or ST_FAIL, with need or why at `top`,
  * in the same words as if it had read or written. */
 int fdstream_failed(struct stream *top, bool write, int sys);
@@ -26,16 +19,10 @@ int fdstream_failed(struct stream *top, bool write, int sys);
 /* Is a TCP connection at the bottom? False also where the system cannot tell (SO_PROTOCOL is Linux's and FreeBSD's). */
 bool fdstream_tcp(const struct stream *s);
 
-/* Of the socket at the bottom: bytes accepted by the kernel and not yet acknowledged by the peer (0 when it cannot tell),
- * and SO_ERROR. Both are 0 for anything that has not ST_SOCK. */
-int fdstream_unsent(const struct stream *s);
 int fdstream_unread(const struct stream *s); /* bytes that are there to be read, as far as the system tells: else 0 */
 bool fdstream_heard(const struct stream *s); /* has it been read from, with success? */
 /* Nothing more is taken in: where our end is out already, Linux answers what still comes with a reset, and a Unix peer's write
  * fails. What had come before can still be read. */
 void fdstream_deafen(const struct stream *s);
-/* Does its pipe, or its socket pair, hold bytes that were written and not yet read at the other end? */
-bool fdstream_waits(const struct stream *s);
-int fdstream_error(const struct stream *s);
 
 #endif

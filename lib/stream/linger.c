@@ -149,7 +149,7 @@ unsigned linger_cut(struct lingers *l)
 {
 	unsigned lossy = 0;
 	for (; l->first != NULL; goer_free(l->first))
-		lossy += !l->first->shut || fdstream_unsent(stream_bottom(l->first->s)) > 0;
+		lossy += !l->first->shut || stream_unsent(l->first->s) > 0;
 	return lossy;
 }
 

@@ -109,6 +109,20 @@ int stream_verdict(struct stream *s, struct err *e);
 void stream_close(struct stream *takes, enum close_how how); /* NULL is fine */
 const struct stream *stream_bottom(const struct stream *s);
 
+/* What the system says of the descriptors at the bottom (fdstream.c). Bytes that were written and that the peer has not
+ * acknowledged, or that a pipe's reader has not read; 0 also where it cannot tell. / Over TCP, are there any? Of a Unix socket
+ * the peer's kernel is ours. / SO_ERROR, which is told once; 0 for what is no connection. */
+int stream_unsent(const struct stream *s);
+bool stream_unacked(const struct stream *s);
+int stream_error(const struct stream *s);
+
+struct stream_words {			  /* of failures; static texts */
+	const char *read, *write, *close; /* "read stdin", "write stdout", "close stdout" */
+};
+/* A lowest stream of a file, a terminal, a child's pipes. rfd or wfd may be -1: reading is EOF at once, writing fails with EBADF.
+ * Takes both. shut closes wfd, and a failure of that close (a full NFS) is a failure of shut. NULL: no memory. */
+struct stream *stream_pair(int takes_rfd, int takes_wfd, const struct stream_words *words);
+
 /* For layers: takes over descriptors, caps and waker from below and stands on it. */
 void stream_push(struct stream *layer, const struct stream_ops *ops, struct stream *below);
 /* Fail with the words of the stream below (or own ones); both return ST_FAIL. */

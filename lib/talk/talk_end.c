@@ -5,8 +5,6 @@
 #include "talk/talk_run.h"
 
 #include "fault/fault.h"
-#include "stream/fdstream.h"
-#include "server/server.h"
 #include "net/layer.h"
 
 #include <errno.h>
@@ -36,7 +34,7 @@ static enum session_end closed_by(const struct talk *t)
 
 static bool all_acknowledged(const struct talk *t)
 {
-	return t->session->counters.out == 0 || fdstream_unsent(stream_bottom(t->session->stream)) == 0;
+	return t->session->counters.out == 0 || stream_unsent(t->session->stream) == 0;
 }
 
 /* The script's end: has the output arrived? Asked again and again. */
@@ -70,12 +68,11 @@ static enum turn until_arrived(struct talk *t)
 {
 	struct why lost = { ERR_LOST, 0, "send to" };
 	const struct session *s = t->session;
-	const struct server_conf *server = conf_get(s->service_run->run->conf, &server_opts);
-	if ((lost.sys = fdstream_error(stream_bottom(s->stream))) != 0)
+	if ((lost.sys = stream_error(s->stream)) != 0)
 		return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
 	if (talk_end_arrived(t))
 		return TURN_ON;
-	if (s->dialed || loop_now(talk_loop(t)) < t->end_ms + server->drain_ms) {
+	if (s->dialed || loop_now(talk_loop(t)) < t->end_ms + s->service_run->drain_ms) {
 		enum turn turn = drop_some(t);
 		return turn == TURN_ON ? TURN_AGAIN : turn;
 	}

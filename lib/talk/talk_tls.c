@@ -4,7 +4,6 @@
  * them, as it would if they came later (RFC 3207 says why). A failed handshake is a failed conversation. */
 #include "talk/talk_run.h"
 
-#include "server/handshake.h"
 #include "session/layers.h"
 
 #include <errno.h>

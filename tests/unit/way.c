@@ -11,7 +11,7 @@
 
 #include <signal.h>
 
-static const struct fdpair_words words = { "read stdin", "write stdout", "close stdout" };
+static const struct stream_words words = { "read stdin", "write stdout", "close stdout" };
 unsigned char bytes[MUCH], got[2 * MUCH];
 
 void nonblocking(int fd)
@@ -44,7 +44,7 @@ static struct stream *source(char kind, int *in)
 		fd[0] = file_of(bytes, MUCH, O_RDONLY);
 	nonblocking(fd[0]);
 	*in = fd[1];
-	return kind == 't' || kind == 'u' ? fdstream_socket(fd[0], false) : fdstream_pair(fd[0], -1, &words);
+	return kind == 't' || kind == 'u' ? fdstream_socket(fd[0], false) : stream_pair(fd[0], -1, &words);
 }
 
 /* The sink: the same, or /dev/'n'ull, or a file opened for 'a'ppending. */
@@ -65,7 +65,7 @@ static struct stream *sink(char kind, int *out)
 	*out = fd[0];
 	if (kind == 'f' || kind == 'a')
 		*out = dup(fd[1]);
-	return kind == 't' || kind == 'u' ? fdstream_socket(fd[1], false) : fdstream_pair(-1, fd[1], &words);
+	return kind == 't' || kind == 'u' ? fdstream_socket(fd[1], false) : stream_pair(-1, fd[1], &words);
 }
 
 void way_open(struct way *w, char from, char to)

@@ -13,7 +13,7 @@ SOURCES = sorted((TOP / "lib").rglob("*.c"))
 # A why's text is what stands in one, what a stream fails with, and what the words of a pair of descriptors are.
 PLACES = [re.compile(pattern, re.S) for pattern in (
     r"struct why \w+(?:\[\])? = \{(.*?)\};", r"\bstream_fail\((.*?)\);", r"\b(?:\w+_)?(?:broke|refuse|fail|fail_socket)\((.*?)\);",
-    r"\.text = (.*?)[,;}]", r"struct fdpair_words \w+ = \{(.*?)\};", r"\b(?:in|out)_words,(.*?)\);", r"\btext\[\] = (\".*?\");")]
+    r"\.text = (.*?)[,;}]", r"struct stream_words \w+ = \{(.*?)\};", r"\b(?:in|out)_words,(.*?)\);", r"\btext\[\] = (\".*?\");")]
 TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-static const struct fdpair_words words = { "read stdin", "write stdout", "close stdout" };
+static const struct stream_words words = { "read stdin", "write stdout", "close stdout" };
 
 static const char *moved_by(struct way *w)
 {
@@ -125,7 +125,7 @@ static void test_who_must_be_copied(void **state)
 	int fd[2]; /* a socket that came as stdin: its flags are others', too */
 	way_open(&w, 'p', 'n');
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
-	struct stream *stdin_socket = fdstream_pair(fd[0], fd[1], &words);
+	struct stream *stdin_socket = stream_pair(fd[0], fd[1], &words);
 	flow_open(&w.flow, w.pool, stdin_socket, w.to);
 	assert_string_equal(moved_by(&w), "copy");
 	flow_open(&w.flow, w.pool, w.from, stdin_socket);
@@ -135,7 +135,7 @@ static void test_who_must_be_copied(void **state)
 
 	way_open(&w, 't', 'n'); /* the wrong end of a pipe: writing says what is wrong with it */
 	assert_int_equal(sys_pipe(fd), 0);
-	struct stream *wrong = fdstream_pair(-1, fd[0], &words);
+	struct stream *wrong = stream_pair(-1, fd[0], &words);
 	flow_open(&w.flow, w.pool, w.from, wrong);
 	assert_string_equal(moved_by(&w), "copy");
 	stream_close(wrong, CLOSE_PLAIN);
@@ -167,7 +167,7 @@ static void test_file_of_the_kernel(void **state)
 	(void)state;
 	struct way w;
 	way_open(&w, 'f', 't');
-	struct stream *s = fdstream_pair(open("/proc/self/status", O_RDONLY), -1, &words);
+	struct stream *s = stream_pair(open("/proc/self/status", O_RDONLY), -1, &words);
 	assert_true(mover_sendfile.fits(&w.flow));
 	flow_open(&w.flow, w.pool, s, w.to);
 	assert_false(mover_sendfile.fits(&w.flow));

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "net/layer.h"
 #include "server/handshake.h"
 #include "tests/unit/double.h"
 

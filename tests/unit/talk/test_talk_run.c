@@ -9,7 +9,6 @@
 
 #include "codec/frame.h"
 #include "stream/linger.h"
-#include "server/server.h"
 #include "session/layers.h"
 #include "tls/tls.h"
 #include "talk/talk.h"
@@ -21,7 +20,7 @@
 
 enum { ROOM = 4096 };
 
-static const struct opt_group *const groups[] = { &talk_opts, &frame_opts, &server_opts, &clock_opts, &tls_opts, &tls_client_opts,
+static const struct opt_group *const groups[] = { &talk_opts, &frame_opts, &clock_opts, &tls_opts, &tls_client_opts,
 	&tls_server_opts, NULL };
 static const struct command command = { .name = "test", .groups = groups };
 static const struct command *const commands[] = { &command, NULL };
@@ -87,6 +86,7 @@ static void start(struct side *side, struct stream *s, const char *script, bool 
 	side->service_run = service_run_open(&side->run, &service_talk, &e);
 	if (side->service_run == NULL)
 		fail_msg("%s: %s", script, e.what);
+	side->service_run->drain_ms = 10000;
 	side->service_run->gone = gone;
 	side->service_run->gone_arg = side;
 	assert_int_equal(session_open(side->service_run, s, 1, dialed, &peer, &local, &e), 0);
