@@ -65,6 +65,19 @@ int err_prefix(struct err *e, const char *fmt, ...)
 	return -1;
 }
 
+char *why_text(const struct why *why, const char *peer, char *out, size_t cap)
+{
+	const char *name = why->flags & OF_PEER ? (peer != NULL ? peer : "the peer") : "";
+	snprintf(out, cap, "%s%s%s", why->text, *name != '\0' ? " " : "", name);
+	return out;
+}
+
+int err_why(struct err *e, const struct why *why, const char *peer)
+{
+	char words[sizeof e->what];
+	return err_set(e, why->cls, why->sys, "%s", why_text(why, peer, words, sizeof words));
+}
+
 void err_keep(struct err *run, const struct err *now)
 {
 	if (now->cls == ERR_OK)

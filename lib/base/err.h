@@ -1,14 +1,14 @@
 /* Errors are values: a class (which is the exit code), an errno, and the words.
  *
  * Low floors return -1 and fill a `struct err`; they never print and never exit. A stream, of which there may be
- * thousands, carries a `struct why` instead: the words around it are formed when it is reported. The rows in
- * err_rows are the table of exit codes in the man page. */
+ * thousands, carries a `struct why` instead: the words around it are formed when it is reported, and what a program is to do
+ * about it stands in its class and flags, never in its text. The rows in err_rows are the table of exit codes in the man page. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
 #include <stddef.h>
 
-enum err_class {
+enum __attribute__((packed)) err_class { /* a byte: there are thousands */
 	ERR_OK = 0,
 	ERR_NETWORK = 1,  /* a network failure without a class of its own */
 	ERR_USAGE = 2,	  /* found before anything was opened */
@@ -30,8 +30,16 @@ struct err { /* on the stack, or one per run; never one per client */
 	char what[512];
 };
 
+enum why_flag {
+	OF_PEER = 1,  /* the text is whole with the peer's name behind it: "receive from" */
+	BY_FAULT = 2, /* a fault that was asked for has ended the connection */
+	BY_RESET = 4, /* and with a reset */
+	DROPPED = 8,  /* a server gave the connection up itself */
+	BY_DRAIN = 16 /* and because its drain was over */
+};
 struct why { /* text: what was tried, as "write stdout"; static, or a layer's own until it is closed */
 	enum err_class cls;
+	unsigned char flags; /* of enum why_flag */
 	int sys;
 	const char *text;
 };
@@ -48,6 +56,11 @@ int err_set(struct err *e, enum err_class cls, int sys, const char *fmt, ...) __
 
 /* Puts "prefix: " before the words of e, cutting at the end when it does not fit. Returns -1 always. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Why something failed, as a sentence: "receive from 10.0.0.1:80: Connection reset by peer". peer: its name; NULL: "the peer".
+ * why_text: without errno's words, cut where out ends. Returns out. */
+int err_why(struct err *e, const struct why *why, const char *peer);
+char *why_text(const struct why *why, const char *peer, char *out, size_t cap);
 
 /* What a run has to say at its end: the first failure in time stays, except that MISMATCH and BUG replace others. */
 void err_keep(struct err *run, const struct err *now);

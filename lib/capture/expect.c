@@ -151,7 +151,7 @@ struct judge {
 	struct why why; /* the file could not be read */
 };
 
-static const struct why differs = { ERR_MISMATCH, 0, "something else came than was expected from" };
+static const struct why differs = { ERR_MISMATCH, OF_PEER, 0, "something else came than was expected from" };
 
 /* A few bytes, without half characters if possible. */
 static void take_sample(struct sample *s, const unsigned char *p, size_t n)
@@ -201,7 +201,7 @@ static void expect_compare(struct judge *j, const unsigned char *p, size_t n)
 	unsigned char want[PIECE_BYTES];
 	ssize_t has = expect_is_wanted(j->x, j->at, want, n);
 	if (has < 0) {
-		j->why = (struct why){ ERR_LOCAL, errno, "read the expected file" };
+		j->why = (struct why){ ERR_LOCAL, 0, errno, "read the expected file" };
 		return;
 	}
 	size_t equal = expect_same(p, want, (size_t)has);
@@ -268,8 +268,10 @@ static int judge_verdict(void *self, struct err *e)
 	const struct expect_conf *conf = j->x->conf;
 	if (j->wrong)
 		return say_difference(j, e);
-	if (j->why.cls != ERR_OK)
-		return err_set(e, j->why.cls, j->why.sys, "byte %lld: %s", (long long)j->at, j->why.text);
+	if (j->why.cls != ERR_OK) {
+		err_why(e, &j->why, NULL);
+		return err_prefix(e, "byte %lld", (long long)j->at);
+	}
 	if (j->x->has_size && j->at < j->x->size)
 		return err_set(e, ERR_MISMATCH, 0, "ended after %lld byte%s, want %lld", (long long)j->at, j->at == 1 ? "" : "s",
 			(long long)j->x->size);

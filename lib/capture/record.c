@@ -202,9 +202,10 @@ static void scribe_broke(void *self, const struct why *why)
 	struct scribe *s = self;
 	struct page p;
 	char line[160];
+	struct err e;
 	record_begin(&p, s);
-	snprintf(line, sizeof line, "# broken: %.80s%s%.60s\n", why->text, why->sys != 0 ? ": " : "",
-		why->sys != 0 ? strerror(why->sys) : "");
+	err_why(&e, why, NULL);
+	snprintf(line, sizeof line, "# broken: %.140s\n", e.what);
 	record_put(&p, line);
 	s->broken = true;
 	record_turn(&p);

@@ -36,13 +36,13 @@ static void broadcast_look(struct member *m)
 
 void broadcast_fail(struct member *m, int sys, const char *text)
 {
-	const struct why why = { ERR_LOCAL, sys, text };
+	const struct why why = { ERR_LOCAL, OF_PEER, sys, text };
 	session_end(m->session, END_ERROR, CLOSE_PLAIN, &why);
 }
 
 static void end_slow(struct member *m)
 {
-	static const struct why why = { ERR_LOST, ETIMEDOUT, "send to" };
+	static const struct why why = { ERR_LOST, OF_PEER, ETIMEDOUT, "send to" };
 	session_end(m->session, END_SLOW, CLOSE_RST, &why);
 }
 
@@ -305,7 +305,7 @@ static bool hung_up(struct member *m)
 {
 	if (!m->waiter.hup || !m->eof || m->leaving || m->out.n > 0)
 		return false;
-	const struct why why = { ERR_LOST, stream_error(m->session->stream), "send to" };
+	const struct why why = { ERR_LOST, OF_PEER, stream_error(m->session->stream), "send to" };
 	m->session->peer_done = true;
 	session_end(m->session, why.sys != 0 ? END_ERROR : END_PEER, CLOSE_PLAIN, why.sys != 0 ? &why : NULL);
 	return true;

@@ -284,7 +284,7 @@ int chat_speak(struct chat *c, struct chat_member *g, const char *bytes, size_t 
 
 static void lines_said(struct member *m, const char *bytes, size_t n, bool cut)
 {
-	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "relay what came from" };
+	static const struct why no_memory = { ERR_LOCAL, OF_PEER, ENOMEM, "relay what came from" };
 	struct chat *c = chat_of(m);
 	if (chat_speak(c, guest_of(m), bytes, n) != 0)
 		session_end(m->session, END_ERROR, CLOSE_PLAIN, &no_memory);

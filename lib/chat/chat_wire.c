@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct why no_memory = { ERR_LOCAL, ENOMEM, "relay what came from" };
+static const struct why no_memory = { ERR_LOCAL, OF_PEER, ENOMEM, "relay what came from" };
 
 static struct chat *chat_of(const struct member *m)
 {

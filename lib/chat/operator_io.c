@@ -32,7 +32,7 @@ static struct loop *loop_of(const struct operator_io *d)
 static void run_failed(const struct operator_io *d, const struct why *why)
 {
 	struct err e = { 0 };
-	err_set(&e, why->cls, why->sys, "%s", why->text);
+	err_why(&e, why, NULL);
 	run_fail(d->service_run->run, &e);
 }
 
@@ -96,7 +96,7 @@ static void write_some(struct operator_io *d)
 
 void operator_io_print(struct operator_io *d, struct msg *msg)
 {
-	static const struct why no_room = { ERR_LOCAL, ENOMEM, "write stdout" };
+	static const struct why no_room = { ERR_LOCAL, 0, ENOMEM, "write stdout" };
 	if (d->gone || !d->opts.writes)
 		return;
 	if (outq_push(&d->out, msg, OUT_MOST_BYTES) != 0) {
@@ -163,7 +163,7 @@ bool operator_io_quiet(const struct operator_io *d)
 
 static void operator_io_turn(void *arg)
 {
-	static const struct why reader_left = { ERR_PIPE, EPIPE, "write stdout" };
+	static const struct why reader_left = { ERR_PIPE, 0, EPIPE, "write stdout" };
 	struct operator_io *d = arg;
 	if (d->waiter.hup && d->opts.writes && !d->gone) {
 		if (d->screen)
@@ -182,7 +182,7 @@ static void operator_io_turn(void *arg)
 	if (operator_may_listen(d) && !d->rd_waits)
 		loop_later(loop_of(d), &d->turn);
 	if (waiter_arm(&d->waiter, d->rd_waits && operator_may_listen(d), d->wr_waits) != 0) {
-		const struct why cannot = { ERR_LOCAL, errno, "wait for stdin and stdout" };
+		const struct why cannot = { ERR_LOCAL, 0, errno, "wait for stdin and stdout" };
 		operator_lost(d, &cannot);
 	}
 }
@@ -274,7 +274,7 @@ static void write_rest(struct operator_io *d)
 
 void operator_io_close(struct operator_io *d)
 {
-	static const struct why cut = { ERR_LOCAL, 0, "write stdout: cut short" };
+	static const struct why cut = { ERR_LOCAL, 0, 0, "write stdout: cut short" };
 	if (!d->gone && d->opts.writes)
 		write_rest(d);
 	if (d->out.n > 0)

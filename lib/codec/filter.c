@@ -41,7 +41,7 @@ static int push_down(struct filter *f)
 static int new_hold(struct filter *f)
 {
 	f->send_buf.bytes = mem_raw(HOLD_BYTES);
-	return f->send_buf.bytes != NULL ? 0 : stream_fail(&f->s, ERR_LOCAL, ENOMEM, "convert what is sent to");
+	return f->send_buf.bytes != NULL ? 0 : stream_fail(&f->s, ERR_LOCAL, OF_PEER, ENOMEM, "convert what is sent to");
 }
 
 static ssize_t write_bytes(struct filter *f, const struct iovec *v, int n)
@@ -71,7 +71,7 @@ static ssize_t write_datagram(struct filter *f, const struct iovec *v, int n)
 	size_t cap = total * FILTER_GROWTH + (size_t)(n + 1) * FILTER_SPARE;
 	unsigned char *whole = mem_raw(cap);
 	if (whole == NULL)
-		return stream_fail(&f->s, ERR_LOCAL, ENOMEM, "convert what is sent to");
+		return stream_fail(&f->s, ERR_LOCAL, OF_PEER, ENOMEM, "convert what is sent to");
 	for (int i = 0; i < n; i++) {
 		size_t used = 0;
 		len += f->convert(&state, v[i].iov_base, v[i].iov_len, &used, whole + len, cap - len, i == n - 1);

@@ -64,7 +64,7 @@ static void begin_frame(struct frame *f, size_t used, size_t at, size_t n)
 static int frame_in_bad(struct frame *f, const char *words)
 {
 	snprintf(f->in_words, sizeof f->in_words, "%s from", words);
-	return stream_fail(&f->s, ERR_LOST, 0, f->in_words);
+	return stream_fail(&f->s, ERR_LOST, OF_PEER, 0, f->in_words);
 }
 
 static int cut_short(struct frame *f)
@@ -76,8 +76,8 @@ static int cut_short(struct frame *f)
 
 static int no_room(struct frame *f)
 {
-	return errno == ENOMEM ? stream_fail(&f->s, ERR_LOCAL, ENOMEM, "keep a frame from")
-			       : stream_fail(&f->s, ERR_LOCAL, 0, "--memory has no room for the frame from");
+	return errno == ENOMEM ? stream_fail(&f->s, ERR_LOCAL, OF_PEER, ENOMEM, "keep a frame from")
+			       : stream_fail(&f->s, ERR_LOCAL, OF_PEER, 0, "--memory has no room for the frame from");
 }
 
 /* Is a frame at the front? 1, 0, or FAIL: never. */

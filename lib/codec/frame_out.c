@@ -18,7 +18,7 @@ static bool frame_out_dgram(const struct frame *f)
 
 static int no_memory(struct frame *f)
 {
-	return stream_fail(&f->s, ERR_LOCAL, ENOMEM, "keep a frame for");
+	return stream_fail(&f->s, ERR_LOCAL, OF_PEER, ENOMEM, "keep a frame for");
 }
 
 static int frame_out_add(struct frame *f, struct bytes *b, const void *bytes, size_t n)
@@ -58,7 +58,7 @@ static int frame_out_refuse(struct frame *f, size_t n, const char *what)
 	f->line.len = 0;
 	bytes_fit(&f->line);
 	push_down(f); /* first the whole frames before it */
-	return stream_fail(&f->s, ERR_LOCAL, 0, f->out_words);
+	return stream_fail(&f->s, ERR_LOCAL, OF_PEER, 0, f->out_words);
 }
 
 /* A line of two parts, the kept start and the rest, and what goes around it. */
@@ -162,7 +162,7 @@ ssize_t frame_writev(struct stream *s, const struct iovec *v, int n)
 	if (f->whole)
 		return frame_out_pass(f, v, n);
 	if (f->refused)
-		return stream_fail(s, ERR_LOCAL, 0, f->out_words);
+		return stream_fail(s, ERR_LOCAL, OF_PEER, 0, f->out_words);
 	int rc = push_down(f);
 	for (int i = 0; i < n && rc == 0; i++) {
 		size_t used = 0;

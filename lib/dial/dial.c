@@ -164,8 +164,10 @@ static void set_up(void *arg)
 		return;
 	if (got == ST_AGAIN)
 		err_set(&d->err, ERR_LOCAL, errno, "connect %s", d->addr.text);
-	if (got == ST_FAIL)
-		err_set(&d->err, d->stream->why.cls, d->stream->why.sys, "connect %s: %s", d->addr.text, d->stream->why.text);
+	if (got == ST_FAIL) {
+		err_why(&d->err, &d->stream->why, NULL);
+		err_prefix(&d->err, "connect %s", d->addr.text);
+	}
 	dial_finish(d);
 }
 

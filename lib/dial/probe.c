@@ -134,7 +134,7 @@ static void probe_show(void *arg)
 	if (got == ST_AGAIN)
 		err_set(&p->err, ERR_LOCAL, errno, "write stdout");
 	if (got == ST_FAIL)
-		err_set(&p->err, p->out->why.cls, p->out->why.sys, "%s", p->out->why.text);
+		err_why(&p->err, &p->out->why, NULL);
 	if (p->out != NULL)
 		waiter_rest(&p->waiter);
 	if (got < 0 || p->final)

@@ -171,7 +171,7 @@ static void probe_port_gone(struct probe_port *p, const struct why *why)
 		probe_port_closed(p, why != NULL ? why->sys : 0);
 		return;
 	}
-	snprintf(p->words, sizeof p->words, "%s the peer", why->text);
+	why_text(why, NULL, p->words, sizeof p->words);
 	probe_port_unshaken(p, PROBE_NO_TLS, ERR_TLS);
 }
 
@@ -205,7 +205,7 @@ static void probe_port_shake(struct probe_port *p)
 	if (got == ST_AGAIN && waiter_arm(&p->waiter, true, false) < 0) {
 		probe_port_hopeless(p, errno);
 	} else if (got == ST_FAIL) {
-		snprintf(p->words, sizeof p->words, "%s", p->stream->why.text);
+		why_text(&p->stream->why, NULL, p->words, sizeof p->words);
 		probe_port_unshaken(p, tls_unheard(p->stream) ? PROBE_DROPPED : PROBE_NO_TLS, p->stream->why.cls);
 	} else if (got == 0 && p->how->stable_ms == 0) {
 		probe_port_answer(p, PROBE_OPEN);

@@ -4,7 +4,7 @@
  * how is decided from (seed, connection, direction, offset) alone, never from the size of calls or the time: the same seed gives
  * the same faults and the same events. Only the start of a burst, whose offset draws the jitter, depends on time: a byte that
  * comes FAULT_PAUSE_US or more after the one before it starts a burst, unless it was there earlier and had to wait for us. An end
- * made by a fault is a failure of the stream (ERR_LOST) that fault_made recognises. */
+ * made by a fault is a failure of the stream (ERR_LOST, BY_FAULT). */
 #ifndef FAULT_FAULT_H
 #define FAULT_FAULT_H
 
@@ -40,9 +40,6 @@ int fault_apply(struct stream *top, const struct fault_spec *spec);
 /* The same for a step that may repeat: a fault of the same spec, which outlives the stream, that still applies is not added
  * twice. */
 int fault_step(struct stream *top, const struct fault_spec *borrows);
-
-/* Did a fault make this end, and how must the connection be closed then? */
-bool fault_made(const struct why *why, enum close_how *how);
 
 /* The longest time that faults may hold written bytes and the end: a bounded close gets this much more. */
 int64_t fault_patience_ms(const struct stream *top);

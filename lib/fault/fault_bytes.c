@@ -122,7 +122,7 @@ ssize_t bytes_writev(struct stream *s, const struct iovec *v, int n)
 	}
 	shape_comes(w, fault_now_us(f));
 	if (hold_add(w, v, n, most, fault_now_us(f)) != 0)
-		return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what is sent to");
+		return stream_fail(s, ERR_LOCAL, OF_PEER, ENOMEM, "delay what is sent to");
 	w->dry = most == total;
 	w->asked_us = w->last_us = 0;
 	bytes_send(f);
@@ -213,7 +213,7 @@ static bool fault_bytes_take(struct fault *f)
 		return true;
 	shape_comes(w, fault_now_us(f));
 	w->dry = got > 0 && (size_t)got < v.iov_len;
-	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "delay what came from" };
+	static const struct why no_memory = { ERR_LOCAL, OF_PEER, ENOMEM, "delay what came from" };
 	bool lost = got > 0 && hold_add(w, &v, 1, (size_t)got, fault_now_us(f)) != 0;
 	if (got > 0 && !lost)
 		return true;

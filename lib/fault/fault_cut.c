@@ -148,25 +148,14 @@ void cut_clock(struct fault *f)
 		loop_timer(f->run->loop, &f->clock, next_ms);
 }
 
-static const struct why cut_words[] = {
-	{ ERR_LOST, 0, "the fault close-after closed the connection with" },
-	{ ERR_LOST, 0, "the fault rst-after reset the connection with" },
-};
-
 int cut_fails(struct fault *f)
 {
-	f->s.why = cut_words[f->cut == FAULT_RST];
+	static const struct why words[] = {
+		{ ERR_LOST, OF_PEER | BY_FAULT, 0, "the fault close-after closed the connection with" },
+		{ ERR_LOST, OF_PEER | BY_FAULT | BY_RESET, 0, "the fault rst-after reset the connection with" },
+	};
+	f->s.why = words[f->cut == FAULT_RST];
 	return ST_FAIL;
-}
-
-bool fault_made(const struct why *why, enum close_how *how)
-{
-	for (int i = 0; i < 2; i++)
-		if (why->text == cut_words[i].text) {
-			*how = i == 1 ? CLOSE_RST : CLOSE_PLAIN;
-			return true;
-		}
-	return false;
 }
 
 /* --- changes --- */

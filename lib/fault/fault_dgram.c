@@ -129,7 +129,7 @@ ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n)
 	if (w->first != NULL && hold_room(w) < len)
 		return stream_again_wr(s, &w->need);
 	if (fault_dgram_come(f, FAULT_OUT, v, n, len) != 0)
-		return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what is sent to");
+		return stream_fail(s, ERR_LOCAL, OF_PEER, ENOMEM, "delay what is sent to");
 	return dgram_send(f) == ST_FAIL ? ST_FAIL : (ssize_t)len;
 }
 
@@ -174,7 +174,7 @@ static ssize_t fault_dgram_give(struct fault *f, struct fault_piece *p, const st
 	struct fault_way *w = &f->way[FAULT_IN];
 	ssize_t len = p->len > 0 ? (ssize_t)p->len : ST_EMPTY;
 	if (iov_total(v, n) < p->len)
-		len = stream_fail(&f->s, ERR_NETWORK, EMSGSIZE, "receive from");
+		len = stream_fail(&f->s, ERR_NETWORK, OF_PEER, EMSGSIZE, "receive from");
 	else
 		hold_scatter(v, n, 0, p->bytes, p->len);
 	fault_dgram_gone(w, p);
@@ -204,7 +204,7 @@ ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n)
 			w->end = got == 0 ? FAULT_ENDED : FAULT_BROKE;
 			w->why = s->below->why;
 		} else if (fault_dgram_come(f, FAULT_IN, v, n, got > 0 ? (size_t)got : 0) != 0) {
-			return stream_fail(s, ERR_LOCAL, ENOMEM, "delay what came from");
+			return stream_fail(s, ERR_LOCAL, OF_PEER, ENOMEM, "delay what came from");
 		}
 		if (i == TURN_DATAGRAMS - 1)
 			need_time(&w->need, fault_now_us(f));

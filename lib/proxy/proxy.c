@@ -213,7 +213,7 @@ static int proxy_refused(struct proxied *p, int sys, const char *words)
 	snprintf(text, sizeof text, "proxy %s: %s", p->talk->proxy->addr.text, words);
 	mem_free(p->words);
 	p->words = mem_text(text);
-	return stream_fail(&p->s, ERR_CONNECT, sys, p->words != NULL ? p->words : "the proxy refused");
+	return stream_fail(&p->s, ERR_CONNECT, 0, sys, p->words != NULL ? p->words : "the proxy refused");
 }
 
 /* 0: all of it is sent. */

@@ -74,7 +74,7 @@ static struct header_in *proxy_accept_self(struct stream *s)
 static int proxy_accept_refuse(struct header_in *h, enum err_class cls, int sys, const char *why)
 {
 	snprintf(h->words, sizeof h->words, "its PROXY header %s", why);
-	return stream_fail(&h->s, cls, sys, h->words);
+	return stream_fail(&h->s, cls, 0, sys, h->words);
 }
 
 static int make_room(struct header_in *h, size_t needs)

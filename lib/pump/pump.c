@@ -138,7 +138,7 @@ static int64_t quit_at(struct pump *p)
 
 const struct why *pump_lack(const struct pump *p)
 {
-	static const struct why few = { ERR_TIMEOUT, 0, "fewer replies than asked for came from" };
+	static const struct why few = { ERR_TIMEOUT, OF_PEER, 0, "fewer replies than asked for came from" };
 	return p->opts.replies > p->down.messages ? &few : NULL;
 }
 
@@ -194,7 +194,7 @@ static int pump_unflushed(struct pump *p, struct flow *to)
  * empties the queue and is reported then. */
 static bool pump_unsent(struct pump *p, bool near)
 {
-	struct why lost = { ERR_LOST, 0, "send to" };
+	struct why lost = { ERR_LOST, OF_PEER, 0, "send to" };
 	struct flow *to = near ? &p->down : &p->up;
 	const struct stream *bottom = stream_bottom(to->to);
 	int held = pump_unflushed(p, to);
@@ -209,7 +209,7 @@ static bool pump_unsent(struct pump *p, bool near)
 /* Both directions are over, but the kernel may hold unacknowledged bytes. True when these are settled. */
 static bool pump_settled(struct pump *p)
 {
-	static const struct why unacknowledged = { ERR_LOST, 0, "not everything was acknowledged by" };
+	static const struct why unacknowledged = { ERR_LOST, OF_PEER, 0, "not everything was acknowledged by" };
 	int64_t now_ms = loop_now(p->loop);
 	if (p->settle_ms == 0) {
 		p->settle_ms = now_ms;
@@ -238,7 +238,7 @@ static void give_up(struct pump *p, bool near)
 	struct flow *to = near ? &p->down : &p->up;
 	const struct stream *s = near ? p->near.s : p->far.s;
 	if (flow_holds(to) || stream_unsent(s) > 0) {
-		const struct why cut = { ERR_LOST, EPIPE, "send to" };
+		const struct why cut = { ERR_LOST, OF_PEER, EPIPE, "send to" };
 		pump_fail(p, near, &cut);
 	}
 	flow_close(to);
@@ -248,7 +248,7 @@ static void give_up(struct pump *p, bool near)
 /* A hang-up is handled after the flows have tried: earlier bytes are read, and possible writes are made. */
 static bool hung_up(struct pump *p)
 {
-	static const struct why gone = { ERR_PIPE, EPIPE, "write stdout" };
+	static const struct why gone = { ERR_PIPE, 0, EPIPE, "write stdout" };
 	if (p->far.hup && p->down.state != FLOW_OPEN && !up_over(p))
 		give_up(p, false);
 	if (p->opts.peers && p->near.hup && p->up.state != FLOW_OPEN && !down_over(p))
@@ -282,7 +282,7 @@ static void pump_arm(struct pump *p)
 	loop_timer(p->loop, &p->clock, at_ms);
 	if (waiter_arm(&p->near, p->up.wait_from, p->down.wait_to) != 0 ||
 		waiter_arm(&p->far, p->down.wait_from, p->up.wait_to) != 0) {
-		const struct why cannot = { ERR_LOCAL, errno, "wait for data" };
+		const struct why cannot = { ERR_LOCAL, 0, errno, "wait for data" };
 		pump_fail(p, false, &cannot);
 		pump_finish(p);
 	}

@@ -204,7 +204,7 @@ static size_t emptying_in(struct flow *f)
 	}
 	splice_pipe_close(f);
 	f->held = 0;
-	return flow_from_said(f, stream_fail(f->from, ERR_LOCAL, sys, "read what was on its way from"));
+	return flow_from_said(f, stream_fail(f->from, ERR_LOCAL, OF_PEER, sys, "read what was on its way from"));
 }
 
 static size_t emptying_step(struct flow *f, size_t budget)

@@ -20,10 +20,10 @@ struct handshake {
 	struct handshake *next, *prev;
 };
 
-const struct why handshake_cut = { .cls = ERR_LOST, .text = "cut before its setup was done" };
-const struct why handshake_dropped = { .cls = ERR_LOST, .text = "dropped before its setup was done" };
-static const struct why too_slow = { .cls = ERR_TIMEOUT, .text = "setup took too long" };
-static const struct why no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .text = "set up" };
+static const struct why handshake_cut = { ERR_LOST, DROPPED | BY_DRAIN, 0, "cut before its setup was done" };
+static const struct why handshake_dropped = { ERR_LOST, DROPPED, 0, "dropped before its setup was done" };
+static const struct why too_slow = { ERR_TIMEOUT, 0, 0, "setup took too long" };
+static const struct why no_memory = { ERR_LOCAL, 0, ENOMEM, "set up" };
 
 /* Leaves the lists and the loop; only the stream remains. */
 static struct stream *let_go(struct handshake *p)

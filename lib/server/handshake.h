@@ -32,7 +32,6 @@ struct handshakes {
 
 /* Takes the stream. One of the two callbacks is called, once: before this returns if there is nothing to wait for. */
 void handshake_start(struct handshakes *all, struct stream *takes, const struct accepted *who);
-extern const struct why handshake_dropped, handshake_cut; /* why: dropped by us, or cut at a deadline */
 /* False: there is none, except setups that have passed and are handed over in the next turn: these keep their places. */
 bool handshake_drop_oldest(struct handshakes *all);
 bool handshake_hand_over(struct handshakes *all); /* hands over the oldest that has passed; false: none */

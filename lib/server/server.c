@@ -110,18 +110,16 @@ void server_lost(struct server *s, const struct accepted *who, const char *reaso
 /* A peer that we dropped, or that left without a byte (a health check, a scan), is reported only with -v. */
 static bool worth_a_line(const struct stream *top, const struct why *why)
 {
-	if (why->text == handshake_dropped.text || why->text == handshake_cut.text)
-		return false;
-	return why->cls == ERR_TIMEOUT || why->cls == ERR_LOCAL || (top != NULL && fdstream_heard(stream_bottom(top)));
+	bool ours = why->cls == ERR_TIMEOUT || why->cls == ERR_LOCAL;
+	return !(why->flags & DROPPED) && (ours || (top != NULL && fdstream_heard(stream_bottom(top))));
 }
 
 static void setup_failed(void *arg, const struct stream *top, const struct accepted *who, const struct why *why)
 {
 	struct server *s = arg;
 	struct err e;
-	err_set(&e, why->cls, why->sys, "%s", why->text);
-	bool of_header = proxy_accept_waits(top) && why->text != handshake_dropped.text;
-	bool cut = why->text == handshake_cut.text;
+	err_why(&e, why, NULL);
+	bool of_header = proxy_accept_waits(top) && !(why->flags & DROPPED), cut = why->flags & BY_DRAIN;
 	const char *reason = cut ? access_name(ACCESS_DRAIN) : of_header ? access_name(ACCESS_PROXY) : NULL;
 	server_lost(s, who, reason, &e, worth_a_line(top, why));
 }

@@ -112,7 +112,7 @@ static size_t console_label(const struct console *c, const struct session *s, ch
 
 static void console_said(struct member *m, const char *bytes, size_t n, bool cut)
 {
-	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "print a line from" };
+	static const struct why no_memory = { ERR_LOCAL, OF_PEER, ENOMEM, "print a line from" };
 	struct console *c = console_of(m);
 	char head[SA_TEXT + 4], words[64];
 	size_t head_len = console_label(c, m->session, head), lines = 0;

@@ -38,7 +38,7 @@ static void echo_turn(void *arg);
 
 static void echo_fail(struct session *s, int sys, const char *text)
 {
-	const struct why why = { ERR_LOCAL, sys, text };
+	const struct why why = { ERR_LOCAL, OF_PEER, sys, text };
 	session_end(s, END_ERROR, CLOSE_PLAIN, &why);
 }
 

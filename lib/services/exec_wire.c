@@ -25,7 +25,7 @@ static int make_pipes(int in[2], int out[2])
 
 static struct stream *open_pipes(int fd[3], struct err *e)
 {
-	static const struct stream_words words = { "read the program's output for", "write to the program for",
+	static const struct stream_words words = { OF_PEER, "read the program's output for", "write to the program for",
 		"close the pipe to" };
 	int in[2], out[2];
 	if (make_pipes(in, out) != 0) {

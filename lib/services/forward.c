@@ -152,10 +152,10 @@ static void forward_failed(struct session *s, const struct why *why, bool of_tar
 {
 	struct forward *f = s->mem;
 	struct why named = *why;
-	char text[SA_TEXT];
+	char label[SA_TEXT];
 	if (of_target) {
-		snprintf(f->words, sizeof f->words, "%s %s", why->text, forward_label(s, text));
-		named.text = f->words;
+		named.text = why_text(why, forward_label(s, label), f->words, sizeof f->words);
+		named.flags &= (unsigned char)~OF_PEER;
 	}
 	session_end(s, END_ERROR, CLOSE_RST, &named);
 }
@@ -206,7 +206,7 @@ static void dial_failed(struct session *s, const struct err *e)
 {
 	struct forward *f = s->mem;
 	const struct forwarding *all = s->service_run->mem;
-	const struct why why = { e->cls, 0, f->words }; /* errno's words are among them */
+	const struct why why = { e->cls, 0, 0, f->words }; /* errno's words are among them */
 	snprintf(f->words, sizeof f->words, "%s", e->what);
 	event(s->service_run->run->events, EV_DIAL_FAIL, s->id, EV_TEXT("addr", all->to.text),
 		EV_TEXT("error", e->sys != 0 ? strerror(e->sys) : e->what), EV_SOME("errno", e->sys));
@@ -239,7 +239,7 @@ static void forward_looked(void *arg)
 {
 	struct session *s = arg;
 	struct forward *f = s->mem;
-	const struct why gone = { ERR_LOST, stream_error(s->stream), "receive from" };
+	const struct why gone = { ERR_LOST, OF_PEER, stream_error(s->stream), "receive from" };
 	if (gone.sys != 0)
 		session_end(s, END_ERROR, CLOSE_PLAIN, &gone);
 	else

@@ -38,7 +38,7 @@ static ssize_t pty_writev(struct stream *s, const struct iovec *v, int n)
 {
 	ssize_t put = stream_pass_writev(s, v, n), left = put;
 	if (put == ST_FAIL && s->why.sys == EIO)
-		return stream_fail(s, ERR_PIPE, EPIPE, s->why.text);
+		return stream_fail(s, ERR_PIPE, s->why.flags, EPIPE, s->why.text);
 	for (int i = 0; left > 0; left -= (ssize_t)v[i].iov_len, i++) {
 		size_t last = (size_t)left < v[i].iov_len ? (size_t)left : v[i].iov_len;
 		if (last > 0)
@@ -108,7 +108,7 @@ static int open_ends(int *tty)
 
 struct stream *pty_open(int *tty, struct err *e)
 {
-	static const struct stream_words words = { "read the terminal of the program for",
+	static const struct stream_words words = { OF_PEER, "read the terminal of the program for",
 		"write to the terminal of the program for", "close the terminal of the program for" };
 	int ours = open_ends(tty);
 	if (ours < 0) {

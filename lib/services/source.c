@@ -84,7 +84,7 @@ static ssize_t zero_writev(struct stream *s, const struct iovec *v, int n)
 {
 	(void)v;
 	(void)n;
-	return stream_fail(s, ERR_BUG, EBADF, "write zeros");
+	return stream_fail(s, ERR_BUG, 0, EBADF, "write zeros");
 }
 
 static int zero_shut(struct stream *s)
@@ -175,7 +175,7 @@ static bool would_flood(const struct session *s, struct err *e)
 /* Over datagrams the peer's end never comes: the end of the file is the end, and who sends again gets it again. */
 static int file_open(struct session *s, struct err *e)
 {
-	static const struct stream_words words = { "read the file", "write the file", "close the file" };
+	static const struct stream_words words = { 0, "read the file", "write the file", "close the file" };
 	int fd = s->service_run->server && would_flood(s, e) ? -1 : open_file(conf_of(s->service_run->run->conf)->file, e);
 	bool *told = s->service_run->mem; /* each client meets the same: it is said once, until it is well again */
 	if (fd < 0 && !*told)

@@ -266,7 +266,7 @@ static void stdio_stop(struct service_run *service_run)
 	loop_signal(service_run->run->loop, SIGCONT, NULL, NULL, NULL);
 	if (service_run->keep_open && std->used && stream_shut(std->near) == ST_FAIL) {
 		struct err e = { 0 };
-		err_set(&e, std->near->why.cls, std->near->why.sys, "%s", std->near->why.text);
+		err_why(&e, &std->near->why, NULL);
 		run_fail(service_run->run, &e);
 	}
 	stream_close(std->near, CLOSE_PLAIN);

@@ -48,25 +48,11 @@ const char *session_label(const struct session *s, char out[SA_TEXT])
 	return out;
 }
 
-/* "receive from" wants to be followed by whom; "write stdout" does not. tests/cli/test_words.py holds every text against this. */
-static bool names_peer(const char *text)
-{
-	static const char *const ends[] = { " from", " to", " with", " towards", " by", " for" };
-	size_t n = strlen(text);
-	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-		size_t m = strlen(ends[i]);
-		if (n > m && strcmp(text + n - m, ends[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 void session_words(const struct session *s, struct err *e)
 {
 	char label[SA_TEXT];
-	const char *text = s->why.text != NULL ? s->why.text : "connection with";
-	bool peer = names_peer(text);
-	err_set(e, s->why.cls, s->why.sys, "%s%s%s", text, peer ? " " : "", peer ? session_label(s, label) : "");
+	struct why why = { s->why.cls, OF_PEER, s->why.sys, "connection with" };
+	err_why(e, s->why.text != NULL ? &s->why : &why, session_label(s, label));
 }
 
 /* Events */
@@ -153,7 +139,7 @@ static void unlink_session(struct session *s)
 /* What came is judged when nothing more can come. It decides the run, whatever else this connection ended of. */
 static void session_judge(struct session *s)
 {
-	static const struct why differs = { ERR_MISMATCH, 0, "not what was expected came from" };
+	static const struct why differs = { ERR_MISMATCH, OF_PEER, 0, "not what was expected came from" };
 	const struct run *run = s->service_run->run;
 	struct err e = { 0 }, also = { 0 };
 	if (stream_verdict(s->stream, &e) == 0)
@@ -218,8 +204,8 @@ static int64_t session_after(int64_t since_ms, int64_t limit_ms)
 /* Ends the session when one of its limits has come; sets the timer for the nearer one otherwise. */
 static void look_at_clock(void *arg)
 {
-	static const struct why idle = { .cls = ERR_TIMEOUT, .text = "idle timeout: no byte moved on the connection with" };
-	static const struct why over = { .cls = ERR_TIMEOUT, .text = "--max-time passed on the connection with" };
+	static const struct why idle = { ERR_TIMEOUT, OF_PEER, 0, "idle timeout: no byte moved on the connection with" };
+	static const struct why over = { ERR_TIMEOUT, OF_PEER, 0, "--max-time passed on the connection with" };
 	struct session *s = arg;
 	const struct run *run = s->service_run->run;
 	const struct clock_conf *clocks = conf_get(run->conf, &clock_opts);
@@ -266,9 +252,9 @@ static int session_enlist(struct session *s)
 static int session_refused(struct session *s, const struct err *e)
 {
 	const struct run *run = s->service_run->run;
-	struct why why = { .cls = e != NULL && e->cls != ERR_OK ? e->cls : ERR_LOCAL,
-		.sys = e != NULL ? e->sys : 0,
-		.text = "service refused the connection with" };
+	struct why why = { ERR_LOCAL, OF_PEER, e != NULL ? e->sys : 0, "service refused the connection with" };
+	if (e != NULL && e->cls != ERR_OK)
+		why.cls = e->cls;
 	session_end(s, END_ERROR, CLOSE_RST, &why); /* a plain end would look like an answer of no bytes */
 	loop_forget(run->loop, &s->sweep);
 	tell_close(s);
@@ -333,15 +319,11 @@ void session_end(struct session *s, enum session_end by, enum close_how how, con
 	if (s->ended)
 		return;
 	s->ended = true;
-	s->by = (uint8_t)by;
-	s->how = (uint8_t)how;
-	if (why != NULL) {
-		enum close_how cut = how;
+	if (why != NULL)
 		s->why = *why;
-		if (fault_made(why, &cut))
-			s->by = END_FAULT;
-		s->how = (uint8_t)cut;
-	}
+	bool fault = s->why.flags & BY_FAULT;
+	s->by = (uint8_t)(fault ? END_FAULT : by);
+	s->how = (uint8_t)(!fault ? how : s->why.flags & BY_RESET ? CLOSE_RST : CLOSE_PLAIN);
 	s->service_run->all.count--;
 	s->service_run->all.half -= s->counters.in_ended;
 	loop_timer(s->service_run->run->loop, &s->clock, NEVER);

@@ -36,7 +36,7 @@ void service_run_drain(struct service_run *service_run)
 
 void session_too_late(struct session *s)
 {
-	static const struct why late = { ERR_LOST, 0, "drain: bytes that can no longer be answered came from" };
+	static const struct why late = { ERR_LOST, OF_PEER, 0, "drain: bytes that can no longer be answered came from" };
 	struct err e = { 0 };
 	if (s->ended)
 		return;
@@ -80,7 +80,7 @@ static bool session_drain_arrives(struct session *s)
 
 bool session_cut(struct session *s, enum session_end by)
 {
-	static const struct why cut = { ERR_LOST, 0, "cut short before everything was delivered: the connection with" };
+	static const struct why cut = { ERR_LOST, OF_PEER, 0, "cut short before everything was delivered: the connection with" };
 	if (s->ended)
 		return false;
 	bool dgram = s->stream->caps & ST_DGRAM, lossy = !dgram && (session_drain_undelivered(s) || session_drain_arrives(s));

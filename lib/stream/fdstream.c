@@ -52,13 +52,13 @@ static int fail_socket(struct stream *s, int sys, const char *text)
 		cls = sys == ECONNREFUSED || sys == EHOSTUNREACH || sys == ENETUNREACH ? ERR_CONNECT : ERR_NETWORK;
 	else if (sys == ENOMEM || sys == ENOBUFS)
 		cls = ERR_NETWORK;
-	return stream_fail(s, cls, sys, text);
+	return stream_fail(s, cls, OF_PEER, sys, text);
 }
 
 static int fail_read(struct stream *s, int sys)
 {
 	const struct stream_words *words = fd_self(s)->words;
-	return words == NULL ? fail_socket(s, sys, "receive from") : stream_fail(s, ERR_LOCAL, sys, words->read);
+	return words == NULL ? fail_socket(s, sys, "receive from") : stream_fail(s, ERR_LOCAL, words->flags, sys, words->read);
 }
 
 static int fail_write(struct stream *s, int sys)
@@ -67,7 +67,7 @@ static int fail_write(struct stream *s, int sys)
 	if (words == NULL)
 		return fail_socket(s, sys, "send to");
 	bool gone = sys == EPIPE || (sys == ECONNRESET && fd_self(s)->wsock);
-	return stream_fail(s, gone ? ERR_PIPE : ERR_LOCAL, sys, words->write);
+	return stream_fail(s, gone ? ERR_PIPE : ERR_LOCAL, words->flags, sys, words->write);
 }
 
 /* A background process that reads its terminal gets EIO while SIGTTIN is ignored: it pauses until SIGCONT. */
@@ -164,6 +164,7 @@ static ssize_t fd_writev(struct stream *s, const struct iovec *v, int n)
  * socket ever gets one of them. */
 static int shut_pair(struct stream *s)
 {
+	const struct stream_words *words = fd_self(s)->words;
 	int fd = s->wfd;
 	s->wfd = -1;
 	if (fd < 0)
@@ -174,7 +175,7 @@ static int shut_pair(struct stream *s)
 	int sys = errno;
 	if (fd <= 2)
 		stdfd_fill(fd);
-	return rc == 0 || sys == EINTR ? 0 : stream_fail(s, ERR_LOCAL, sys, fd_self(s)->words->close);
+	return rc == 0 || sys == EINTR ? 0 : stream_fail(s, ERR_LOCAL, words->flags, sys, words->close);
 }
 
 static int fd_shut(struct stream *s)

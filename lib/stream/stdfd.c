@@ -161,7 +161,7 @@ int stdfd_ready(int fd, struct err *e)
 
 struct stream *stdfd_stream(bool reads, bool writes, struct err *e)
 {
-	static const struct stream_words words = { "read stdin", "write stdout", "close stdout" };
+	static const struct stream_words words = { 0, "read stdin", "write stdout", "close stdout" };
 	if ((reads && stdfd_ready(0, e) != 0) || (writes && stdfd_ready(1, e) != 0))
 		return NULL;
 	struct stream *s = stream_pair(reads ? 0 : -1, writes ? 1 : -1, &words);

@@ -202,9 +202,9 @@ int stream_fail_below(struct stream *layer)
 	return ST_FAIL;
 }
 
-int stream_fail(struct stream *s, enum err_class cls, int sys, const char *text)
+int stream_fail(struct stream *s, enum err_class cls, unsigned char flags, int sys, const char *text)
 {
-	s->why = (struct why){ cls, sys, text };
+	s->why = (struct why){ cls, flags, sys, text };
 	return ST_FAIL;
 }
 

@@ -117,6 +117,7 @@ bool stream_unacked(const struct stream *s);
 int stream_error(const struct stream *s);
 
 struct stream_words {			  /* of failures; static texts */
+	unsigned char flags;		  /* of struct why */
 	const char *read, *write, *close; /* "read stdin", "write stdout", "close stdout" */
 };
 /* A lowest stream of a file, a terminal, a child's pipes. rfd or wfd may be -1: reading is EOF at once, writing fails with EBADF.
@@ -127,7 +128,7 @@ struct stream *stream_pair(int takes_rfd, int takes_wfd, const struct stream_wor
 void stream_push(struct stream *layer, const struct stream_ops *ops, struct stream *below);
 /* Fail with the words of the stream below (or own ones); both return ST_FAIL. */
 int stream_fail_below(struct stream *layer);
-int stream_fail(struct stream *s, enum err_class cls, int sys, const char *text);
+int stream_fail(struct stream *s, enum err_class cls, unsigned char flags, int sys, const char *text); /* err.h */
 /* AGAIN with the need of the call below; both return ST_AGAIN. */
 int stream_again_rd(struct stream *layer, const struct need *below);
 int stream_again_wr(struct stream *layer, const struct need *below);

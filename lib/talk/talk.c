@@ -151,13 +151,12 @@ static enum turn talk_done(struct talk *t)
 /* Earlier output has left, so that offsets count from here. */
 static enum turn talk_misbehave(struct talk *t, const struct talk_act *a)
 {
-	static const char text[] = "misbehave towards";
 	enum turn turn = talk_flush(t);
 	if (turn != TURN_ON)
 		return turn;
 	if (fault_step(t->session->stream, a->step->fault) == 0)
 		return talk_done(t);
-	const struct why why = { ERR_LOCAL, errno, text };
+	const struct why why = { ERR_LOCAL, OF_PEER, errno, "misbehave towards" };
 	return talk_over(t, END_ERROR, CLOSE_PLAIN, &why);
 }
 
@@ -214,7 +213,7 @@ static void talk_arm(struct talk *t, enum turn turn)
 	bool rd = turn == TURN_WAIT_RD || turn == TURN_WAIT_BOTH, wr = turn == TURN_WAIT_WR || turn == TURN_WAIT_BOTH;
 	if (waiter_arm(&t->waiter, rd, wr || t->unflushed) == 0)
 		return;
-	const struct why cannot = { ERR_LOCAL, errno, "wait for data from" };
+	const struct why cannot = { ERR_LOCAL, OF_PEER, errno, "wait for data from" };
 	talk_over(t, END_ERROR, CLOSE_PLAIN, &cannot);
 }
 

@@ -66,7 +66,7 @@ static enum turn drop_some(struct talk *t)
 /* TURN_ON: all has arrived. */
 static enum turn until_arrived(struct talk *t)
 {
-	struct why lost = { ERR_LOST, 0, "send to" };
+	struct why lost = { ERR_LOST, OF_PEER, 0, "send to" };
 	const struct session *s = t->session;
 	if ((lost.sys = stream_error(s->stream)) != 0)
 		return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
@@ -160,8 +160,8 @@ enum turn talk_end_reset(struct talk *t)
 /* Reported at once; earlier output is still sent, if the peer takes it soon. */
 enum turn talk_end_failed(struct talk *t, const struct talk_act *a)
 {
-	static const struct why no_memory = { ERR_LOCAL, ENOMEM, "keep what came from" };
-	static const struct why no_room = { .cls = ERR_LOCAL, .text = "--memory has no room for what came from" };
+	static const struct why no_memory = { ERR_LOCAL, OF_PEER, ENOMEM, "keep what came from" };
+	static const struct why no_room = { ERR_LOCAL, OF_PEER, 0, "--memory has no room for what came from" };
 	int64_t now_ms = loop_now(talk_loop(t));
 	if (a->why == WHY_BUDGET)
 		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_room);

@@ -6,7 +6,7 @@
 
 void talk_tell_failure(struct talk *t, const struct talk_act *a)
 {
-	static const struct why differs = { ERR_MISMATCH, 0, "the script did not fit the conversation with" };
+	static const struct why differs = { ERR_MISMATCH, OF_PEER, 0, "the script did not fit the conversation with" };
 	const struct session *s = t->session;
 	const struct run *run = s->service_run->run;
 	char words[TALK_WORDS], want[256], got[256];

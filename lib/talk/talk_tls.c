@@ -24,7 +24,7 @@ static enum turn talk_tls_begin(struct talk *t)
 	if (turn != TURN_ON)
 		return turn;
 	if (layers_secure(&s->stream, &link, unread.p, unread.n, &e) != 0) {
-		static const struct why no_memory = { ERR_LOCAL, ENOMEM, "start TLS with" };
+		static const struct why no_memory = { ERR_LOCAL, OF_PEER, ENOMEM, "start TLS with" };
 		return talk_over(t, END_ERROR, CLOSE_PLAIN, &no_memory);
 	}
 	t->tls_until_ms = loop_now(talk_loop(t)) + HANDSHAKE_MS;

@@ -24,7 +24,7 @@ static int handshake_failed(struct tls_stream *t, const char *words)
 	t->words = words != NULL ? mem_text(words) : NULL;
 	tls_push_out(t);
 	t->refused = t->said_bye = t->broken = true;
-	return stream_fail(&t->s, ERR_TLS, 0, t->words != NULL ? t->words : "the handshake failed");
+	return stream_fail(&t->s, ERR_TLS, 0, 0, t->words != NULL ? t->words : "the handshake failed");
 }
 
 /* No alert, which such a peer would take for data; the connection is reset, so that the peer does not take its end for an

@@ -32,11 +32,12 @@ static struct tls_stream *tls_stream_self(struct stream *s)
 
 /* --- reading --- */
 
-static int tls_stream_broke(struct tls_stream *t, enum err_class cls, int sys, const char *text)
+/* text: as "... from"; NULL: as the stream below says. */
+static int tls_stream_broke(struct tls_stream *t, enum err_class cls, const char *text)
 {
 	t->broken = true;
 	ERR_clear_error();
-	return stream_fail(&t->s, cls, sys, text);
+	return text == NULL ? stream_fail_below(&t->s) : stream_fail(&t->s, cls, OF_PEER, 0, text);
 }
 
 /* 0: the end. */
@@ -48,14 +49,14 @@ static int read_failed(struct tls_stream *t, int ssl_error)
 		return 0;
 	}
 	if (t->floods)
-		return tls_stream_broke(t, ERR_LOST, 0, "TLS without any data in it, and no end of that, from");
+		return tls_stream_broke(t, ERR_LOST, "TLS without any data in it, and no end of that, from");
 	if (t->below_eof)
-		return tls_stream_broke(t, ERR_LOST, 0, "TLS stream cut off (no close_notify) from");
+		return tls_stream_broke(t, ERR_LOST, "TLS stream cut off (no close_notify) from");
 	if (t->below_fail)
-		return tls_stream_broke(t, t->s.below->why.cls, t->s.below->why.sys, t->s.below->why.text);
+		return tls_stream_broke(t, ERR_LOST, NULL);
 	struct tls_failure f = tls_broken_words(t->heard);
 	tls_push_out(t); /* our alert */
-	return tls_stream_broke(t, f.cls, 0, f.text);
+	return tls_stream_broke(t, f.cls, f.text);
 }
 
 static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
@@ -145,7 +146,7 @@ static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)
 		return ST_AGAIN;
 	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
 		return tls_again_wr(t, error);
-	return error == 0 ? 0 : tls_stream_broke(t, ERR_LOST, 0, "TLS has ended towards");
+	return error == 0 ? 0 : tls_stream_broke(t, ERR_LOST, "TLS has ended towards");
 }
 
 /* Our close_notify is made now, while a failure can still be reported, and sent at the very end. */
@@ -161,7 +162,7 @@ static int keep_bye(struct tls_stream *t)
 	tls_drop_out(t);
 	ERR_clear_error();
 	t->bye_due = made;
-	return made ? 0 : tls_stream_broke(t, ERR_LOST, 0, unended);
+	return made ? 0 : tls_stream_broke(t, ERR_LOST, unended);
 }
 
 static int tls_flush(struct stream *s)
@@ -190,7 +191,7 @@ static int tls_shut(struct stream *s)
 			return tls_again_wr(t, SSL_ERROR_WANT_WRITE);
 		if (got < 0 && !t->broken) { /* for example without memory: the peer sees a truncation */
 			stream_shut(s->below);
-			return tls_stream_broke(t, ERR_LOST, 0, unended);
+			return tls_stream_broke(t, ERR_LOST, unended);
 		}
 		ERR_clear_error();
 		t->said_bye = true;

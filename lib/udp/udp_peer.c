@@ -76,7 +76,7 @@ static ssize_t read_slot(struct udp_peer *p, const struct iovec *v, int n)
 static int udp_peer_refuse(struct udp_peer *p, int sys)
 {
 	enum err_class cls = sys == ECONNREFUSED || sys == ENOENT ? ERR_CONNECT : ERR_NETWORK;
-	return stream_fail(&p->s, cls, sys, "send to");
+	return stream_fail(&p->s, cls, OF_PEER, sys, "send to");
 }
 
 static ssize_t peer_readv(struct stream *s, const struct iovec *v, int n)
@@ -84,14 +84,14 @@ static ssize_t peer_readv(struct stream *s, const struct iovec *v, int n)
 	struct udp_peer *p = udp_peer_self(s);
 	struct udp *u = p->udp;
 	if (u == NULL)
-		return stream_fail(s, ERR_NETWORK, ENOTCONN, "receive from");
+		return stream_fail(s, ERR_NETWORK, OF_PEER, ENOTCONN, "receive from");
 	while (p->first != NULL || p->slot != NULL) {
 		ssize_t got = p->first != NULL ? read_queue(p, v, n) : read_slot(p, v, n);
 		if (got != 0)
 			return got;
 	}
 	if (p->error != 0)
-		return stream_fail(s, ERR_CONNECT, p->error, "receive from");
+		return stream_fail(s, ERR_CONNECT, OF_PEER, p->error, "receive from");
 	if (p->send_error != 0)
 		return udp_peer_refuse(p, p->send_error);
 	s->rd = (struct need){ .wake = true };

@@ -40,8 +40,8 @@ static int expect(struct shake *h, char wanted)
 	if (got == ST_AGAIN || got == ST_FAIL)
 		return (int)got;
 	if (got == 0)
-		return stream_fail(&h->s, ERR_LOST, 0, "handshake was cut with");
-	return h->ahead[h->at++] == wanted ? 0 : stream_fail(&h->s, ERR_TLS, 0, "this is no handshake from");
+		return stream_fail(&h->s, ERR_LOST, OF_PEER, 0, "handshake was cut with");
+	return h->ahead[h->at++] == wanted ? 0 : stream_fail(&h->s, ERR_TLS, OF_PEER, 0, "this is no handshake from");
 }
 
 static int shake_setup(struct stream *s)
@@ -69,7 +69,7 @@ static ssize_t shake_readv(struct stream *s, const struct iovec *v, int n)
 		return 0;
 	ssize_t got = fill(h);
 	if (got == 0)
-		return stream_fail(s, ERR_LOST, 0, "cut off without a goodbye from");
+		return stream_fail(s, ERR_LOST, OF_PEER, 0, "cut off without a goodbye from");
 	if (got < 0)
 		return got;
 	for (int i = 0; i < n; i++)

@@ -97,7 +97,7 @@ static bool held_up(struct double_stream *d, struct script *c)
 
 static int fail(struct double_stream *d, const struct act *a, const char *text)
 {
-	return stream_fail(&d->s, a->cls, EIO, text);
+	return stream_fail(&d->s, a->cls, 0, EIO, text);
 }
 
 /* What stands before the next thing to be done: 0 go on, AGAIN or FAIL. */
@@ -153,7 +153,7 @@ static ssize_t double_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct double_stream *d = self(s);
 	if (d->ended && d->owned) /* a close that takes its time looks again */
-		return d->failed ? stream_fail(s, ERR_LOST, ECONNRESET, "double read") : 0;
+		return d->failed ? stream_fail(s, ERR_LOST, 0, ECONNRESET, "double read") : 0;
 	if (d->ended)
 		misuse(d, "read after its end");
 	if (iov_bytes(v, n) == 0)

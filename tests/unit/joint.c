@@ -53,7 +53,7 @@ static ssize_t joint_readv(struct stream *s, const struct iovec *v, int n)
 	if (n < 1 || v[0].iov_len == 0 || e->closed)
 		abort();
 	if (e->no_read)
-		return stream_fail(s, ERR_LOST, ECONNRESET, "receive from");
+		return stream_fail(s, ERR_LOST, OF_PEER, ECONNRESET, "receive from");
 	if (e->in_n == 0 && !e->eof)
 		return again(e, READING, false);
 	if (stutter(e, READING))
@@ -98,7 +98,7 @@ static ssize_t joint_writev(struct stream *s, const struct iovec *v, int n)
 	if (n < 1 || v[0].iov_len == 0 || e->closed)
 		abort();
 	if (e->no_write || to->closed || e->was_shut)
-		return stream_fail(s, ERR_LOST, EPIPE, "send to");
+		return stream_fail(s, ERR_LOST, OF_PEER, EPIPE, "send to");
 	size_t room = e->window == 0 ? SIZE_MAX : e->window > to->in_n ? e->window - to->in_n : 0;
 	if (room == 0)
 		return again(e, WRITING, false);
@@ -125,7 +125,7 @@ static int joint_shut(struct stream *s)
 {
 	struct joint_end *e = self(s);
 	if (e->no_write)
-		return stream_fail(s, ERR_LOST, EPIPE, "send to");
+		return stream_fail(s, ERR_LOST, OF_PEER, EPIPE, "send to");
 	e->was_shut = true;
 	tell_end(e->other);
 	return 0;

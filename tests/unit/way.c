@@ -11,7 +11,7 @@
 
 #include <signal.h>
 
-static const struct stream_words words = { "read stdin", "write stdout", "close stdout" };
+static const struct stream_words words = { 0, "read stdin", "write stdout", "close stdout" };
 unsigned char bytes[MUCH], got[2 * MUCH];
 
 void nonblocking(int fd)

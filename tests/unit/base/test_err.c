@@ -100,6 +100,25 @@ static void test_classes(void **state)
 	assert_non_null(err_class_name((enum err_class)99));
 }
 
+static void test_why(void **state)
+{
+	(void)state;
+	struct err e = { 0 };
+	char text[16];
+	const struct why lost = { ERR_LOST, OF_PEER, ECONNRESET, "receive from" },
+			 full = { ERR_LOCAL, 0, ENOSPC, "write stdout" };
+	assert_int_equal(err_why(&e, &lost, "10.0.0.1:80"), -1);
+	assert_string_equal(e.what, "receive from 10.0.0.1:80: Connection reset by peer");
+	assert_int_equal(e.cls, ERR_LOST);
+	assert_int_equal(e.sys, ECONNRESET);
+	err_why(&e, &lost, NULL);
+	assert_string_equal(e.what, "receive from the peer: Connection reset by peer");
+	err_why(&e, &full, "10.0.0.1:80");
+	assert_string_equal(e.what, "write stdout: No space left on device");
+	assert_string_equal(why_text(&lost, "10.0.0.1:80", text, sizeof text), "receive from 10");
+	assert_int_equal(sizeof(struct why), sizeof(int) * 2 + sizeof(char *));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -108,6 +127,7 @@ int main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_which_is_reported),
 		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_why),
 	};
 	return cmocka_run_group_tests_name("err", tests, NULL, NULL);
 }

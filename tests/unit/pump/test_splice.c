@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-static const struct stream_words words = { "read stdin", "write stdout", "close stdout" };
+static const struct stream_words words = { 0, "read stdin", "write stdout", "close stdout" };
 
 static const char *moved_by(struct way *w)
 {

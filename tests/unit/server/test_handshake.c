@@ -37,7 +37,7 @@ static int shy_setup(struct stream *s)
 		s->rd = (struct need){ .wake = true };
 		return ST_AGAIN;
 	}
-	return shy->fails ? stream_fail(s, ERR_TLS, 0, "handshake") : 0;
+	return shy->fails ? stream_fail(s, ERR_TLS, 0, 0, "handshake") : 0;
 }
 
 static void shy_close(struct stream *s, enum close_how how)

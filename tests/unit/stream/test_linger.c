@@ -124,7 +124,7 @@ static void test_flood_leaves_others_their_turn(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	int zero = open("/dev/zero", O_RDWR);
 	take(&st, fd[1], 5000);
-	static const struct stream_words words = { "read", "write", "close" };
+	static const struct stream_words words = { 0, "read", "write", "close" };
 	linger_take(st.linger, stream_pair(zero, -1, &words), loop_now(st.loop) + 60000); /* never ends */
 	close(fd[0]);
 	run_for(&st, 5);
