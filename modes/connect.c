@@ -8,7 +8,7 @@
 #include "net/addr.h"
 #include "sandbox/sandbox_opts.h"
 #include "fault/fault_opts.h"
-#include "server/exit_with_fd.h"
+#include "net/exit_with_fd.h"
 #include "dial/probe.h"
 #include "proxy/proxy.h"
 #include "proxy/proxy_announce.h"

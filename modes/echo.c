@@ -7,7 +7,7 @@
 #include "net/addr.h"
 #include "server/access.h"
 #include "fault/fault_opts.h"
-#include "server/exit_with_fd.h"
+#include "net/exit_with_fd.h"
 #include "listen/listener.h"
 #include "proxy/proxy_accept.h"
 #include "listen/ready.h"

@@ -8,7 +8,7 @@
 #include "server/access.h"
 #include "dial/dial.h"
 #include "fault/fault_opts.h"
-#include "server/exit_with_fd.h"
+#include "net/exit_with_fd.h"
 #include "listen/listener.h"
 #include "proxy/proxy.h"
 #include "proxy/proxy_accept.h"

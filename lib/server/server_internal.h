@@ -5,7 +5,7 @@
 
 #include "server/access.h"
 #include "server/complaint.h"
-#include "server/exit_with_fd.h"
+#include "net/exit_with_fd.h"
 #include "listen/listener.h"
 #include "server/handshake.h"
 #include "listen/ready.h"

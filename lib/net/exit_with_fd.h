@@ -1,7 +1,7 @@
 /* --exit-with-fd N: a pipe, or a pair of sockets, whose other end belongs to the program that wants this run. When it is closed,
  * also because its owner was killed, the run ends. */
-#ifndef SERVER_EXIT_WITH_FD_H
-#define SERVER_EXIT_WITH_FD_H
+#ifndef NET_EXIT_WITH_FD_H
+#define NET_EXIT_WITH_FD_H
 
 #include "net/run.h"
 

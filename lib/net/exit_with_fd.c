@@ -1,6 +1,6 @@
 /* Watching for the hang-up of one descriptor (exit_with_fd.h). Nothing is read from it: bytes in a shared pipe belong to others,
  * and poll reports its end all the same. */
-#include "server/exit_with_fd.h"
+#include "net/exit_with_fd.h"
 
 #include "base/sys.h"
 
