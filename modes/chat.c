@@ -2,22 +2,22 @@
 #include "modes/mode.h"
 
 #include "capture/expect.h"
+#include "capture/observers.h"
+#include "chat/chat.h"
 #include "codec/frame.h"
+#include "fault/fault_opts.h"
+#include "listen/listener.h"
+#include "listen/ready.h"
 #include "loop/loop.h"
 #include "net/addr.h"
-#include "server/access.h"
-#include "fault/fault_opts.h"
 #include "net/exit_with_fd.h"
-#include "listen/listener.h"
+#include "net/sockopt.h"
 #include "proxy/proxy_accept.h"
-#include "listen/ready.h"
+#include "server/access.h"
 #include "server/run_command.h"
 #include "server/server.h"
-#include "net/sockopt.h"
 #include "session/layers.h"
-#include "capture/observers.h"
 #include "tls/tls.h"
-#include "chat/chat.h"
 
 enum { VBNET_MAX = 10 };
 
@@ -25,6 +25,24 @@ static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &t
 	&run_command_opts, &exit_with_fd_opts, &limit_opts, &access_opts, &proxy_accept_opts, &server_opts, &chat_opts,
 	&broadcast_opts, &text_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &sockopt_opts,
 	&loop_opts, NULL };
+
+static size_t chat_descriptors(const struct run *run);
+static int chat_run(const struct run *run, struct err *e);
+
+const struct mode mode_chat = {
+	.cmd = { .name = "chat",
+		.brief = "relay lines among clients",
+		.args = "ADDRESS",
+		.man = "Serves many clients at once and relays each line to all others, as \"<3> text\", or \"<ana> text\" "
+		       "after \"/nick ana\". Clients may also say /who, /msg WHO TEXT, /me TEXT, /quit and /help; lines of "
+		       "the server begin with \"* \". When standard input is a terminal its user takes part. A client that "
+		       "does not read what is said never stops the others: see --slow.\n"
+		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain.",
+		.groups = groups },
+	.descriptors = chat_descriptors,
+	.block_bytes = POOL_BLOCK_SERVER,
+	.run = chat_run,
+};
 
 static bool chat_is_vbnet(const struct conf *conf)
 {
@@ -51,18 +69,3 @@ static int chat_run(const struct run *run, struct err *e)
 	};
 	return server_main(run, &service_chat, &opts, e);
 }
-
-const struct mode mode_chat = {
-	.cmd = { .name = "chat",
-		.brief = "relay lines among clients",
-		.args = "ADDRESS",
-		.man = "Serves many clients at once and relays each line to all others, as \"<3> text\", or \"<ana> text\" "
-		       "after \"/nick ana\". Clients may also say /who, /msg WHO TEXT, /me TEXT, /quit and /help; lines of "
-		       "the server begin with \"* \". When standard input is a terminal its user takes part. A client that "
-		       "does not read what is said never stops the others: see --slow.\n"
-		       "SIGTERM, SIGINT and SIGHUP let the clients finish within --drain.",
-		.groups = groups },
-	.descriptors = chat_descriptors,
-	.block_bytes = POOL_BLOCK_SERVER,
-	.run = chat_run,
-};

@@ -2,37 +2,29 @@
 #include "modes/mode.h"
 
 #include "capture/expect.h"
+#include "capture/observers.h"
 #include "codec/frame.h"
+#include "fault/fault_opts.h"
+#include "listen/listener.h"
+#include "listen/ready.h"
 #include "loop/loop.h"
 #include "net/addr.h"
-#include "server/access.h"
-#include "fault/fault_opts.h"
 #include "net/exit_with_fd.h"
-#include "listen/listener.h"
+#include "net/sockopt.h"
 #include "proxy/proxy_accept.h"
-#include "listen/ready.h"
+#include "server/access.h"
 #include "server/run_command.h"
 #include "server/server.h"
-#include "net/sockopt.h"
-#include "capture/observers.h"
+#include "services/service.h"
 #include "tls/tls.h"
 #include "udp/udp.h"
-#include "services/service.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &ready_opts,
 	&run_command_opts, &exit_with_fd_opts, &limit_opts, &access_opts, &proxy_accept_opts, &server_opts, &frame_opts,
 	&expect_opts, &observer_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts, &loop_opts, NULL };
 
-static size_t echo_descriptors(const struct run *run)
-{
-	return server_descriptors(run->conf, 0, &service_echo);
-}
-
-static int echo_run(const struct run *run, struct err *e)
-{
-	static const struct server_opts many = { 0 };
-	return server_main(run, &service_echo, &many, e);
-}
+static size_t echo_descriptors(const struct run *run);
+static int echo_run(const struct run *run, struct err *e);
 
 const struct mode mode_echo = {
 	.cmd = { .name = "echo",
@@ -47,3 +39,14 @@ const struct mode mode_echo = {
 	.block_bytes = POOL_BLOCK_SERVER,
 	.run = echo_run,
 };
+
+static size_t echo_descriptors(const struct run *run)
+{
+	return server_descriptors(run->conf, 0, &service_echo);
+}
+
+static int echo_run(const struct run *run, struct err *e)
+{
+	static const struct server_opts many = { 0 };
+	return server_main(run, &service_echo, &many, e);
+}

@@ -9,7 +9,7 @@ struct mode {
 	struct command cmd;
 	size_t (*descriptors)(const struct run *run);	  /* that a run may hold at once */
 	size_t block_bytes;				  /* of the pool */
-	int (*run)(const struct run *run, struct err *e); /* 0, or -1 with e; failures met on the way are in env->outcome */
+	int (*run)(const struct run *run, struct err *e); /* 0, or -1 with e; failures met on the way are in run->outcome */
 };
 
 /* The rows, in the order of `sockctl help`. */

@@ -2,28 +2,28 @@
 #include "modes/mode.h"
 
 #include "capture/expect.h"
+#include "capture/observers.h"
+#include "chat/broadcast.h"
 #include "codec/frame.h"
-#include "loop/loop.h"
-#include "net/addr.h"
-#include "server/access.h"
 #include "dial/dial.h"
 #include "fault/fault_opts.h"
-#include "net/exit_with_fd.h"
 #include "listen/listener.h"
+#include "listen/ready.h"
+#include "loop/loop.h"
+#include "net/addr.h"
+#include "net/exit_with_fd.h"
+#include "net/sockopt.h"
 #include "proxy/proxy.h"
 #include "proxy/proxy_accept.h"
 #include "proxy/proxy_announce.h"
-#include "listen/ready.h"
+#include "server/access.h"
 #include "server/run_command.h"
 #include "server/server.h"
-#include "net/sockopt.h"
+#include "services/service.h"
 #include "session/layers.h"
-#include "capture/observers.h"
+#include "talk/talk.h"
 #include "tls/tls.h"
 #include "udp/udp.h"
-#include "chat/broadcast.h"
-#include "services/service.h"
-#include "talk/talk.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &tls_client_opts,
 	&dial_opts, &proxy_opts, &proxy_announce_opts, &proxy_accept_opts, &ready_opts, &run_command_opts, &exit_with_fd_opts,
@@ -31,17 +31,8 @@ static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &t
 	&forward_opts, &text_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &udp_opts, &sockopt_opts,
 	&loop_opts, NULL };
 
-static size_t serve_descriptors(const struct run *run)
-{
-	return server_descriptors(run->conf, 0, service_pick(run, &service_console, NULL));
-}
-
-static int serve_run(const struct run *run, struct err *e)
-{
-	static const struct server_opts many = { 0 };
-	const struct service *service = service_pick(run, &service_console, e);
-	return service == NULL ? -1 : server_main(run, service, &many, e);
-}
+static size_t serve_descriptors(const struct run *run);
+static int serve_run(const struct run *run, struct err *e);
 
 const struct mode mode_serve = {
 	.cmd = { .name = "serve",
@@ -58,3 +49,15 @@ const struct mode mode_serve = {
 	.block_bytes = POOL_BLOCK_SERVER,
 	.run = serve_run,
 };
+
+static size_t serve_descriptors(const struct run *run)
+{
+	return server_descriptors(run->conf, 0, service_pick(run, &service_console, NULL));
+}
+
+static int serve_run(const struct run *run, struct err *e)
+{
+	static const struct server_opts many = { 0 };
+	const struct service *service = service_pick(run, &service_console, e);
+	return service == NULL ? -1 : server_main(run, service, &many, e);
+}

@@ -31,7 +31,7 @@ static const char *const answer_words[] = {
 	[PROBE_DROPPED] = "tls",
 };
 
-static const struct service prober = { .name = "probe", .needs = NO_PAYLOAD };
+const struct service service_probe = { .name = "probe", .needs = NO_PAYLOAD };
 
 struct probe {
 	const struct run *run;
@@ -361,7 +361,7 @@ int probe_start(const struct run *run, const struct addr *a, struct err *e)
 {
 	if (a->kind == ADDR_FD)
 		return err_set(e, ERR_USAGE, 0, "--probe: %s is a connection already", a->text);
-	return layers_start(run, ROLE_DIAL, a, &prober, e);
+	return layers_start(run, ROLE_DIAL, a, &service_probe, e);
 }
 
 int probe_run(const struct run *run, const struct addr *a, struct err *e)

@@ -4,6 +4,7 @@
 #define DIAL_PROBE_H
 
 #include "dial/dial.h"
+#include "net/service.h"
 
 enum { PROBE_NO, PROBE_SHOW, PROBE_QUIET };
 extern const struct opt_group probe_opts; /* --probe --probe-data --stable */
@@ -12,6 +13,9 @@ struct probe_conf {
 	const char *data;
 	int64_t stable_ms;
 };
+
+/* What a client that only asks has for a service: no connection of it becomes a session. */
+extern const struct service service_probe;
 
 /* Before rights are given up (sandbox/sandbox_opts.h): everything that TLS needs. Borrows a until layers_stop. 0, or -1 with e.
  */
