@@ -1,4 +1,4 @@
-/* Values of options: one block per group, filled from the rows' defaults, the running command's, then the user's (opt.h).
+/* Values of options: one block per group, filled from the rows' defaults, then the user's (opt.h).
  *
  * Groups are few (a dozen or two) and asked for at start, so the blocks stand in a plain array that is searched from its
  * beginning. What a row's text means is in set_value alone. */
@@ -140,10 +140,10 @@ static int set_value(void *block, const struct opt *row, const char *text, struc
 }
 
 /* A default that does not parse is a mistake of ours, unless it was memory. */
-static int set_default(struct slot *slot, const struct opt *row, const char *text, struct err *e)
+static int set_default(struct slot *slot, const struct opt *row, struct err *e)
 {
 	struct err own = { 0 };
-	if (set_value(slot->block, row, text, &own) == 0)
+	if (set_value(slot->block, row, row->def, &own) == 0)
 		return 0;
 	return err_set(e, own.cls == ERR_LOCAL ? ERR_LOCAL : ERR_BUG, 0, "default of --%s: %s", row->name, own.what);
 }
@@ -159,7 +159,7 @@ static int slot_fill(struct conf *conf, const struct opt_group *group, struct er
 	if (slot->block == NULL || slot->given == NULL)
 		return err_set(e, ERR_LOCAL, 0, "no memory for options");
 	for (const struct opt *row = group->rows; row->name != NULL; row++)
-		if (row->def != NULL && set_default(slot, row, row->def, e) != 0)
+		if (row->def != NULL && set_default(slot, row, e) != 0)
 			return -1;
 	return 0;
 }
@@ -170,28 +170,13 @@ static void clear_list(struct slot *slot, const struct opt *row)
 		((struct opt_list *)(void *)((char *)slot->block + row->off))->n = 0;
 }
 
-static int running_defaults(struct conf *conf, struct err *e)
-{
-	const struct opt_default *d = conf->running == NULL ? NULL : conf->running->defaults;
-	for (; d != NULL && d->group != NULL; d++) {
-		struct slot *slot = slot_of(conf, d->group);
-		const struct opt *row = row_of(d->group, d->name);
-		if (slot == NULL || row == NULL)
-			return err_set(e, ERR_BUG, 0, "%s has a default for an unknown --%s", conf->running->name, d->name);
-		clear_list(slot, row);
-		if (set_default(slot, row, d->text, e) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int opt_fill(struct conf *conf, const struct command *const *commands, struct err *e)
 {
 	for (; *commands != NULL; commands++)
 		for (const struct opt_group *const *g = (*commands)->groups; *g != NULL; g++)
 			if (slot_of(conf, *g) == NULL && slot_fill(conf, *g, e) != 0)
 				return -1;
-	return running_defaults(conf, e);
+	return 0;
 }
 
 struct conf *conf_new(const struct command *const *commands, const struct command *running, struct err *e)

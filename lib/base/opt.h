@@ -69,23 +69,16 @@ struct opt_group {
 	void (*free)(void *block);		  /* what hooks allocated; may be NULL */
 };
 
-struct opt_default { /* a mode's own default for a shared row: found by group and name */
-	const struct opt_group *group;
-	const char *name;
-	const char *text;
-};
-
 struct command {
 	const char *name, *brief, *args;       /* "connect", "connect to a peer", "ADDRESS" */
 	const char *man;		       /* the mode's paragraph(s) in the man page, plain sentences */
 	const struct opt_group *const *groups; /* NULL-terminated */
-	const struct opt_default *defaults;    /* ends with group == NULL; may be NULL */
 };
 
 struct conf;
 
-/* A conf with the defaults of every group of every command, those of `running` adjusted by its opt_defaults.
- * commands: NULL-terminated. NULL with e filled in when memory is short or a row's own default does not parse. */
+/* A conf with the defaults of every group of every command. commands: NULL-terminated. NULL with e filled in when memory is short
+ * or a row's default does not parse. */
 struct conf *conf_new(const struct command *const *commands, const struct command *running, struct err *e);
 void conf_free(struct conf *conf);
 

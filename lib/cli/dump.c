@@ -3,7 +3,6 @@
  *
  *   mode     name, arguments, help, manual
  *   option   heading, its modes, letter, name, argument, "bare" if that may be absent, help, manual, default
- *   default  mode, text: what the option before has as default in that mode
  *   event    name, level, fields, sentence
  *   exit     status, name, meaning */
 #include "cli/help.h"
@@ -39,14 +38,8 @@ static void dump_option(FILE *out, const struct command *const *commands, const 
 		if (rows_listed(commands[i], group) && used < sizeof modes)
 			used += (size_t)snprintf(
 				modes + used, sizeof modes - used, "%s%s", used > 0 ? " " : "", commands[i]->name);
-	const char *common = rows_default(NULL, group, row);
 	DUMP(out, "option", group->title, modes, (const char[]){ row->ch, '\0' }, row->name, row->arg,
-		row->bare != NULL ? "bare" : "", row->help, row->man, common);
-	for (; *commands != NULL; commands++) {
-		const char *own = rows_listed(*commands, group) ? rows_default(*commands, group, row) : NULL;
-		if (own != NULL && own != common)
-			DUMP(out, "default", (*commands)->name, own);
-	}
+		row->bare != NULL ? "bare" : "", row->help, row->man, rows_default(row));
 }
 
 int dump_options(FILE *out, const struct command *const *commands)

@@ -57,13 +57,13 @@ int help_overview(FILE *out, const struct command *const *commands)
 	return rows_end(out);
 }
 
-static void put_option(FILE *out, const struct command *command, const struct opt_group *group, const struct opt *row)
+static void put_option(FILE *out, const struct opt *row)
 {
 	char head[128], text[512];
 	int n = row->ch != 0 ? snprintf(head, sizeof head, "  -%c, ", row->ch) : snprintf(head, sizeof head, "      ");
 	const char *before = row->arg == NULL ? "" : row->bare != NULL ? "[=" : " ", *after = row->bare != NULL ? "]" : "";
 	snprintf(head + n, sizeof head - (size_t)n, "--%s%s%s%s", row->name, before, row->arg == NULL ? "" : row->arg, after);
-	const char *def = rows_default(command, group, row);
+	const char *def = rows_default(row);
 	snprintf(text, sizeof text, "%s%s%s%s", row->help, def == NULL ? "" : " (default: ", def == NULL ? "" : def,
 		def == NULL ? "" : ")");
 	size_t len = strlen(head);
@@ -87,7 +87,7 @@ int help_mode(FILE *out, const struct command *command)
 			fprintf(out, "\n%s:\n", groups[i]->title);
 		title = groups[i]->title;
 		for (const struct opt *row = groups[i]->rows; row->name != NULL; row++)
-			put_option(out, command, groups[i], row);
+			put_option(out, row);
 	}
 	return rows_end(out);
 }

@@ -46,12 +46,8 @@ bool rows_listed(const struct command *command, const struct opt_group *group)
 	return *g != NULL;
 }
 
-const char *rows_default(const struct command *command, const struct opt_group *group, const struct opt *row)
+const char *rows_default(const struct opt *row)
 {
-	const struct opt_default *d = command == NULL ? NULL : command->defaults;
-	for (; d != NULL && d->group != NULL; d++)
-		if (d->group == group && strcmp(d->name, row->name) == 0)
-			return d->text;
 	return row->def != NULL && *row->def != '\0' ? row->def : NULL;
 }
 

@@ -12,8 +12,8 @@ enum { ROWS_GROUPS = 64 };
  */
 void rows_groups(const struct command *const *commands, const struct opt_group *out[ROWS_GROUPS + 1]);
 bool rows_listed(const struct command *command, const struct opt_group *group);
-/* The default as typed, the command's own before the row's (command may be NULL); NULL: none worth showing. */
-const char *rows_default(const struct command *command, const struct opt_group *group, const struct opt *row);
+/* The default as typed; NULL: none worth showing. */
+const char *rows_default(const struct opt *row);
 bool rows_is_path(const struct opt *row); /* does its value name a file? */
 /* "a|b|c" with another text in place of each bar. */
 void rows_words(FILE *out, const char *words, const char *between);

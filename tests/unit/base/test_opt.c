@@ -1,4 +1,4 @@
-/* Options: each kind of row, whose default counts, what was given, and what is said about mistakes. */
+/* Options: each kind of row, its default, what was given, and what is said about mistakes. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -74,11 +74,7 @@ static const struct opt_group shared = { .title = "Shared", .size = sizeof(struc
 static const struct opt_group others = { .title = "Others", .size = sizeof(struct small), .rows = small_rows };
 static const struct opt_group nobodys = { .title = "Nobody's", .size = sizeof(struct small), .rows = small_rows };
 
-static const struct opt_default own[] = { { &shared, "n", "11" }, { &group, "list", "from-the-mode" },
-	{ &group, "choice", "peer" }, { 0 } };
-static const struct command one = {
-	.name = "one", .groups = (const struct opt_group *const[]){ &group, &shared, NULL }, .defaults = own
-};
+static const struct command one = { .name = "one", .groups = (const struct opt_group *const[]){ &group, &shared, NULL } };
 static const struct command two = { .name = "two", .groups = (const struct opt_group *const[]){ &shared, &others, NULL } };
 static const struct command *const commands[] = { &one, &two, NULL };
 
@@ -126,20 +122,6 @@ static void test_defaults(void **state)
 	assert_int_equal(b->hooks, 1);
 	assert_int_equal(((const struct small *)conf_get(conf, &shared))->n, 1);
 	assert_int_equal(((const struct small *)conf_get(conf, &others))->n, 1);
-	conf_free(conf);
-}
-
-static void test_own_defaults(void **state)
-{
-	(void)state;
-	struct conf *conf = open_conf(&one);
-	const struct block *b = conf_get(conf, &group);
-	assert_int_equal(((const struct small *)conf_get(conf, &shared))->n, 11);
-	assert_int_equal(((const struct small *)conf_get(conf, &others))->n, 1);
-	assert_int_equal(b->list.n, 1);
-	assert_string_equal(b->list.v[0], "from-the-mode");
-	assert_int_equal(b->choice, 2);
-	assert_false(conf_given(conf, &shared, "n"));
 	conf_free(conf);
 }
 
@@ -227,24 +209,16 @@ static void test_relations(void **state)
 	conf_free(conf);
 }
 
-static void check_our_mistake(const struct opt_default *defaults)
-{
-	const struct command odd = {
-		.name = "odd", .groups = (const struct opt_group *const[]){ &group, NULL }, .defaults = defaults
-	};
-	const struct command *const list[] = { &odd, NULL };
-	struct err e = { 0 };
-	assert_null(conf_new(list, &odd, &e));
-	assert_int_equal(e.cls, ERR_BUG);
-	assert_non_null(strstr(e.what, "default"));
-}
-
-static void test_our_own_mistakes(void **state)
+static void test_our_own_mistake(void **state)
 {
 	(void)state;
-	check_our_mistake((const struct opt_default[]){ { &group, "number", "10" }, { 0 } });
-	check_our_mistake((const struct opt_default[]){ { &group, "no-such-row", "1" }, { 0 } });
-	check_our_mistake((const struct opt_default[]){ { &shared, "n", "1" }, { 0 } });
+	static const struct opt wrong[] = { { .name = "n", .kind = OPT_INT, .arg = "N", .def = "10", .min = 1, .max = 9 }, { 0 } };
+	static const struct opt_group bad = { .title = "Bad", .size = sizeof(struct small), .rows = wrong };
+	const struct command odd = { .name = "odd", .groups = (const struct opt_group *const[]){ &bad, NULL } };
+	struct err e = { 0 };
+	assert_null(conf_new((const struct command *const[]){ &odd, NULL }, &odd, &e));
+	assert_int_equal(e.cls, ERR_BUG);
+	assert_non_null(strstr(e.what, "default of --n"));
 }
 
 static int allowed;
@@ -286,11 +260,10 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_own_defaults),
 		cmocka_unit_test(test_each_kind),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_relations),
-		cmocka_unit_test(test_our_own_mistakes),
+		cmocka_unit_test(test_our_own_mistake),
 		cmocka_unit_test(test_without_memory),
 	};
 	return cmocka_run_group_tests_name("opt", tests, NULL, NULL);
