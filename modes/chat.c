@@ -52,7 +52,7 @@ static bool chat_is_vbnet(const struct conf *conf)
 
 static uint32_t chat_most(const struct conf *conf)
 {
-	return chat_is_vbnet(conf) && !conf_given(conf, &limit_opts, "max") ? VBNET_MAX : 0;
+	return chat_is_vbnet(conf) && !CONF_GIVEN(conf, limit, max) ? VBNET_MAX : 0;
 }
 
 static size_t chat_descriptors(const struct run *run)
@@ -62,7 +62,7 @@ static size_t chat_descriptors(const struct run *run)
 
 static int chat_run(const struct run *run, struct err *e)
 {
-	bool own_words = conf_given(run->conf, &server_opts, "full-message");
+	bool own_words = CONF_GIVEN(run->conf, server, full_message);
 	const struct server_opts opts = {
 		.max = chat_most(run->conf),
 		.full_text = chat_is_vbnet(run->conf) && !own_words ? "Servidor Saturado\r\n" : NULL,

@@ -52,16 +52,17 @@ static int probe_check(const struct conf *conf, struct err *e)
 {
 	static const struct {
 		const struct opt_group *group;
-		const char *name;
-	} idle[] = { { &retry_opts, "reconnect" }, { &fault_opts, "fault" }, { &talk_opts, "talk" }, { &exec_opts, "exec" },
-		{ &forward_opts, "forward" }, { &source_opts, "file" }, { &source_opts, "discard" }, { &source_opts, "zero" },
-		{ &observer_opts, "transcript" }, { &observer_opts, "pcap" }, { &observer_opts, "record" },
-		{ &expect_opts, "expect" }, { &expect_opts, "expect-file" }, { &expect_opts, "expect-bytes" },
-		{ &expect_opts, "expect-sha256" } };
-	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
-		if (conf_given(conf, idle[i].group, idle[i].name))
-			return err_set(e, ERR_USAGE, 0, "--probe and --%s cannot be used together", idle[i].name);
-	if (conf_given(conf, &proxy_opts, "proxy") || conf_given(conf, &proxy_announce_opts, "proxy-out"))
+		size_t off;
+	} idle[] = { { &retry_opts, offsetof(struct retry_conf, reconnect) }, { &fault_opts, offsetof(struct fault_conf, spec) },
+		{ &talk_opts, OPT_ANY }, { &exec_opts, OPT_ANY }, { &forward_opts, OPT_ANY }, { &source_opts, OPT_ANY },
+		{ &observer_opts, OPT_ANY }, { &expect_opts, OPT_ANY } };
+	const struct proxy_announce_conf *announce = conf_get(conf, &proxy_announce_opts);
+	const struct opt *row = NULL;
+	for (size_t i = 0; row == NULL && i < sizeof idle / sizeof *idle; i++)
+		row = conf_given(conf, idle[i].group, idle[i].off);
+	if (row != NULL)
+		return err_set(e, ERR_USAGE, 0, "--probe and --%s cannot be used together", row->name);
+	if (CONF_GIVEN(conf, proxy, url) || announce->version != 0)
 		return err_set(e, ERR_USAGE, 0, "--probe and proxies cannot be used together: it tests the ports themselves");
 	return 0;
 }

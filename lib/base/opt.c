@@ -37,14 +37,6 @@ static struct slot *slot_of(const struct conf *conf, const struct opt_group *gro
 	return NULL;
 }
 
-static const struct opt *row_of(const struct opt_group *group, const char *name)
-{
-	for (const struct opt *row = group->rows; row->name != NULL; row++)
-		if (strcmp(row->name, name) == 0)
-			return row;
-	return NULL;
-}
-
 /* "auto|both|peer" as "auto, both or peer". */
 static void list_words(char *out, size_t cap, const char *words)
 {
@@ -267,9 +259,11 @@ const void *conf_get(const struct conf *conf, const struct opt_group *group)
 	return slot == NULL ? NULL : slot->block;
 }
 
-bool conf_given(const struct conf *conf, const struct opt_group *group, const char *name)
+const struct opt *conf_given(const struct conf *conf, const struct opt_group *group, size_t off)
 {
 	const struct slot *slot = slot_of(conf, group);
-	const struct opt *row = row_of(group, name);
-	return slot != NULL && row != NULL && slot->given[row - group->rows];
+	for (const struct opt *row = group->rows; slot != NULL && row->name != NULL; row++)
+		if (slot->given[row - group->rows] && (off == OPT_ANY || (off == row->off && (off > 0 || row->kind != OPT_HOOK))))
+			return row;
+	return NULL;
 }

@@ -50,7 +50,7 @@ struct opt {
 	const char *name; /* long name without "--"; NULL ends the rows */
 	char ch;	  /* letter, or 0 */
 	enum opt_kind kind;
-	size_t off;	    /* offsetof in the block; unused by OPT_HOOK */
+	size_t off;	    /* offsetof in the block; of OPT_HOOK 0, or what conf_given knows it by: a field, but not the first */
 	const char *arg;    /* "N", "PATH", "auto|both|peer"; NULL for flags */
 	const char *bare;   /* its value when it stands alone; others are joined to it: --name=VALUE. NULL: it needs one */
 	const char *help;   /* one line for `sockctl help MODE` */
@@ -97,7 +97,11 @@ void conf_needs(const struct conf *conf, void (*fn)(void *arg, unsigned needs, c
 /* Borrowed; never NULL for a group that some command lists. */
 const void *conf_get(const struct conf *conf, const struct opt_group *group);
 
-/* Was the option given by the user (rather than left at its default)? */
-bool conf_given(const struct conf *conf, const struct opt_group *group, const char *name);
+/* The first option that the user gave (rather than left at its default) among the rows of the group that fill the field at `off`,
+ * or, with OPT_ANY, among all of them. NULL: none. */
+#define OPT_ANY SIZE_MAX
+const struct opt *conf_given(const struct conf *conf, const struct opt_group *group, size_t off);
+/* Was an option given that fills this field? CONF_GIVEN(conf, clock, idle_ms): of clock_opts, in struct clock_conf. */
+#define CONF_GIVEN(conf, group, field) (conf_given(conf, &group##_opts, offsetof(struct group##_conf, field)) != NULL)
 
 #endif

@@ -20,6 +20,7 @@ static int frame_hook(void *block, const char *text, struct err *e)
 static const struct opt rows[] = {
 	{ .name = "frame",
 		.kind = OPT_HOOK,
+		.off = offsetof(struct frame_conf, framer),
 		.arg = "SPEC",
 		.hook = frame_hook,
 		.help = "lines here are frames there: u32le, netstring, ...",

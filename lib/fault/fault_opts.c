@@ -24,6 +24,7 @@ static int read_fault(void *block, const char *text, struct err *e)
 static const struct opt rows[] = {
 	{ .name = "fault",
 		.kind = OPT_HOOK,
+		.off = offsetof(struct fault_conf, spec),
 		.hook = read_fault,
 		.arg = "NAME[=VALUE][:in|:out][,conn=LIST][,prob=P%]",
 		.help = "misbehave: latency=100ms, rst-after=4k, loss=5% ...",
@@ -53,7 +54,7 @@ static const struct fault_conf *conf_of(const struct run *run)
 uint32_t faults_seed(const struct conf *conf)
 {
 	const struct fault_conf *own = conf_get(conf, &fault_opts);
-	return conf_given(conf, &fault_opts, "seed") ? (uint32_t)own->seed : sys_random();
+	return CONF_GIVEN(conf, fault, seed) ? (uint32_t)own->seed : sys_random();
 }
 
 void faults_name_seed(const struct run *run, struct err *e)

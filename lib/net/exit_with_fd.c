@@ -57,7 +57,7 @@ int exit_with_fd_open(struct exit_with_fd *l, const struct run *run, bool stdin_
 	void *arg, struct err *e)
 {
 	*l = (struct exit_with_fd){ .run = run, .watch = { .fd = -1, .fn = hung_up, .arg = l }, .cut = cut, .arg = arg };
-	if (!conf_given(run->conf, &exit_with_fd_opts, "exit-with-fd"))
+	if (!CONF_GIVEN(run->conf, exit_with_fd, fd))
 		return 0;
 	int fd = fd_of(l);
 	if ((fd == STDIN_FILENO && stdin_taken) || (fd == STDOUT_FILENO && stdout_taken))

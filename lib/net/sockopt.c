@@ -73,29 +73,32 @@ static const struct opt rows[] = {
 };
 const struct opt_group sockopt_opts = { .title = "Socket options", .size = sizeof(struct sockopt_conf), .rows = rows };
 
-bool sockopt_has(const struct conf *conf, const char *name)
+/* A later one wins. */
+static const struct setting *sockopt_last(const struct conf *conf, int level, int name)
 {
 	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
-	for (unsigned i = 0; i < c->n; i++)
-		if (strcmp(c->set[i].row->name, name) == 0)
-			return true;
-	return false;
+	for (unsigned i = c->n; i-- > 0;)
+		if (c->set[i].row->level4 == level && c->set[i].row->name4 == name)
+			return &c->set[i];
+	return NULL;
+}
+
+bool sockopt_has(const struct conf *conf, int level, int name)
+{
+	return sockopt_last(conf, level, name) != NULL;
 }
 
 void sockopt_probe_soon(const struct conf *conf, int fd, const struct sa *peer)
 {
 	bool inet = peer->family == AF_INET || peer->family == AF_INET6;
-	if (inet && conf_get(conf, &sockopt_opts) != NULL && !sockopt_has(conf, "keepalive"))
+	if (inet && conf_get(conf, &sockopt_opts) != NULL && !sockopt_has(conf, SOL_SOCKET, SO_KEEPALIVE))
 		sockopt_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, SOCKOPT_SOON_S);
 }
 
 int sockopt_backlog(const struct conf *conf, int otherwise)
 {
-	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
-	for (unsigned i = c->n; i-- > 0;)
-		if (strcmp(c->set[i].row->name, "backlog") == 0)
-			return c->set[i].v.n;
-	return otherwise;
+	const struct setting *set = sockopt_last(conf, SOCKOPT_NONE, SOCKOPT_BACKLOG);
+	return set != NULL ? set->v.n : otherwise;
 }
 
 int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e)

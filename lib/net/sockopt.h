@@ -28,6 +28,7 @@ int sockopt_backlog(const struct conf *conf, int otherwise);
 /* The peer of this connection has ended its side: if it is gone altogether, keepalive is to detect that within 90 s. Its kernel
  * answers for it for 60 s. Nothing is done if the user has set keepalive's times. */
 void sockopt_probe_soon(const struct conf *conf, int fd, const struct sa *peer);
-bool sockopt_has(const struct conf *conf, const char *name);
+/* Has the user set this one? By the level and name of setsockopt. */
+bool sockopt_has(const struct conf *conf, int level, int name);
 
 #endif

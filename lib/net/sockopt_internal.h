@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 
 enum { SOCKOPT_NONE = -1, SOCKOPT_IDLE_S = 60, SOCKOPT_SOON_S = 20, SOCKOPT_INTERVAL_S = 10, SOCKOPT_COUNT = 6 };
+enum { SOCKOPT_BACKLOG = 1 }; /* name of -o backlog, which is listen's; its level is SOCKOPT_NONE */
 
 #ifndef TCP_KEEPIDLE
 #ifdef TCP_KEEPALIVE
@@ -28,7 +29,7 @@ struct sockopt_value {
 struct sockopt_row {
 	const char *name, *takes; /* "[=...]": may come without value; "=...": must not */
 	unsigned kinds, when;
-	int level4, name4, level6, name6; /* SOCKOPT_NONE as level: not for this family */
+	int level4, name4, level6, name6; /* SOCKOPT_NONE as level: nothing to set for this family */
 	long long min, max;
 	int (*parse)(const struct sockopt_row *row, const char *text, struct sockopt_value *v, struct err *e);
 	int (*apply)(int fd, sa_family_t family, unsigned when, const struct sockopt_value *v); /* NULL: the int at its level */

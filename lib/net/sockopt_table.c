@@ -306,15 +306,6 @@ static int apply_multicast(int fd, sa_family_t family, unsigned when, const stru
 	return sys_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &out4, sizeof out4);
 }
 
-static int apply_nothing(int fd, sa_family_t family, unsigned when, const struct sockopt_value *v)
-{
-	(void)fd;
-	(void)family;
-	(void)when;
-	(void)v;
-	return 0;
-}
-
 /* --- the rows --- */
 
 enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LISTEN = SOCKOPT_LISTEN };
@@ -329,7 +320,7 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 #define ROWS(X) \
 	X("nodelay", "[=on|off]", TCP, OPEN, AT(IPPROTO_TCP, TCP_NODELAY), 0, 1, parse_switch, NULL, \
 		"send small writes at once (the default)") \
-	X("keepalive", "[=IDLE,INTVL,CNT|off]", TCP, OPEN, OWN, 1, 32767, parse_keepalive, apply_keepalive, \
+	X("keepalive", "[=IDLE,INTVL,CNT|off]", TCP, OPEN, AT(SOL_SOCKET, SO_KEEPALIVE), 1, 32767, parse_keepalive, apply_keepalive, \
 		"notice a dead peer: after IDLE seconds of silence ask every INTVL seconds, CNT times (60,10,6)") \
 	X("ttl", "=N", TCP | UDP, BIND | OPEN, PER_FAMILY(IP_TTL, IPV6_UNICAST_HOPS), 1, 255, parse_int, NULL, \
 		"hops that a packet may take") \
@@ -353,7 +344,7 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 		"may send to broadcast addresses") \
 	X("multicast", "=GROUP[@INTERFACE]", UDP, BIND, OWN, 0, 0, parse_multicast, apply_multicast, \
 		"join a group, and send to groups through that interface") \
-	X("linger", "=SECONDS", TCP, OPEN, OWN, 0, 65535, parse_int, apply_linger, \
+	X("linger", "=SECONDS", TCP, OPEN, AT(SOL_SOCKET, SO_LINGER), 0, 65535, parse_int, apply_linger, \
 		"0: closing resets the connection; more: closing may wait so long, and everything else with it") \
 	X("user-timeout", "=T", TCP, CONNECT | OPEN, AT(IPPROTO_TCP, TCP_USER_TIMEOUT), 0, INT_MAX, parse_ms, NULL, \
 		"give up when sent data stays unacknowledged for T (Linux)") \
@@ -367,7 +358,7 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 		"how a sender finds its rate (Linux, FreeBSD); without it the system's way, on loopback reno instead of bbr") \
 	X("v6only", "[=on|off]", TCP | UDP, BIND, ONLY6(IPPROTO_IPV6, IPV6_V6ONLY), 0, 1, parse_switch, NULL, \
 		"off: an IPv6 socket takes IPv4 too") \
-	X("backlog", "=N", TCP | UNIX, LISTEN, OWN, 1, 65535, parse_int, apply_nothing, \
+	X("backlog", "=N", TCP | UNIX, LISTEN, AT(SOCKOPT_NONE, SOCKOPT_BACKLOG), 1, 65535, parse_int, NULL, \
 		"connections that may wait to be accepted")
 /* clang-format on */
 

@@ -92,7 +92,7 @@ static void try_as_user(void *arg, unsigned needs, const char *text)
 static bool sandbox_run_asks(const struct run *run, const struct addr *a)
 {
 	const struct proxy *proxy = proxy_of(run);
-	bool far = proxy == NULL && conf_given(run->conf, &proxy_opts, "proxy"); /* --forward's own, which is not visible here */
+	bool far = proxy == NULL && CONF_GIVEN(run->conf, proxy, url); /* --forward's own, which is not visible here */
 	return far || resolve_asks(a) || (proxy != NULL && resolve_asks(&proxy->addr));
 }
 

@@ -102,7 +102,7 @@ static int setup_socket(const struct server *s, const struct listener *l, int fd
 	const struct conf *conf = s->run->conf;
 	enum addr_kind kind = l->local.family == AF_UNIX ? ADDR_UNIX : ADDR_TCP;
 	int bytes = QUEUE_SNDBUF;
-	if ((s->service_run->service->needs & CAP_SNDBUF) && !sockopt_has(conf, "sndbuf"))
+	if ((s->service_run->service->needs & CAP_SNDBUF) && !sockopt_has(conf, SOL_SOCKET, SO_SNDBUF))
 		sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 	return sockopt_apply(conf, fd, kind, &l->local, l->inherited ? SOCKOPT_OPEN : SOCKOPT_ACCEPTED, e);
 }

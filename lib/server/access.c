@@ -66,6 +66,7 @@ static const struct opt limit_rows[] = {
 		.man = "At most N clients at once from one IPv4 address or one IPv6 /64. 0, the default, is no such limit." },
 	{ .name = "conn-rate",
 		.kind = OPT_HOOK,
+		AT(rate),
 		.arg = "N[/s]",
 		.hook = read_rate,
 		.help = "at most N new clients a second",

@@ -118,7 +118,7 @@ static int share_out(const struct run *run, bool dgram, size_t allowed, size_t w
 int server_limits(const struct run *run, bool dgram, const struct server_opts *opts, const struct service *service,
 	struct server_shares *out, struct err *e)
 {
-	bool many = !opts->one, asked = many && conf_given(run->conf, &limit_opts, "max");
+	bool many = !opts->one, asked = many && CONF_GIVEN(run->conf, limit, max);
 	size_t clients = clients_of(run->conf, opts->max), wanted = server_descriptors(run->conf, opts->max, service);
 	struct rlimit limit;
 	*out = (struct server_shares){ .max = opts->max, .lingers = LINGER_MOST, .pipes = POOL_PIPES_MOST };

@@ -276,7 +276,7 @@ static void join_hub(struct server *s)
 static void limit_rate(struct server *s, const struct service *service)
 {
 	enum { A_SECOND = 10 };
-	if ((service->needs & COSTLY) && addr_dgram(&s->addr) && !conf_given(s->run->conf, &limit_opts, "conn-rate"))
+	if ((service->needs & COSTLY) && addr_dgram(&s->addr) && !CONF_GIVEN(s->run->conf, limit, rate))
 		access_rate(s->access, A_SECOND);
 }
 
@@ -373,11 +373,10 @@ void server_close(struct server *s)
 static int refuse_idle(const struct conf *conf, const struct service *service, struct err *e)
 {
 	static const struct opt_group *const groups[] = { &dial_opts, &proxy_opts, &proxy_announce_opts };
-	for (size_t i = 0; i < sizeof groups / sizeof groups[0] && service->dials == NULL; i++)
-		for (const struct opt *row = groups[i]->rows; row->name != NULL; row++)
-			if (conf_given(conf, groups[i], row->name))
-				return err_set(e, ERR_USAGE, 0, "--%s requires --forward: nothing is dialed", row->name);
-	return 0;
+	const struct opt *row = NULL;
+	for (size_t i = 0; row == NULL && i < sizeof groups / sizeof groups[0] && service->dials == NULL; i++)
+		row = conf_given(conf, groups[i], OPT_ANY);
+	return row == NULL ? 0 : err_set(e, ERR_USAGE, 0, "--%s requires --forward: nothing is dialed", row->name);
 }
 
 int server_main(const struct run *run, const struct service *service, const struct server_opts *opts, struct err *e)

@@ -191,7 +191,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 		.near_half = service_run->keep_open ? HALF_NO : HALF_YES,
 		.drop_down = conf->send_only,
 		.lines = tty,
-		.quits = conf_given(service_run->run->conf, &stdio_opts, "quit-after"),
+		.quits = CONF_GIVEN(service_run->run->conf, stdio, quit_ms),
 		.quit_ms = conf->quit_ms,
 		.datagram_bytes = (uint32_t)conf->datagram_bytes,
 		.reply_wait_ms = service_run->server ? NEVER

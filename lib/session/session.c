@@ -193,7 +193,7 @@ static int64_t idle_limit(const struct session *s, const struct clock_conf *cloc
 {
 	const struct conf *conf = s->service_run->run->conf;
 	bool peer_of_server = !s->dialed && (s->stream->caps & ST_DGRAM) != 0;
-	return peer_of_server && !conf_given(conf, &clock_opts, "idle-timeout") ? UDP_IDLE_MS : clocks->idle_ms;
+	return peer_of_server && !CONF_GIVEN(conf, clock, idle_ms) ? UDP_IDLE_MS : clocks->idle_ms;
 }
 
 static int64_t session_after(int64_t since_ms, int64_t limit_ms)

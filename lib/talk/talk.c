@@ -286,9 +286,8 @@ static int talk_start(struct service_run *service_run, struct err *e)
 {
 	const struct talk_conf *conf = conf_of(service_run->run->conf);
 	const struct frame_conf *frame = conf_get(service_run->run->conf, &frame_opts);
-	bool framed = conf_given(service_run->run->conf, &frame_opts, "frame");
 	const struct talk_options options = {
-		.framer = framed ? frame->framer : framer_line,
+		.framer = CONF_GIVEN(service_run->run->conf, frame, framer) ? frame->framer : framer_line,
 		.dgram = addr_dgram(service_run->run->layers->addr),
 		.swap = conf->swap,
 		.tls = tls_built(),

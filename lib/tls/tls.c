@@ -213,13 +213,14 @@ static int refuse_idle(const struct run *run, const struct service *service, str
 		bool used;
 	} all[] = { { &tls_opts, near || far }, { &tls_client_opts, (dials && near) || far },
 		{ &tls_server_opts, !dials && near } };
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-		for (const struct opt *row = all[i].group->rows; row->name != NULL; row++)
-			if (!all[i].used && conf_given(run->conf, all[i].group, row->name))
-				return err_set(e, ERR_USAGE, 0, "--%s: %s", row->name,
-					dials || all[i].group != &tls_client_opts
-						? "the connection has no TLS; add --tls"
-						: "it requires --forward tls://: nothing is dialed with TLS");
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		const struct opt *row = all[i].used ? NULL : conf_given(run->conf, all[i].group, OPT_ANY);
+		if (row != NULL)
+			return err_set(e, ERR_USAGE, 0, "--%s: %s", row->name,
+				dials || all[i].group != &tls_client_opts
+					? "the connection has no TLS; add --tls"
+					: "it requires --forward tls://: nothing is dialed with TLS");
+	}
 	return 0;
 }
 

@@ -197,7 +197,7 @@ struct udp *udp_open(const struct run *run, int fd, sa_family_t family, const st
 	if (u->guard != NULL)
 		*u->guard = (struct udp_guard){ .rate = conf->rate, .hops = udp_msg_hops(fd, family) };
 	udp_msg_prepare(fd, family, guard);
-	if (family != AF_UNIX && !sockopt_has(run->conf, "rcvbuf"))
+	if (family != AF_UNIX && !sockopt_has(run->conf, SOL_SOCKET, SO_RCVBUF))
 		udp_loss_buffer(fd);
 	udp_loss_open(&u->loss, run, fd, family);
 	bool all = u->in != NULL && (u->out != NULL || family == AF_UNIX) && (u->guard != NULL || !guard);

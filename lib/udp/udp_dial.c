@@ -62,7 +62,7 @@ int udp_dial_push(struct stream **top, const struct run *run)
 		return -1;
 	stream_push(&d->s, &dialed_ops, *top);
 	udp_loss_open(&d->loss, run, d->s.rfd, AF_INET);
-	if (!sockopt_has(run->conf, "rcvbuf"))
+	if (!sockopt_has(run->conf, SOL_SOCKET, SO_RCVBUF))
 		udp_loss_buffer(d->s.rfd);
 	*top = &d->s;
 	return 0;

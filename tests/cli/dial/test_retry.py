@@ -215,7 +215,8 @@ def test_families_race(sockctl, tmp_path):
 
 
 @pytest.mark.parametrize("words", [["--reconnect"], ["--talk", "close"], ["--zero"], ["--transcript", "t"], ["--pcap", "p"], ["--expect", "x"],
-                                   ["--expect-bytes", "1"], ["--forward", "127.0.0.1:1"], ["-e", "cat"]], ids=lambda words: words[0])
+                                   ["--expect-bytes", "1"], ["--forward", "127.0.0.1:1"], ["-e", "cat"], ["--pty"],
+                                   ["--exec-socket"], ["--discard"], ["--record", "r"], ["--fault", "rate=1"]], ids=lambda words: words[0])
 def test_what_a_probe_would_forget_is_refused(sockctl, tcp, words):
     listener = tcp.listen()
     proc = sockctl.run("connect", "--probe", *words, *tcp.words())
