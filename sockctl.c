@@ -93,8 +93,11 @@ static int open_run(struct run *run, const struct mode *mode, struct budget *bor
 	if (run->loop == NULL)
 		return -1;
 	run->pool = pool_open(mode->block_bytes, 3 * fds); /* of each connection both ways, and what TLS has to send */
-	if (run->pool != NULL && conf->no_splice)
-		pool_copy_only(run->pool);
+	if (run->pool != NULL) {
+		pool_budget(run->pool, borrows);
+		if (conf->no_splice)
+			pool_copy_only(run->pool);
+	}
 	run->linger = linger_open(run->loop);
 	return run->pool != NULL && run->linger != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "start");
 }

@@ -25,7 +25,8 @@ static const struct opt loop_rows[] = {
 		.def = "128M",
 		.help = "the most memory that all peers together can make us use",
 		.man = "The most memory that all peers of a run together can make it use (128M): the frames and what is read "
-		       "ahead of --talk, the frames of --frame, the datagrams that wait for a peer's turn. A peer may use as "
+		       "ahead of --talk, the frames of --frame, the datagrams that wait for a peer's turn, and the bytes that "
+		       "wait for a peer that reads nothing when others need the pipe that they are in. A peer may use as "
 		       "much as is left free: one peer alone a half, each of N peers one part of N + 1, so a part is always left "
 		       "for the next one. A peer that would need more is closed and the reason is reported, or waits if it was "
 		       "only read ahead; of datagrams the last are dropped. See SERVING MANY for what each connection may hold "

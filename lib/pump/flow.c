@@ -25,6 +25,12 @@ void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct st
 	*f = (struct flow){ .from = from, .to = to, .pool = pool, .pipe = { -1, -1 } };
 }
 
+void flow_move(struct flow *to, const struct flow *f)
+{
+	*to = *f;
+	splice_waits(to, false);
+}
+
 void flow_close(struct flow *f)
 {
 	if (f->ring.len > 0)

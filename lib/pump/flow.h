@@ -70,6 +70,7 @@ enum flow_run {
 };
 
 void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct stream *to);
+void flow_move(struct flow *to, const struct flow *takes); /* as it is; *takes is no flow any more */
 enum flow_run flow_run(struct flow *f, size_t budget_bytes);
 /* For an echo that holds nothing: much more seems to come, which justifies another mover. Until then it copies. */
 void flow_bulk(struct flow *f);

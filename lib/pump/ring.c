@@ -5,7 +5,10 @@ static void ring_rest(struct ring *r, struct pool *pool)
 {
 	if (r->len != 0)
 		return;
-	pool_give(pool, r->mem);
+	if (r->aside)
+		pool_aside_give(pool, r->mem, r->cap);
+	else
+		pool_give(pool, r->mem);
 	*r = (struct ring){ 0 };
 }
 
@@ -25,6 +28,13 @@ int ring_wpeek(struct ring *r, struct pool *pool, struct iovec v[2])
 	v[0] = (struct iovec){ r->mem + end, first };
 	v[1] = (struct iovec){ r->mem, room - first };
 	return v[1].iov_len > 0 ? 2 : 1;
+}
+
+void *ring_aside(struct ring *r, struct pool *pool, size_t bytes)
+{
+	*r = (struct ring){ .mem = pool_aside_take(pool, bytes), .cap = (uint32_t)bytes };
+	r->aside = r->mem != NULL;
+	return r->mem;
 }
 
 void ring_fill(struct ring *r, struct pool *pool, size_t n)

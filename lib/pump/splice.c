@@ -8,9 +8,11 @@
  * Bytes that no part of the program sees, dropped or on their way to /dev/null, are not even fetched: TCP discards them on
  * request (tcp(7), MSG_TRUNC).
  *
- * The relay borrows its pipe while there are bytes in it. It limits their number itself, because a pipe counts pieces, and one of
- * TCP's can be eight pages long. A sink that does not support splice says EINVAL when the pipe has been filled already; these
- * bytes then go through the ring, before any others. */
+ * The relay borrows its pipe while there are bytes in it, and copies where the pool has none, until it has one again. While the
+ * bytes in the pipe wait for a sink that takes nothing, the pool may ask for the pipe: the bytes then go through the ring, before
+ * any others. The relay limits how many bytes are in it itself, because a pipe counts pieces, and one of TCP's can be eight pages
+ * long. A sink that does not support splice says EINVAL when the pipe has been filled already; these bytes then go through the
+ * ring, before any others. */
 #include "pump/splice.h"
 
 #ifdef __linux__
@@ -222,8 +224,10 @@ static const struct mover mover_emptying = { .name = "emptying", .step = emptyin
 static size_t splice_pipe_in(struct flow *f, int from, size_t budget)
 {
 	enum blame blame;
+	if (f->state != FLOW_OPEN || f->wait_from)
+		return 0;
 	size_t most = pool_pipe_bytes(f->pool, f->pipe);
-	if (f->state != FLOW_OPEN || f->wait_from || f->held >= most)
+	if (f->held >= most)
 		return 0;
 	if (budget > most - f->held)
 		budget = most - f->held;
@@ -259,17 +263,46 @@ static size_t splice_pipe_out(struct flow *f, int to)
 	return 0;
 }
 
+/* Another flow needs the pipe of this one. Bytes that are not read into memory now stay in the pipe and follow those that were.
+ */
+static void on_pipe_wanted(void *arg)
+{
+	struct flow *f = arg;
+	if (f->mover != &mover_splice_pipe || f->ring.len > 0)
+		return;
+	struct iovec v = { .iov_len = f->held };
+	if ((v.iov_base = ring_aside(&f->ring, f->pool, v.iov_len)) == NULL)
+		return;
+	ssize_t n = sys_readv(f->pipe[0], &v, 1);
+	ring_fill(&f->ring, f->pool, n > 0 ? (size_t)n : 0);
+	f->held -= n > 0 ? (uint64_t)n : 0;
+	if (f->held == 0)
+		splice_pipe_close(f);
+}
+
+void splice_waits(struct flow *f, bool moved)
+{
+	if (f->pipe[0] >= 0)
+		pool_pipe_waits(f->pool, f->pipe, moved, on_pipe_wanted, f);
+}
+
 static size_t splice_pipe_step(struct flow *f, size_t budget)
 {
 	int from, to;
 	bool reads = f->state == FLOW_OPEN && !f->wait_from;
-	if (!splice_ends(f, &from, &to) || (reads && f->pipe[0] < 0 && pool_pipe_take(f->pool, f->pipe) != 0)) {
+	if (f->ring.len > 0)
+		return copy_give_out(f);
+	if (!splice_ends(f, &from, &to)) {
 		f->mover = &mover_emptying;
 		return emptying_step(f, budget);
 	}
+	if (reads && f->pipe[0] < 0 && pool_pipe_take(f->pool, f->pipe) != 0)
+		return pool_pipes_out(f->pool) ? mover_copy.step(f, budget) : copy_from_now_on(f, budget);
 	size_t in = splice_pipe_in(f, from, budget), out = splice_pipe_out(f, to);
 	if (f->held == 0)
 		splice_pipe_close(f);
+	else
+		splice_waits(f, out > 0);
 	if (in + out == 0 && f->mover == &mover_emptying)
 		return emptying_step(f, budget);
 	return in > out ? in : out;
@@ -343,6 +376,12 @@ static bool splice_never(const struct flow *f)
 #define splice_step NULL
 #define splice_pipe_step NULL
 #define splice_pipe_close NULL
+
+void splice_waits(struct flow *f, bool moved)
+{
+	(void)f;
+	(void)moved;
+}
 
 #endif
 

@@ -11,4 +11,7 @@ extern const struct mover mover_sendfile;    /* a regular file to a socket */
 extern const struct mover mover_splice;	     /* one of the two is a pipe */
 extern const struct mover mover_splice_pipe; /* neither is: through a pipe of our own */
 
+/* Its pipe is now this flow's, wherever it stands; moved: bytes went out just now. */
+void splice_waits(struct flow *f, bool moved);
+
 #endif

@@ -47,7 +47,7 @@ static int echo_keep(struct session *s, const struct flow *f)
 	struct busy *busy = mem_new(sizeof *busy);
 	if (busy == NULL)
 		return -1;
-	busy->flow = *f;
+	flow_move(&busy->flow, f);
 	busy->turn = (struct task){ .fn = echo_turn, .arg = s };
 	busy->again = (struct timer){ .fn = echo_turn, .arg = s };
 	((struct echo *)s->mem)->busy = busy;

@@ -273,4 +273,4 @@ static void pump_run(struct dice *d)
 	world_close(&w);
 }
 
-const struct kind kind_pump = { .name = "pump", .share = 66, .open = pump_open, .run = pump_run };
+const struct kind kind_pump = { .name = "pump", .share = 65, .open = pump_open, .run = pump_run };

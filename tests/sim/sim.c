@@ -15,7 +15,7 @@
 
 static const struct kind *const kinds[] = { &kind_pump, &kind_sessions,
 #ifdef __linux__ /* the linker's --wrap */
-	&kind_doors,
+	&kind_doors, &kind_relay,
 #endif
 	&kind_chat, &kind_play, &kind_talk };
 enum { KINDS = sizeof kinds / sizeof kinds[0], JOBS_MOST = 64, HANG_S = 30 };

@@ -17,7 +17,7 @@ struct kind {
 	void (*run)(struct dice *d);
 	void (*close)(void);
 };
-extern const struct kind kind_pump, kind_sessions, kind_chat, kind_talk, kind_play, kind_doors;
+extern const struct kind kind_pump, kind_sessions, kind_chat, kind_talk, kind_play, kind_doors, kind_relay;
 
 /* Ends the process with the seed and the words, if it does not hold. */
 void sim_check(bool holds, const char *what);
