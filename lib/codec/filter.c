@@ -78,9 +78,7 @@ static ssize_t write_datagram(struct filter *f, const struct iovec *v, int n)
 	}
 	ssize_t put = stream_write(f->s.below, whole, len);
 	mem_free(whole);
-	if (put == ST_AGAIN)
-		return stream_again_wr(&f->s, &f->s.below->wr);
-	return put < 0 ? stream_fail_below(&f->s) : (ssize_t)total;
+	return put < 0 ? stream_up_wr(&f->s, put) : (ssize_t)total;
 }
 
 static ssize_t filter_writev(struct stream *s, const struct iovec *v, int n)
@@ -88,20 +86,11 @@ static ssize_t filter_writev(struct stream *s, const struct iovec *v, int n)
 	return s->caps & ST_DGRAM ? write_datagram(filter_self(s), v, n) : write_bytes(filter_self(s), v, n);
 }
 
-/* The stream below reports its own held bytes. */
-static int pass_down(struct stream *s, int (*call)(struct stream *))
-{
-	int rc = call(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return rc == 0 ? 0 : stream_fail_below(s);
-}
-
 /* A part of a character may stay in `state`: it is not shown before the rest has come. */
 static int filter_flush(struct stream *s)
 {
 	int rc = push_down(filter_self(s));
-	return rc != 0 ? rc : pass_down(s, stream_flush);
+	return rc != 0 ? rc : stream_pass(s, stream_flush);
 }
 
 static int filter_shut(struct stream *s)
@@ -119,7 +108,7 @@ static int filter_shut(struct stream *s)
 		if ((rc = push_down(f)) != 0)
 			return rc;
 	}
-	return pass_down(s, stream_shut);
+	return stream_pass(s, stream_shut);
 }
 
 /* A filter does not change what is read. */

@@ -117,9 +117,7 @@ static ssize_t take_in(struct frame *f)
 	else
 		bytes_fit(&f->in);
 	f->ended |= got == 0;
-	if (got == ST_AGAIN)
-		return stream_again_rd(&f->s, &f->s.below->rd);
-	return got == ST_FAIL ? stream_fail_below(&f->s) : got;
+	return stream_up_rd(&f->s, got);
 }
 
 static ssize_t read_bytes(struct frame *f, struct taker *t)
@@ -134,10 +132,8 @@ static ssize_t read_bytes(struct frame *f, struct taker *t)
 			bytes_fit(&f->in);
 		if (found < 0 || f->ended)
 			return found;
-		if (taken >= TURN_BYTES) {
-			f->s.rd = (struct need){ .timed = true };
-			return ST_AGAIN;
-		}
+		if (taken >= TURN_BYTES)
+			return stream_again_rd(&f->s, &(struct need){ .timed = true });
 		ssize_t got = take_in(f);
 		if (got < 0)
 			return got;
@@ -163,9 +159,7 @@ static ssize_t read_datagram(struct frame *f, struct taker *t)
 		got = (ssize_t)t->done;
 	}
 	bytes_fit(&f->in);
-	if (got == ST_AGAIN)
-		return stream_again_rd(&f->s, &f->s.below->rd);
-	return got == ST_FAIL ? stream_fail_below(&f->s) : got;
+	return stream_up_rd(&f->s, got);
 }
 
 ssize_t frame_readv(struct stream *s, const struct iovec *v, int n)

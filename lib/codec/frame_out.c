@@ -38,10 +38,8 @@ static int push_down(struct frame *f)
 	struct stream *below = f->s.below;
 	while (f->out.len > 0) {
 		ssize_t put = stream_write(below, f->out.mem + f->out.at, f->out.len);
-		if (put == ST_AGAIN)
-			return stream_again_wr(&f->s, &below->wr);
 		if (put < 0)
-			return stream_fail_below(&f->s);
+			return (int)stream_up_wr(&f->s, put);
 		bytes_drop(&f->out, (size_t)put);
 	}
 	bytes_fit(&f->out);
@@ -108,9 +106,7 @@ static int end_in_datagram(struct frame *f, const unsigned char *rest, size_t n)
 		return ST_FAIL;
 	const struct iovec v[2] = { { (void *)(uintptr_t)d.part[0], d.n[0] }, { (void *)(uintptr_t)d.part[1], d.n[1] } };
 	ssize_t put = stream_writev(f->s.below, v, 2);
-	if (put == ST_AGAIN)
-		return stream_again_wr(&f->s, &f->s.below->wr);
-	return put < 0 ? stream_fail_below(&f->s) : 0;
+	return put < 0 ? (int)stream_up_wr(&f->s, put) : 0;
 }
 
 /* The line ends with these bytes. AGAIN: nothing has changed. */
@@ -147,20 +143,12 @@ static int frame_out_take(struct frame *f, const unsigned char *p, size_t n, siz
 	return rc;
 }
 
-static ssize_t frame_out_pass(struct frame *f, const struct iovec *v, int n)
-{
-	ssize_t put = stream_writev(f->s.below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(&f->s, &f->s.below->wr);
-	return put < 0 ? stream_fail_below(&f->s) : put;
-}
-
 ssize_t frame_writev(struct stream *s, const struct iovec *v, int n)
 {
 	struct frame *f = (struct frame *)s;
 	ssize_t accepted = 0;
 	if (f->whole)
-		return frame_out_pass(f, v, n);
+		return stream_pass_writev(s, v, n);
 	if (f->refused)
 		return stream_fail(s, ERR_LOCAL, OF_PEER, 0, f->out_words);
 	int rc = push_down(f);
@@ -174,18 +162,10 @@ ssize_t frame_writev(struct stream *s, const struct iovec *v, int n)
 	return rc == ST_FAIL || accepted == 0 ? rc : accepted;
 }
 
-static int pass_down(struct stream *s, int (*call)(struct stream *))
-{
-	int rc = call(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return rc == 0 ? 0 : stream_fail_below(s);
-}
-
 int frame_flush(struct stream *s)
 {
 	int rc = push_down((struct frame *)s);
-	return rc != 0 ? rc : pass_down(s, stream_flush);
+	return rc != 0 ? rc : stream_pass(s, stream_flush);
 }
 
 /* Frames the unfinished last line. */
@@ -200,11 +180,11 @@ static int end_all(struct frame *f)
 int frame_last(struct stream *s)
 {
 	int rc = end_all((struct frame *)s);
-	return rc != 0 ? rc : pass_down(s, stream_last);
+	return rc != 0 ? rc : stream_pass(s, stream_last);
 }
 
 int frame_shut(struct stream *s)
 {
 	int rc = end_all((struct frame *)s);
-	return rc != 0 ? rc : pass_down(s, stream_shut);
+	return rc != 0 ? rc : stream_pass(s, stream_shut);
 }

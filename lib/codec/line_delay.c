@@ -41,26 +41,14 @@ static ssize_t line_delay_readv(struct stream *s, const struct iovec *v, int n)
 	struct line_delay *p = (struct line_delay *)s;
 	if (p->len == 0) {
 		ssize_t got = stream_read(s->below, p->block, sizeof p->block);
-		if (got == ST_AGAIN)
-			return stream_again_rd(s, &s->below->rd);
 		if (got <= 0)
-			return got == ST_FAIL ? stream_fail_below(s) : got;
+			return stream_up_rd(s, got);
 		p->at = 0;
 		p->len = (size_t)got;
 	}
-	if (loop_now(p->loop) < p->next_ms) {
-		s->rd = (struct need){ .timed = true, .at_ms = p->next_ms };
-		return ST_AGAIN;
-	}
+	if (loop_now(p->loop) < p->next_ms)
+		return stream_again_rd(s, &(struct need){ .timed = true, .at_ms = p->next_ms });
 	return (ssize_t)line_delay_take(p, v, n);
-}
-
-static ssize_t line_delay_writev(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t put = stream_writev(s->below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return put == ST_FAIL ? stream_fail_below(s) : put;
 }
 
 static int line_delay_rawfd(struct stream *s, bool write)
@@ -77,7 +65,7 @@ static void line_delay_close(struct stream *s, enum close_how how)
 static const struct stream_ops line_delay_ops = {
 	.name = "pace",
 	.readv = line_delay_readv,
-	.writev = line_delay_writev,
+	.writev = stream_pass_writev,
 	.close = line_delay_close,
 	.rawfd = line_delay_rawfd,
 };

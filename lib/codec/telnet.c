@@ -110,17 +110,9 @@ static ssize_t keep_text(struct telnet *t, unsigned char *bytes, size_t n)
 /* Answers are sent also when no payload is written, because the peer may wait for them. */
 static int wait_both(struct telnet *t, const struct need *rd)
 {
-	const struct need *wr = &t->s.below->wr;
 	t->s.rd = *rd;
-	if (t->out.len == 0 || t->broken)
-		return ST_AGAIN;
-	t->s.rd.in |= wr->in;
-	t->s.rd.out |= wr->out;
-	t->s.rd.wake |= wr->wake;
-	if (wr->timed && (!rd->timed || wr->at_ms < rd->at_ms)) {
-		t->s.rd.timed = true;
-		t->s.rd.at_ms = wr->at_ms;
-	}
+	if (t->out.len > 0 && !t->broken)
+		need_join(&t->s.rd, &t->s.below->wr);
 	return ST_AGAIN;
 }
 
@@ -146,15 +138,11 @@ static ssize_t telnet_readv(struct stream *s, const struct iovec *v, int n)
 		if (one.iov_len > HALF - ANSWER)
 			one.iov_len = HALF - ANSWER;
 		ssize_t got = stream_readv(s->below, &one, 1);
-		if (got == ST_FAIL)
-			return stream_fail_below(s);
-		if (got > 0)
-			got = keep_text(t, one.iov_base, (size_t)got);
-		else if (got == ST_AGAIN)
+		if (got == ST_AGAIN)
 			return wait_both(t, &s->below->rd);
-		else
-			return got;
-		if (got > 0) {
+		if (got <= 0)
+			return stream_up_rd(s, got);
+		if ((got = keep_text(t, one.iov_base, (size_t)got)) > 0) {
 			send_answers(t);
 			return got;
 		}
@@ -208,11 +196,9 @@ static int telnet_shut(struct stream *s)
 	int rc = telnet_last(s);
 	if (rc != 0)
 		return rc;
-	rc = stream_shut(s->below);
+	rc = stream_pass(s, stream_shut);
 	telnet_self(s)->broken |= rc == 0;
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return rc == 0 ? 0 : stream_fail_below(s);
+	return rc;
 }
 
 static void telnet_close(struct stream *s, enum close_how how)

@@ -85,8 +85,8 @@ static int go_on(struct fault *f)
 		return cut_fails(f);
 	if (f->cut == 0)
 		return 0;
-	f->s.rd = f->s.wr = (struct need){ .wake = true };
-	return ST_AGAIN;
+	f->s.wr = (struct need){ .wake = true };
+	return stream_again_rd(&f->s, &f->s.wr);
 }
 
 static int write_broke(struct fault *f)
@@ -143,10 +143,7 @@ int bytes_flush(struct stream *s)
 			w->asked_us = fault_now_us(f);
 		return write_again(f);
 	}
-	rc = stream_flush(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return rc == 0 ? 0 : stream_fail_below(s);
+	return stream_pass(s, stream_flush);
 }
 
 int bytes_last(struct stream *s)
@@ -267,10 +264,8 @@ ssize_t bytes_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct fault *f = fault_bytes_self(s);
 	struct fault_way *w = &f->way[FAULT_IN];
-	if (f->leaving) {
-		ssize_t got = stream_readv(s->below, v, n);
-		return got == ST_AGAIN ? stream_again_rd(s, &s->below->rd) : got == ST_FAIL ? stream_fail_below(s) : got;
-	}
+	if (f->leaving)
+		return stream_pass_readv(s, v, n);
 	int rc = go_on(f);
 	if (rc != 0)
 		return rc;

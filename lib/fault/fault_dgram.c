@@ -142,8 +142,7 @@ int dgram_flush(struct stream *s)
 		return rc;
 	if (w->first != NULL)
 		return stream_again_wr(s, &w->need);
-	rc = stream_flush(s->below);
-	return rc == ST_AGAIN ? stream_again_wr(s, &s->below->wr) : rc == 0 ? 0 : stream_fail_below(s);
+	return stream_pass(s, stream_flush);
 }
 
 /* No datagram follows that could overtake. */
@@ -153,11 +152,7 @@ int dgram_shut(struct stream *s)
 	for (struct fault_piece *p = f->way[FAULT_OUT].first; p != NULL; p = p->next)
 		p->after = 0;
 	int rc = dgram_flush(s);
-	if (rc == 0)
-		rc = stream_shut(s->below);
-	else
-		return rc;
-	return rc == ST_AGAIN ? stream_again_wr(s, &s->below->wr) : rc == 0 ? 0 : stream_fail_below(s);
+	return rc != 0 ? rc : stream_pass(s, stream_shut);
 }
 
 void dgram_let_go(struct fault *f)

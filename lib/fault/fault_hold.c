@@ -152,16 +152,6 @@ size_t hold_room(const struct fault_way *w)
 	return no_crumb(w, line < most ? line : most);
 }
 
-void need_join(struct need *a, const struct need *b)
-{
-	a->in |= b->in;
-	a->out |= b->out;
-	a->wake |= b->wake;
-	if (b->timed && (!a->timed || b->at_ms < a->at_ms))
-		a->at_ms = b->at_ms;
-	a->timed |= b->timed;
-}
-
 void need_time(struct need *a, int64_t at_us)
 {
 	const struct need when = { .timed = true, .at_ms = at_us / 1000 + (at_us % 1000 != 0) };

@@ -91,7 +91,6 @@ void hold_clear(struct fault_way *w);
 size_t hold_room(const struct fault_way *w);							     /* bytes */
 size_t hold_scatter(const struct iovec *v, int n, size_t at, const unsigned char *from, size_t len); /* from byte `at` on */
 size_t iov_total(const struct iovec *v, int n);
-void need_join(struct need *a, const struct need *b);
 void need_time(struct need *a, int64_t at_us);
 
 /* fault.c */

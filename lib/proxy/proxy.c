@@ -222,10 +222,8 @@ static int send_rest(struct proxied *p)
 	struct proxy_talk *t = p->talk;
 	while (p->sent < t->sends_n) {
 		ssize_t put = stream_write(p->s.below, t->sends + p->sent, t->sends_n - p->sent);
-		if (put == ST_AGAIN) {
-			p->s.rd = p->s.below->wr;
-			return ST_AGAIN;
-		}
+		if (put == ST_AGAIN)
+			return stream_again_rd(&p->s, &p->s.below->wr);
 		if (put < 0)
 			return proxy_refused(p, p->s.below->why.sys, "the connection broke");
 		p->sent += (size_t)put;

@@ -84,16 +84,12 @@ static int read_failed(struct stream *s, int sys)
 	bool background = sys == EIO && in_background(s);
 	if (!would_block(sys) && !background)
 		return fail_read(s, sys);
-	s->rd = (struct need){ .in = !background, .wake = background };
-	return ST_AGAIN;
+	return stream_again_rd(s, &(struct need){ .in = !background, .wake = background });
 }
 
 static int write_failed(struct stream *s, int sys)
 {
-	if (!would_block(sys))
-		return fail_write(s, sys);
-	s->wr = (struct need){ .out = true };
-	return ST_AGAIN;
+	return would_block(sys) ? stream_again_wr(s, &(struct need){ .out = true }) : fail_write(s, sys);
 }
 
 int fdstream_failed(struct stream *top, bool write, int sys)
@@ -249,12 +245,7 @@ static int udp_recvm(struct stream *s, struct msgs *m)
 	do
 		got = dgram_batch_recv(s->rfd, m);
 	while (got < 0 && errno == EINTR);
-	if (got >= 0)
-		return got;
-	if (!would_block(errno))
-		return fail_read(s, errno);
-	s->rd = (struct need){ .in = true };
-	return ST_AGAIN;
+	return got >= 0 ? got : read_failed(s, errno);
 }
 
 static int udp_sendm(struct stream *s, const struct msgs *m)
@@ -264,12 +255,7 @@ static int udp_sendm(struct stream *s, const struct msgs *m)
 	do
 		sent = dgram_batch_send(s->wfd, &fd_self(s)->cut, &connected, m);
 	while (sent < 0 && errno == EINTR);
-	if (sent >= 0)
-		return sent;
-	if (!would_block(errno))
-		return fail_write(s, errno);
-	s->wr = (struct need){ .out = true };
-	return ST_AGAIN;
+	return sent >= 0 ? sent : write_failed(s, errno);
 }
 
 static const struct stream_ops udp_ops = {

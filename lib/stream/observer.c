@@ -33,13 +33,11 @@ static void observer_ended(struct observer *t, enum observer_dir dir)
 	*once = true;
 }
 
-static int observer_broke(struct observer *t)
+static void observer_broke(struct observer *t)
 {
-	int rc = stream_fail_below(&t->s);
 	if (!t->broken && t->ops->broke != NULL)
 		t->ops->broke(t->self, &t->s.why);
 	t->broken = true;
-	return rc;
 }
 
 static ssize_t observer_readv(struct stream *s, const struct iovec *v, int n)
@@ -49,14 +47,12 @@ static ssize_t observer_readv(struct stream *s, const struct iovec *v, int n)
 		s->why = *t->wrong;
 		return ST_FAIL;
 	}
-	ssize_t got = stream_readv(s->below, v, n);
-	if (got == ST_AGAIN)
-		return stream_again_rd(s, &s->below->rd);
+	ssize_t got = stream_pass_readv(s, v, n);
 	if (got == ST_FAIL)
-		return observer_broke(t);
-	if (got == 0)
+		observer_broke(t);
+	else if (got == 0)
 		observer_ended(t, OBSERVER_IN);
-	else
+	else if (got != ST_AGAIN)
 		observer_moved(t, OBSERVER_IN, v, got > 0 ? (size_t)got : 0);
 	return got;
 }
@@ -64,26 +60,22 @@ static ssize_t observer_readv(struct stream *s, const struct iovec *v, int n)
 static ssize_t observer_writev(struct stream *s, const struct iovec *v, int n)
 {
 	struct observer *t = observer_of(s);
-	ssize_t put = stream_writev(s->below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	if (put < 0)
-		return observer_broke(t);
-	if (put > 0 || (s->caps & ST_DGRAM))
+	ssize_t put = stream_pass_writev(s, v, n);
+	if (put == ST_FAIL)
+		observer_broke(t);
+	else if (put > 0 || (put == 0 && (s->caps & ST_DGRAM)))
 		observer_moved(t, OBSERVER_OUT, v, (size_t)put);
 	return put;
 }
 
 static int observer_shut(struct stream *s)
 {
-	int rc = stream_shut(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	if (rc != 0)
-		return observer_broke(observer_of(s));
-	if (!(s->caps & ST_DGRAM))
+	int rc = stream_pass(s, stream_shut);
+	if (rc == ST_FAIL)
+		observer_broke(observer_of(s));
+	else if (rc == 0 && !(s->caps & ST_DGRAM))
 		observer_ended(observer_of(s), OBSERVER_OUT);
-	return 0;
+	return rc;
 }
 
 static void observer_secured(struct stream *s)

@@ -19,12 +19,8 @@ static struct pushback *pushback_self(struct stream *s)
 static ssize_t pushback_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct pushback *u = pushback_self(s);
-	if (u->bytes == NULL) {
-		ssize_t got = stream_readv(s->below, v, n);
-		if (got == ST_AGAIN)
-			return stream_again_rd(s, &s->below->rd);
-		return got == ST_FAIL ? stream_fail_below(s) : got;
-	}
+	if (u->bytes == NULL)
+		return stream_pass_readv(s, v, n);
 	size_t sum = 0;
 	for (int i = 0; i < n && u->n > 0; i++) {
 		size_t some = v[i].iov_len < u->n ? v[i].iov_len : u->n;
@@ -38,14 +34,6 @@ static ssize_t pushback_readv(struct stream *s, const struct iovec *v, int n)
 		u->bytes = NULL;
 	}
 	return (ssize_t)sum;
-}
-
-static ssize_t pushback_writev(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t put = stream_writev(s->below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return put < 0 ? stream_fail_below(s) : put;
 }
 
 static bool pushback_holds(const struct stream *s)
@@ -69,7 +57,7 @@ int pushback_push(struct stream **top, const void *bytes, size_t n)
 {
 	static const struct stream_ops ops = { .name = "unread",
 		.readv = pushback_readv,
-		.writev = pushback_writev,
+		.writev = stream_pass_writev,
 		.holds = pushback_holds,
 		.close = pushback_close };
 	struct pushback *u = mem_new(sizeof *u);

@@ -6,11 +6,9 @@
 int stream_setup(struct stream *s)
 {
 	if (s->below != NULL) {
-		int rc = stream_setup(s->below);
-		if (rc == ST_AGAIN)
-			return stream_again_rd(s, &s->below->rd);
+		int rc = (int)stream_up_rd(s, stream_setup(s->below));
 		if (rc != 0)
-			return stream_fail_below(s);
+			return rc;
 		s->caps |= s->below->caps & ST_NOHALF; /* a handshake finds that out */
 	}
 	return s->ops->setup == NULL ? 0 : s->ops->setup(s);
@@ -112,26 +110,16 @@ ssize_t stream_write(struct stream *s, const void *buf, size_t len)
 	return stream_writev(s, &v, 1);
 }
 
-static int ask_below(struct stream *s, int (*call)(struct stream *))
-{
-	if (s->below == NULL)
-		return 0;
-	int rc = call(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return rc == 0 ? 0 : stream_fail_below(s);
-}
-
 int stream_flush(struct stream *s)
 {
-	return s->ops->flush != NULL ? s->ops->flush(s) : ask_below(s, stream_flush);
+	return s->ops->flush != NULL ? s->ops->flush(s) : stream_pass(s, stream_flush);
 }
 
 int stream_last(struct stream *s)
 {
 	if (s->ops->last != NULL)
 		return s->ops->last(s);
-	return s->ops->flush != NULL ? s->ops->flush(s) : ask_below(s, stream_last);
+	return s->ops->flush != NULL ? s->ops->flush(s) : stream_pass(s, stream_last);
 }
 
 static int stream_shut_below(struct stream *s)
@@ -139,12 +127,7 @@ static int stream_shut_below(struct stream *s)
 	if (s->ops->shut != NULL)
 		return s->ops->shut(s);
 	int rc = stream_flush(s);
-	if (rc != 0 || s->below == NULL)
-		return rc;
-	rc = stream_shut(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return rc == 0 ? 0 : stream_fail_below(s);
+	return rc != 0 ? rc : stream_pass(s, stream_shut);
 }
 
 bool stream_unread(const struct stream *s)
@@ -208,32 +191,55 @@ int stream_fail(struct stream *s, enum err_class cls, unsigned char flags, int s
 	return ST_FAIL;
 }
 
-int stream_again_rd(struct stream *layer, const struct need *below)
+int stream_again_rd(struct stream *s, const struct need *need)
 {
-	layer->rd = *below;
+	s->rd = *need;
 	return ST_AGAIN;
 }
 
-int stream_again_wr(struct stream *layer, const struct need *below)
+int stream_again_wr(struct stream *s, const struct need *need)
 {
-	layer->wr = *below;
+	s->wr = *need;
 	return ST_AGAIN;
+}
+
+ssize_t stream_up_rd(struct stream *layer, ssize_t rc)
+{
+	if (rc == ST_AGAIN)
+		return stream_again_rd(layer, &layer->below->rd);
+	return rc == ST_FAIL ? stream_fail_below(layer) : rc;
+}
+
+ssize_t stream_up_wr(struct stream *layer, ssize_t rc)
+{
+	if (rc == ST_AGAIN)
+		return stream_again_wr(layer, &layer->below->wr);
+	return rc == ST_FAIL ? stream_fail_below(layer) : rc;
+}
+
+void need_join(struct need *to, const struct need *other)
+{
+	if (other->timed && (!to->timed || other->at_ms < to->at_ms))
+		to->at_ms = other->at_ms;
+	to->timed |= other->timed;
+	to->in |= other->in;
+	to->out |= other->out;
+	to->wake |= other->wake;
+}
+
+int stream_pass(struct stream *layer, int (*call)(struct stream *))
+{
+	return layer->below == NULL ? 0 : (int)stream_up_wr(layer, call(layer->below));
 }
 
 ssize_t stream_pass_readv(struct stream *layer, const struct iovec *v, int n)
 {
-	ssize_t got = stream_readv(layer->below, v, n);
-	if (got == ST_AGAIN)
-		return stream_again_rd(layer, &layer->below->rd);
-	return got == ST_FAIL ? stream_fail_below(layer) : got;
+	return stream_up_rd(layer, stream_readv(layer->below, v, n));
 }
 
 ssize_t stream_pass_writev(struct stream *layer, const struct iovec *v, int n)
 {
-	ssize_t put = stream_writev(layer->below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(layer, &layer->below->wr);
-	return put == ST_FAIL ? stream_fail_below(layer) : put;
+	return stream_up_wr(layer, stream_writev(layer->below, v, n));
 }
 
 int stream_pass_rawfd(struct stream *layer, bool write)

@@ -129,10 +129,15 @@ void stream_push(struct stream *layer, const struct stream_ops *ops, struct stre
 /* Fail with the words of the stream below (or own ones); both return ST_FAIL. */
 int stream_fail_below(struct stream *layer);
 int stream_fail(struct stream *s, enum err_class cls, unsigned char flags, int sys, const char *text); /* err.h */
-/* AGAIN with the need of the call below; both return ST_AGAIN. */
-int stream_again_rd(struct stream *layer, const struct need *below);
-int stream_again_wr(struct stream *layer, const struct need *below);
+/* AGAIN with this need; both return ST_AGAIN. */
+int stream_again_rd(struct stream *s, const struct need *need);
+int stream_again_wr(struct stream *s, const struct need *need);
+/* Hands up what a call of the stream below returned: AGAIN with its need, FAIL with its why, anything else as it is. */
+ssize_t stream_up_rd(struct stream *layer, ssize_t rc);	   /* of setup, readv, recvm */
+ssize_t stream_up_wr(struct stream *layer, ssize_t rc);	   /* of writev, sendm, flush, last, shut */
+void need_join(struct need *to, const struct need *other); /* what is in either unblocks */
 /* The ops of a layer that lets bytes pass: as the stream below. */
+int stream_pass(struct stream *layer, int (*call)(struct stream *below)); /* stream_flush, _last, _shut; 0 without one below */
 ssize_t stream_pass_readv(struct stream *layer, const struct iovec *v, int n);
 ssize_t stream_pass_writev(struct stream *layer, const struct iovec *v, int n);
 int stream_pass_rawfd(struct stream *layer, bool write);

@@ -134,16 +134,6 @@ int tls_make_room(struct tls_stream *t, size_t bytes, struct need *need)
 	return ST_AGAIN;
 }
 
-static void tls_bio_also(struct need *to, const struct need *other)
-{
-	if (other->timed && (!to->timed || other->at_ms < to->at_ms))
-		to->at_ms = other->at_ms;
-	to->timed |= other->timed;
-	to->in |= other->in;
-	to->out |= other->out;
-	to->wake |= other->wake;
-}
-
 /* OpenSSL waits for the peer, or for room to send an answer of ours (an alert, a new key). */
 static int tls_bio_again(struct tls_stream *t, int ssl_error, struct need *need, bool reads)
 {
@@ -154,7 +144,7 @@ static int tls_bio_again(struct tls_stream *t, int ssl_error, struct need *need,
 	else
 		*need = t->rests ? soon : t->s.below->rd;
 	if (reads && waits)
-		tls_bio_also(need, &t->s.below->wr);
+		need_join(need, &t->s.below->wr);
 	return ST_AGAIN;
 }
 

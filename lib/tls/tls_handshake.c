@@ -160,9 +160,7 @@ int tls_setup(struct stream *s)
 			return tls_again_rd(t, rc);
 	}
 	int pushed = tls_push_out(t);
-	if (pushed == ST_AGAIN) {
-		s->rd = s->below->wr;
-		return ST_AGAIN;
-	}
+	if (pushed == ST_AGAIN)
+		return stream_again_rd(s, &s->below->wr);
 	return pushed == 0 ? 0 : broke_off(t); /* the peer waits for it: there will be no handshake */
 }

@@ -66,8 +66,7 @@ static ssize_t tls_readv(struct stream *s, const struct iovec *v, int n)
 	int error = 0;
 	if (t->rests) {
 		t->rests = false;
-		s->rd = (struct need){ .timed = true }; /* next turn */
-		return ST_AGAIN;
+		return stream_again_rd(s, &(struct need){ .timed = true }); /* next turn */
 	}
 	if (tls_make_room(t, 0, &s->rd) == ST_AGAIN)
 		return ST_AGAIN;
@@ -168,11 +167,7 @@ static int keep_bye(struct tls_stream *t)
 static int tls_flush(struct stream *s)
 {
 	int rc = tls_push_out(tls_stream_self(s));
-	if (rc == 0)
-		rc = stream_flush(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return rc == 0 ? 0 : stream_fail_below(s);
+	return (int)stream_up_wr(s, rc != 0 ? rc : stream_flush(s->below));
 }
 
 static int tls_shut(struct stream *s)
@@ -198,15 +193,10 @@ static int tls_shut(struct stream *s)
 	}
 	if (rc == 0)
 		rc = tls_push_out(t);
-	if (rc == 0)
-		rc = stream_shut(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	if (rc == 0)
-		return 0;
-	stream_fail_below(s);
-	stream_shut(s->below); /* a peer that waits for our end would wait for ever; it sees a truncation */
-	return ST_FAIL;
+	rc = (int)stream_up_wr(s, rc != 0 ? rc : stream_shut(s->below));
+	if (rc == ST_FAIL)
+		stream_shut(s->below); /* a peer that waits for our end would wait for ever; it sees a truncation */
+	return rc;
 }
 
 static void tls_close(struct stream *s, enum close_how how)

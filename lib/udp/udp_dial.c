@@ -20,21 +20,15 @@ static ssize_t dialed_readv(struct stream *s, const struct iovec *v, int n)
 
 static int dialed_recvm(struct stream *s, struct msgs *m)
 {
-	int got = stream_recvm(s->below, m);
-	if (got == ST_AGAIN)
-		return stream_again_rd(s, &s->below->rd);
-	if (got < 0)
-		return stream_fail_below(s);
-	udp_loss_stir(&((struct dialed *)s)->loss);
+	int got = (int)stream_up_rd(s, stream_recvm(s->below, m));
+	if (got >= 0)
+		udp_loss_stir(&((struct dialed *)s)->loss);
 	return got;
 }
 
 static int dialed_sendm(struct stream *s, const struct msgs *m)
 {
-	int sent = stream_sendm(s->below, m);
-	if (sent == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return sent < 0 ? stream_fail_below(s) : sent;
+	return (int)stream_up_wr(s, stream_sendm(s->below, m));
 }
 
 static void dialed_close(struct stream *s, enum close_how how)

@@ -94,8 +94,7 @@ static ssize_t peer_readv(struct stream *s, const struct iovec *v, int n)
 		return stream_fail(s, ERR_CONNECT, OF_PEER, p->error, "receive from");
 	if (p->send_error != 0)
 		return udp_peer_refuse(p, p->send_error);
-	s->rd = (struct need){ .wake = true };
-	return ST_AGAIN;
+	return stream_again_rd(s, &(struct need){ .wake = true });
 }
 
 bool udp_passing(int sys)
@@ -122,12 +121,11 @@ static ssize_t send_now(struct udp_peer *p, const struct iovec *v, int n)
 static ssize_t wait_for_room(struct udp_peer *p)
 {
 	if (p->udp->family == AF_UNIX)
-		p->s.wr = (struct need){ .timed = true, .at_ms = loop_now(p->udp->run->loop) + UNIX_RETRY_MS };
-	else if (udp_wait(p->udp, p) == 0)
-		p->s.wr = (struct need){ .wake = true };
-	else
-		return udp_peer_refuse(p, errno);
-	return ST_AGAIN;
+		return stream_again_wr(
+			&p->s, &(struct need){ .timed = true, .at_ms = loop_now(p->udp->run->loop) + UNIX_RETRY_MS });
+	if (udp_wait(p->udp, p) == 0)
+		return stream_again_wr(&p->s, &(struct need){ .wake = true });
+	return udp_peer_refuse(p, errno);
 }
 
 static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)

@@ -29,9 +29,7 @@ static ssize_t fill(struct shake *h)
 		h->at = 0;
 		h->n = (size_t)got;
 	}
-	if (got == ST_AGAIN)
-		return stream_again_rd(&h->s, &h->s.below->rd);
-	return got == ST_FAIL ? stream_fail_below(&h->s) : got;
+	return stream_up_rd(&h->s, got);
 }
 
 static int expect(struct shake *h, char wanted)
@@ -84,14 +82,6 @@ static ssize_t shake_readv(struct stream *s, const struct iovec *v, int n)
 	return (ssize_t)done;
 }
 
-static ssize_t shake_writev(struct stream *s, const struct iovec *v, int n)
-{
-	ssize_t put = stream_writev(s->below, v, n);
-	if (put == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return put == ST_FAIL ? stream_fail_below(s) : put;
-}
-
 static int shake_shut(struct stream *s)
 {
 	static const char bye[] = { SHAKE_BYE };
@@ -99,13 +89,10 @@ static int shake_shut(struct stream *s)
 	if (!h->bye_said) {
 		ssize_t put = stream_write(s->below, bye, 1);
 		if (put < 0)
-			return put == ST_AGAIN ? stream_again_wr(s, &s->below->wr) : stream_fail_below(s);
+			return (int)stream_up_wr(s, put);
 		h->bye_said = true;
 	}
-	int rc = stream_shut(s->below);
-	if (rc == ST_AGAIN)
-		return stream_again_wr(s, &s->below->wr);
-	return rc == ST_FAIL ? stream_fail_below(s) : 0;
+	return stream_pass(s, stream_shut);
 }
 
 static bool shake_holds(const struct stream *s)
@@ -124,7 +111,7 @@ static const struct stream_ops shake_ops = {
 	.name = "shake",
 	.setup = shake_setup,
 	.readv = shake_readv,
-	.writev = shake_writev,
+	.writev = stream_pass_writev,
 	.shut = shake_shut,
 	.holds = shake_holds,
 	.close = shake_close,
