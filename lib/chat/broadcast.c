@@ -13,6 +13,7 @@
  * buffer for reading; the rest of an unfinished line moves to memory of the member's own. */
 #include "chat/broadcast_internal.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -360,9 +361,7 @@ void broadcast_join(struct broadcast *r, struct member *m, struct session *s)
 	m->turn = (struct task){ .fn = member_turn, .arg = m };
 	m->clock = (struct timer){ .fn = line_delay_due, .arg = m };
 	waiter_open(&m->waiter, loop_of(r), s->stream, member_ready, m);
-	m->prev = r->last;
-	*(r->last != NULL ? &r->last->next : &r->first) = m;
-	r->last = m;
+	LIST_APPEND(r, m);
 	r->count++;
 	broadcast_look(m);
 }
@@ -373,8 +372,7 @@ void broadcast_leave(struct member *m)
 	broadcast_depart(m);
 	if (m->missed > 0)
 		broadcast_lost(m, m->missed, "lines for a slow client");
-	*(m->prev != NULL ? &m->prev->next : &r->first) = m->next;
-	*(m->next != NULL ? &m->next->prev : &r->last) = m->prev;
+	LIST_REMOVE(r, m);
 	waiter_close(&m->waiter);
 	loop_timer(loop_of(r), &m->clock, NEVER);
 	loop_forget(loop_of(r), &m->turn);

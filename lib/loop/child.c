@@ -11,6 +11,7 @@
  * the number of a group while a process is in it, and a group that was found empty is never signalled. */
 #include "loop/child.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/sys.h"
 
@@ -28,7 +29,7 @@
 enum { GRACE_MS = 2000, LOOK_MS = 20, NOT_STARTED = 126, NOT_FOUND = 127 };
 
 struct child {
-	struct child *next;
+	struct child *next, *prev;
 	struct loop *loop;
 	pid_t pid;
 	child_done *done; /* NULL: forgotten */
@@ -39,7 +40,9 @@ struct child {
 	bool reaped, ending, killed;
 };
 
-static struct child *children; /* of all loops; empty again when every child has been reaped */
+static struct {
+	struct child *first, *last;
+} children; /* of all loops; empty again when every child has been reaped */
 static struct rlimit files_limit;
 static bool files_limited; /* files_limit has a value */
 
@@ -147,17 +150,9 @@ static bool child_over(const struct child *c)
 	return c->reaped && (!c->ending || c->killed || !child_left(c->pid));
 }
 
-static void child_unlist(const struct child *c)
-{
-	struct child **at = &children;
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-}
-
 static void child_finish(struct child *c)
 {
-	child_unlist(c);
+	LIST_REMOVE(&children, c);
 	loop_timer(c->loop, &c->clock, NEVER);
 	if (c->done != NULL)
 		c->done(c->arg, c->status);
@@ -173,21 +168,21 @@ static void look_again(struct child *c)
 static void child_reap(void *arg, int signo)
 {
 	(void)signo;
-	for (struct child *c = children; c != NULL;) {
+	for (struct child *c = children.last; c != NULL;) {
 		bool mine = c->done == NULL || c->loop == arg;
 		if (mine)
 			child_ask(c);
 		if (mine && c->done == NULL && c->reaped) {
-			child_unlist(c);
+			LIST_REMOVE(&children, c);
 			mem_free(c);
-			c = children;
+			c = children.last;
 		} else if (mine && child_over(c)) {
 			child_finish(c);
-			c = children; /* done may have started or forgotten others */
+			c = children.last; /* done may have started or forgotten others */
 		} else {
 			if (mine && c->reaped)
 				look_again(c);
-			c = c->next;
+			c = c->prev;
 		}
 	}
 }
@@ -212,8 +207,8 @@ static struct child *child_enlist(struct loop *loop, child_done *done, void *arg
 		err_set(e, ERR_LOCAL, ENOMEM, "start a child process");
 		return NULL;
 	}
-	*c = (struct child){ .next = children, .loop = loop, .done = done, .arg = arg, .clock.fn = clock_due, .clock.arg = c };
-	children = c;
+	*c = (struct child){ .loop = loop, .done = done, .arg = arg, .clock.fn = clock_due, .clock.arg = c };
+	LIST_APPEND(&children, c);
 	return c;
 }
 
@@ -239,7 +234,7 @@ static struct child *child_begin(struct loop *loop, const struct start *start, c
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (c->pid < 0) {
 		err_set(e, ERR_LOCAL, failed, "start a child process");
-		child_unlist(c);
+		LIST_REMOVE(&children, c);
 		mem_free(c);
 		return NULL;
 	}
@@ -299,7 +294,7 @@ void child_forget(struct child *c)
 	c->done = NULL;
 	if (!c->reaped)
 		return;
-	child_unlist(c);
+	LIST_REMOVE(&children, c);
 	mem_free(c);
 }
 

@@ -2,6 +2,7 @@
  * turn, because the waiter that calls back is part of what is freed. */
 #include "server/handshake.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "net/layer.h"
 #include "stream/waiter.h"
@@ -34,8 +35,7 @@ static struct stream *let_go(struct handshake *p)
 	waiter_close(&p->waiter);
 	loop_timer(loop, &p->deadline, NEVER);
 	loop_forget(loop, &p->end);
-	*(p->prev != NULL ? &p->prev->next : &all->first) = p->next;
-	*(p->next != NULL ? &p->next->prev : &all->last) = p->prev;
+	LIST_REMOVE(all, p);
 	all->count--;
 	mem_free(p);
 	return s;
@@ -127,9 +127,7 @@ static void wait_for(struct handshakes *all, struct stream *s, const struct acce
 	p->end = (struct task){ .fn = on_handshake_end, .arg = p };
 	p->held = who->hold_ms > 0;
 	p->deadline = (struct timer){ .fn = p->held ? handshake_begin : too_late, .arg = p };
-	p->prev = all->last;
-	*(all->last != NULL ? &all->last->next : &all->first) = p;
-	all->last = p;
+	LIST_APPEND(all, p);
 	all->count++;
 	waiter_open(&p->waiter, all->run->loop, s, go_on, p);
 	loop_timer(all->run->loop, &p->deadline, loop_now(all->run->loop) + (p->held ? who->hold_ms : HANDSHAKE_MS));

@@ -8,6 +8,7 @@
  * How it is wired to us is exec_wire.c's. With --exec-socket the child gets the connection itself, and nothing is copied. */
 #include "services/exec_internal.h"
 
+#include "base/list.h"
 #include "base/sys.h"
 #include "loop/child.h"
 #include "pump/pump.h"
@@ -74,7 +75,7 @@ struct job { /* a child; it may outlive its session for a while */
 };
 
 struct execs { /* the hub's */
-	struct job *first;
+	struct job *first, *last;
 	unsigned count;
 	bool stopping;
 };
@@ -140,9 +141,7 @@ static void exec_forget(struct job *j)
 {
 	struct execs *all = j->service_run->mem;
 	loop_timer(j->service_run->run->loop, &j->grace, NEVER);
-	*(j->prev != NULL ? &j->prev->next : &all->first) = j->next;
-	if (j->next != NULL)
-		j->next->prev = j->prev;
+	LIST_REMOVE(all, j);
 	all->count--;
 	if (all->stopping && all->count == 0)
 		loop_stop(j->service_run->run->loop);
@@ -263,10 +262,7 @@ static struct job *start_job(struct session *s, const int fd[3], struct err *e)
 		return NULL;
 	}
 	j->pid = child_pid(j->child);
-	j->next = all->first;
-	if (j->next != NULL)
-		j->next->prev = j;
-	all->first = j;
+	LIST_APPEND(all, j);
 	all->count++;
 	return j;
 }
@@ -375,14 +371,14 @@ static void exec_stop(struct service_run *service_run)
 	struct execs *all = service_run->mem;
 	struct err e = { 0 };
 	all->stopping = true;
-	for (struct job *j = all->first; j != NULL; j = j->next)
+	for (struct job *j = all->last; j != NULL; j = j->prev)
 		exec_orphan(j);
 	if (all->count > 0)
 		loop_run(service_run->run->loop, &e);
-	while (all->first != NULL) {
-		child_forget(all->first->child);
+	while (all->last != NULL) {
+		child_forget(all->last->child);
 		all->stopping = false;
-		exec_forget(all->first);
+		exec_forget(all->last);
 	}
 }
 

@@ -7,6 +7,7 @@
  */
 #include "session/session.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "fault/fault.h"
@@ -131,8 +132,7 @@ static void unlink_session(struct session *s)
 	table_remove(&all->by_id, &s->node);
 	all->in += s->counters.in;
 	all->out += s->counters.out;
-	*(s->prev != NULL ? &s->prev->next : &all->first) = s->next;
-	*(s->next != NULL ? &s->next->prev : &all->last) = s->prev;
+	LIST_REMOVE(all, s);
 	all->left--;
 }
 
@@ -240,9 +240,7 @@ static int session_enlist(struct session *s)
 	struct sessions *all = &s->service_run->all;
 	if (table_add(&all->by_id, &s->node, table_hash(&all->by_id, &s->id, sizeof s->id)) != 0)
 		return -1;
-	s->prev = all->last;
-	*(all->last != NULL ? &all->last->next : &all->first) = s;
-	all->last = s;
+	LIST_APPEND(all, s);
 	all->count++;
 	all->left++;
 	return 0;

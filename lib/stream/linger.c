@@ -1,5 +1,6 @@
 /* Connections that only wait to be closed well: half-close, read and drop to EOF or the deadline, close. */
 #include "stream/linger.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "stream/fdstream.h"
 #include "stream/waiter.h"
@@ -16,7 +17,7 @@ struct goer {
 
 struct lingers {
 	struct loop *loop;
-	struct goer *first;
+	struct goer *first, *last;
 	unsigned count, most;
 	void (*empty)(void *arg);
 	void *arg;
@@ -42,9 +43,7 @@ static void goer_free(struct goer *g)
 	loop_forget(l->loop, &g->sweep);
 	loop_forget(l->loop, &g->more);
 	stream_close(g->s, CLOSE_PLAIN);
-	*(g->prev != NULL ? &g->prev->next : &l->first) = g->next;
-	if (g->next != NULL)
-		g->next->prev = g->prev;
+	LIST_REMOVE(l, g);
 	mem_free(g);
 	if (--l->count == 0 && l->empty != NULL)
 		loop_later(l->loop, &l->tell);
@@ -112,10 +111,7 @@ void linger_take(struct lingers *l, struct stream *s, int64_t until_ms)
 	g->sweep = (struct task){ .fn = goer_sweep, .arg = g };
 	g->more = (struct task){ .fn = goer_turn, .arg = g };
 	g->deadline = (struct timer){ .fn = goer_over, .arg = g };
-	g->next = l->first;
-	if (g->next != NULL)
-		g->next->prev = g;
-	l->first = g;
+	LIST_APPEND(l, g);
 	l->count++;
 	waiter_open(&g->waiter, l->loop, s, goer_turn, g);
 	loop_timer(l->loop, &g->deadline, until_ms);
@@ -148,8 +144,8 @@ void linger_when_empty(struct lingers *l, void (*fn)(void *arg), void *arg)
 unsigned linger_cut(struct lingers *l)
 {
 	unsigned lossy = 0;
-	for (; l->first != NULL; goer_free(l->first))
-		lossy += !l->first->shut || stream_unsent(l->first->s) > 0;
+	for (; l->last != NULL; goer_free(l->last))
+		lossy += !l->last->shut || stream_unsent(l->last->s) > 0;
 	return lossy;
 }
 

@@ -5,6 +5,7 @@
  * when the socket is writable. */
 #include "udp/udp_internal.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/sys.h"
@@ -79,7 +80,7 @@ int udp_enter(struct udp *u, struct udp_peer *p, const struct udp_path *path)
 
 void udp_watch(struct udp *u)
 {
-	bool out = u->waiting != NULL || u->stuck;
+	bool out = u->waiting.first != NULL || u->stuck;
 	loop_watch(u->run->loop, &u->watch, (u->rests ? 0u : LOOP_IN) | (out ? LOOP_OUT : 0u));
 }
 
@@ -106,10 +107,7 @@ int udp_wait(struct udp *u, struct udp_peer *p)
 	if (loop_watch(u->run->loop, &u->watch, (u->rests ? 0u : LOOP_IN) | LOOP_OUT) != 0)
 		return -1;
 	p->waits = true;
-	p->next = NULL;
-	p->prev = u->waiting_end;
-	*(u->waiting_end != NULL ? &u->waiting_end->next : &u->waiting) = p;
-	u->waiting_end = p;
+	LIST_APPEND(&u->waiting, p);
 	return 0;
 }
 
@@ -118,8 +116,7 @@ static void udp_unwait(struct udp *u, struct udp_peer *p)
 	if (!p->waits)
 		return;
 	p->waits = false;
-	*(p->prev != NULL ? &p->prev->next : &u->waiting) = p->next;
-	*(p->next != NULL ? &p->next->prev : &u->waiting_end) = p->prev;
+	LIST_REMOVE(&u->waiting, p);
 }
 
 /* Wakes the peers that wait now: a peer that waits again is appended, and a woken owner may close others. */
@@ -127,9 +124,9 @@ static void wake_waiting(struct udp *u)
 {
 	size_t n = 0;
 	struct udp_peer *p;
-	for (p = u->waiting; p != NULL; p = p->next)
+	for (p = u->waiting.first; p != NULL; p = p->next)
 		n++;
-	for (; n > 0 && (p = u->waiting) != NULL; n--) {
+	for (; n > 0 && (p = u->waiting.first) != NULL; n--) {
 		udp_unwait(u, p);
 		udp_peer_wake(p);
 	}

@@ -108,7 +108,9 @@ struct udp {
 	struct sa local;
 	struct watch watch;
 	struct table peers;
-	struct udp_peer *waiting, *waiting_end;
+	struct {
+		struct udp_peer *first, *last;
+	} waiting;
 	udp_new_peer *fn;
 	void *arg;
 	bool no_more, connected;
