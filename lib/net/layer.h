@@ -12,7 +12,7 @@
 
 enum role { ROLE_DIAL, ROLE_ACCEPT };
 enum { HANDSHAKE_MS = 10000 }; /* for the setup of all layers of a connection that was accepted, or gets TLS later */
-enum place { PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_OBSERVER, PLACE_TELNET, PLACE_FRAME };
+enum place { PLACE_NONE /* of no row */, PLACE_FAULT, PLACE_PROXY, PLACE_TLS, PLACE_OBSERVER, PLACE_TELNET, PLACE_FRAME };
 
 struct behalf { /* the client for which a target is dialed */
 	struct sa peer, local;
@@ -32,7 +32,6 @@ typedef int layer_push(struct stream **top, const struct link *link, void *share
 
 struct layer {
 	enum place place;
-	const char *name;
 	const struct opt_group *group; /* of its options; NULL: none of its own */
 	/* Once a run, before any socket: opens files. *shared is passed to push and stop, NULL if the layer was not requested.
 	 * NULL: there is nothing to share, push reads its options. */

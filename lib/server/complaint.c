@@ -2,19 +2,18 @@
 #include "server/complaint.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void complaint_say(struct complaint *c)
 {
 	char words[2 * COMPLAINT_TEXT];
 	unsigned n = c->untold;
-	bool one = n == 1, tls = strcmp(c->reason, "tls") == 0;
+	bool one = n == 1;
 	c->untold = 0;
 	if (one)
 		snprintf(words, sizeof words, "%s turned away: %s: %s", c->peer, c->reason, c->why);
 	else
 		snprintf(words, sizeof words, "%u %s failed within a second, the last with %s: %s: %s", n,
-			tls ? "handshakes" : "setups", c->peer, c->reason, c->why);
+			c->tls ? "handshakes" : "setups", c->peer, c->reason, c->why);
 	event(c->run->events, EV_FAILED, one ? c->conn : 0, EV_NUM("count", n), EV_TEXT("peer", c->peer),
 		EV_TEXT("reason", c->reason), EV_TEXT("error", c->why), EV_TEXT("words", words));
 }
@@ -36,13 +35,14 @@ void complaint_open(struct complaint *c, const struct run *run)
 	c->due = (struct timer){ .fn = second_over, .arg = c };
 }
 
-void complaint_add(struct complaint *c, uint32_t conn, const struct sa *peer, const char *reason, const char *why)
+void complaint_add(struct complaint *c, uint32_t conn, const struct sa *peer, const char *reason, const struct err *e)
 {
 	c->untold++;
 	c->conn = conn;
 	sa_text(peer, c->peer);
 	snprintf(c->reason, sizeof c->reason, "%s", reason);
-	snprintf(c->why, sizeof c->why, "%s", why);
+	snprintf(c->why, sizeof c->why, "%.*s", COMPLAINT_TEXT - 1, e->what);
+	c->tls = e->cls == ERR_TLS;
 	if (!c->waits)
 		second_over(c);
 }

@@ -17,12 +17,13 @@ struct complaint { /* zeroed */
 	uint32_t conn;	 /* the last of them: */
 	char peer[SA_TEXT];
 	char reason[16];
+	bool tls; /* it was a handshake */
 	char why[COMPLAINT_TEXT];
 };
 
 void complaint_open(struct complaint *c, const struct run *borrows);
-/* reason: as in the event `reject`; why: in words. */
-void complaint_add(struct complaint *c, uint32_t conn, const struct sa *peer, const char *reason, const char *why);
+/* reason: as in the event `reject`. */
+void complaint_add(struct complaint *c, uint32_t conn, const struct sa *peer, const char *reason, const struct err *e);
 void complaint_close(struct complaint *c); /* reports the rest */
 
 #endif

@@ -103,7 +103,7 @@ void server_lost(struct server *s, const struct accepted *who, const char *reaso
 	event(s->run->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, text)), EV_TEXT("reason", reason),
 		EV_TEXT("error", e->what), EV_TEXT("words", words));
 	if (loud && !said) /* the run's failure is reported at its end */
-		complaint_add(&s->complaint, who->id, &who->peer, reason, e->what);
+		complaint_add(&s->complaint, who->id, &who->peer, reason, e);
 	server_left(s, &who->peer);
 }
 
@@ -215,7 +215,7 @@ static void session_gone(void *arg, struct session *i)
 	} else if (i->why.cls == ERR_TLS) { /* a client that refuses our certificate says so after its handshake */
 		struct err e;
 		session_words(i, &e);
-		complaint_add(&s->complaint, i->id, &i->peer, "tls", e.what);
+		complaint_add(&s->complaint, i->id, &i->peer, "tls", &e);
 	}
 	if (!i->uncounted) {
 		give_place(s, i->id, &i->peer);

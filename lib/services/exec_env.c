@@ -5,7 +5,6 @@
 #include "tls/tls.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { VARIABLES = 16, VARIABLE_BYTES = TLS_ALPN_MOST + 64 };
 
@@ -38,7 +37,8 @@ static void exec_env_describe(struct variables *v, const struct session *s)
 {
 	char number[16];
 	bool local = s->peer.family == AF_UNIX || s->local.family == AF_UNIX;
-	const char *proto = local ? "UNIX" : (s->stream->caps & ST_DGRAM) ? "UDP" : "TCP";
+	bool udp = !local && (s->stream->caps & ST_DGRAM);
+	const char *proto = local ? "UNIX" : udp ? "UDP" : "TCP";
 	snprintf(number, sizeof number, "%u", (unsigned)s->id);
 	exec_env_set(v, "", "PROTO", proto);
 	exec_env_set(v, "", "SOCKCTL_CONN", number);
@@ -47,7 +47,7 @@ static void exec_env_describe(struct variables *v, const struct session *s)
 		set_end(v, proto, "REMOTE", &s->peer);
 	}
 	/* what a program that started us may have set about a connection of its own */
-	if (strcmp(proto, "TCP") != 0)
+	if (local || udp)
 		set_end(v, "TCP", "REMOTE", &(const struct sa){ 0 });
 	exec_env_set(v, "", "TCPREMOTEHOST", NULL);
 	exec_env_set(v, "", "TCPREMOTEINFO", NULL);

@@ -17,7 +17,6 @@
 #include "tls/tls.h"
 
 #include <errno.h>
-#include <string.h>
 
 static const struct opt text_rows[] = {
 	{ .name = "crlf",
@@ -85,19 +84,19 @@ static int push_frame(struct stream **top, const struct link *link, void *shared
 }
 
 static const struct layer layer_rows[] = {
-	{ PLACE_FAULT, "fault", &fault_opts, faults_start, faults_push, faults_stop },
-	{ PLACE_PROXY, "proxy", &proxy_opts, proxy_start, proxy_push, proxy_stop },
-	{ PLACE_PROXY, "proxy-in", &proxy_accept_opts, proxy_accept_start, proxy_accept_push, NULL },
-	{ PLACE_PROXY, "proxy-out", &proxy_announce_opts, proxy_announce_start, proxy_announce_push, NULL },
-	{ PLACE_TLS, "tls", &tls_opts, tls_start, tls_push, tls_stop },
-	{ PLACE_OBSERVER, "capture", &observer_opts, capture_start, capture_layer, capture_stop },
-	{ PLACE_OBSERVER, "transcript", &observer_opts, transcript_start, transcript_layer, output_files_stop },
-	{ PLACE_OBSERVER, "record", &observer_opts, record_start, record_layer, output_files_stop },
-	{ PLACE_OBSERVER, "data", NULL, NULL, data_layer, NULL },
-	{ PLACE_OBSERVER, "expect", &expect_opts, expect_start, expect_layer, expect_stop },
-	{ PLACE_TELNET, "telnet", &telnet_opts, start_telnet, push_telnet, NULL },
-	{ PLACE_FRAME, "crlf", &text_opts, NULL, push_crlf, NULL },
-	{ PLACE_FRAME, "frame", &frame_opts, start_frame, push_frame, NULL },
+	{ PLACE_FAULT, &fault_opts, faults_start, faults_push, faults_stop },
+	{ PLACE_PROXY, &proxy_opts, proxy_start, proxy_push, proxy_stop },
+	{ PLACE_PROXY, &proxy_accept_opts, proxy_accept_start, proxy_accept_push, NULL },
+	{ PLACE_PROXY, &proxy_announce_opts, proxy_announce_start, proxy_announce_push, NULL },
+	{ PLACE_TLS, &tls_opts, tls_start, tls_push, tls_stop },
+	{ PLACE_OBSERVER, &observer_opts, capture_start, capture_layer, capture_stop },
+	{ PLACE_OBSERVER, &observer_opts, transcript_start, transcript_layer, output_files_stop },
+	{ PLACE_OBSERVER, &observer_opts, record_start, record_layer, output_files_stop },
+	{ PLACE_OBSERVER, NULL, NULL, data_layer, NULL },
+	{ PLACE_OBSERVER, &expect_opts, expect_start, expect_layer, expect_stop },
+	{ PLACE_TELNET, &telnet_opts, start_telnet, push_telnet, NULL },
+	{ PLACE_FRAME, &text_opts, NULL, push_crlf, NULL },
+	{ PLACE_FRAME, &frame_opts, start_frame, push_frame, NULL },
 };
 enum { LAYERS = sizeof layer_rows / sizeof layer_rows[0] };
 _Static_assert(sizeof layer_rows / sizeof layer_rows[0] <= LAYERS_MOST, "what layer_rows share has a place for each");
@@ -178,12 +177,22 @@ static bool is_later(const struct layers *layers, size_t i)
 	return layers->tls_later && layer_rows[i].place == PLACE_TLS;
 }
 
+/* What a row pushes knows its place. */
+static int push_row(struct stream **top, const struct link *link, size_t i, void *shared, struct err *e)
+{
+	const struct stream *was = *top;
+	int rc = layer_rows[i].push(top, link, shared, e);
+	for (struct stream *s = *top; s != was; s = s->below)
+		s->place = (uint8_t)layer_rows[i].place;
+	return rc;
+}
+
 int layers_build(struct stream **top, const struct link *link, struct err *e)
 {
 	const struct layers *layers = link->run->layers;
 	for (size_t i = 0; i < LAYERS; i++)
 		if ((layers == NULL || (layers_has(layers, i) && !is_later(layers, i))) &&
-			layer_rows[i].push(top, link, layers != NULL ? layers->shared[i].mem : NULL, e) < 0)
+			push_row(top, link, i, layers != NULL ? layers->shared[i].mem : NULL, e) < 0)
 			return -1;
 	return 0;
 }
@@ -211,12 +220,7 @@ int layers_tls_later(const struct run *run, bool wanted, struct err *e)
 /* Of a socket, or of a layer whose place is below that of TLS. */
 static bool lies_below(const struct stream *s)
 {
-	if (s->below == NULL)
-		return true;
-	for (size_t i = 0; i < LAYERS && layer_rows[i].place < PLACE_TLS; i++)
-		if (strcmp(layer_rows[i].name, s->ops->name) == 0)
-			return true;
-	return false;
+	return s->below == NULL || (s->place != PLACE_NONE && s->place < PLACE_TLS);
 }
 
 int layers_secure(struct stream **top, const struct link *link, const void *unread, size_t n, struct err *e)
@@ -230,7 +234,7 @@ int layers_secure(struct stream **top, const struct link *link, const void *unre
 	if (n > 0 && pushback_push(&tls, unread, n) != 0)
 		return err_set(e, ERR_LOCAL, ENOMEM, "start TLS");
 	struct stream *again = tls;
-	if (layer_rows[row].push(&tls, link, link->run->layers->shared[row].mem, e) != 0) {
+	if (push_row(&tls, link, row, link->run->layers->shared[row].mem, e) != 0) {
 		if (again != below)
 			pushback_drop(again);
 		return -1;

@@ -58,6 +58,7 @@ struct stream {
 	int rfd, wfd; /* -1: none; copied up from below at push, as are caps, waker */
 	unsigned caps;
 	bool dry; /* the last readv took all there was: to ask again now would be in vain, `rd` says what to wait for. A hint */
+	uint8_t place; /* enum place of the row that pushed it (net/layer.h) */
 	struct waker *waker;
 	struct counters *counters; /* on the top stream of a session only; NULL elsewhere */
 	struct need rd, wr;	   /* valid after readv or setup / writev, flush or shut said AGAIN */

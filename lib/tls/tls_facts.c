@@ -2,11 +2,10 @@
 #include "tls/tls_internal.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const struct tls_stream *tls_facts_find(const struct stream *top)
 {
-	while (top != NULL && strcmp(top->ops->name, "tls") != 0)
+	while (top != NULL && top->ops != &tls_stream_ops)
 		top = top->below;
 	return (const struct tls_stream *)(const void *)top;
 }

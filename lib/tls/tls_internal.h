@@ -88,6 +88,7 @@ struct tls_stream {
 };
 
 /* tls_stream.c */
+extern const struct stream_ops tls_stream_ops; /* by which one is known in a stack */
 int tls_stream_push(struct stream **top, const struct link *link, struct tls *t, struct err *e);
 
 /* tls_bio.c: between OpenSSL and the stream below */

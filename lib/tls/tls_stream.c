@@ -230,7 +230,7 @@ static bool tls_holds(const struct stream *s)
 	return t->ready && !t->ended && !t->broken && (SSL_has_pending(t->ssl) || strcmp(SSL_rstate_string(t->ssl), "RB") == 0);
 }
 
-static const struct stream_ops ops = {
+const struct stream_ops tls_stream_ops = {
 	.name = "tls",
 	.setup = tls_setup,
 	.readv = tls_readv,
@@ -281,7 +281,7 @@ int tls_stream_push(struct stream **top, const struct link *link, struct tls *tl
 		mem_free(t);
 		return err_set(e, ERR_LOCAL, ENOMEM, "start TLS");
 	}
-	stream_push(&t->s, &ops, *top);
+	stream_push(&t->s, &tls_stream_ops, *top);
 	*top = &t->s;
 	return 0;
 }
