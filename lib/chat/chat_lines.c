@@ -22,7 +22,7 @@ static struct chat *chat_of(const struct member *m)
 	return m->broadcast->service_run->mem;
 }
 
-static struct chat_member *guest_of(struct member *m)
+static struct chat_member *chatter_of(struct member *m)
 {
 	return (struct chat_member *)m;
 }
@@ -92,13 +92,13 @@ static struct chat_member *find_guest(const struct chat *c, const char *who, siz
 {
 	char name[CHAT_NAME];
 	for (struct member *m = c->broadcast.first; m != NULL; m = m->next) {
-		const char *is = chat_name(guest_of(m), name);
+		const char *is = chat_name(chatter_of(m), name);
 		if (!m->departed && strlen(is) == n && strncasecmp(is, who, n) == 0)
-			return guest_of(m);
+			return chatter_of(m);
 	}
 	struct session *s =
 		n > 0 && n < 10 && strspn(who, "0123456789") >= n ? session_find(c->service_run, (uint32_t)atol(who)) : NULL;
-	return s != NULL && !((struct member *)s->mem)->departed ? guest_of(s->mem)
+	return s != NULL && !((struct member *)s->mem)->departed ? chatter_of(s->mem)
 								 : NULL; /* after a name, its number is still valid */
 }
 
@@ -113,7 +113,7 @@ static void tell_roster(struct chat *c, struct chat_member *to, const char *begi
 	for (struct member *m = c->broadcast.first; m != NULL && shown < ROSTER_NAMES; m = m->next)
 		if (!m->departed)
 			n += (size_t)snprintf(
-				text + n, CHAT_NAME + 3, "%s%s", shown++ > 0 ? ", " : "", chat_name(guest_of(m), name));
+				text + n, CHAT_NAME + 3, "%s%s", shown++ > 0 ? ", " : "", chat_name(chatter_of(m), name));
 	if (shown < chat_lines_heads(c))
 		n += (size_t)snprintf(text + n, 48, " and %lu more", chat_lines_heads(c) - shown);
 	n += (size_t)snprintf(text + n, 48, " (%lu here)\n", chat_lines_heads(c));
@@ -286,10 +286,10 @@ static void lines_said(struct member *m, const char *bytes, size_t n, bool cut)
 {
 	static const struct why no_memory = { ERR_LOCAL, OF_PEER, ENOMEM, "relay what came from" };
 	struct chat *c = chat_of(m);
-	if (chat_speak(c, guest_of(m), bytes, n) != 0)
+	if (chat_speak(c, chatter_of(m), bytes, n) != 0)
 		session_end(m->session, END_ERROR, CLOSE_PLAIN, &no_memory);
 	else if (cut)
-		tell(c, guest_of(m), "* your line was cut after %lu bytes\n", (unsigned long)m->broadcast->max_line);
+		tell(c, chatter_of(m), "* your line was cut after %lu bytes\n", (unsigned long)m->broadcast->max_line);
 }
 
 static void lines_came(struct chat *c, struct chat_member *g)
@@ -305,7 +305,7 @@ static void lines_left(struct member *m)
 {
 	char name[CHAT_NAME];
 	if (!m->broadcast->service_run->draining)
-		say(chat_of(m), guest_of(m), false, "* %s has left (%lu here)\n", chat_name(guest_of(m), name),
+		say(chat_of(m), chatter_of(m), false, "* %s has left (%lu here)\n", chat_name(chatter_of(m), name),
 			chat_lines_heads(chat_of(m)));
 }
 

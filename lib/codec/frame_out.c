@@ -60,21 +60,21 @@ static int frame_out_refuse(struct frame *f, size_t n, const char *what)
 }
 
 /* A line of two parts, the kept start and the rest, and what goes around it. */
-struct dressed {
+struct wrapped {
 	const unsigned char *part[2];
 	size_t n[2];
 	unsigned char head[FRAMER_EDGE], tail[FRAMER_EDGE];
 	size_t head_n, tail_n;
 };
 
-static bool ends_with_cr(const struct dressed *d, unsigned i)
+static bool ends_with_cr(const struct wrapped *d, unsigned i)
 {
 	return d->n[i] > 0 && d->part[i][d->n[i] - 1] == '\r';
 }
 
-static int frame_wrap(struct frame *f, const unsigned char *rest, size_t n, struct dressed *d)
+static int frame_wrap(struct frame *f, const unsigned char *rest, size_t n, struct wrapped *d)
 {
-	*d = (struct dressed){ .part = { f->line.mem + f->line.at, rest }, .n = { f->line.len, n } };
+	*d = (struct wrapped){ .part = { f->line.mem + f->line.at, rest }, .n = { f->line.len, n } };
 	unsigned last = n > 0;
 	if (f->framer->kind == FRAME_CRLF && ends_with_cr(d, last)) /* it has its CR already */
 		d->n[last]--;
@@ -89,7 +89,7 @@ static int frame_wrap(struct frame *f, const unsigned char *rest, size_t n, stru
 
 static int end_in_stream(struct frame *f, const unsigned char *rest, size_t n)
 {
-	struct dressed d;
+	struct wrapped d;
 	int rc = frame_wrap(f, rest, n, &d);
 	if (rc == 0)
 		rc = frame_out_add(f, &f->out, d.head, d.head_n);
@@ -101,7 +101,7 @@ static int end_in_stream(struct frame *f, const unsigned char *rest, size_t n)
 /* Nothing but the line. */
 static int end_in_datagram(struct frame *f, const unsigned char *rest, size_t n)
 {
-	struct dressed d;
+	struct wrapped d;
 	if (frame_wrap(f, rest, n, &d) != 0)
 		return ST_FAIL;
 	const struct iovec v[2] = { { (void *)(uintptr_t)d.part[0], d.n[0] }, { (void *)(uintptr_t)d.part[1], d.n[1] } };

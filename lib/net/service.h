@@ -39,7 +39,7 @@ struct service {
 	/* At the deadline: is anything of this connection undelivered, in either direction? NULL: never. */
 	bool (*holds)(struct session *s);
 	/* The peer has ended its side, nothing is on its way to it, and no answer is owed: in a full house it may give way to a
-	 * newcomer. NULL: a session never does. hub->spare is to be called when the answer may have become yes. */
+	 * new peer. NULL: a session never does. service_run->spare is to be called when the answer may have become yes. */
 	bool (*spare)(const struct session *s);
 	void (*close)(struct session *s);	       /* let go of the stream: every waiter, timer, block. NULL: nothing held */
 	void (*stop)(struct service_run *service_run); /* NULL: nothing to do */

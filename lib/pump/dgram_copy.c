@@ -121,7 +121,7 @@ static unsigned dgram_copy_places(const struct flow *f)
 	return n == 0 ? 1 : n < MSGS_MOST ? (unsigned)n : MSGS_MOST;
 }
 
-static struct gathered *gather_mem(struct flow *f)
+static struct gathered *join_mem(struct flow *f)
 {
 	if (f->mover_mem == NULL)
 		f->mover_mem = mem_raw(sizeof(struct gathered) + dgram_copy_places(f) * (DGRAM_BATCH_SLOT_BYTES + APART));
@@ -129,11 +129,11 @@ static struct gathered *gather_mem(struct flow *f)
 }
 
 /* Returns the datagrams received; an empty one counts as a byte moved. */
-static size_t gather_take(struct flow *f)
+static size_t join_take(struct flow *f)
 {
 	if (f->state != FLOW_OPEN || f->wait_from || f->held > 0)
 		return 0;
-	struct gathered *g = gather_mem(f);
+	struct gathered *g = join_mem(f);
 	if (g == NULL) {
 		f->wait_pool = true;
 		return 0;
@@ -170,7 +170,7 @@ static void dgram_copy_gone(struct flow *f, size_t n)
 }
 
 /* The ring has older data. */
-static size_t gather_give(struct flow *f)
+static size_t join_give(struct flow *f)
 {
 	struct iovec v[2 + MSGS_MOST];
 	const struct gathered *g = f->mover_mem;
@@ -208,8 +208,8 @@ static void dgram_copy_stow(struct flow *f)
 static size_t join_step(struct flow *f, size_t budget)
 {
 	(void)budget; /* at most one batch */
-	size_t in = gather_take(f);
-	size_t out = gather_give(f);
+	size_t in = join_take(f);
+	size_t out = join_give(f);
 	if (f->wait_to)
 		dgram_copy_stow(f);
 	return in > out ? in : out;

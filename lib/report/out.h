@@ -20,7 +20,7 @@ struct report_conf {
 };
 
 struct out;
-/* voice: the persona; NULL: sockctl. NULL with e: no memory, or --events cannot be written. */
+/* persona: NULL: sockctl. NULL with e: no memory, or --events cannot be written. */
 struct out *out_open(
 	const struct report_conf *conf, const struct progress_conf *progress, const struct persona *borrows, struct err *e);
 const struct event_sink *out_sink(struct out *out);

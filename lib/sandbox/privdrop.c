@@ -61,7 +61,7 @@ int privdrop_find(struct privdrop *who, const char *user, const char *root, stru
 	return root != NULL ? find_root(who, e) : 0;
 }
 
-static bool dress_as(gid_t gid, uid_t uid, const gid_t *groups, int n)
+static bool act_as(gid_t gid, uid_t uid, const gid_t *groups, int n)
 {
 	return setgroups((size_t)n, groups) == 0 && setegid(gid) == 0 && seteuid(uid) == 0;
 }
@@ -74,7 +74,7 @@ int privdrop_may(const struct privdrop *who, const char *path, int access_mode)
 	int n = getgroups(PRIVDROP_GROUPS, before), sys = 0;
 	if (n < 0)
 		return 0; /* this user could not become itself again */
-	if (!dress_as(who->gid, who->uid, who->groups, who->groups_n) || faccessat(AT_FDCWD, path, access_mode, AT_EACCESS) != 0)
+	if (!act_as(who->gid, who->uid, who->groups, who->groups_n) || faccessat(AT_FDCWD, path, access_mode, AT_EACCESS) != 0)
 		sys = errno;
 	return seteuid(0) == 0 && setegid(gid) == 0 && setgroups((size_t)n, before) == 0 ? sys : errno;
 }

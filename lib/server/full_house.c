@@ -18,7 +18,7 @@ static void take_place_of(struct server *s, struct session *i, enum session_end 
 static bool holds_place_of(const struct server *s, const struct session *i, const struct sa *peer)
 {
 	struct sa proxy;
-	return access_same(via_find(&s->proxied_peers, i->id, &proxy) ? &proxy : &i->peer, peer);
+	return access_same(proxied_peer_find(&s->proxied_peers, i->id, &proxy) ? &proxy : &i->peer, peer);
 }
 
 /* The session that would make room; NULL: none. peer: only one with its address (may be NULL). */

@@ -178,13 +178,13 @@ bool handshake_hand_over(struct handshakes *all)
 	return true;
 }
 
-void pendings_close(struct handshakes *all)
+void handshakes_close(struct handshakes *all)
 {
 	while (all->first != NULL)
 		handshake_drop(all->first);
 }
 
-unsigned pendings_cut(struct handshakes *all)
+unsigned handshakes_cut(struct handshakes *all)
 {
 	unsigned lossy = 0;
 	while (all->first != NULL) {

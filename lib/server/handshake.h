@@ -35,8 +35,8 @@ void handshake_start(struct handshakes *all, struct stream *takes, const struct 
 /* False: there is none, except setups that have passed and are handed over in the next turn: these keep their places. */
 bool handshake_drop_oldest(struct handshakes *all);
 bool handshake_hand_over(struct handshakes *all); /* hands over the oldest that has passed; false: none */
-void pendings_close(struct handshakes *all);	  /* every one fails, also one that has passed */
+void handshakes_close(struct handshakes *all);	  /* every one fails, also one that has passed */
 /* The same, at a deadline: returns how many had sent unread bytes, and are reset. */
-unsigned pendings_cut(struct handshakes *all);
+unsigned handshakes_cut(struct handshakes *all);
 
 #endif

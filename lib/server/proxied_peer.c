@@ -30,14 +30,14 @@ int proxied_peer_keep(struct table *all, uint32_t id, const struct sa *sa)
 	return -1;
 }
 
-static struct table_node *via_node(const struct table *all, uint32_t id)
+static struct table_node *proxied_peer_node(const struct table *all, uint32_t id)
 {
 	return table_find(all, table_hash(all, &id, sizeof id), proxied_peer_same, &id);
 }
 
-bool via_find(const struct table *all, uint32_t id, struct sa *sa)
+bool proxied_peer_find(const struct table *all, uint32_t id, struct sa *sa)
 {
-	const struct table_node *node = via_node(all, id);
+	const struct table_node *node = proxied_peer_node(all, id);
 	if (node != NULL)
 		*sa = ((const struct proxy *)(const void *)node)->sa;
 	return node != NULL;
@@ -45,7 +45,7 @@ bool via_find(const struct table *all, uint32_t id, struct sa *sa)
 
 bool proxied_peer_take(struct table *all, uint32_t id, struct sa *sa)
 {
-	struct table_node *node = via_node(all, id);
+	struct table_node *node = proxied_peer_node(all, id);
 	if (node == NULL)
 		return false;
 	*sa = ((const struct proxy *)(const void *)node)->sa;

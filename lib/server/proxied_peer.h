@@ -6,9 +6,9 @@
 #include "base/table.h"
 #include "net/sockaddr.h"
 
-int proxied_peer_keep(struct table *all, uint32_t id, const struct sa *proxy); /* -1: no memory */
-bool via_find(const struct table *all, uint32_t id, struct sa *proxy);	       /* false: none */
-bool proxied_peer_take(struct table *all, uint32_t id, struct sa *proxy);      /* removes it; false: none */
+int proxied_peer_keep(struct table *all, uint32_t id, const struct sa *proxy);	/* -1: no memory */
+bool proxied_peer_find(const struct table *all, uint32_t id, struct sa *proxy); /* false: none */
+bool proxied_peer_take(struct table *all, uint32_t id, struct sa *proxy);	/* removes it; false: none */
 void proxied_peer_free(struct table *all);
 
 #endif

@@ -130,7 +130,7 @@ static void first_passed(struct server *s, struct stream *top, struct acceptor *
 {
 	if (!s->keep_open)
 		accept_keep_only(s, d, top);
-	pendings_close(&s->handshakes);
+	handshakes_close(&s->handshakes);
 }
 
 /* The PROXY header counts from here on: the announced client is the peer. False: it is denied. */
@@ -357,7 +357,7 @@ void server_close(struct server *s)
 		return;
 	server_run_close(s);
 	s->closed = s->over = true; /* leaving clients free no places any more */
-	pendings_close(&s->handshakes);
+	handshakes_close(&s->handshakes);
 	service_run_close(s->service_run);
 	s->service_run = NULL;
 	accept_close(s);

@@ -69,7 +69,7 @@ void server_no_more(struct server *s)
 	accept_shut(s);
 	while ((s->conf->count == 0 || s->opened < s->conf->count) && handshake_hand_over(&s->handshakes))
 		;
-	pendings_close(&s->handshakes);
+	handshakes_close(&s->handshakes);
 	server_look(s);
 }
 
@@ -80,7 +80,7 @@ void server_cut(struct server *s, const char *reason)
 	s->over = true;
 	while (handshake_hand_over(&s->handshakes))
 		;
-	unsigned long n = accept_turn_out(s) + pendings_cut(&s->handshakes) + linger_cut(s->run->linger);
+	unsigned long n = accept_turn_out(s) + handshakes_cut(&s->handshakes) + linger_cut(s->run->linger);
 	for (struct session *i = s->service_run->all.first; i != NULL; i = i->next)
 		n += session_cut(i, by);
 	if (n > 0) {

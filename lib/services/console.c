@@ -6,7 +6,7 @@
  *
  * stdin is read while a client is there to hear it and no client's queue is over half full. When stdout cannot keep up the
  * clients are not read. A client that has finished is still sent what comes from stdin, for "the peer's EOF never shortens
- * sending", as long as there is room for it: in a full house it gives way to a newcomer. Where a person sits at stdin it is let
+ * sending", as long as there is room for it: in a full house it gives way to another peer. Where a person sits at stdin it is let
  * go, as connect does with a terminal. */
 #include "services/service.h"
 

@@ -74,7 +74,7 @@ struct job { /* a child; it may outlive its session for a while */
 	struct job *next, *prev;
 };
 
-struct execs { /* the hub's */
+struct execs { /* the service run's */
 	struct job *first, *last;
 	unsigned count;
 	bool stopping;

@@ -49,7 +49,7 @@ static const struct opt rows[] = {
 };
 const struct opt_group forward_opts = { .title = "Forwarding", .size = sizeof(struct forward_conf), .rows = rows };
 
-struct forwarding { /* the hub's */
+struct forwarding { /* the service run's */
 	const struct run *far;
 	struct addr to;
 };

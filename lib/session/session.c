@@ -1,9 +1,9 @@
-/* Sessions and the hub that they share.
+/* Sessions and the service run that they share.
  *
  * A session lives from session_open to its sweep: open, ended (session_end was called; nobody finds it any more, but its memory
  * and its stream are still there for callers on the stack), swept. Ending marks and puts the sweep off; only the sweep and
- * service_run_close free. Its clocks are lazy: a byte that moves only writes tally.used_ms, and the one timer looks at it when it
- * is due and sets itself again. In a list of sessions each stays until it is swept, so that a loop over it may end any of them.
+ * service_run_close free. Its clocks are lazy: a byte that moves only writes counters.used_ms, and the one timer looks at it when
+ * due and sets itself again. In a list of sessions each stays until it is swept, so that a loop over it may end any of them.
  */
 #include "session/session.h"
 

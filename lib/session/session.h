@@ -1,7 +1,7 @@
-/* A session is one connection or UDP peer, dialed or accepted, wired to one service. The hub is what all sessions of a run
+/* A session is one connection or UDP peer, dialed or accepted, wired to one service. The service run is what all its sessions
  * share. Services implement `struct service`; they know nothing of sockets, and net knows nothing of services.
  *
- * A session owns its stream, its clocks and its tally. It ends once, through session_end, which may be called from any
+ * A session owns its stream, its clocks and its counters. It ends once, through session_end, which may be called from any
  * callback; it is swept (service->close, stream closed, freed) after the turn. */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
@@ -21,7 +21,7 @@ enum session_end { /* "closed by" in words */
 	END_LIFETIME,
 	END_DRAIN,
 	END_SLOW,
-	END_FULL, /* its place was given to a newcomer */
+	END_FULL, /* its place was given to another peer */
 	END_KICK,
 	END_SIGNAL,
 	END_CHILD,
@@ -109,7 +109,7 @@ void session_too_late(struct session *s); /* that reset, where the service itsel
 bool session_cut(struct session *s, enum session_end by);
 enum session_end service_run_ends_by(const struct service_run *service_run);	  /* a drain, and why there is one */
 struct session *session_find(const struct service_run *service_run, uint32_t id); /* not one that has ended */
-/* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done. Drops the tally's clock at once. */
+/* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done. Stops its clock at once. */
 void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);
 const char *session_label(const struct session *s, char out[SA_TEXT]); /* the peer, shown harmlessly */
 /* What a session's why says in one line: "receive from 10.0.0.1:80: Connection reset by peer". */

@@ -1,4 +1,4 @@
-/* Measuring (stats.h). Nothing is counted here: sessions and their hub do, and are asked when something is to be told. So it
+/* Measuring (stats.h). Nothing is counted here: sessions and their service run do; they are asked when something is told. So it
  * costs nothing while nobody wants to know.
  *
  * A rate is that of the last three seconds: each report leaves a sample, and is compared with the oldest that is not older; where

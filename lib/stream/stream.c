@@ -1,5 +1,5 @@
 /* The calls of a stream, for the layer or service that stands on it: defaults where a layer has nothing of its own to do, and the
- * tally. */
+ * counters. */
 #include "stream/stream.h"
 #include "loop/loop.h"
 

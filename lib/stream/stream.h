@@ -86,7 +86,7 @@ struct stream_ops {
 	int (*rawfd)(struct stream *s, bool write);
 };
 
-/* The calls. Those that move bytes count on the tally. */
+/* The calls. Those that move bytes are counted. */
 int stream_setup(struct stream *s); /* whole stack, from the bottom up */
 ssize_t stream_readv(struct stream *s, const struct iovec *v, int n);
 ssize_t stream_writev(struct stream *s, const struct iovec *v, int n);

@@ -1,6 +1,6 @@
 /* A run of a service among mocks: peers that come when the seed says so, and what may befall a server meanwhile: a peer that is
  * suddenly gone, an operator who ends one of them, a drain, a signal that ends the run. When nothing is left to happen those who
- * are still there are drained, and then the hub is closed; afterwards everything that was lent, armed or opened must have been
+ * are still there are drained, and then it is closed; afterwards everything that was lent, armed or opened must have been
  * given back.
  *
  * Whoever uses it writes the scripts of the peers (double.h) before stage_run, and looks at what they got after it. */

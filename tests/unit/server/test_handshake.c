@@ -57,7 +57,7 @@ static void passed(void *arg, struct stream *gives, const struct accepted *who)
 	fixture.got = gives;
 	loop_stop(fixture.run.loop);
 	if (fixture.closes_others)
-		pendings_close(&fixture.all);
+		handshakes_close(&fixture.all);
 }
 
 static void failed(void *arg, const struct stream *s, const struct accepted *who, const struct why *why)
@@ -82,7 +82,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	pendings_close(&fixture.all);
+	handshakes_close(&fixture.all);
 	assert_int_equal(fixture.all.count, 0);
 	assert_true(loop_is_idle(fixture.run.loop));
 	loop_close(fixture.run.loop);
@@ -216,7 +216,7 @@ static void one_that_has_passed_is_closed_with_a_reset(void **state)
 	(void)state;
 	struct shy *a = start(1, 1, false);
 	wake(a);
-	pendings_close(&fixture.all);
+	handshakes_close(&fixture.all);
 	assert_true(a->closed);
 	assert_int_equal(a->how, CLOSE_RST);
 }
