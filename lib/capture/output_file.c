@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "stream/iov.h"
 
 #include <string.h>
 
@@ -45,24 +46,10 @@ static void output_file_broken(struct output_file *f, int sys)
 	f->broke(f->arg, &e);
 }
 
-/* The part of v after n bytes. */
-static void output_file_advance(struct iovec **v, int *count, size_t n)
-{
-	while (*count > 0 && n >= (*v)->iov_len) {
-		n -= (*v)->iov_len;
-		(*v)++;
-		(*count)--;
-	}
-	if (*count > 0) {
-		(*v)->iov_base = (char *)(*v)->iov_base + n;
-		(*v)->iov_len -= n;
-	}
-}
-
 void output_file_write(struct output_file *f, struct iovec *v, int n)
 {
 	int64_t sum = 0;
-	output_file_advance(&v, &n, 0);
+	iov_skip(&v, &n, 0);
 	while (f->fd >= 0 && n > 0) {
 		ssize_t put = sys_writev(f->fd, v, n);
 		if (put < 0 && errno == EINTR)
@@ -71,7 +58,7 @@ void output_file_write(struct output_file *f, struct iovec *v, int n)
 			output_file_broken(f, put < 0 ? errno : ENOSPC);
 			return;
 		}
-		output_file_advance(&v, &n, (size_t)put);
+		iov_skip(&v, &n, (size_t)put);
 		sum += put;
 	}
 	f->written += sum;

@@ -1,6 +1,8 @@
 /* pcapng blocks (little endian, as their byte-order magic says) around made-up IP, TCP and UDP headers (big endian). */
 #include "capture/pcapng.h"
 
+#include "stream/iov.h"
+
 #include <string.h>
 
 enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6, MAGIC = 0x1a2b3c4d, LINK_RAW_IP = 101 };
@@ -84,14 +86,6 @@ size_t pcapng_file_head(unsigned char out[PCAPNG_FILE_HEAD])
 	pcapng_option(&t, OPT_END, "", 0);
 	end_block(&t, start);
 	return t.len;
-}
-
-static size_t payload_of(const struct pcapng_packet *p)
-{
-	size_t sum = 0;
-	for (int i = 0; i < p->n; i++)
-		sum += p->v[i].iov_len;
-	return sum;
 }
 
 /* A SYN announces large windows, so that an analyser never sees a full one. */
@@ -206,7 +200,7 @@ static uint16_t transport_checksum(const struct pcapng_packet *p, const unsigned
 size_t pcapng_packet_head(unsigned char out[PCAPNG_PACKET_HEAD], const struct pcapng_packet *p)
 {
 	struct text t = { out, 0 };
-	size_t head = transport_head(p), inside = head + payload_of(p), packet = ip_head(p) + inside;
+	size_t head = transport_head(p), inside = head + iov_total(p->v, p->n), packet = ip_head(p) + inside;
 	uint64_t us = (uint64_t)p->wallclock_us;
 	pcapng_le(&t, 4, PACKET);
 	pcapng_le(&t, 4, BLOCK_HEAD + packet + pcapng_padding(packet) + BLOCK_TAIL);
@@ -228,7 +222,7 @@ size_t pcapng_packet_head(unsigned char out[PCAPNG_PACKET_HEAD], const struct pc
 size_t pcapng_packet_tail(unsigned char out[PCAPNG_PACKET_TAIL], const struct pcapng_packet *p)
 {
 	struct text t = { out, 0 };
-	size_t packet = ip_head(p) + transport_head(p) + payload_of(p);
+	size_t packet = ip_head(p) + transport_head(p) + iov_total(p->v, p->n);
 	const unsigned char flags[4] = { p->sent ? OUTBOUND : INBOUND };
 	put_zeros(&t, pcapng_padding(packet));
 	pcapng_option(&t, OPT_FLAGS, flags, sizeof flags);

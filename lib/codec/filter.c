@@ -6,6 +6,7 @@
 #include "codec/filter.h"
 
 #include "base/mem.h"
+#include "stream/iov.h"
 #include "stream/send_buf.h"
 
 #include <errno.h>
@@ -64,10 +65,8 @@ static ssize_t write_bytes(struct filter *f, const struct iovec *v, int n)
 
 static ssize_t write_datagram(struct filter *f, const struct iovec *v, int n)
 {
-	size_t total = 0, len = 0;
+	size_t total = iov_total(v, n), len = 0;
 	uint64_t state = 0;
-	for (int i = 0; i < n; i++)
-		total += v[i].iov_len;
 	size_t cap = total * FILTER_GROWTH + (size_t)(n + 1) * FILTER_SPARE;
 	unsigned char *whole = mem_raw(cap);
 	if (whole == NULL)

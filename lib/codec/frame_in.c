@@ -5,34 +5,22 @@
  * through the loop, so that other sessions get their turn. */
 #include "codec/frame_internal.h"
 
+#include "stream/iov.h"
+
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { READ_MOST_BYTES = 64 * 1024, TURN_BYTES = 256 * 1024 };
 
 struct taker { /* the caller's pieces, as they fill */
 	const struct iovec *v;
 	int n;
-	size_t at, done;
+	size_t done;
 };
 
 static size_t frame_in_give(struct taker *t, const void *bytes, size_t n)
 {
-	size_t given = 0;
-	while (given < n && t->n > 0) {
-		size_t here = t->v->iov_len - t->at;
-		if (here == 0) {
-			t->v++;
-			t->n--;
-			t->at = 0;
-			continue;
-		}
-		size_t part = here < n - given ? here : n - given;
-		memcpy((char *)t->v->iov_base + t->at, (const char *)bytes + given, part);
-		t->at += part;
-		given += part;
-	}
+	size_t given = iov_scatter(t->v, t->n, t->done, bytes, n);
 	t->done += given;
 	return given;
 }
@@ -144,9 +132,7 @@ static ssize_t read_bytes(struct frame *f, struct taker *t)
 /* The payload is the frame without its terminator, and an empty one is an empty line. There must be room for the LF. */
 static ssize_t read_datagram(struct frame *f, struct taker *t)
 {
-	size_t room = 0, seen = 0, at = 0, n = 0;
-	for (int i = 0; i < t->n; i++)
-		room += t->v[i].iov_len;
+	size_t room = iov_total(t->v, t->n), seen = 0, at = 0, n = 0;
 	if (bytes_room(&f->in, room, room) != 0)
 		return no_room(f);
 	ssize_t got = stream_read(f->s.below, f->in.mem, room - 1);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "stream/iov.h"
 
 #include <errno.h>
 #include <string.h>
@@ -23,12 +24,8 @@ struct line_delay {
 static size_t line_delay_take(struct line_delay *p, const struct iovec *v, int n)
 {
 	const unsigned char *from = p->block + p->at, *lf = memchr(from, '\n', p->len);
-	size_t most = lf == NULL ? p->len : (size_t)(lf - from) + 1, taken = 0;
-	for (int i = 0; i < n && taken < most; i++) {
-		size_t part = v[i].iov_len < most - taken ? v[i].iov_len : most - taken;
-		memcpy(v[i].iov_base, from + taken, part);
-		taken += part;
-	}
+	size_t most = lf == NULL ? p->len : (size_t)(lf - from) + 1;
+	size_t taken = iov_scatter(v, n, 0, from, most);
 	p->at += taken;
 	p->len -= taken;
 	if (lf != NULL && taken == most)

@@ -5,6 +5,8 @@
  * bytes. So a waiting reader needs what both directions need, a waiting writer only its own. */
 #include "fault/fault_internal.h"
 
+#include "stream/iov.h"
+
 enum { READ_BYTES = 16 * 1024, LINE_WRITER_BYTES = 1024 * 1024 /* dropped in one call */ };
 
 static struct fault *fault_bytes_self(struct stream *s)
@@ -236,7 +238,7 @@ static size_t fault_bytes_give(struct fault *f, const struct iovec *v, int n)
 			break;
 		}
 		cut_change(f, FAULT_IN, p->bytes + p->at, most);
-		done += hold_scatter(v, n, done, p->bytes + p->at, most);
+		done += iov_scatter(v, n, done, p->bytes + p->at, most);
 		hold_drop(w, most);
 		shape_passed(f, FAULT_IN, most);
 		cut_passed(f, FAULT_IN, most);

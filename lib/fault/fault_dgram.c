@@ -3,6 +3,8 @@
  * too few others, is late by LATE_US and not lost. */
 #include "fault/fault_internal.h"
 
+#include "stream/iov.h"
+
 enum { LATE_US = 1000 * 1000, TURN_DATAGRAMS = 64 };
 
 static struct fault *fault_dgram_self(struct stream *s)
@@ -171,7 +173,7 @@ static ssize_t fault_dgram_give(struct fault *f, struct fault_piece *p, const st
 	if (iov_total(v, n) < p->len)
 		len = stream_fail(&f->s, ERR_NETWORK, OF_PEER, EMSGSIZE, "receive from");
 	else
-		hold_scatter(v, n, 0, p->bytes, p->len);
+		iov_scatter(v, n, 0, p->bytes, p->len);
 	fault_dgram_gone(w, p);
 	return len;
 }

@@ -7,41 +7,9 @@
 #include "fault/fault_internal.h"
 
 #include "base/mem.h"
-
-#include <string.h>
+#include "stream/iov.h"
 
 enum { LEAST_BYTES = 64, SHARE = 16, CRUMB = 1024 /* bytes: too few for a read while others are held */ };
-
-size_t iov_total(const struct iovec *v, int n)
-{
-	size_t bytes = 0;
-	for (int i = 0; i < n; i++)
-		bytes += v[i].iov_len;
-	return bytes;
-}
-
-/* Copies between v, from its byte `at` on, and one block; returns how many bytes there was room for. */
-static size_t fault_hold_move(const struct iovec *v, int n, size_t at, unsigned char *whole, size_t len, bool into_v)
-{
-	size_t done = 0;
-	for (int i = 0; i < n && done < len; i++) {
-		if (at >= v[i].iov_len) {
-			at -= v[i].iov_len;
-			continue;
-		}
-		size_t part = v[i].iov_len - at < len - done ? v[i].iov_len - at : len - done;
-		unsigned char *theirs = (unsigned char *)v[i].iov_base + at;
-		memcpy(into_v ? theirs : whole + done, into_v ? whole + done : theirs, part);
-		done += part;
-		at = 0;
-	}
-	return done;
-}
-
-size_t hold_scatter(const struct iovec *v, int n, size_t at, const unsigned char *from, size_t len)
-{
-	return fault_hold_move(v, n, at, (unsigned char *)(uintptr_t)from, len, true);
-}
 
 static struct fault_piece *fault_hold_append(struct fault_way *w, size_t cap)
 {
@@ -67,14 +35,14 @@ int hold_add(struct fault_way *w, const struct iovec *v, int n, size_t len, int6
 			return -1;
 	}
 	if (done > 0) {
-		fault_hold_move(v, n, 0, p->bytes + p->at + p->len, done, false);
+		iov_gather(v, n, 0, p->bytes + p->at + p->len, done);
 		p->len += (uint32_t)done;
 	}
 	if (done < len) {
 		p = w->last;
 		p->us = now_us;
 		p->burst = w->burst;
-		p->len = (uint32_t)fault_hold_move(v, n, done, p->bytes, len - done, false);
+		p->len = (uint32_t)iov_gather(v, n, done, p->bytes, len - done);
 	}
 	w->arrived += len;
 	return 0;
@@ -84,7 +52,7 @@ struct fault_piece *hold_add_one(struct fault_way *w, const struct iovec *v, int
 {
 	struct fault_piece *p = fault_hold_append(w, len);
 	if (p != NULL)
-		p->len = (uint32_t)fault_hold_move(v, n, 0, p->bytes, len, false);
+		p->len = (uint32_t)iov_gather(v, n, 0, p->bytes, len);
 	return p;
 }
 

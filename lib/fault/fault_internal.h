@@ -88,9 +88,7 @@ struct fault_piece *hold_add_one(struct fault_way *w, const struct iovec *v, int
 void hold_drop(struct fault_way *w, size_t n);
 void hold_remove(struct fault_way *w, struct fault_piece *p);
 void hold_clear(struct fault_way *w);
-size_t hold_room(const struct fault_way *w);							     /* bytes */
-size_t hold_scatter(const struct iovec *v, int n, size_t at, const unsigned char *from, size_t len); /* from byte `at` on */
-size_t iov_total(const struct iovec *v, int n);
+size_t hold_room(const struct fault_way *w); /* bytes */
 void need_time(struct need *a, int64_t at_us);
 
 /* fault.c */

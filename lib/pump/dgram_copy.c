@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "stream/dgram_batch.h"
+#include "stream/iov.h"
 
 #include <string.h>
 
@@ -22,14 +23,6 @@ struct gathered {
 	unsigned at; /* the ones before it have gone */
 	unsigned char bytes[];
 };
-
-static size_t sum_of(const struct iovec *v, unsigned n)
-{
-	size_t sum = 0;
-	for (unsigned i = 0; i < n; i++)
-		sum += v[i].iov_len;
-	return sum;
-}
 
 static void dgram_copy_count(struct flow *f, uint64_t messages)
 {
@@ -87,7 +80,7 @@ static size_t cut_give(struct flow *f)
 	int sent = stream_sendm(f->to, &m);
 	if (sent < 0)
 		return flow_to_said(f, sent);
-	size_t put = sum_of(m.v, (unsigned)sent);
+	size_t put = iov_total(m.v, sent);
 	ring_drop(&f->ring, f->pool, put);
 	f->out += put;
 	return put;
@@ -148,7 +141,7 @@ static size_t join_take(struct flow *f)
 			join_close(f);
 		return flow_from_said(f, got);
 	}
-	size_t sum = sum_of(g->m.v, g->m.n);
+	size_t sum = iov_total(g->m.v, (int)g->m.n);
 	f->in += sum;
 	f->held = f->drop ? 0 : sum;
 	dgram_copy_count(f, (uint64_t)got);

@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "pump/pump.h"
+#include "stream/iov.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -71,13 +72,10 @@ static bool zero_wanted(const struct run *run)
 
 static ssize_t zero_readv(struct stream *s, const struct iovec *v, int n)
 {
-	ssize_t sum = 0;
 	(void)s;
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++)
 		memset(v[i].iov_base, 0, v[i].iov_len);
-		sum += (ssize_t)v[i].iov_len;
-	}
-	return sum;
+	return (ssize_t)iov_total(v, n);
 }
 
 static ssize_t zero_writev(struct stream *s, const struct iovec *v, int n)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "stream/dgram_batch.h"
+#include "stream/iov.h"
 #include "stream/stdfd.h"
 
 #include <netinet/in.h>
@@ -111,11 +112,8 @@ int fdstream_failed(struct stream *top, bool write, int sys)
 /* A stream socket gives less than was asked for only when it has no more. */
 static void note_dry(struct stream *s, const struct iovec *v, int n, size_t got)
 {
-	size_t asked = 0;
-	for (int i = 0; i < n; i++)
-		asked += v[i].iov_len;
 	fd_self(s)->heard = true;
-	s->dry = got < asked;
+	s->dry = got < iov_total(v, n);
 	if (s->dry)
 		s->rd = (struct need){ .in = true };
 }

@@ -2,6 +2,7 @@
 #include "stream/pushback.h"
 
 #include "base/mem.h"
+#include "stream/iov.h"
 
 #include <string.h>
 
@@ -21,14 +22,9 @@ static ssize_t pushback_readv(struct stream *s, const struct iovec *v, int n)
 	struct pushback *u = pushback_self(s);
 	if (u->bytes == NULL)
 		return stream_pass_readv(s, v, n);
-	size_t sum = 0;
-	for (int i = 0; i < n && u->n > 0; i++) {
-		size_t some = v[i].iov_len < u->n ? v[i].iov_len : u->n;
-		memcpy(v[i].iov_base, u->bytes + u->at, some);
-		u->at += some;
-		u->n -= some;
-		sum += some;
-	}
+	size_t sum = iov_scatter(v, n, 0, u->bytes + u->at, u->n);
+	u->at += sum;
+	u->n -= sum;
 	if (u->n == 0) {
 		mem_free(u->bytes);
 		u->bytes = NULL;

@@ -1,7 +1,9 @@
 /* The calls of a stream, for the layer or service that stands on it: defaults where a layer has nothing of its own to do, and the
  * counters. */
 #include "stream/stream.h"
+
 #include "loop/loop.h"
+#include "stream/iov.h"
 
 int stream_setup(struct stream *s)
 {
@@ -74,19 +76,11 @@ int stream_rawfd(struct stream *s, bool write)
 	return s->ops->rawfd == NULL ? -1 : s->ops->rawfd(s, write);
 }
 
-static size_t sum_of(const struct msgs *m, int n)
-{
-	size_t sum = 0;
-	for (int i = 0; i < n; i++)
-		sum += m->v[i].iov_len;
-	return sum;
-}
-
 int stream_recvm(struct stream *s, struct msgs *m)
 {
 	int got = s->ops->recvm(s, m);
 	if (s->counters != NULL && got > 0)
-		count_in(s->counters, sum_of(m, got), (uint32_t)got);
+		count_in(s->counters, iov_total(m->v, got), (uint32_t)got);
 	return got;
 }
 
@@ -94,7 +88,7 @@ int stream_sendm(struct stream *s, const struct msgs *m)
 {
 	int sent = s->ops->sendm(s, m);
 	if (s->counters != NULL && sent > 0)
-		count_out(s->counters, sum_of(m, sent));
+		count_out(s->counters, iov_total(m->v, sent));
 	return sent;
 }
 

@@ -11,6 +11,7 @@
 #include "tls/tls_internal.h"
 
 #include "base/mem.h"
+#include "stream/iov.h"
 #include "stream/linger.h"
 
 #include <errno.h>
@@ -110,14 +111,8 @@ static size_t next_record(const struct iovec *v, int n, size_t at, char whole[RE
 	*bytes = (const char *)v[i].iov_base + at;
 	if (len >= RECORD_BYTES || i == n - 1)
 		return len < RECORD_BYTES ? len : RECORD_BYTES;
-	memcpy(whole, *bytes, len);
 	*bytes = whole;
-	for (i++; i < n && len < RECORD_BYTES; i++) {
-		size_t more = v[i].iov_len < RECORD_BYTES - len ? v[i].iov_len : RECORD_BYTES - len;
-		memcpy(whole + len, v[i].iov_base, more);
-		len += more;
-	}
-	return len;
+	return iov_gather(v + i, n - i, at, whole, RECORD_BYTES);
 }
 
 static ssize_t tls_writev(struct stream *s, const struct iovec *v, int n)

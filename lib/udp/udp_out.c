@@ -8,8 +8,7 @@
 #include "udp/udp_internal.h"
 
 #include "base/mem.h"
-
-#include <string.h>
+#include "stream/iov.h"
 
 enum {
 	ANSWERS = 64,
@@ -116,12 +115,7 @@ static void udp_out_put(struct udp_out *out, struct udp_peer *p, const struct io
 	udp_peer_path(p, &a->path);
 	a->peer = p;
 	out->v[out->n++] = (struct iovec){ out->bytes + out->used, bytes };
-	for (int i = 0; i < n; i++) {
-		if (v[i].iov_len == 0) /* the base may be any pointer then */
-			continue;
-		memcpy(out->bytes + out->used, v[i].iov_base, v[i].iov_len);
-		out->used += v[i].iov_len;
-	}
+	out->used += iov_gather(v, n, 0, out->bytes + out->used, bytes);
 	p->held++;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/sys.h"
+#include "stream/iov.h"
 
 #include <string.h>
 
@@ -21,34 +22,16 @@ static struct udp_peer *udp_peer_self(struct stream *s)
 	return (struct udp_peer *)s;
 }
 
-static void udp_peer_scatter(const struct iovec *v, int n, const unsigned char *from, size_t len)
-{
-	for (int i = 0; i < n && len > 0; i++) {
-		size_t part = v[i].iov_len < len ? v[i].iov_len : len;
-		memcpy(v[i].iov_base, from, part);
-		from += part;
-		len -= part;
-	}
-}
-
-static size_t udp_peer_total(const struct iovec *v, int n)
-{
-	size_t bytes = 0;
-	for (int i = 0; i < n; i++)
-		bytes += v[i].iov_len;
-	return bytes;
-}
-
 /* Hands out a datagram of `len` bytes: whole or not at all. */
 static ssize_t hand_out(struct udp_peer *p, const struct iovec *v, int n, const unsigned char *from, size_t len)
 {
 	if (len == 0)
 		return ST_EMPTY;
-	if (udp_peer_total(v, n) < len) {
+	if (iov_total(v, n) < len) {
 		udp_loss_add(&p->udp->loss);
 		return 0;
 	}
-	udp_peer_scatter(v, n, from, len);
+	iov_scatter(v, n, 0, from, len);
 	return (ssize_t)len;
 }
 
@@ -132,7 +115,7 @@ static ssize_t peer_writev(struct stream *s, const struct iovec *v, int n)
 {
 	struct udp_peer *p = udp_peer_self(s);
 	struct udp *u = p->udp;
-	size_t bytes = udp_peer_total(v, n);
+	size_t bytes = iov_total(v, n);
 	if (u == NULL || p->error != 0 || p->send_error != 0)
 		return udp_peer_refuse(p, u == NULL ? ENOTCONN : p->error != 0 ? p->error : p->send_error);
 	if (p->name_len == 0 || (u->guard != NULL && bytes > p->credit)) {
