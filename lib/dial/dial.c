@@ -1,9 +1,8 @@
-/* One dial: resolving → racing → setting up → done, or an error from any of them.
+/* One dial: resolving → connecting → setting up → done, or an error from any of them.
  *
- * One clock bounds it: --connect-timeout for the whole, and from the connection on ten seconds for the layers' setup,
- * whichever comes first. Whatever ends the dial ends it in the loop's next turn, by `end`, so that nothing is freed under
- * a callback that is still running. An inherited descriptor enters at the third station; it stays the caller's when it
- * turns out to be no connection. */
+ * One timer bounds it: --connect-timeout for the whole, and from the connection on ten seconds for the layers' setup, whichever
+ * comes first. A dial ends in the loop's next turn, by `end`, so that nothing is freed under a running callback. An inherited
+ * descriptor starts with the setup; it stays the caller's if it is no connection. */
 #include "dial/dial.h"
 
 #include "base/mem.h"
@@ -37,7 +36,7 @@ struct dialer {
 	int64_t until_ms;
 	struct sa peer, local;
 	const struct proxy *proxy; /* NULL: none; else it is connected to, and asked for addr */
-	struct sa target;	   /* what addr's name means, where the proxy does not find that out */
+	struct sa target;	   /* the address of addr's name, if the proxy does not resolve it */
 	struct behalf client;
 	bool has_client;
 	struct err err;
@@ -55,7 +54,7 @@ static int source_hook(void *block, const char *text, struct err *e)
 		port = end != NULL && end[1] == ':' ? end + 2 : NULL;
 		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
 			return err_set(e, ERR_USAGE, 0, "expected ADDR, ADDR:PORT or [ADDR]:PORT");
-	} else if (colon != NULL && strchr(text, ':') == colon) { /* more colons than one: IPv6 without a port */
+	} else if (colon != NULL && strchr(text, ':') == colon) { /* several colons: IPv6 without a port */
 		end = colon;
 		port = colon + 1;
 	}
@@ -108,7 +107,7 @@ const char *dial_span(int64_t ms, char out[DIAL_SPAN])
 	return out;
 }
 
-/* Takes down whatever station the dial is at; what it has reached stays in stream and err. */
+/* Releases the present step; its results stay in stream and err. */
 static void dial_halt(struct dialer *d)
 {
 	loop_timer(d->run->loop, &d->clock, NEVER);
@@ -145,7 +144,7 @@ static void on_dial_late(void *arg)
 	char span[DIAL_SPAN];
 	const struct dial_conf *conf = conf_get(d->run->conf, &dial_opts);
 	bool ours = d->until_ms <= loop_now(d->run->loop);
-	if (!ours && proxy_waits(d->stream)) { /* it has failed, as if it had refused */
+	if (!ours && proxy_waits(d->stream)) { /* a failed proxy counts as a refusal */
 		err_set(&d->err, ERR_CONNECT, 0, "connect %s: proxy %s: it gave no whole answer within %s", d->addr.text,
 			d->proxy->addr.text, dial_span(DIAL_SETUP_MS, span));
 		dial_finish(d);
@@ -215,7 +214,7 @@ static void dial_raced(void *arg, int gives_fd, const struct err *e)
 	dial_finish(d);
 }
 
-/* Whom we connect to. */
+/* The address to connect to. */
 static const struct addr *first_stop(const struct dialer *d)
 {
 	return d->proxy != NULL ? &d->proxy->addr : &d->addr;
@@ -233,7 +232,7 @@ static void dial_resolved(void *arg, const struct sa *list, size_t n, const stru
 		dial_finish(d);
 }
 
-/* The target's own address, for a proxy that wants a number: IPv4 first, which every proxy can carry. */
+/* The target's own address, for a proxy that needs a number: IPv4 first, which every proxy supports. */
 static void target_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct dialer *d = arg;
@@ -259,7 +258,7 @@ static enum addr_kind kind_of(sa_family_t family, int type)
 	return dgram ? ADDR_UDP : ADDR_TCP;
 }
 
-/* An inherited descriptor is a connection already, or it is none of ours. */
+/* An inherited descriptor must be connected already. */
 static void on_dial_adopt(void *arg)
 {
 	struct dialer *d = arg;

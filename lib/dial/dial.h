@@ -10,7 +10,7 @@
 
 extern const struct opt_group dial_opts; /* -w, -s */
 struct dial_conf {
-	int64_t connect_ms; /* 0: none of ours; handshakes always 10 s */
+	int64_t connect_ms; /* 0: no limit of ours; handshakes always 10 s */
 	bool has_source;
 	char source_host[64]; /* numeric; "": any, for a port alone */
 	uint16_t source_port;
@@ -19,18 +19,18 @@ struct dial_conf {
 enum { DIAL_RACE_MS = 250, DIAL_SETUP_MS = 10000 };
 
 /* gives is NULL on failure and e says why: ERR_RESOLVE, ERR_CONNECT, ERR_TIMEOUT, ERR_LISTEN (source address), ERR_USAGE (a
- * source of the other family, a descriptor that is no connection), ERR_LOCAL (descriptors, memory), ERR_NETWORK. e->sys is the
- * errno that decides whether another try may help, where there was one. */
+ * source of the other family, a descriptor that is no connection), ERR_LOCAL (descriptors, memory), ERR_NETWORK. e->sys, if not
+ * 0, is the errno that decides whether another try may help. */
 typedef void dial_done(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e);
 
 struct dialer;
 /* done is never called before this returns. NULL with e. A bare stream (no layers) with conn == 0. */
 struct dialer *dial(const struct run *run, const struct addr *a, uint32_t conn, dial_done *done, void *arg, struct err *e);
-/* Right after dial: for whom it is, if not for ourselves. */
+/* Right after dial: the client for which it dials, if any. */
 void dial_for(struct dialer *d, const struct behalf *client);
 void dial_stop(struct dialer *takes); /* done is not called. Not after done was called */
 
-/* A span of time as a user writes it, for words: "250ms", "2s", "1.5s". */
+/* A duration as a user writes it: "250ms", "2s", "1.5s". */
 enum { DIAL_SPAN = 32 };
 const char *dial_span(int64_t ms, char out[DIAL_SPAN]);
 

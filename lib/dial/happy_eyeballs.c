@@ -1,10 +1,10 @@
-/* The race of RFC 8305: attempts start one after the other, the next 250 ms after the last or at once when one fails; the
+/* Happy eyeballs (RFC 8305): attempts start one after the other, the next 250 ms after the last or at once when one fails; the
  * first that connects wins and the rest are closed.
  *
- * One attempt is a socket whose nonblocking connect is finished by writability and SO_ERROR. The same path serves a
- * connected UDP socket, which is finished at once, and a Unix socket, whose connect may say EAGAIN while the listener's
- * backlog is full: only asking again, a little later, helps there. What is wrong with our own end (source address, socket
- * option, descriptors) ends the race, for no other address could do better. */
+ * One attempt is a socket whose nonblocking connect is completed by writability and SO_ERROR. A connected UDP socket, complete at
+ * once, and a Unix socket take the same path; connect of a Unix socket may say EAGAIN while the listener's backlog is full, and
+ * is then repeated a little later. An error at our end (source address, socket option, descriptors) ends all attempts, because
+ * other addresses would fail the same way. */
 #include "dial/happy_eyeballs.h"
 
 #include "base/mem.h"
@@ -38,7 +38,7 @@ struct happy_eyeballs {
 	struct timer pace;  /* until the next attempt, or until the full backlog is tried again */
 	int64_t backlog_ms; /* > 0: the Unix listener's backlog is full */
 	struct task begin, end;
-	int won; /* -1: nobody yet */
+	int won; /* -1: none yet */
 	struct err err;
 	size_t n, next, flying;
 	struct attempt v[];
@@ -102,8 +102,8 @@ static enum course eyeballs_failed(struct attempt *a, int sys)
 	return HOPELESS;
 }
 
-/* Without a listener, a connect to a local port may be given that very port as its own and meet itself. The reset keeps
- * the port from TIME_WAIT, in which the server that is expected there could not bind it. */
+/* Without a listener, a connect to a local port may get that port as its own and connect to itself. The reset keeps the port from
+ * TIME_WAIT, in which the expected server could not bind it. */
 static enum course eyeballs_connected(struct attempt *a)
 {
 	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
@@ -127,7 +127,7 @@ static int bind_source(struct happy_eyeballs *r, int fd, sa_family_t family)
 	uint16_t port = r->conf->source_port;
 	if (from.family == 0)
 		sa_parse(&from, family == AF_INET6 ? "::" : "0.0.0.0", port);
-	/* Attempts share the port, and so does the connection before, in its TIME_WAIT. */
+	/* Attempts share the port with each other and with an earlier connection in TIME_WAIT. */
 	if (port != 0 && r->addr->kind == ADDR_TCP)
 		sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (sys_bind(fd, (struct sockaddr *)&ss, sa_to(&from, &ss)) == 0)
@@ -182,7 +182,7 @@ static enum course eyeballs_launch(struct attempt *a)
 	return eyeballs_prepare(r, a->watch.fd, at) < 0 ? HOPELESS : eyeballs_ask(a);
 }
 
-/* A refusal, an unreachable network: the peer's class. Only where every address kept silent it is a timeout. */
+/* A refusal, an unreachable network: the peer's class. It is a timeout only if no address answered. */
 static void eyeballs_lose(struct happy_eyeballs *r)
 {
 	enum err_class cls = ERR_TIMEOUT;
@@ -230,7 +230,7 @@ static void eyeballs_win(struct attempt *a)
 	r->flying--;
 }
 
-/* What follows from how an attempt went: the next one, patience, or the end. */
+/* After the result of an attempt: the next one, a wait, or the end. */
 static void go_on(struct happy_eyeballs *r, struct attempt *a, enum course how)
 {
 	while (how == FAILED && r->next < r->n) {

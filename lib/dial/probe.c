@@ -1,8 +1,8 @@
-/* Probing: a round asks every port once, at most 64 sockets at a time, and shows the answers in the order of the ports.
+/* Probing: a round tests every port once, at most 64 sockets at a time, and shows the answers in the order of the ports.
  *
- * With --wait a round in which nothing is open is repeated, from the name on, and only the last one is shown. Answers are a byte
- * a port, and lines are made one at a time when stdout takes them: so a slow reader costs no memory, but for the words about
- * handshakes. What is wrong on our side (no descriptors, no source address) ends it all. */
+ * With --wait a round without an open port is repeated, name lookup included, and only the last one is shown. Answers are a byte
+ * a port, and lines are made one at a time when stdout takes them: so a slow reader costs no memory, except for the words about
+ * handshakes. An error at our end (no descriptors, no source address) ends everything. */
 #include "dial/probe.h"
 
 #include "base/mem.h"
@@ -44,17 +44,17 @@ struct probe {
 	struct resolve *resolve;
 	struct timer clock; /* bounds the resolving; between rounds: the next */
 	struct sa list[RESOLVE_MOST];
-	uint32_t next, shown; /* ports: to ask, to show */
+	uint32_t next, shown; /* ports: to test, to show */
 	unsigned asking, most;
 	bool open, hope, final, over; /* one is open; with one, another round may help; the last round; the loop stops */
 	struct err failed;	      /* of the highest port that is not open, or of the resolving */
 	uint16_t failed_port;
-	struct err err;	    /* what ended it all */
+	struct err err;	    /* the error that ended everything */
 	struct stream *out; /* NULL: nothing is shown */
 	struct waiter waiter;
 	char line[800];
 	size_t line_len, line_at;
-	struct probe_port *ports[PORTS]; /* those being asked */
+	struct probe_port *ports[PORTS]; /* under test */
 	char *words[PORTS];		 /* why there was no handshake; NULL: none, or shown already */
 	unsigned char answers[PORTS];	 /* enum probe_answer */
 };
@@ -345,7 +345,7 @@ static void clean_up(struct probe *p)
 	mem_free(p);
 }
 
-/* Without a word of its own when a signal or --lifetime stopped the loop: the outcome has it. */
+/* No error when a signal or --lifetime stopped the loop: the outcome has it. */
 static int probe_verdict(const struct probe *p, struct err *e)
 {
 	if (p->err.cls != ERR_OK)

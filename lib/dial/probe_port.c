@@ -1,9 +1,9 @@
-/* Asking one port. A stream's connect is the answer already, unless TLS has to shake hands or it must stay open for a while; of a
- * datagram socket only a reply or an ICMP refusal says anything, so its addresses are asked one after the other, each for its own
- * time.
+/* Testing one port. A stream's connect is the answer, unless TLS needs a handshake or the connection must stay open for a while.
+ * A datagram socket gets an answer only by a reply or an ICMP refusal, so its addresses are tested one after the other, each for
+ * its own time.
  *
- * With TLS the time for an answer is that of connection and handshake together. What was open ends as TLS should: with a goodbye
- * that is waited for, because the peer's tickets may still be on their way and a plain close would answer them with a reset. */
+ * With TLS the time for an answer is that of connection and handshake together. An open TLS port gets close_notify and a wait,
+ * because the peer's tickets may still be on their way and a plain close would answer them with a reset. */
 #include "dial/probe_port.h"
 
 #include "base/mem.h"
@@ -25,14 +25,14 @@ struct probe_port {
 	struct addr addr;
 	probe_answered *answered;
 	void *arg;
-	size_t at; /* UDP: the address that is being asked */
+	size_t at; /* UDP: the address under test */
 	struct happy_eyeballs *race;
 	struct watch watch;    /* fd -1: not connected, or the stream has it */
 	struct stream *stream; /* TLS, once connected */
 	struct waiter waiter;
 	struct timer clock;
-	int64_t span_ms; /* what the clock allows */
-	bool stays;	 /* all is well: it only has to stay so */
+	int64_t span_ms; /* the time limit */
+	bool stays;	 /* it is open, and has to stay so */
 	struct task more, end;
 	enum probe_answer answer;
 	char words[WORDS]; /* of NO_TLS and DROPPED */
@@ -115,7 +115,7 @@ static void probe_port_hopeless(struct probe_port *p, int sys)
 	probe_port_answer(p, PROBE_HOPELESS);
 }
 
-/* The words are written. */
+/* The words are set. */
 static void probe_port_unshaken(struct probe_port *p, enum probe_answer how, enum err_class cls)
 {
 	err_set(&p->err, cls, 0, "probe %s: %s", p->addr.text, p->words);
@@ -164,7 +164,7 @@ static void on_probe_port_readable(void *arg, unsigned ready)
 		probe_port_closed(p, n < 0 ? errno : 0);
 }
 
-/* What is wrong with our part of a TLS 1.3 handshake the peer says only now. */
+/* A peer reports an error with our part of a TLS 1.3 handshake only after it. */
 static void probe_port_gone(struct probe_port *p, const struct why *why)
 {
 	if (why == NULL || why->cls != ERR_TLS) {
@@ -224,7 +224,7 @@ static void go_on(void *arg)
 		probe_port_shake(p);
 }
 
-/* The clock of the connection goes on. */
+/* The timer of the connection continues. */
 static void begin_to_shake(struct probe_port *p)
 {
 	const struct run *run = p->how->run;

@@ -1,4 +1,4 @@
-/* One port of a probe: asked once, answered once. */
+/* One port of a probe: tested once, answered once. */
 #ifndef DIAL_PROBE_PORT_H
 #define DIAL_PROBE_PORT_H
 
@@ -19,18 +19,18 @@ enum probe_answer {
 
 struct probe_how { /* the same for all ports; borrowed */
 	const struct run *run;
-	const struct sa *list; /* the host's addresses, in the order of the race; a Unix path needs none */
+	const struct sa *list; /* the host's addresses, in the order of attempts; a Unix path needs none */
 	size_t n;
 	int64_t limit_ms;  /* for the answer of one address */
-	int64_t until_ms;  /* no answer is waited for longer, but for a last moment; NEVER */
+	int64_t until_ms;  /* the end of all waiting, except for a last moment; NEVER */
 	int64_t stable_ms; /* streams: must stay open so long, TLS after its handshake */
 	const void *data;  /* UDP: what is sent */
 	size_t data_len;
 };
 
-/* e says why, for every answer but OPEN. HOPELESS: something on our side, which would be the same for all ports.
- * NO_TLS and DROPPED: a server took the connection, and words (NULL for other answers) say why there was no handshake; DROPPED:
- * it was closed without a word, as by a proxy with nobody behind it yet. */
+/* e says why, for every answer but OPEN. HOPELESS: an error at our end, the same for all ports. NO_TLS and DROPPED: a server took
+ * the connection, and words (NULL for other answers) say why there was no handshake; DROPPED: it was closed without a byte, as by
+ * a proxy that cannot reach its server yet. */
 typedef void probe_answered(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e);
 
 struct probe_port;

@@ -1,4 +1,4 @@
-/* What may be asked of a probe. */
+/* The options of a probe. */
 #include "dial/probe.h"
 
 static int probe_rows_check(void *block, struct err *e)

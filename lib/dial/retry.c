@@ -1,9 +1,9 @@
-/* Rounds of dialing. A round is one dial with all its addresses, so a name is asked for anew each time: what is waited for
- * may only just be getting its address.
+/* Rounds of dialing. A round is one dial with all its addresses, so a name is resolved anew each time: an awaited host may only
+ * just be getting its address.
  *
  * A round is cut after --connect-timeout (by dial itself) or five seconds, and when the time to wait has passed. The last round
- * begins when exactly that time has passed, and gets a moment to be answered: so a server that came up late is still met, and the
- * error is the peer's answer rather than our clock's. */
+ * begins when exactly that time has passed, and gets a moment to be answered: so a server that came up late is still reached, and
+ * the error is the peer's answer rather than a timeout. */
 #include "dial/retry.h"
 
 #include "base/mem.h"
@@ -123,7 +123,7 @@ static void retry_rounded(void *arg, struct stream *gives, const struct sa *peer
 	mem_free(r);
 }
 
-/* When this round is cut; --connect-timeout is dial's own business. */
+/* When this round is cut; dial itself applies --connect-timeout. */
 static int64_t cut_at(const struct retry *r)
 {
 	const struct dial_conf *conf = conf_get(r->run->conf, &dial_opts);
@@ -145,7 +145,7 @@ static void begin_round(struct retry *r)
 		loop_timer(r->run->loop, &r->clock, cut_at(r));
 }
 
-/* An answer of an earlier round tells more than our own impatience with the last one. */
+/* The answer of an earlier round says more than a timeout of the last one. */
 static void cut_round(struct retry *r)
 {
 	char span[DIAL_SPAN];

@@ -13,7 +13,7 @@ struct retry_conf {
 
 enum { RETRY_FIRST_MS = 20, RETRY_MOST_MS = 1000, RETRY_ROUND_MS = 5000 };
 int64_t retry_longer(int64_t pause_ms); /* the pause that follows one of pause_ms; 0: the first */
-bool retry_helps(const struct err *e);	/* may a dial that failed so succeed later? */
+bool retry_helps(const struct err *e);	/* may a dial with this error succeed later? */
 void retry_tell(
 	const struct run *run, const struct addr *a, const struct err *e, unsigned tries, int64_t next_ms); /* the event */
 
