@@ -1,4 +1,4 @@
-/* The limits of time that a run may have, as options: session.c keeps those of a connection, the modes that of the run. */
+/* A run's time limits, as options: session.c applies those of a connection, the modes that of the run. */
 #include "session/session.h"
 
 static const struct opt clock_rows[] = {

@@ -1,4 +1,4 @@
-/* The rows of layers, bottom first. A new one is a file and a row; dialing and accepting both pass here. */
+/* The rows of layers, bottom first. A new layer is a file and a row; dialed and accepted connections both use them. */
 #include "session/layers.h"
 
 #include "base/mem.h"
@@ -149,9 +149,9 @@ const struct run *layers_far(const struct run *run, const struct addr *addr, str
 	far->run.layers = &far->layers;
 	far->addr = *addr;
 	far->layers = (struct layers){ .role = ROLE_DIAL, .places = 1U << PLACE_TLS, .addr = &far->addr };
-	if (run->layers->role == ROLE_ACCEPT) /* a client's own connection is the one that goes through them */
+	if (run->layers->role == ROLE_ACCEPT) /* proxies are for a client's own connection */
 		far->layers.places |= 1U << PLACE_PROXY;
-	run->layers->far = far; /* what has started of it is stopped with the rest */
+	run->layers->far = far; /* so that what has started is stopped with the rest */
 	return layers_start_rows(&far->run, e) == 0 ? &far->run : NULL;
 }
 
@@ -217,7 +217,7 @@ int layers_tls_later(const struct run *run, bool wanted, struct err *e)
 	return tls_later(run, &share->mem, e);
 }
 
-/* Of a socket, or of a layer whose place is below that of TLS. */
+/* Of a socket, or of a layer below the place of TLS. */
 static bool lies_below(const struct stream *s)
 {
 	return s->below == NULL || (s->place != PLACE_NONE && s->place < PLACE_TLS);

@@ -1,4 +1,4 @@
-/* The layers of a connection, from the rows of layers.c: bottom first, each pushes itself when its options ask for it. */
+/* The layers of a connection, from the rows of layers.c: bottom first, each pushes itself if its options request it. */
 #ifndef SESSION_LAYERS_H
 #define SESSION_LAYERS_H
 
@@ -19,8 +19,8 @@ int layers_build(struct stream **top, const struct link *link, struct err *e);
 /* TLS in the midst of a connection. For a service with LATER_TLS, before any socket: it will ask for that, or (wanted false) it
  * will not, and options of TLS are then refused where nothing uses them. 0, or -1 with e. */
 int layers_tls_later(const struct run *run, bool wanted, struct err *e);
-/* Puts TLS below all that looks at payload; *top changes where nothing does. Everything that was written is flushed already; of
- * what was read, the unread bytes go to TLS. stream_setup makes the handshake. 0, or -1 with e: no memory, all is as it was. */
+/* Puts TLS below all layers that see payload; *top changes if there are none. All output is flushed already; unread input goes to
+ * TLS. stream_setup makes the handshake. 0, or -1 with e: no memory, nothing has changed. */
 int layers_secure(struct stream **top, const struct link *link, const void *unread, size_t n, struct err *e);
 
 extern const struct opt_group text_opts; /* -C */

@@ -21,7 +21,7 @@
 
 enum { LINGER_MS = 2000, UDP_IDLE_MS = 60000, WHY_TEXT = 512 };
 
-/* Ten thousand idle clients are to cost at most 2 KiB each, kernel's share not counted: the service has the rest. */
+/* Ten thousand idle clients may cost at most 2 KiB each, without the kernel's share: the service has the rest. */
 _Static_assert(sizeof(struct session) + sizeof(struct stream) <= 440, "a client has grown");
 
 static const char *const end_names[] = {
@@ -73,7 +73,7 @@ static void tell_open(const struct session *s)
 		EV_NUM("active", s->service_run->all.count));
 }
 
-/* From here on only a probe of the kernel finds out that the peer is gone altogether. */
+/* From here on only keepalive finds out that the peer is gone altogether. */
 static void peer_ended(struct session *s)
 {
 	if (!s->ended)
@@ -119,8 +119,8 @@ static void tell_close(const struct session *s)
 		EV_SOME("first_us", first_us > born_us ? first_us - born_us : first_us != 0), EV_TEXT("words", words));
 }
 
-/* Bytes that the peer has not sent yet would turn a plain close into a reset, so a good end lingers. After a failure of ours the
- * reset is what the peer should see, and a limit of time is not for stretching. */
+/* A plain close with input still to come would become a reset, so a good end lingers. After a failure at our end the peer is to
+ * see the reset, and a time limit must not be extended. */
 static bool ends_well(const struct session *s)
 {
 	return s->how == CLOSE_PLAIN && s->by != END_ERROR && s->why.cls == ERR_OK && (s->stream->caps & ST_DGRAM) == 0;
@@ -136,7 +136,7 @@ static void unlink_session(struct session *s)
 	all->left--;
 }
 
-/* What came is judged when nothing more can come. It decides the run, whatever else this connection ended of. */
+/* The expectation is checked when no more input can come. It decides the run, whatever else ended this connection. */
 static void session_judge(struct session *s)
 {
 	static const struct why differs = { ERR_MISMATCH, OF_PEER, 0, "not what was expected came from" };
@@ -164,7 +164,7 @@ static void sweep_with(struct session *s, bool may_linger)
 		service_run->service->close(s);
 	session_judge(s);
 	tell_close(s);
-	if (s->why.text != NULL) { /* it may be a layer's own, which does not outlive the stream */
+	if (s->why.text != NULL) { /* it may belong to a layer, and not outlive the stream */
 		snprintf(text, sizeof text, "%s", s->why.text);
 		s->why.text = text;
 	}
@@ -172,7 +172,7 @@ static void sweep_with(struct session *s, bool may_linger)
 	s->stream->counters = NULL;
 	int64_t patience_ms = fault_patience_ms(s->stream);
 	bool well = ends_well(s), lingers = well && !s->peer_done && may_linger;
-	if (well && s->peer_done) /* a layer may have a goodbye of its own; whom a signal cuts off says none */
+	if (well && s->peer_done) /* a layer may send an end of its own (close_notify); a session cut by a signal sends none */
 		lingers = stream_shut(s->stream) == ST_AGAIN && patience_ms > 0 && may_linger;
 	if (lingers)
 		linger_take(run->linger, s->stream, loop_now(run->loop) + LINGER_MS + patience_ms);
@@ -201,7 +201,7 @@ static int64_t session_after(int64_t since_ms, int64_t limit_ms)
 	return limit_ms > 0 && limit_ms < NEVER - since_ms ? since_ms + limit_ms : NEVER;
 }
 
-/* Ends the session when one of its limits has come; sets the timer for the nearer one otherwise. */
+/* Ends the session if one of its limits has come; else sets the timer for the nearer one. */
 static void look_at_clock(void *arg)
 {
 	static const struct why idle = { ERR_TIMEOUT, OF_PEER, 0, "idle timeout: no byte moved on the connection with" };
@@ -220,7 +220,7 @@ static void look_at_clock(void *arg)
 		loop_timer(run->loop, &s->clock, idle_at < over_at ? idle_at : over_at);
 }
 
-/* One block: the session, and behind it the service's own memory, aligned for anything. */
+/* One block: the session, and after it the service's own memory, aligned for any type. */
 static struct session *session_new(struct service_run *service_run)
 {
 	enum { ALIGN = sizeof(max_align_t) };
@@ -246,7 +246,7 @@ static int session_enlist(struct session *s)
 	return 0;
 }
 
-/* The service would not have it: as if it had never been, save for the events. */
+/* The service refused it: as if it had never existed, except for the events. */
 static int session_refused(struct session *s, const struct err *e)
 {
 	const struct run *run = s->service_run->run;

@@ -39,7 +39,7 @@ struct session {
 	bool drained;	/* the service was asked to finish */
 	bool peer_done; /* the service saw the peer's EOF, or wants no more of it, and sent all: no linger needed */
 	struct service_run *service_run;
-	struct stream *stream; /* top of the stack */
+	struct stream *stream; /* top of the layers */
 	struct sa peer, local;
 	int64_t born_us;
 	struct counters counters;
@@ -54,10 +54,10 @@ struct session {
 struct sessions {
 	struct table by_id;
 	struct session *first, *last;
-	uint32_t count;	  /* that have not ended */
-	uint32_t left;	  /* that have not been swept */
-	uint32_t half;	  /* of count: whose peer has ended its side */
-	uint64_t in, out; /* bytes of those that have been */
+	uint32_t count;	  /* not ended */
+	uint32_t left;	  /* not freed */
+	uint32_t half;	  /* of count: the peer has ended its side */
+	uint64_t in, out; /* bytes of freed ones */
 };
 
 struct service_run {
@@ -76,10 +76,10 @@ struct service_run {
 	int64_t max;	  /* clients at a time, as asked for; 0: no limit */
 	int64_t drain_ms; /* for clients to finish in, and for the acknowledgement of what they were sent */
 	bool draining;
-	bool outlived;		   /* --lifetime has passed: that is what ends the sessions that are left */
+	bool outlived;		   /* --lifetime has passed: the reason for ending the rest */
 	void (*finish)(void *arg); /* a service that is over (the console's stdin ended) asks the server to accept no more */
 	void *finish_arg;
-	void (*spare)(void *arg); /* a session may give way now (service->spare); NULL: of no interest */
+	void (*spare)(void *arg); /* a session may make room now (service->spare); NULL: not needed */
 	void *spare_arg;
 };
 
@@ -97,7 +97,7 @@ void service_run_drain(struct service_run *service_run); /* session_drain for ea
  * or the service refused; the stream is closed. */
 int session_open(struct service_run *service_run, struct stream *takes, uint32_t id, bool dialed, const struct sa *peer,
 	const struct sa *local, struct err *e);
-/* A service that only answers says goodbye in a drain when for so long nothing has come. */
+/* A service that only answers sends its end in a drain after so much silence. */
 enum { DRAIN_QUIET_MS = 100 };
 void session_drain(struct session *s); /* service->drain, once */
 /* Of a service that has said its goodbye in a drain and cannot answer what comes after it (owes: it has something already). True:
@@ -105,7 +105,7 @@ void session_drain(struct session *s); /* service->drain, once */
  */
 bool session_hear_out(struct session *s, bool owes);
 void session_too_late(struct session *s); /* that reset, where the service itself has found out */
-/* Ends it, whatever it is doing. True: something was undelivered, and the peer gets a reset. */
+/* Ends it at once. True: something was undelivered, and the peer gets a reset. */
 bool session_cut(struct session *s, enum session_end by);
 enum session_end service_run_ends_by(const struct service_run *service_run);	  /* a drain, and why there is one */
 struct session *session_find(const struct service_run *service_run, uint32_t id); /* not one that has ended */

@@ -1,12 +1,11 @@
-/* How connections finish when the run is to end, the same for every cause of that.
+/* How connections finish when the run is about to end, for every cause of that.
  *
- * Each service says goodbye to a peer (a half-close) as soon as nothing more is to be sent to it, and then hears the peer to its
- * end, because what the peer's kernel was told has arrived is to be delivered (service->drain). A service that could only answer
- * cannot deliver what comes after its goodbye: session_hear_out ends that connection with a reset at once, so that its peer
- * knows.
+ * Each service sends its end (a half-close) as soon as nothing more is to be sent, and then reads the peer to its end, because
+ * bytes acknowledged by our kernel must be delivered (service->drain). A service that only answers cannot deliver what comes
+ * after its end: session_hear_out ends that connection with a reset at once, so that its peer knows.
  *
- * At the deadline session_cut closes plainly where nothing is left undelivered, and that is no failure. Where something is, in
- * the socket, a layer or a queue of the service, the peer gets a reset, and no goodbye of TLS that would say that all is well. */
+ * At the deadline session_cut closes plainly if nothing is undelivered, and that is no failure. If anything is, in the socket, a
+ * layer or a queue of the service, the peer gets a reset, and no close_notify that would make it look complete. */
 #include "session/session.h"
 
 #include "stream/fdstream.h"
@@ -70,7 +69,7 @@ static bool session_drain_undelivered(struct session *s)
 	return stream_last(s->stream) != 0 || (s->counters.out > 0 && stream_unacked(s->stream));
 }
 
-/* What comes between a last look and the close would be acknowledged and lost: first nothing more is taken in, then we look. */
+/* Bytes between a last check and the close would be acknowledged and lost: so stop receiving first, then check. */
 static bool session_drain_arrives(struct session *s)
 {
 	stream_shut(s->stream);

@@ -1,8 +1,9 @@
 /* Measuring (stats.h). Nothing is counted here: sessions and their service run do; they are asked when something is told. So it
  * costs nothing while nobody wants to know.
  *
- * A rate is that of the last three seconds: each report leaves a sample, and is compared with the oldest that is not older; where
- * none is left, with the last one. What stdin, a file, has left is known from its offset; --size counts the busier way. */
+ * A rate is that of the last three seconds: each report leaves a sample, and is compared with the oldest within that time; if
+ * there is none, with the last one. The rest of stdin, if it is a file, is known from its offset; --size counts the busier
+ * direction. */
 #include "session/stats.h"
 
 #include "base/mem.h"
@@ -24,10 +25,10 @@ struct stats {
 	const struct run *run;
 	const struct service_run *service_run;
 	int64_t every_ms, size_bytes, since_ms;
-	uint64_t in, out; /* of hubs that are gone */
+	uint64_t in, out; /* bytes of service runs that are closed */
 	struct timer timer;
 	struct sample samples[SAMPLES];
-	unsigned n; /* taken so far, the first at the start; they stand in a ring */
+	unsigned n; /* samples so far, the first at the start; they are in a ring */
 };
 
 struct state { /* of all sessions, now */
@@ -57,7 +58,7 @@ static const struct sample *sample_at(const struct stats *m, unsigned i)
 	return &m->samples[i % SAMPLES];
 }
 
-/* What the present is compared with. */
+/* The sample that the present is compared with. */
 static struct sample stats_before(const struct stats *m, int64_t now_ms)
 {
 	struct sample best = *sample_at(m, m->n - 1);
@@ -72,7 +73,7 @@ static int64_t stats_rate(uint64_t bytes, int64_t ms)
 	return ms <= 0 ? 0 : (int64_t)((double)bytes * 1000 / (double)ms);
 }
 
-/* -1: nobody can tell. */
+/* -1: unknown. */
 static int64_t left_of_stdin(const struct stats *m)
 {
 	struct stat st;

@@ -1,5 +1,5 @@
-/* How far a run has come: bytes of all its sessions, their rates, and what is left where that can be known. Told as the event
- * `progress`, every so often and whenever SIGUSR1 asks. */
+/* How far a run has come: bytes of all its sessions, their rates, and the rest if it is known. Reported as the event `progress`,
+ * every so often and on SIGUSR1. */
 #ifndef SESSION_STATS_H
 #define SESSION_STATS_H
 
@@ -7,10 +7,10 @@
 
 struct service_run;
 struct stats;
-/* every_ms 0: only when asked. size_bytes: how many will go the busier way; 0: unknown, unless stdin is a file. NULL with e. */
+/* every_ms 0: only on request. size_bytes: the total of the busier direction; 0: unknown, unless stdin is a file. NULL with e. */
 struct stats *stats_open(const struct run *run, int64_t every_ms, int64_t size_bytes, struct err *e);
-/* Whose sessions are counted; NULL: they are gone, their bytes are not. A meter of NULL counts nothing. */
+/* The counted sessions; NULL: they are gone, their bytes remain. stats NULL counts nothing. */
 void stats_count(struct stats *m, const struct service_run *service_run);
-void stats_close(struct stats *takes); /* tells a last time, where it told at all; NULL is fine */
+void stats_close(struct stats *takes); /* reports a last time, if it reported at all; NULL is fine */
 
 #endif
