@@ -1,8 +1,8 @@
 /* The console of `serve`: stdin goes to all clients, their lines come to stdout.
  *
- * How stdin ends decides how the run does. Empty from the start (or --recv-only): the operator has nothing to say, the clients
- * are served until each has finished (`silent`). Ended after data: everything queued goes out, each client is half-closed and
- * heard to its own end, and nobody else comes in (`over`).
+ * The end of stdin decides how the run ends. Empty from the start (or --recv-only): nothing will be sent, and the clients are
+ * served until each has finished (`silent`). Ended after data: the queues are sent, each client is half-closed and read to its
+ * own end, and no more are accepted (`over`).
  *
  * stdin is read while a client is there to hear it and no client's queue is over half full. When stdout cannot keep up the
  * clients are not read. A client that has finished is still sent what comes from stdin, for "the peer's EOF never shortens
@@ -78,8 +78,8 @@ struct console {
 	bool silent;	  /* nothing will come from stdin */
 	bool over;	  /* stdin has ended after data */
 	bool mid_line;	  /* the last piece of stdin had no newline: what follows has the same receiver */
-	uint32_t mid_one; /* that one; 0: all */
-	bool mid_drop;	  /* nobody */
+	uint32_t mid_one; /* its number; 0: all */
+	bool mid_drop;	  /* no receiver */
 };
 
 static struct console *console_of(const struct member *m)
@@ -94,7 +94,7 @@ static void console_note(const struct console *c, uint32_t conn, const char *tex
 
 /* Clients to stdout */
 
-/* Nothing shall be changed: what comes need not be lines. */
+/* Bytes must not be changed: they need not be lines. */
 static bool console_bare(const struct console_conf *conf)
 {
 	return conf->raw && conf->label == LABEL_NONE;
@@ -126,7 +126,7 @@ static void console_said(struct member *m, const char *bytes, size_t n, bool cut
 	unsigned char *to = msg->bytes;
 	while (n > 0) {
 		const char *lf = console_bare(c->conf) ? bytes + n - 1 : memchr(bytes, '\n', n);
-		size_t len = (size_t)(lf - bytes) + 1; /* the room speaks whole lines only */
+		size_t len = (size_t)(lf - bytes) + 1; /* broadcast passes whole lines only */
 		memcpy(to, head, head_len);
 		memcpy(to + head_len, bytes, len);
 		to += head_len + len;
@@ -149,7 +149,7 @@ static void console_finished(struct member *m)
 		broadcast_bye(m, END_PEER, true);
 }
 
-/* One that has finished is kept for what may still come, while there is room. */
+/* A client that has finished is kept for later lines, while there is room. */
 static bool console_spare(const struct session *s)
 {
 	const struct console *c = s->service_run->mem;
@@ -266,8 +266,8 @@ static bool console_listens(void *arg)
 	return c->broadcast.count > 0 && broadcast_free(&c->broadcast) && !c->service_run->draining;
 }
 
-/* After data: a drain. What is queued goes out, and each is heard to its end. Nothing at all: those that have finished already
- * waited only for a word of ours. */
+/* After data: a drain. The queues are sent, and each client is read to its end. Without data: clients that have finished have
+ * waited only for input of ours. */
 static void console_ended(void *arg)
 {
 	struct console *c = arg;

@@ -1,4 +1,4 @@
-/* The console's few words (console_command.h). */
+/* The console's commands (console_command.h). */
 #include "services/console_command.h"
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
-/* Everything comes back: bytes as bytes, a datagram as a datagram, the end as an end.
+/* Everything is sent back: bytes as bytes, a datagram as a datagram, the end as an end.
  *
- * Ten thousand clients are mostly idle, and an idle one costs its session and a waiter. The flow is made when something is to be
- * read, lives on the stack while all of it goes straight back, and is kept (`busy`) only while bytes wait for a peer that
- * sends faster than it reads, or while the end is being passed on. */
+ * Ten thousand clients are mostly idle, and an idle one costs only its session and a waiter. A flow is made on the stack when
+ * there is input, and is kept (`busy`) only while bytes wait for a peer that sends faster than it reads, or while the end is
+ * passed on. */
 #include "services/service.h"
 
 #include "base/mem.h"
@@ -12,7 +12,7 @@
 #include <errno.h>
 
 enum {
-	LOOK_BYTES = 16 * 1024, /* who has more to say is worth a pipe */
+	LOOK_BYTES = 16 * 1024, /* Above this many bytes per turn, switch from copy to splice. */
 	TURN_BYTES = 256 * 1024,
 	POOL_MS = 20,
 	STREAM_BYTES = 128 /* of a socket's stream, fdstream.c */
@@ -21,9 +21,9 @@ enum {
 struct busy {
 	struct flow flow;
 	struct task turn;
-	struct timer again; /* a block of the pool may be free then, or a drain is over */
-	bool by_us;	    /* a drain: what has arrived goes back, and then the half-close */
-	bool said_bye;	    /* that was it: what comes now can no longer be answered */
+	struct timer again; /* to retry for a block of the pool, or to check the end of a drain */
+	bool by_us;	    /* a drain: received bytes are sent back, and then the half-close */
+	bool said_bye;	    /* that was sent: later bytes can no longer be answered */
 	uint64_t seen;	    /* bytes that had come in when ... */
 	int64_t quiet_ms;   /* ... a drain last found nothing there; 0: not yet */
 };
@@ -66,7 +66,7 @@ static void let_go(struct session *s)
 	echo->busy = NULL;
 }
 
-/* The whole way round, or as far as it could get. */
+/* The whole round, or as far as possible. */
 static void echo_over(struct session *s, const struct flow *f)
 {
 	bool dgram = s->stream->caps & ST_DGRAM;
@@ -77,7 +77,7 @@ static void echo_over(struct session *s, const struct flow *f)
 		session_end(s, dgram ? service_run_ends_by(s->service_run) : END_PEER, CLOSE_PLAIN, NULL);
 }
 
-/* It was a drain's end: the peer may still have its own. */
+/* It was a drain's end: the peer may still send its own. */
 static bool said_bye(const struct session *s, const struct flow *f)
 {
 	const struct echo *echo = s->mem;
@@ -93,9 +93,7 @@ static bool waits_for_peer_only(const struct flow *f)
 	return f->state == FLOW_OPEN && !flow_holds(f) && !f->wait_to && !f->wait_pool;
 }
 
-/* Our goodbye is due when nothing has come for a moment: what still fills the peer's queue needs that long to follow what we
- * read.
- */
+/* Our end is due after a moment of silence: the rest of the peer's queue needs that long to follow what we read. */
 static bool bye_due(struct busy *busy, struct loop *loop)
 {
 	const struct flow *f = &busy->flow;
@@ -181,7 +179,7 @@ static int echo_open(struct session *s, struct err *e)
 	return 0;
 }
 
-/* Our kernel has acknowledged what has arrived: that is still read, until nothing comes for a moment. */
+/* Our kernel has acknowledged what has arrived, so it is still read, until a moment of silence. */
 static void echo_drain(struct session *s)
 {
 	struct echo *echo = s->mem;

@@ -1,11 +1,11 @@
-/* A process per connection: the socket's bytes on its stdin and stdout, whatever layers lie between; its stderr is ours.
+/* A process per connection: the socket's bytes on its stdin and stdout, with any layers between; its stderr is ours.
  *
- * The ends: the client's end closes the child's stdin; the child's end is when it has exited (a grandchild that still holds the
- * pipe does not count), what the pipe held by then still goes out, and then the client is told. A child that reads no more is
- * no failure: the client is read on and what it sends is dropped. When both ways are over the child may take its time to exit for
- * GRACE_MS; one whose client has gone before, or is cut, gets TERM and two seconds later KILL, with all of its process group.
+ * The ends: the client's end closes the child's stdin. The child's end is its exit (a grandchild that still holds the pipe does
+ * not count); the rest of the pipe is sent, and then the client is told. A child that reads no more is no failure: the client is
+ * read on and its bytes are dropped. When both directions are over the child may take GRACE_MS to exit; a child whose client has
+ * gone before, or is cut, gets TERM and two seconds later KILL, with all of its process group.
  *
- * How it is wired to us is exec_wire.c's. With --exec-socket the child gets the connection itself, and nothing is copied. */
+ * exec_wire.c makes its pipes. With --exec-socket the child gets the connection itself, and nothing is copied. */
 #include "services/exec_internal.h"
 
 #include "base/list.h"
@@ -64,9 +64,9 @@ static int exec_check(void *block, struct err *e)
 }
 const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct exec_conf), .rows = rows, .check = exec_check };
 
-struct job { /* a child; it may outlive its session for a while */
+struct job { /* a child; it may outlive its session */
 	struct child *child;
-	bool told; /* to end: how it does is no failure of its own */
+	bool told; /* to end: its status then is no failure of its own */
 	struct service_run *service_run;
 	struct session *session; /* NULL: gone */
 	pid_t pid;
@@ -84,7 +84,7 @@ struct exec { /* a session's */
 	struct pump pump;
 	struct stream *near; /* NULL: the child has the socket */
 	struct job *job;     /* NULL: it has ended */
-	bool pumped;	     /* both ways are over */
+	bool pumped;	     /* both directions are over */
 };
 
 static const struct exec_conf *conf_of(const struct run *run)
@@ -105,7 +105,7 @@ static bool exec_runs(const char *path)
 	return access(path, X_OK) == 0;
 }
 
-/* As execvp(3) will look for it. 0, or the errno that it would meet. */
+/* As execvp(3) will search for it. 0, or the errno that it would get. */
 static int find_program(const char *name)
 {
 	char path[4096];
@@ -165,7 +165,7 @@ static void end_session(struct session *s, const struct why *why)
 	session_end(s, why != NULL ? END_ERROR : END_CHILD, CLOSE_PLAIN, why);
 }
 
-/* It was found when we started, and cannot be run now. */
+/* It was found at start, and cannot be run now. */
 static void warn_unstarted(const struct job *j, uint32_t conn, int status)
 {
 	char text[300];
@@ -183,7 +183,7 @@ static void rest_ended(void *arg, int status)
 	exec_forget(arg);
 }
 
-/* Others of its group are ended with it: nobody waits for them any more. */
+/* The rest of its group is ended with it. */
 static void end_rest(struct job *j)
 {
 	struct err e = { 0 };
@@ -195,7 +195,7 @@ static void end_rest(struct job *j)
 		exec_forget(j);
 }
 
-/* --strict: a program that has failed is a client that was not served. */
+/* --strict: a failed program means a client that was not served. */
 static void exec_judge(const struct job *j, int status)
 {
 	const struct service_run *service_run = j->service_run;
@@ -238,7 +238,7 @@ static void out_of_grace(void *arg)
 	child_end(j->child);
 }
 
-/* The peer that writes to it by way of us, or waits for it, is gone. */
+/* The peer that writes to it through us, or waits for it, is gone. */
 static void exec_orphan(struct job *j)
 {
 	j->session = NULL;
@@ -310,7 +310,7 @@ static int open_socket(struct session *s, struct err *e)
 	int sock = s->stream->below == NULL ? s->stream->rfd : stream_rawfd(s->stream, true);
 	if (sock < 0 || (s->stream->below != NULL && stream_rawfd(s->stream, false) != sock))
 		return err_set(e, ERR_USAGE, 0, "--exec-socket: a layer has to see the bytes");
-	fcntl(sock, F_SETFL, fcntl(sock, F_GETFL) & ~O_NONBLOCK); /* as a program expects it; we ask with MSG_DONTWAIT */
+	fcntl(sock, F_SETFL, fcntl(sock, F_GETFL) & ~O_NONBLOCK); /* as programs expect; we use MSG_DONTWAIT */
 	const int fd[3] = { sock, sock, stdfd_lend(STDERR_FILENO) };
 	x->job = start_job(s, fd, e);
 	sys_close(fd[2]);
@@ -332,7 +332,8 @@ static int exec_open(struct session *s, struct err *e)
 	return conf_of(s->service_run->run)->socket ? open_socket(s, e) : open_near(s, e);
 }
 
-/* What the client still says is the program's, and the other way round: only where no end can be told the program is told one. */
+/* The client's bytes still go to the program, and the other way round; only over datagrams, which have no end, the program is
+ * told one. */
 static void exec_drain(struct session *s)
 {
 	struct exec *x = s->mem;
@@ -342,8 +343,8 @@ static void exec_drain(struct session *s)
 		child_end(x->job->child);
 }
 
-/* What the pipes hold nobody will read when the program is killed. One that has been told the client's end and goes on has not
- * done yet what the client asked for. */
+/* Bytes in the pipes are lost when the program is killed. A program that has been told the client's end and runs on has not
+ * finished yet. */
 static bool exec_holds(struct session *s)
 {
 	const struct exec *x = s->mem;

@@ -1,5 +1,5 @@
-/* What a program of --exec finds in its environment: the UCSPI variables (cr.yp.to/proto/ucspi-tcp.txt) and the number of the
- * connection. Only numbers and what we wrote ourselves: a peer cannot put words of its own there. */
+/* The environment of a program of --exec: the UCSPI variables (cr.yp.to/proto/ucspi-tcp.txt) and the number of the connection.
+ * Only numbers and text of our own: a peer cannot put text of its own there. */
 #include "services/exec_internal.h"
 
 #include "tls/tls.h"

@@ -1,4 +1,4 @@
-/* What a program of --exec reads and writes: two pipes, or with --pty a terminal, which is its standard error, too. */
+/* The standard input and output of a program of --exec: two pipes, or with --pty a terminal, which is its standard error, too. */
 #include "services/exec_internal.h"
 
 #include "base/sys.h"

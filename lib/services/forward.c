@@ -1,11 +1,11 @@
 /* Each client is joined to a connection of its own to another address: a port forwarder, a bridge between transports.
  *
- * The client is not read before that connection is there, so nothing of it is lost or answered when it cannot be made; then it is
- * one pump between two peers. The target has no layers but TLS: whatever else was asked for is about the client.
+ * The client is not read before that connection is there, so none of its bytes is lost or answered if the connection fails; then
+ * it is one pump between two peers. The target has no layers but TLS: all other options are about the client.
  *
- * The pump's far end is the client, or of the two the one with datagrams: it is the far end whose ends the pump knows to guess
- * where no end can be told. A client of datagrams has nothing more to hear from a target that has ended; a target of datagrams
- * may answer for --reply-wait after its client has ended. Two of datagrams have no end but the idle timeout. */
+ * The pump's far end is the client, or of the two the one with datagrams, because the pump can guess the end of datagrams only
+ * for its far end. A datagram client gets nothing more from a target that has ended; a datagram target may answer for
+ * --reply-wait after its client has ended. Two datagram ends have no end but the idle timeout. */
 #include "services/service.h"
 
 #include "pump/pump.h"
@@ -20,7 +20,7 @@ struct forward_conf {
 	struct addr to;
 };
 
-/* What -4, -u and the like say is about our own address. */
+/* -4, -u and the like are about our own address. */
 static int forward_hook(void *block, const char *text, struct err *e)
 {
 	static const struct addr_conf none;
@@ -57,7 +57,7 @@ struct forwarding { /* the service run's */
 struct forward { /* a session's */
 	struct pump pump;
 	struct dialer *dialer; /* NULL: done */
-	struct waiter waiter;  /* of the client, while we dial: has it gone? */
+	struct waiter waiter;  /* of the client, while we dial: has it closed? */
 	struct stream *target;
 	struct sa peer; /* the target's address */
 	char words[sizeof((struct err *)0)->what];
@@ -103,7 +103,7 @@ static bool same_host(const struct addr *own, const struct addr *to)
 	return strcmp(own->host, to->host) == 0;
 }
 
-/* Each client would come in again as the next one. Only what is plain to see is refused. */
+/* Each client would come in again as the next one. Only obvious cases are refused. */
 static bool is_us(const struct addr *own, const struct addr *to)
 {
 	if (addr_local(own) || addr_local(to))
@@ -147,7 +147,7 @@ static const char *forward_label(const struct session *s, char out[SA_TEXT])
 	return f->peer.family == AF_UNIX ? all->to.text : sa_text(&f->peer, out);
 }
 
-/* Failures of the target are told by its name, and reach the client as one: an end would look like a whole answer. */
+/* A failure of the target is reported with its name, and resets the client: an end would look like a whole answer. */
 static void forward_failed(struct session *s, const struct why *why, bool of_target)
 {
 	struct forward *f = s->mem;
@@ -175,7 +175,7 @@ static void pump_over(void *arg, const struct why *why)
 
 /* --- joining --- */
 
-/* How an end is passed on to this one. Most TLS servers drop their answer when they see ours. */
+/* How an end is passed on to this one. Most TLS servers drop their answer when they see our end. */
 static uint8_t half_towards(const struct stream *to, const struct stdio_conf *conf)
 {
 	if (conf->half_close != HALF_CLOSE_AUTO)
@@ -234,7 +234,7 @@ static void forward_dialed(void *arg, struct stream *gives, const struct sa *pee
 	forward_join(s);
 }
 
-/* A client that has reset its connection needs no other one. What one has sent that merely closed is still forwarded. */
+/* For a client that has reset its connection nothing is dialed. The bytes of a client that merely closed are still forwarded. */
 static void forward_looked(void *arg)
 {
 	struct session *s = arg;
@@ -260,7 +260,7 @@ static int forward_open(struct session *s, struct err *e)
 	return 0;
 }
 
-/* Either may still have something to say to the other, so two streams come to their end by themselves. Datagrams have none. */
+/* Either may still send to the other, so two streams end by themselves. Datagrams have no end. */
 static void forward_drain(struct session *s)
 {
 	if (is_dgram(s->stream))
@@ -284,7 +284,7 @@ static void forward_close(struct session *s)
 		dial_stop(f->dialer);
 	f->dialer = NULL;
 	if (f->target != NULL && s->why.cls == ERR_OK && s->how == CLOSE_PLAIN)
-		stream_shut(f->target); /* TLS has a goodbye of its own */
+		stream_shut(f->target); /* for close_notify */
 	stream_close(f->target, (enum close_how)s->how);
 	f->target = NULL;
 }

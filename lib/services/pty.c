@@ -1,7 +1,7 @@
-/* A pseudoterminal (pty.h), 24 lines of 80 characters, otherwise as the system makes them: lines are edited and echoed.
+/* A pseudoterminal (pty.h), 24 lines of 80 characters, otherwise with the system's defaults: lines are edited and echoed.
  *
- * Linux reads EIO, not an end, when nobody has the other end open any more, and so it is taken; other systems read the end. A
- * write then fails, and that is a reader who has left, as of a pipe. */
+ * When no process has the other end open any more Linux returns EIO, which counts as the end; other systems return the end. A
+ * write then fails as on a pipe whose reader has left. */
 #include "services/pty.h"
 
 #include "base/mem.h"
@@ -18,7 +18,7 @@ enum { LINES = 24, COLUMNS = 80 };
 struct pty {
 	struct stream s;
 	struct send_buf out; /* end-of-file characters */
-	bool in_line;	     /* something is typed, and its line has no end yet */
+	bool in_line;	     /* an unfinished line was typed */
 	bool shut;
 	unsigned char bytes[2];
 };
@@ -47,7 +47,7 @@ static ssize_t pty_writev(struct stream *s, const struct iovec *v, int n)
 	return put;
 }
 
-/* Behind half a line the first one only hands it over. */
+/* After half a line the first one only passes that line on. */
 static void type_end(struct pty *p)
 {
 	struct termios mode;
@@ -64,7 +64,7 @@ static int pty_shut(struct stream *s)
 		type_end(p);
 	p->shut = true;
 	int rc = send_buf_send(&p->out, s);
-	return rc == ST_FAIL ? 0 : rc; /* who has left needs no end */
+	return rc == ST_FAIL ? 0 : rc; /* a reader that has left needs no end */
 }
 
 static int pty_flush(struct stream *s)
@@ -123,7 +123,7 @@ struct stream *pty_open(int *tty, struct err *e)
 		err_set(e, ERR_LOCAL, ENOMEM, "open a terminal for the program");
 		return NULL;
 	}
-	below->caps &= ~(unsigned)ST_TTY; /* it is not the one that we are in the background of */
+	below->caps &= ~(unsigned)ST_TTY; /* not the terminal that we are in the background of */
 	stream_push(&p->s, &ops, below);
 	return &p->s;
 }

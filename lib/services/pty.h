@@ -1,12 +1,11 @@
-/* A terminal for a program that we run: what is written to the stream is what a person would type there, what is read is what it
- * shows. */
+/* A terminal for a program that we run: bytes written to the stream are its typed input, bytes read are its output. */
 #ifndef SERVICES_PTY_H
 #define SERVICES_PTY_H
 
 #include "stream/stream.h"
 
-/* Our end, nonblocking; *tty is the program's, the caller's to close once it has started. Its end is read when the last who has
- * it open is gone. shut types the terminal's end-of-file character, where the program reads lines: nothing else can tell it. NULL
+/* Our end, nonblocking; *tty is the program's, the caller's to close once it has started. Its end is read when no process has it
+ * open any more. shut types the terminal's end-of-file character, the only way to send an end, if the program reads lines. NULL
  * with e. */
 struct stream *pty_open(int *tty, struct err *e);
 

@@ -1,4 +1,4 @@
-/* Which service: the rows that an option can ask for, and the mode's own otherwise. */
+/* The service of a run: the one that an option requests, else the mode's own. */
 #include "services/service.h"
 
 #include "talk/talk.h"

@@ -14,7 +14,7 @@ extern const struct service service_zero;    /* --zero */
 extern const struct service service_exec;    /* -e CMD, -- PROG ARG... */
 extern const struct service service_forward; /* --forward ADDRESS */
 
-/* The one service that an option asks for, else the mode's own. NULL with e (ERR_USAGE) when two are asked for. */
+/* The one service that an option requests, else the mode's own. NULL with e (ERR_USAGE) if two are requested. */
 const struct service *service_pick(const struct run *run, const struct service *own, struct err *e);
 
 extern const struct opt_group stdio_opts; /* services/stdio.c */

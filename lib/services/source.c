@@ -1,7 +1,7 @@
-/* A peer without anybody at our end: a file, nothing, or zeros without end.
+/* A peer without input of ours: a file, nothing, or zeros without end.
  *
- * Each is a pump whose near end is a small stream made for the connection; what the peer sends is read and dropped, so that no
- * reset destroys what it was sent. After the file comes the half-close, then the peer has its say until its own end. */
+ * Each is a pump whose near end is a small stream made for the connection; the peer's bytes are read and dropped, so that no
+ * reset destroys what it was sent. After the file comes the half-close, then the peer is read to its own end. */
 #include "services/service.h"
 
 #include "base/mem.h"
@@ -68,7 +68,7 @@ static bool zero_wanted(const struct run *run)
 	return conf_of(run->conf)->zero;
 }
 
-/* A stream of zeros. It is always ready, so it needs nothing to wait for. */
+/* A stream of zeros. It is always ready, so it never waits. */
 
 static ssize_t zero_readv(struct stream *s, const struct iovec *v, int n)
 {
@@ -122,7 +122,7 @@ static int open_file(const char *path, struct err *e)
 	return err_set(e, ERR_USAGE, sys, "--file %s", shown);
 }
 
-/* So that a wrong name is found before anything listens; each connection opens the file for itself, with its own offset. */
+/* A wrong name is found before anything listens; each connection opens the file for itself, with its own offset. */
 static int file_start(struct service_run *service_run, struct err *e)
 {
 	int fd = open_file(conf_of(service_run->run->conf)->file, e);
@@ -130,7 +130,7 @@ static int file_start(struct service_run *service_run, struct err *e)
 	return fd < 0 ? -1 : 0;
 }
 
-/* The pump is over; whatever it waited for had come. */
+/* The pump is over; everything it waited for has come. */
 static void pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
@@ -159,7 +159,7 @@ static int start_pump(struct session *s, struct stream *takes_near, struct pump_
 	return 0;
 }
 
-/* One small datagram with a forged address must not bring a file, or zeros without end, upon the host that has that address. */
+/* One small datagram with a forged address must not send a file, or endless zeros, to the host with that address. */
 static bool would_flood(const struct session *s, struct err *e)
 {
 	bool near_by = s->peer.family == AF_UNIX || sa_loopback(&s->peer);
@@ -170,12 +170,12 @@ static bool would_flood(const struct session *s, struct err *e)
 	return true;
 }
 
-/* Over datagrams the peer's end never comes: the end of the file is the end, and who sends again gets it again. */
+/* Over datagrams the peer's end never comes: the end of the file is the end, and a peer that sends again gets it again. */
 static int file_open(struct session *s, struct err *e)
 {
 	static const struct stream_words words = { 0, "read the file", "write the file", "close the file" };
 	int fd = s->service_run->server && would_flood(s, e) ? -1 : open_file(conf_of(s->service_run->run->conf)->file, e);
-	bool *told = s->service_run->mem; /* each client meets the same: it is said once, until it is well again */
+	bool *told = s->service_run->mem; /* each client meets the same error: it is reported once, until it is over */
 	if (fd < 0 && !*told)
 		event(s->service_run->run->events, EV_WARN, s->id, EV_TEXT("text", e->what));
 	*told = fd < 0;
@@ -196,7 +196,7 @@ static int zero_open(struct session *s, struct err *e)
 	return start_pump(s, zero_stream(), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = NEVER }, e);
 }
 
-/* A file that is on its way comes to its end by itself. */
+/* A file that is being sent ends by itself. */
 static void file_drain(struct session *s)
 {
 	(void)s;
@@ -208,7 +208,7 @@ static bool file_holds(struct session *s)
 	return src->pump.up.state < FLOW_HELD || pump_holds(&src->pump);
 }
 
-/* Zeros are enough whenever they end, and nothing is nothing. What the peer still sends is swallowed, to its end. */
+/* Zeros may end at any time. The peer's bytes are read and dropped, to its end. */
 static void endless_drain(struct session *s)
 {
 	struct source *src = s->mem;

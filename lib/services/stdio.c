@@ -1,9 +1,9 @@
-/* Our end is a person or a pipe: stdin goes to the peer, what the peer sends to stdout.
+/* stdin goes to the peer, the peer's bytes to stdout.
  *
- * One pump per connection does the work; this file turns options and what stdin and stdout are into pump_opts. Both are opened
- * before any socket and belong to the run, so that `listen -k` and a client that dials again can use them for the next
- * connection. stdin goes to the first client of `listen -k` only: what it would send to a later one nobody can know, unless
- * --keep-stdin says that it is a conversation with each. */
+ * One pump per connection does the work; this file turns options and the kinds of stdin and stdout into pump_opts. Both are
+ * opened before any socket and belong to the run, so that `listen -k` and a client that dials again can use them for the next
+ * connection. With `listen -k` only the first client gets stdin, unless --keep-stdin says that each may: which part is meant for
+ * a later one cannot be known. */
 #include "services/service.h"
 
 #include "codec/filter.h"
@@ -118,8 +118,8 @@ const struct opt_group stdio_opts = {
 
 struct stdio {
 	struct stream *near;
-	struct session *busy; /* who has it now */
-	bool used;	      /* another session had stdin already */
+	struct session *busy; /* the session that has it now */
+	bool used;	      /* an earlier session had stdin */
 };
 
 /* A session's own memory is its pump. */
@@ -133,7 +133,7 @@ static const struct stdio_conf *conf_of(const struct service_run *service_run)
 	return conf_get(service_run->run->conf, &stdio_opts);
 }
 
-/* After a stop, a terminal that said "not you, background" may answer again. */
+/* After a stop, a terminal that refused a background read may be read again. */
 static void stdio_continued(void *arg, int signo)
 {
 	struct stdio *std = ((struct service_run *)arg)->mem;
@@ -165,7 +165,7 @@ static int stdio_start(struct service_run *service_run, struct err *e)
 	return rc;
 }
 
-/* Towards a peer that may drop its answer when we end (most TLS servers): only when the answer is here, or not wanted. */
+/* For a peer that may drop its answer when we end (most TLS servers): only when the answer is here, or not wanted. */
 static uint8_t half_unasked(const struct stdio_conf *conf)
 {
 	return conf->send_only ? HALF_YES : HALF_LATE;
@@ -202,7 +202,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 	};
 }
 
-/* A failure of stdin or stdout is the run's, even if other clients were to follow. */
+/* A failure of stdin or stdout is the run's, even if other clients would follow. */
 static void pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
@@ -214,7 +214,7 @@ static void pump_over(void *arg, const struct why *why)
 		session_end(s, peer_ended ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
 	if (s->dialed && s->service_run->keep_open && pump_of(s)->up.eof && s->service_run->finish != NULL)
 		s->service_run->finish(
-			s->service_run->finish_arg); /* stdin has ended: another connection would have nothing to say */
+			s->service_run->finish_arg); /* stdin has ended: another connection would have nothing to send */
 	if (s->service_run->keep_open && (why->cls == ERR_PIPE || why->cls == ERR_LOCAL)) {
 		struct err e = { 0 };
 		session_words(s, &e);
@@ -235,7 +235,7 @@ static int stdio_open(struct session *s, struct err *e)
 	return 0;
 }
 
-/* Only what is to end by itself may take its time: --lifetime is exact. */
+/* Only an end by itself may take time: --lifetime is exact. */
 static void stdio_drain(struct session *s)
 {
 	if (s->service_run->outlived || (s->stream->caps & ST_DGRAM))
@@ -259,7 +259,7 @@ static void stdio_close(struct session *s)
 	std->busy = NULL;
 }
 
-/* Where stdout was kept for a next client nobody has closed it yet, and closing is when a full disk may be told. */
+/* stdout was kept open for a next client; closing it may report a full disk. */
 static void stdio_stop(struct service_run *service_run)
 {
 	struct stdio *std = service_run->mem;
