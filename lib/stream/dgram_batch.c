@@ -1,9 +1,9 @@
-/* Datagrams many at a time.
+/* Many datagrams at a time.
  *
- * Linux cuts a long datagram into equal ones (UDP_SEGMENT), which saves each but the first its own way through the whole system:
- * datagrams of one size that follow each other, and a shorter one behind them, are sent so. Not everywhere: an old kernel knows
- * nothing of it (and would send the long one as it is, so it is asked first), some devices refuse, and a size that does not fit
- * into one packet of the network cannot be cut. What a socket refused once is not tried again; then every datagram is its own. */
+ * Linux cuts a long datagram into equal ones (UDP_SEGMENT), which saves all but the first their own way through the system:
+ * consecutive datagrams of one size, and a shorter last one, are sent so. There are limits: an old kernel does not support it
+ * (and would send the long one as it is, so it is asked first), some devices refuse, and a size that does not fit into one packet
+ * of the network cannot be cut. What a socket refused once is not tried again; then every datagram is sent alone. */
 #include "stream/dgram_batch.h"
 
 #include "base/sys.h"
@@ -116,7 +116,7 @@ static void dgram_batch_prepare(
 			len + DGRAM_BATCH_CONTROL_BYTES > CONTROL_BYTES ? 1 : dgram_batch_alike(fd, cut, &m->v[at], m->n - at);
 		*h = *way;
 		h->msg_iov = (struct iovec *)(uintptr_t)&m->v[at];
-		int pieces = (int)s->parts[s->n]; /* signed: what msg_iovlen is differs among C libraries */
+		int pieces = (int)s->parts[s->n]; /* signed: the type of msg_iovlen differs among C libraries */
 		h->msg_iovlen = (size_t)pieces;
 		if (s->parts[s->n] == 1)
 			continue;

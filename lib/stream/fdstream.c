@@ -1,8 +1,7 @@
-/* The lowest streams. Two kinds share one shape: a connected socket, or a pair of descriptors for reading and writing.
+/* The lowest streams. Two kinds share one struct: a connected socket, or a pair of descriptors for reading and writing.
  *
- * A socket is never asked to be nonblocking: MSG_DONTWAIT does it per call, also for a stdin that happens to be a socket
- * and shares its description with others. Failures are judged here once, by errno and kind, so that nobody above needs to
- * know what EPIPE means where. */
+ * A socket is never made nonblocking: MSG_DONTWAIT does it per call, also for a stdin that is a socket and shares its
+ * description. Failures are classified here, by errno and kind, so that layers above need not know what EPIPE means where. */
 #include "stream/fdstream.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -22,7 +21,7 @@
 #endif
 
 #ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* macOS: SIGPIPE is ignored by the program anyway */
+#define MSG_NOSIGNAL 0 /* macOS: the program ignores SIGPIPE anyway */
 #endif
 
 struct fdstream {
@@ -30,7 +29,7 @@ struct fdstream {
 	const struct stream_words *words; /* NULL: a connected socket */
 	bool rsock, wsock, shut;
 	bool heard;		    /* a socket of a stream: bytes have been read */
-	uint8_t pass[2];	    /* enum pass: may bytes be taken past us, given past us? */
+	uint8_t pass[2];	    /* enum pass: may bytes be read or written directly? */
 	struct dgram_batch_cut cut; /* UDP */
 };
 
@@ -109,7 +108,7 @@ int fdstream_failed(struct stream *top, bool write, int sys)
 	return rc;
 }
 
-/* A stream socket gives less than was asked for only when it has no more. */
+/* A stream socket returns less than requested only when it has no more. */
 static void note_dry(struct stream *s, const struct iovec *v, int n, size_t got)
 {
 	fd_self(s)->heard = true;
@@ -154,8 +153,7 @@ static ssize_t fd_writev(struct stream *s, const struct iovec *v, int n)
 	}
 }
 
-/* Closing can be the moment when a full disk is told (NFS, quotas). The numbers 0-2 are filled again at once, so that no
- * socket ever gets one of them. */
+/* Closing may report a full disk (NFS, quotas). The numbers 0-2 are filled again at once, so that no socket gets one of them. */
 static int shut_pair(struct stream *s)
 {
 	const struct stream_words *words = fd_self(s)->words;
@@ -184,7 +182,7 @@ static int fd_shut(struct stream *s)
 	int sys = errno;
 	int pending = stream_error(s);
 	if (pending == 0 && sys == ENOTCONN)
-		return 0; /* the peer has closed both ways already, and nothing of ours was on its way */
+		return 0; /* the peer has closed both directions already, and no bytes of ours were on their way */
 	return fail_socket(s, pending != 0 ? pending : sys, "send to");
 }
 
@@ -212,9 +210,9 @@ static bool is_null_device(const struct stat *st)
 #endif
 }
 
-/* A pipe that is spliced does not block, whatever its flags; of a socket the flags decide, and those of one that came as stdin or
- * stdout are not ours alone. A terminal and other devices have ways of their own; what was opened the wrong way
- * round is left to reading and writing, which say so. */
+/* A spliced pipe does not block, whatever its flags; for a socket the flags decide, and an inherited stdin or stdout shares them.
+ * A terminal and other devices are excluded; a descriptor opened for the other direction is left to reading and writing, which
+ * report it. */
 static bool may_pass(const struct fdstream *f, int fd, bool write)
 {
 	struct stat st;

@@ -16,7 +16,7 @@ struct stream *fdstream_socket(int takes_fd, bool dgram);
  * in the same words as if it had read or written. */
 int fdstream_failed(struct stream *top, bool write, int sys);
 
-/* Is a TCP connection at the bottom? False also where the system cannot tell (SO_PROTOCOL is Linux's and FreeBSD's). */
+/* Is a TCP connection at the bottom? False also if the system cannot tell (SO_PROTOCOL is Linux's and FreeBSD's). */
 bool fdstream_tcp(const struct stream *s);
 
 int fdstream_unread(const struct stream *s); /* bytes that are there to be read, as far as the system tells: else 0 */

@@ -1,4 +1,4 @@
-/* Connections that only wait to be closed well: half-close, read and drop to EOF or the deadline, close. */
+/* Connections that only wait for an orderly close: half-close, read and drop to EOF or the deadline, close. */
 #include "stream/linger.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -29,7 +29,7 @@ static void linger_tell(void *arg)
 	struct lingers *l = arg;
 	void (*fn)(void *) = l->empty;
 	if (l->count > 0)
-		return; /* another stream came meanwhile, and tells when it goes */
+		return; /* a later stream reports its own end */
 	l->empty = NULL;
 	if (fn != NULL)
 		fn(l->arg);
@@ -63,7 +63,7 @@ static void goer_over(void *arg)
 	loop_later(g->all->loop, &g->sweep);
 }
 
-/* A bounded number of reads a turn: a peer that floods us while it is closed must not hold up the others. */
+/* A bounded number of reads a turn: a peer that floods us during the close must not block the others. */
 static void goer_turn(void *arg)
 {
 	struct goer *g = arg;
@@ -79,7 +79,7 @@ static void goer_turn(void *arg)
 		goer_over(g);
 		return;
 	}
-	bool more = n > 0 || n == ST_EMPTY; /* a layer may hold what no descriptor tells of */
+	bool more = n > 0 || n == ST_EMPTY; /* a layer may hold bytes that no descriptor reports */
 	if (more)
 		loop_later(g->all->loop, &g->more);
 	if (waiter_arm(&g->waiter, n != 0 && !more, rc == ST_AGAIN) != 0)

@@ -1,6 +1,6 @@
-/* The layer around a watcher. It passes every call down, and tells the watcher of what went well.
+/* The layer around an observer. It passes every call down, and tells the observer what succeeded.
  *
- * It stands where payload is plain: above TLS, below whatever changes bytes for our own end. */
+ * It stands where payload is plain: above TLS, below layers that change bytes for our own end. */
 #include "stream/observer.h"
 
 #include "base/mem.h"
@@ -9,7 +9,7 @@ struct observer {
 	struct stream s;
 	const struct observer_ops *ops;
 	bool in_ended, out_ended, broken;
-	const struct why *wrong; /* the watcher has seen enough */
+	const struct why *wrong; /* the observer's failure */
 	max_align_t self[];
 };
 

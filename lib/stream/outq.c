@@ -1,7 +1,7 @@
 /* Messages shared by count, and a ring of pointers to them.
  *
- * The ring doubles while messages wait and goes away with the last one, so that ten thousand quiet receivers cost nothing.
- * Sending is one call of the stream a time: who has much to send must not keep the others of this turn waiting. */
+ * The ring doubles while messages wait and is freed with the last one, so that ten thousand quiet receivers cost nothing. A turn
+ * makes one call of the stream: a long queue must not delay the others of this turn. */
 #include "stream/outq.h"
 
 #include "base/mem.h"

@@ -16,7 +16,7 @@ void msg_drop(struct msg *takes);			/* one reference; NULL is fine */
 
 enum {
 	OUTQ_MORE = 1,	   /* some went out and some waits: send again next turn */
-	OUTQ_OVERHEAD = 64 /* what a message counts beside its bytes, so that a bound holds for tiny ones, too */
+	OUTQ_OVERHEAD = 64 /* counted for each message beside its bytes, so that a bound holds for tiny ones, too */
 };
 
 struct outq {
@@ -26,7 +26,7 @@ struct outq {
 	size_t bytes;  /* waiting, overhead included */
 };
 
-/* Adds a reference; -1: would pass most_bytes, or no memory. A message of no bytes is not queued. */
+/* Adds a reference; -1: over most_bytes, or no memory. An empty message is not queued. */
 int outq_push(struct outq *q, struct msg *borrows, size_t most_bytes);
 /* One writev (one message for datagrams): 0 empty and flushed, OUTQ_MORE, ST_AGAIN, ST_FAIL. */
 int outq_send(struct outq *q, struct stream *s);

@@ -1,6 +1,6 @@
-/* Blocks for rings, and pipes for what goes by unseen. Returned blocks are chained through their own first bytes; at most KEPT
- * wait there for the next borrower, the rest go back to the system at once, so a burst does not stay in memory. The same with
- * pipes: one in which bytes are left is closed, for the next borrower must find it empty. */
+/* Blocks for rings, and pipes for bytes that pass unseen. Returned blocks are chained through their own first bytes; at most KEPT
+ * are kept, the rest go back to the system at once, so a burst does not stay in memory. Pipes likewise; one with bytes left in it
+ * is closed, because the next borrower needs it empty. */
 #include "stream/pool.h"
 #include "base/budget.h"
 #include "base/mem.h"
@@ -90,7 +90,7 @@ void pool_give(struct pool *p, void *b)
 	}
 	if (p->burst && p->lent < KEPT) {
 		p->burst = false;
-		mem_trim(); /* blocks of 64 KiB are too small for malloc to give them back by itself */
+		mem_trim(); /* blocks of 64 KiB are too small for malloc to return them by itself */
 	}
 }
 

@@ -15,7 +15,7 @@ struct pool;
 enum { POOL_BLOCK_CLIENT = 256 * 1024, POOL_BLOCK_SERVER = 64 * 1024 };
 enum {
 	POOL_PIPE_BYTES = 1024 * 1024,
-	POOL_PIPES_WIDE = 8,  /* of those that are lent, so many are asked to hold that, */
+	POOL_PIPES_WIDE = 8,  /* so many of the lent ones are asked to hold that, */
 	POOL_PIPE_BLOCKS = 4, /* and the others so many blocks: a user may have 64 MiB in pipes, and all programs share them */
 	POOL_PIPES_MOST = 32,
 	POOL_PIPE_PATIENCE = 256, /* a pipe was asked for so often since the bytes of this one moved: it may be taken back */

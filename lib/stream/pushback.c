@@ -1,4 +1,4 @@
-/* The layer around bytes that come again (pushback.h). */
+/* The layer around bytes that are read again (pushback.h). */
 #include "stream/pushback.h"
 
 #include "base/mem.h"

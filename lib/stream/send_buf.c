@@ -1,4 +1,4 @@
-/* Writing down what is held (send_buf.h). */
+/* Writing held bytes to the stream below (send_buf.h). */
 #include "stream/send_buf.h"
 
 int send_buf_send(struct send_buf *h, struct stream *layer)

@@ -1,4 +1,4 @@
-/* What a layer has accepted and the stream below has not taken yet. */
+/* Bytes that a layer has accepted and the stream below has not taken yet. */
 #ifndef STREAM_SEND_BUF_H
 #define STREAM_SEND_BUF_H
 
@@ -9,9 +9,9 @@ struct send_buf {	      /* zeroed: nothing */
 	size_t at, len;	      /* what waits */
 };
 
-/* Writes it down. 0: nothing is left; AGAIN (the layer's wr), FAIL (its why). */
+/* Writes them down. 0: none are left; AGAIN (the layer's wr), FAIL (its why). */
 int send_buf_send(struct send_buf *h, struct stream *layer);
-/* Then flushes what stands below: for ops.flush. */
+/* Then flushes the stream below: for ops.flush. */
 int send_buf_flush(struct send_buf *h, struct stream *layer);
 
 #endif

@@ -1,9 +1,9 @@
-/* Standard descriptors without blocking, and without touching flags that a shell and its other children share.
+/* Nonblocking standard descriptors, without touching flags that a shell and its other children share.
  *
- * O_NONBLOCK belongs to the open file description. So N is opened again through /proc/self/fd/N, which makes a description of
- * our own, and that one takes N's place: the shared one is let go, or the reader of our stdout would never see its end. Where
- * opening again is refused (another user's terminal), the flag is set on the shared description after all, and taken
- * back at exit, before we die of a signal, and while we are stopped. A SIGKILL leaves it behind; nothing can help that. */
+ * O_NONBLOCK belongs to the open file description. So N is opened again through /proc/self/fd/N, which makes a description of our
+ * own, and that one takes N's place: the shared one is closed, because otherwise the reader of our stdout would never see its
+ * end. Where opening again is refused (another user's terminal), the flag is set on the shared description after all, and
+ * restored at exit, before we die of a signal, and while we are stopped. Only SIGKILL leaves it set. */
 #include "stream/stdfd.h"
 #include "base/sys.h"
 #include "stream/fdstream.h"
@@ -26,7 +26,7 @@ void stdfd_guard(void)
 	static const int mode[3] = { O_RDONLY, O_RDONLY, O_WRONLY };
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode[fd]) != fd)
-			return; /* no /dev/null, as in a bare chroot: the first use will say EBADF */
+			return; /* no /dev/null, as in a bare chroot: the first use reports EBADF */
 }
 
 static int null_fd = -1;
@@ -65,8 +65,8 @@ static void stdfd_again(void)
 			fcntl(fd, F_SETFL, of[fd].flags | O_NONBLOCK);
 }
 
-/* A stop must not leave the shell with a nonblocking terminal; a fatal signal neither. Only functions that are safe in a
- * handler are called. */
+/* Neither a stop nor a fatal signal may leave the shell with a nonblocking terminal. Only async-signal-safe functions are
+ * called. */
 static void stdfd_signal(int signo)
 {
 	int keep = errno;
@@ -82,7 +82,7 @@ static void stdfd_signal(int signo)
 	sigset_t one;
 	sigemptyset(&one);
 	sigaddset(&one, signo);
-	sigprocmask(SIG_UNBLOCK, &one, NULL); /* it takes effect here: stopped, or dead */
+	sigprocmask(SIG_UNBLOCK, &one, NULL); /* the signal takes effect here */
 	sigaction(signo, &before, NULL);
 	stdfd_again();
 	errno = keep;
@@ -112,7 +112,7 @@ static int stdfd_own(int fd, int flags)
 #ifdef __linux__
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 #else
-	snprintf(path, sizeof path, "/dev/fd/%d", fd); /* on BSDs a mere dup, which stdfd_reopen finds out */
+	snprintf(path, sizeof path, "/dev/fd/%d", fd); /* on BSDs only a dup, which stdfd_reopen detects */
 #endif
 	return sys_open(path, (flags & (O_ACCMODE | O_APPEND)) | O_NONBLOCK, 0);
 }
@@ -122,7 +122,7 @@ static int stdfd_reopen(int fd, int flags)
 	int own = stdfd_own(fd, flags);
 	if (own < 0)
 		return -1;
-	int shared = fcntl(fd, F_GETFL); /* a dup would have changed the old one too */
+	int shared = fcntl(fd, F_GETFL); /* a dup would have changed the old one, too */
 	if (shared < 0 || (shared & O_NONBLOCK) || dup2(own, fd) < 0) {
 		sys_close(own);
 		return -1;

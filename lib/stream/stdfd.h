@@ -11,7 +11,7 @@
 #include "stream/stream.h"
 
 /* First thing in main: a closed 0 gets /dev/null (EOF), a closed 1 gets /dev/null opened for reading (the first byte written
- * fails with EBADF rather than vanish), a closed 2 gets /dev/null for writing. So no socket ever gets a number below 3. */
+ * fails with EBADF rather than vanish), a closed 2 gets /dev/null for writing. So no socket gets a number below 3. */
 void stdfd_guard(void);
 
 /* Makes descriptor 0, 1 or 2 usable without blocking. 0 or -1 with e. Idempotent. */
@@ -19,10 +19,10 @@ int stdfd_ready(int fd, struct err *e);
 /* The file behind descriptor N as a child wants it: blocking. A new descriptor, the caller's to close; -1: errno. Where opening
  * again is refused it does not block, as ours. */
 int stdfd_lend(int fd);
-/* Before nothing can be opened any more: keeps /dev/null at hand for stdfd_fill, until it is freed. */
+/* Before files can no longer be opened: keeps /dev/null ready for stdfd_fill, until it is freed. */
 void stdfd_keep_null(void);
 void stdfd_free_null(void);
-void stdfd_fill(int fd);  /* one of 0-2 that was closed: /dev/null for reading takes its number, so that no socket ever does */
+void stdfd_fill(int fd);  /* one of 0-2 that was closed: /dev/null for reading takes its number, so that no socket does */
 void stdfd_restore(void); /* undoes what fcntl did; safe to call twice, and from a signal handler */
 
 /* stdin and stdout as one stream, near end of the stdio service. reads or writes false: that side is left alone (EOF at once /

@@ -1,9 +1,8 @@
 /* A stream moves bytes, or datagrams. Layers are streams on streams; the lowest one owns descriptors.
  *
- * Rule of use: try first, wait only on ST_AGAIN, then wait for exactly what the stream's `need` says (waiter.h does).
- * A layer that gets ST_AGAIN from below copies the need of the call that blocked it up into its own.
- * Before payload comes `setup` (0, or AGAIN and again). A layer may hold accepted bytes: `flush` says when none are left.
- * `shut` is flush, then half-close, called until it returns 0. */
+ * Rule of use: try first, wait only on ST_AGAIN, then for exactly what the stream's `need` says (waiter.h does). A layer that
+ * gets ST_AGAIN from below copies the need of that call into its own. Before payload comes `setup` (0, or AGAIN and again). A
+ * layer may hold accepted bytes: `flush` says when none are left. `shut` is flush, then half-close, called until it returns 0. */
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
 
@@ -19,12 +18,12 @@ enum {
 	ST_DGRAM = 1,  /* one call, one datagram; shut is a no-op and EOF never comes */
 	ST_NOHALF = 2, /* cannot half-close */
 	ST_TTY = 4,    /* the reading end is a terminal */
-	ST_SOCK = 8,   /* the lowest stream is a connected stream socket: send queue and SO_ERROR can be asked */
+	ST_SOCK = 8,   /* the lowest stream is a connected stream socket: it has a send queue and SO_ERROR */
 	ST_PIPE = 16   /* the writing end is a pipe: a hang-up says that its reader has left, and nothing of the reading end */
 };
 enum close_how { CLOSE_PLAIN, CLOSE_RST };
 
-struct need { /* ANY of them unblocks the call that said AGAIN */
+struct need { /* ANY of them unblocks the call that returned AGAIN */
 	int64_t at_ms;
 	bool in, out, wake, timed; /* rfd readable, wfd writable, the waker is called, at_ms counts */
 };
@@ -41,7 +40,7 @@ struct msgs { /* datagrams, one an element */
 };
 
 struct loop;
-struct counters { /* what passed through the top of a stack; its session's */
+struct counters { /* what passed at the top of a connection's layers; its session's */
 	const struct loop *loop;
 	void (*ended)(
 		struct counters *t, bool in); /* once a way: the peer's EOF was read / everything is sent and shut; or NULL */
@@ -77,12 +76,12 @@ struct stream_ops {
 	int (*flush)(struct stream *s);			 /* 0 nothing held here or below, AGAIN (wr), FAIL; NULL: asks below */
 	int (*last)(struct stream *s);			 /* nothing more will be written: 0, AGAIN (wr), FAIL; NULL: as flush */
 	int (*shut)(struct stream *s);			 /* 0, AGAIN (wr), FAIL; NULL: flush, then shut below */
-	void (*secured)(struct stream *s);		 /* from here on there is TLS below (starttls); NULL: of no interest */
-	int (*verdict)(struct stream *s, struct err *e); /* was all that came as expected? Asked once; NULL: no opinion */
-	bool (*holds)(const struct stream *s);		 /* of the peer's bytes, some that were not handed up yet; NULL: never */
+	void (*secured)(struct stream *s);		 /* from now on there is TLS below (starttls); NULL: not needed */
+	int (*verdict)(struct stream *s, struct err *e); /* were all received bytes as expected? Called once; NULL: no opinion */
+	bool (*holds)(const struct stream *s);		 /* of the peer's bytes, some that were not passed up yet; NULL: never */
 	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
-	/* The descriptor whose bytes may be taken from (or given to) directly, unseen by this layer, and without ever blocking;
-	 * -1 or NULL: none, a layer here or below must see them. The answer may change: ask before each use. */
+	/* The descriptor from which (or to which) bytes may be moved directly, unseen by this layer and without blocking; -1 or
+	 * NULL: none, because a layer here or below must see them. The answer may change: ask before each use. */
 	int (*rawfd)(struct stream *s, bool write);
 };
 
@@ -95,15 +94,15 @@ int stream_sendm(struct stream *s, const struct msgs *m);
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
 ssize_t stream_write(struct stream *s, const void *buf, size_t len);
 int stream_rawfd(struct stream *s, bool write);
-/* What was moved past readv or writev, by way of rawfd, counts all the same. The end is for readv to find. */
+/* Counts bytes moved past readv or writev, by way of rawfd. readv finds the end. */
 void stream_passed_in(struct stream *s, size_t n);
 void stream_passed_out(struct stream *s, size_t n);
 int stream_flush(struct stream *s);
-/* The writer has no more to say, though the half-close may come much later or never: flush, and what a layer keeps back for
- * more to come (an unfinished line) goes, too. */
+/* The writer has no more to send, though the half-close may come much later or never: flush, and bytes that a layer kept back for
+ * more (an unfinished line) go, too. */
 int stream_last(struct stream *s);
 int stream_shut(struct stream *s);
-/* Has the peer sent what nobody has read yet? The socket is asked, and each layer; of datagrams it is not known. */
+/* Are there unread bytes of the peer? Asks the socket and each layer; unknown for datagrams. */
 bool stream_unread(const struct stream *s);
 /* At a session's end: 0, or -1 with e from the first layer, from the top, that expected something else. */
 int stream_verdict(struct stream *s, struct err *e);

@@ -1,4 +1,4 @@
-/* From what a stream needs to what the loop watches. Armed anew after every try, from scratch: no state to get wrong. */
+/* From a stream's needs to the loop's watches. Computed anew after every try, so there is no state to keep in step. */
 #include "stream/waiter.h"
 #include "base/mem.h"
 
@@ -21,7 +21,7 @@ static void waiter_ready(void *arg, unsigned ready)
 	waiter_call(w);
 }
 
-/* Of a descriptor that is only read: its hang-up is an end of data that reading will find, and says nothing of the other. */
+/* Of a descriptor that is only read: its hang-up is an end of data that reading finds, and says nothing of the other. */
 static void waiter_readable(void *arg, unsigned ready)
 {
 	(void)ready;
@@ -53,7 +53,7 @@ static int waiter_watch(struct waiter *w, bool in, bool out, bool hup)
 {
 	unsigned end = w->ends && !w->ended ? LOOP_HUP | LOOP_END : LOOP_HUP;
 	unsigned r = in ? LOOP_IN : 0, o = (out ? LOOP_OUT : 0u) | (hup ? end : 0u);
-	if (w->s->wfd < 0) /* shut: the descriptor is gone */
+	if (w->s->wfd < 0) /* shut: the descriptor is closed */
 		o = 0;
 	struct watch *writes = o != 0 || w->r.fd == w->s->wfd ? waiter_writes(w) : w->w;
 	if (o != 0 && writes == NULL) {

@@ -1,5 +1,5 @@
-/* A top stream's place in the loop: it alone turns `need` into watches, a timer and a wake-up, so that two flows over one
- * stream meet here. Calls fn once for whatever unblocks; fn tries again. */
+/* A top stream's place in the loop: only the waiter turns `need` into watches, a timer and a wake-up, so that two flows over one
+ * stream share it. Calls fn once for any of them; fn tries again. */
 #ifndef STREAM_WAITER_H
 #define STREAM_WAITER_H
 
@@ -14,17 +14,16 @@ struct waiter {
 	void (*fn)(void *arg);
 	void *arg;
 	bool hup;    /* a hang-up was reported, once */
-	bool ends;   /* its owner waits for the end of the peer's side, too, without reading (of a stream socket) */
+	bool ends;   /* its owner also waits, without reading, for the end of the peer's side (of a stream socket) */
 	bool ended;  /* that was reported, once */
-	bool called; /* fn was, since its owner took this back */
+	bool called; /* fn was called, since its owner cleared this */
 };
 
 void waiter_open(struct waiter *w, struct loop *loop, struct stream *borrows, void (*fn)(void *arg), void *arg);
-/* Waits for what the stream's last reading (rd) and writing (wr) call said it needs; both false: only for a hang-up. Of a pipe
- * that nothing is written to just now the hang-up is waited for in any case.
- * -1: the backend cannot hold the descriptor or no memory (errno). */
+/* Waits for what the stream's last read (rd) and write (wr) need; both false: only for a hang-up. A pipe that is not being
+ * written to is watched for a hang-up in any case. -1: the backend cannot hold the descriptor or no memory (errno). */
 int waiter_arm(struct waiter *w, bool rd, bool wr);
-void waiter_rest(struct waiter *w);  /* waits for nothing at all, not even a hang-up */
-void waiter_close(struct waiter *w); /* lets go; the stream stays its owner's */
+void waiter_rest(struct waiter *w);  /* waits for nothing, not even a hang-up */
+void waiter_close(struct waiter *w); /* ends the waiting; the stream stays its owner's */
 
 #endif
