@@ -1,4 +1,4 @@
-/* The memory that peers can make a run keep, all of them together: one bound (--memory), shared fairly.
+/* The memory that all peers together can make a run use: one bound (--memory), shared fairly.
  *
  * A holder may have as much as would be left for the others after it has taken it. So one alone gets half of all, two a third
  * each, n of them one part of n + 1: there is always a part left for another peer, however much the others hold, and a holder
@@ -17,7 +17,7 @@ struct budget {
 	uint64_t most, used;
 };
 
-/* May a holder of `held` bytes take so many more? They are counted as taken then. NULL: there is no bound. */
+/* May a holder of `held` bytes take so many more? They count as taken then. NULL: no bound. */
 bool budget_take(struct budget *b, size_t held, size_t more);
 void budget_give(struct budget *b, size_t bytes);
 /* How many more it could take. */

@@ -14,7 +14,7 @@ enum __attribute__((packed)) err_class { /* a byte: there are thousands */
 	ERR_USAGE = 2,	  /* found before anything was opened */
 	ERR_RESOLVE = 3,  /* the name could not be resolved */
 	ERR_CONNECT = 4,  /* refused, unreachable */
-	ERR_TIMEOUT = 5,  /* a clock of ours ran out */
+	ERR_TIMEOUT = 5,  /* a deadline of ours */
 	ERR_TLS = 6,	  /* handshake or verification */
 	ERR_LOST = 7,	  /* bytes were cut off: reset, truncated, deadline */
 	ERR_MISMATCH = 8, /* an expectation failed */

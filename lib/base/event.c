@@ -1,4 +1,4 @@
-/* The rows of events.def as a table, and the one way into a sink. */
+/* The rows of events.def as a table, and the one function that emits events. */
 #include "base/event.h"
 
 const struct ev_row ev_rows[EV_KINDS] = {

@@ -1,7 +1,7 @@
 /* Events: what happened, as a kind and fields. The rows of events.def are the only list of kinds.
  *
- * Floors that have something to say build an event and hand it to the sink they were given; the cli floor turns it into
- * words. A sink may be NULL (nobody listens). Emitting never blocks and never fails. */
+ * Code with something to report builds an event and passes it to its sink; lib/report turns it into lines. A sink may be NULL (no
+ * reporter). Emitting never blocks and never fails. */
 #ifndef BASE_EVENT_H
 #define BASE_EVENT_H
 
@@ -29,14 +29,14 @@ extern const struct ev_row ev_rows[EV_KINDS];
 
 enum ev_value {
 	EV_IS_NUM,
-	EV_IS_TEXT,  /* shown harmlessly already, or to be: readers of machine forms get it as it is */
+	EV_IS_TEXT,  /* printable already, or made so: programs get it unchanged */
 	EV_IS_BOOL,  /* num */
 	EV_IS_WORDS, /* text, several of them, separated by ", " */
 	EV_IS_NUMS,  /* text, several numbers, separated by ", " */
 	EV_IS_BYTES  /* num bytes at text: payload, at most EVENT_BYTES_MOST */
 };
 
-enum { EVENT_BYTES_MOST = 2048 }; /* so that a line of the machine form holds them: more bytes are several events */
+enum { EVENT_BYTES_MOST = 2048 }; /* a line of the event stream holds so many: more bytes are several events */
 
 struct ev_field {
 	const char *key; /* NULL ends the fields */
@@ -56,7 +56,7 @@ struct event_sink {
 	void *arg;
 	enum ev_level level; /* events above it are not even built */
 	bool data, bytes;    /* a reporter wants payload (EV_DATA) / and its bytes, too */
-	bool on_stdout;	     /* it writes there, so nobody else may (net/run.h) */
+	bool on_stdout;	     /* a reporter writes there, so no other code may (net/run.h) */
 };
 
 #define EV_NUM(k, v) ((struct ev_field){ (k), EV_IS_NUM, NULL, (int64_t)(v) })
@@ -67,7 +67,7 @@ struct event_sink {
 #define EV_NUMS(k, t) ((struct ev_field){ (k), EV_IS_NUMS, (t), 0 })
 #define EV_BYTES(k, p, n) ((struct ev_field){ (k), EV_IS_BYTES, (p), (int64_t)(n) })
 
-/* For event() alone: a reporter listens. */
+/* For event() alone: does a reporter listen? */
 void event_send(const struct event_sink *sink, enum ev_kind kind, uint32_t conn, const struct ev_field *fields);
 
 static inline bool event_heard(const struct event_sink *sink, enum ev_kind kind)
@@ -75,7 +75,8 @@ static inline bool event_heard(const struct event_sink *sink, enum ev_kind kind)
 	return sink != NULL && ev_rows[kind].level <= sink->level;
 }
 
-/* event(sink, EV_OPEN, conn, EV_TEXT("peer", label), EV_NUM("active", n)). Nobody listens: the fields are not even worked out. */
+/* event(sink, EV_OPEN, conn, EV_TEXT("peer", label), EV_NUM("active", n)). Without a reporter the fields are not even
+ * evaluated. */
 #define event(sink, kind, conn, ...)                                                                                             \
 	(event_heard((sink), (kind)) ? event_send((sink), (kind), (conn), (const struct ev_field[]){ __VA_ARGS__, { 0 } })       \
 				     : (void)0)

@@ -1,4 +1,4 @@
-/* Files that go when we go (exit_unlink.h): told by device and inode. */
+/* Files removed at exit (exit_unlink.h): identified by device and inode. */
 #include "base/exit_unlink.h"
 
 #include "base/mem.h"

@@ -1,5 +1,5 @@
-/* A file of ours that goes when we go: removed from its folder, which stays open for it, and only if it is still ours. So it
- * works when no name can be opened any more (sandbox/sandbox.h), and whatever becomes of the folder's own name. */
+/* A file of ours that is removed at exit: from its folder, which stays open for that, and only if it is still ours. So it works
+ * when no name can be opened any more (sandbox/sandbox.h), and after the folder is renamed. */
 #ifndef BASE_EXIT_UNLINK_H
 #define BASE_EXIT_UNLINK_H
 
@@ -17,9 +17,9 @@ struct exit_unlink {
 		.folder = -1                                                                                                     \
 	}
 
-/* The file at path, which is there, is ours. 0, or -1 with errno: it stays behind. */
+/* The file at path, which exists, is ours. 0, or -1 with errno: it will stay behind. */
 int exit_unlink_take(struct exit_unlink *f, const char *path);
-/* Removes it if it is still ours, and lets go of the folder; may be called twice. */
+/* Removes it if it is still ours, and closes the folder; may be called twice. */
 void exit_unlink_remove(struct exit_unlink *f);
 
 #endif

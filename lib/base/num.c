@@ -1,12 +1,12 @@
-/* Numbers, sizes, durations and ports (num.h), read digit by digit: strtol and friends skip blanks, take signs and hexadecimal,
- * follow the locale and stop quietly where they like. Every parser here ends at the NUL or refuses. */
+/* Numbers, sizes, durations and ports (num.h), read digit by digit: strtol and its family skip blanks, take signs and
+ * hexadecimal, follow the locale and stop silently at any other character. Every parser here ends at the NUL or refuses. */
 #include "base/num.h"
 #include "base/servname.h"
 #include "base/text.h"
 
 #include <string.h>
 
-/* A clock adds durations to the time of day since boot: a quarter of the range leaves room for every such sum. */
+/* Durations are added to the monotonic clock: a quarter of the range leaves room for every such sum. */
 #define DURATION_MOST_MS (INT64_MAX / 4)
 
 struct unit {
@@ -39,7 +39,7 @@ static int num_refuse(const char *got, const char *expected, struct err *e)
 	return err_set(e, ERR_USAGE, 0, "got \"%s\", expected %s", shown, expected);
 }
 
-/* The digits at *text as a number, *text behind them. -1: there are none, or too many. */
+/* The digits at *text as a number; *text moves after them. -1: there are none, or too many. */
 static int num_digits(const char **text, int64_t *out)
 {
 	const char *p = *text;
@@ -99,7 +99,7 @@ int num_size(const char *text, int64_t *out_bytes, struct err *e)
 	return num_refuse(text, "a size such as 4096, 64k, 1M, 2G or 10MB", e);
 }
 
-/* ".5" at *text as the part of `factor` that it is, rounded up: a duration that is not zero must not become none. */
+/* ".5" at *text as that part of `factor`, rounded up: a duration that is not zero must not become zero. */
 static int num_fraction(const char **text, int64_t factor, int64_t *out)
 {
 	*out = 0;

@@ -1,5 +1,5 @@
-/* Numbers as users write them. Each parser takes the whole text or fails; none looks at the locale or at errno.
- * 0 and *out on success, -1 and a sentence in e (ERR_USAGE: what was got, what was expected) otherwise. */
+/* Numbers as users write them. Each parser takes the whole text or fails; none depends on the locale or errno. 0 and *out on
+ * success, -1 and a sentence in e (ERR_USAGE: what was given, what was expected) otherwise. */
 #ifndef BASE_NUM_H
 #define BASE_NUM_H
 

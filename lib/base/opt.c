@@ -1,7 +1,7 @@
 /* Values of options: one block per group, filled from the rows' defaults, then the user's (opt.h).
  *
- * Groups are few (a dozen or two) and asked for at start, so the blocks stand in a plain array that is searched from its
- * beginning. What a row's text means is in set_value alone. */
+ * Groups are few (a dozen or two) and read at start, so the blocks are in a plain array that is searched from its start. Only
+ * set_value knows what a row's text means. */
 #include "base/opt.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -92,7 +92,7 @@ static int check_range(const struct opt *row, int64_t n, const char *text, struc
 	char shown[160];
 	text_show(shown, sizeof shown, text, strlen(text));
 	const char *unit = row->kind == OPT_SIZE ? "bytes" : "milliseconds";
-	if (row->max >= INT64_MAX / 4) /* no limit that anybody would meet */
+	if (row->max >= INT64_MAX / 4) /* a limit that no value reaches */
 		return err_set(e, ERR_USAGE, 0, "got \"%s\", expected %lld %s or more", shown, row->min, unit);
 	return err_set(e, ERR_USAGE, 0, "got \"%s\", expected %lld to %lld %s", shown, row->min, row->max, unit);
 }

@@ -1,5 +1,5 @@
-/* Hiding passwords (redact.h). A password may hold any sign that its owner forgot to escape, so the last @ of the URL counts as
- * its end, whatever stands between. */
+/* Hiding passwords (redact.h). A password may contain any character that its owner forgot to escape, so it ends at the last @ of
+ * the URL. */
 #include "base/redact.h"
 
 #include <stdbool.h>
@@ -43,7 +43,7 @@ static const char *url_end(const char *text, const char *mark, const char *end)
 	return mark;
 }
 
-/* The last @ of a URL; NULL: nobody is named in it. */
+/* The last @ of a URL; NULL: it names no user. */
 static const char *user_end(const char *from, const char *end)
 {
 	while (end > from && end[-1] != '@')

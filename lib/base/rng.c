@@ -1,5 +1,5 @@
-/* A place is folded into the seed word by word; between the words stands a bijection of 64 bits in which each bit of what goes in
- * turns half of what comes out (shifts that mix downwards, products that mix upwards). */
+/* A place is mixed into the seed word by word; between the words stands a bijection of 64 bits in which each input bit flips half
+ * of the output bits (shifts that mix downwards, products that mix upwards). */
 #include "base/rng.h"
 
 static uint64_t rng_stir(uint64_t x)

@@ -1,5 +1,5 @@
-/* Random numbers that are computed, not drawn: each is a pure function of where it is needed. So a decision does not depend on
- * what was decided before it, or in which order, and a run with the same seed decides the same again. Not for secrets. */
+/* Random numbers that are computed: each is a pure function of the place where it is needed. So a decision does not depend on
+ * earlier ones or their order, and a run with the same seed decides the same again. Not for secrets. */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
 
@@ -9,7 +9,7 @@
 struct rng_place {	/* what a number is for */
 	uint32_t conn;	/* connection */
 	uint16_t dir;	/* direction */
-	uint16_t what;	/* which question is asked there */
+	uint16_t what;	/* which decision there */
 	uint64_t index; /* byte offset, number of a block or of a datagram */
 };
 

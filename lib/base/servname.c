@@ -1,5 +1,5 @@
-/* Names of ports, read from /etc/services by ourselves: getservbyname asks a name service daemon through a socket, and an address
- * must be understood before any socket is opened. */
+/* Names of ports, read directly from /etc/services: getservbyname asks a name service daemon through a socket, and an address
+ * must be parsed before any socket is opened. */
 #include "base/servname.h"
 #include "base/num.h"
 

@@ -8,7 +8,7 @@
 #include <sys/random.h>
 #endif
 
-#ifndef SOCK_CLOEXEC /* macOS: not from birth, but before anything else runs */
+#ifndef SOCK_CLOEXEC /* macOS: not at creation, but before anything else runs */
 static int sys_made(int fd)
 {
 	if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)) {
@@ -52,7 +52,7 @@ int sys_pipe(int fd[2])
 		return -1;
 	if (sys_made(fd[0]) >= 0 && sys_made(fd[1]) >= 0)
 		return 0;
-	sys_close(fd[0]); /* one of them is closed already, which harms nobody: there is one thread */
+	sys_close(fd[0]); /* one of them is closed already, which is harmless: there is one thread */
 	sys_close(fd[1]);
 	return -1;
 #endif
@@ -63,7 +63,7 @@ void sys_pipe_grow(int fd, int bytes)
 #ifdef F_SETPIPE_SZ
 	int keep = errno;
 	if (fcntl(fd, F_GETPIPE_SZ) < bytes)
-		fcntl(fd, F_SETPIPE_SZ, bytes); /* EPERM: beyond what an ordinary user gets, which is no loss */
+		fcntl(fd, F_SETPIPE_SZ, bytes); /* EPERM: more than an ordinary user gets, which is fine */
 	errno = keep;
 #else
 	(void)fd;
@@ -130,7 +130,7 @@ uint32_t sys_random(void)
 	uint32_t n = 0;
 	if (getentropy(&n, sizeof n) == 0)
 		return n;
-	struct timespec now = { 0 }; /* a kernel without entropy: hard to guess is the best there is */
+	struct timespec now = { 0 }; /* without entropy: at least hard to guess */
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (uint32_t)now.tv_nsec * 2654435761U ^ (uint32_t)now.tv_sec ^ (uint32_t)getpid() << 16;
 }

@@ -45,21 +45,21 @@ enum sys_call {
 #include <sys/sendfile.h>
 #endif
 
-struct sys_room { /* where the gate puts what is left of a call that it shortens */
+struct sys_room { /* where the gate puts the rest of a shortened call */
 	struct msghdr m;
 	struct iovec v[2];
 };
 
 #ifdef SYS_SEAM
-/* Before each call: 0 lets it go on, an errno fails it with that; *most_bytes may be lowered (to 1 at the least). */
+/* Before each call: 0 lets it run, an errno fails it with that; *most_bytes may be lowered (to at least 1). */
 extern int (*sys_gate)(enum sys_call call, int fd, size_t *most_bytes);
 int sys_seam_open(struct err *e);     /* installs the gate that SOCKCTL_SEAM describes, if any. -1 with e: not understood */
-void sys_seam_close(void);	      /* the end of the run: writes the report that was asked for */
+void sys_seam_close(void);	      /* the end of the run: writes the requested report */
 bool sys_allowed(enum sys_call call); /* sets errno */
 bool sys_allowed_on(enum sys_call call, int fd);
 bool sys_allowed_most(enum sys_call call, int fd, size_t *n); /* may lower n, to 1 at the least */
 bool sys_shortened(enum sys_call call, int fd, const struct iovec **v, int *n, struct sys_room *room);
-/* What of m may be moved, perhaps in room; NULL with errno. Of a datagram (whole) the gate takes nothing away. */
+/* What of m may be moved, perhaps in room; NULL with errno. A datagram (whole) is never shortened. */
 struct msghdr *sys_shortened_msg(enum sys_call call, int fd, struct msghdr *m, bool whole, struct sys_room *room);
 #else
 static inline int sys_seam_open(struct err *e)
@@ -144,11 +144,11 @@ struct sys_mmsghdr {
 };
 enum { SYS_BATCH = 1 };
 #endif
-int sys_recvmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags); /* worth asking for SYS_BATCH at the most */
+int sys_recvmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags); /* asks SYS_BATCH at most */
 int sys_sendmmsg(int fd, struct sys_mmsghdr *v, unsigned n, int flags);
 
 #ifdef __linux__
-/* Never waits for a pipe. A socket must be nonblocking by itself: of it the flags of this call say nothing. */
+/* Never waits for a pipe. A socket must be nonblocking itself: the flags of this call do not apply to it. */
 static inline ssize_t sys_splice(int from, int to, size_t n)
 {
 	return sys_allowed_most(SYS_SPLICE, from, &n) ? splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK) : -1;
@@ -161,18 +161,18 @@ static inline ssize_t sys_sendfile(int to, int from, size_t n)
 }
 #endif
 
-/* The run is called off before its loop turns (loop/prelude.h): what was interrupted is not tried again. */
+/* The run was ended before its loop turns (loop/prelude.h): an interrupted call is not tried again. */
 extern volatile sig_atomic_t sys_called_off;
 static inline bool sys_again(void)
 {
 	return errno == EINTR && !sys_called_off;
 }
 
-/* Nonblocking and close-on-exec from birth where the system can, at once after it elsewhere. */
+/* Nonblocking and close-on-exec at creation if the system can, else at once after it. */
 int sys_socket(int family, int type, int protocol);
 int sys_accept(int fd, struct sockaddr *sa, socklen_t *len);
 int sys_pipe(int fd[2]);
-void sys_pipe_grow(int fd, int bytes);			/* room for so many, where the system lets us; never less than there is */
+void sys_pipe_grow(int fd, int bytes);			/* room for so many, if the system allows; never less than now */
 int sys_open(const char *path, int flags, mode_t mode); /* adds O_CLOEXEC and O_NOCTTY */
 
 uint32_t sys_random(void); /* for seeds, not for secrets */

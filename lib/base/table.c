@@ -1,7 +1,7 @@
-/* A hash table with chains of nodes that are not ours (table.h).
+/* A hash table with chains of borrowed nodes (table.h).
  *
- * Slots are a power of two and double when there are more nodes than slots. The hash is SipHash-1-3, whose key comes from the
- * run's seed: peers choose their addresses and ports, and must not be able to choose one chain for all of them. */
+ * Slots are a power of two and double when there are more nodes than slots. The hash is SipHash-1-3, keyed with the run's seed:
+ * peers choose their addresses and ports, and must not be able to put them all into one chain. */
 #include "base/table.h"
 #include "base/mem.h"
 
@@ -89,7 +89,7 @@ static void table_push(struct table *t, struct table_node *node)
 	*slot = node;
 }
 
-/* Twice the slots, or the old ones when memory is short. */
+/* Twice the slots, or the old ones if memory is short. */
 static void table_grow(struct table *t)
 {
 	struct table old = *t;

@@ -1,5 +1,5 @@
-/* A hash table of nodes that live inside the things they find. It owns only its slots; when memory for more of them is
- * short the chains just grow longer. Hashes are seeded, so a peer cannot choose its slot. */
+/* A hash table of nodes that live inside the structs they find. It owns only its slots; if memory for more of them is short the
+ * chains grow longer. Hashes are seeded, so a peer cannot choose its slot. */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 

@@ -1,4 +1,4 @@
-/* What is text, and what of it may be shown (text.h). Pure functions over bytes: no locale, no allocation. */
+/* UTF-8, and which characters may be shown (text.h). Pure functions over bytes: no locale, no allocation. */
 #include "base/text.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@ struct range {
 	uint32_t first, last;
 };
 
-/* Above ASCII, in order: what moves the cursor, turns the writing direction, joins lines, or cannot be seen at all. */
+/* Above ASCII, in order: characters that move the cursor, turn the writing direction, join lines, or are invisible. */
 static const struct range hidden[] = {
 	{ 0x80, 0x9f },	      /* C1 controls: a second set of escape sequences */
 	{ 0xad, 0xad },	      /* soft hyphen */
@@ -114,7 +114,7 @@ static int hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* The byte that the escape at p (behind the backslash) stands for, and its length; -1: none that is known. */
+/* The byte of the escape at p (after the backslash), and its length; -1: unknown. */
 static int text_escaped(const char *p, size_t *len)
 {
 	static const char names[] = "nrt0\\\"", bytes[] = "\n\r\t\0\\\"";

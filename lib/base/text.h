@@ -1,8 +1,8 @@
-/* Text: UTF-8, what may be shown on a terminal, and C escapes.
+/* Text: UTF-8, printable characters, and C escapes.
  *
- * Whatever a peer sends reaches a terminal, a log line or a label only through text_show (or io/clean, which calls the
- * same judge): printable UTF-8 passes, everything else becomes \xHH per byte. Not printable are C0, DEL, C1, bidi and
- * invisible format marks, line separators, surrogates, noncharacters and anything that is not well-formed UTF-8. */
+ * A peer's bytes reach a terminal, a log line or a label only through text_show (or codec/sanitize.c, which uses the same rule):
+ * printable UTF-8 passes, everything else becomes \xHH per byte. Not printable are C0, DEL, C1, bidi and invisible format marks,
+ * line separators, surrogates, noncharacters and malformed UTF-8. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 

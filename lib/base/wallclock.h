@@ -1,4 +1,4 @@
-/* The time of day, for what people and other programs read. No deadline is ever measured with it. */
+/* The time of day, for people and other programs. No deadline is ever measured with it. */
 #ifndef BASE_WALLCLOCK_H
 #define BASE_WALLCLOCK_H
 
