@@ -1,7 +1,6 @@
 /* sockctl: finds the mode, builds what a run needs, runs it, and turns the result into one line and the exit code.
  *
- * Everything a run shares is opened here in one order and closed in the other. Nothing below this file exits or prints an error.
- */
+ * Everything a run shares is opened here in one order and closed in the reverse order. No other file exits or prints an error. */
 #include "modes/mode.h"
 
 #include "base/mem.h"
@@ -27,7 +26,7 @@ static const struct mode *const modes[] = { MODES(MODE_ROW) };
 
 enum { MODE_COUNT = sizeof modes / sizeof modes[0], GROUPS_MOST = 47, ARGS_MOST = 4096 };
 
-/* The modes as the command line sees them: each also has the options of the reports, of which no mode knows. */
+/* The modes as the command line sees them: each also has the options of the reports, which modes do not know. */
 struct menu {
 	struct command command[MODE_COUNT];
 	const struct command *commands[MODE_COUNT + 1];
@@ -49,7 +48,7 @@ static void menu_fill(struct menu *menu)
 	}
 }
 
-/* What was asked for is words, not a run. */
+/* Help or the version was requested, not a run. */
 static int sockctl_print(const struct parsed *parsed, const struct menu *menu, struct err *e)
 {
 	int rc = 0;
@@ -73,7 +72,7 @@ static void sockctl_stop(void *arg)
 	loop_stop(arg);
 }
 
-/* Connections that are closing politely get their time, unless a signal wants us gone. */
+/* Lingering connections get their time, unless a signal ends the run. */
 static int wait_for_closes(const struct run *run, struct err *e)
 {
 	if (run->outcome->signo != 0 || linger_count(run->linger) == 0)
@@ -110,7 +109,7 @@ static void close_run(struct run *run)
 	loop_close(run->loop);
 }
 
-/* From here on the exit code is settled: a signal that comes now has no effect. */
+/* From here on the exit code is fixed: a later signal has no effect. */
 static void signals_off(void)
 {
 	sigset_t ending;
@@ -137,7 +136,7 @@ static int exit_code(const struct outcome *outcome, const struct persona *person
 	return persona != NULL && code > persona->worst ? persona->worst : code;
 }
 
-/* A command of --run has perhaps said why it failed, or it could not even be found. */
+/* A command of --run may have said why it failed, or was not found. */
 static int say_end(struct out *out, const struct outcome *outcome, const struct persona *persona, struct err *e)
 {
 	char words[64];
@@ -154,7 +153,7 @@ static int say_end(struct out *out, const struct outcome *outcome, const struct 
 	return out_end(out, exit_code(outcome, persona), cls, error, e);
 }
 
-/* Events that cannot be written to their end are a failure of the run, which those that can be written are to tell. */
+/* Events that cannot be written to their end are a failure of the run, which the remaining streams report. */
 static void tell_end(struct out *out, struct outcome *outcome, const struct persona *persona)
 {
 	struct err e = { 0 };
@@ -237,7 +236,7 @@ static int sockctl_start(int argc, char **argv, const struct persona *persona, s
 	return rc;
 }
 
-/* A line of nc is one of ours in other words. */
+/* An nc line is translated into one of ours. */
 static int start_nc(struct nc *nc, int argc, char **argv, struct outcome *outcome)
 {
 	if (nc_read(nc, argc, argv, &outcome->first) != 0)
@@ -247,8 +246,8 @@ static int start_nc(struct nc *nc, int argc, char **argv, struct outcome *outcom
 	return nc_help(stdout) == 0 ? 0 : err_set(&outcome->first, ERR_LOCAL, errno, "write stdout");
 }
 
-/* A parent may hand down a mask in which the signals that end us, or SIGCHLD, are blocked: we would neither hear that we are to
- * end nor that a program of ours has ended. Which signals are ignored is another matter, and stays (loop/signal.c). */
+/* A parent may pass on a mask in which ending signals, or SIGCHLD, are blocked: we would miss them. Ignored signals stay ignored
+ * (loop/signal.c). */
 static void signals_unblock(void)
 {
 	sigset_t none;
@@ -256,7 +255,7 @@ static void signals_unblock(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* As if nobody had caught the signal: who waits for us sees what happened. */
+/* Dies as if the signal had not been caught, so that the parent sees it. */
 static int die_of(int signo)
 {
 	sigset_t one;
