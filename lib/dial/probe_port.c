@@ -96,10 +96,10 @@ static void on_probe_port_end(void *arg)
 
 static void probe_port_failed(struct probe_port *p, const struct err *e)
 {
-	bool nobody = e->sys == ECONNREFUSED || e->sys == ECONNRESET || e->sys == ENOENT;
+	bool refused = e->sys == ECONNREFUSED || e->sys == ECONNRESET || e->sys == ENOENT;
 	bool peers = e->cls == ERR_CONNECT || e->cls == ERR_TIMEOUT;
 	p->err = *e;
-	probe_port_answer(p, !peers ? PROBE_HOPELESS : nobody ? PROBE_REFUSED : PROBE_SILENT);
+	probe_port_answer(p, !peers ? PROBE_HOPELESS : refused ? PROBE_REFUSED : PROBE_SILENT);
 }
 
 static void failed_with(struct probe_port *p, int sys)

@@ -120,21 +120,21 @@ static void note_dry(struct flow *f, size_t n, size_t asked)
 		from_failed(f, EAGAIN);
 }
 
-enum blame { NOBODY, SOURCE, SINK };
+enum blame { NEITHER, SOURCE, SINK };
 
 static enum blame who_blocks(int from, int to)
 {
 	struct pollfd p[2] = { { .fd = from, .events = POLLIN }, { .fd = to, .events = POLLOUT } };
 	if (sys_poll(p, 2, 0) < 0)
-		return NOBODY;
-	return p[0].revents == 0 ? SOURCE : p[1].revents == 0 ? SINK : NOBODY;
+		return NEITHER;
+	return p[0].revents == 0 ? SOURCE : p[1].revents == 0 ? SINK : NEITHER;
 }
 
 /* As splice, but -1 says in *blame which end blocks (errno EAGAIN). Neither: splice cannot be used for these two. */
 static ssize_t splice_or_blame(int from, int to, size_t n, enum blame *blame)
 {
-	*blame = NOBODY;
-	for (int tries = 0; tries < TRIES && *blame == NOBODY; tries++) {
+	*blame = NEITHER;
+	for (int tries = 0; tries < TRIES && *blame == NEITHER; tries++) {
 		ssize_t moved = sys_splice(from, to, n);
 		if (moved >= 0 || (errno != EAGAIN && errno != EINTR))
 			return moved;
@@ -152,7 +152,7 @@ static bool splice_refused(int sys)
 
 static bool splice_unfit(enum blame blame, int sys)
 {
-	return splice_refused(sys) || (sys == EAGAIN && blame == NOBODY);
+	return splice_refused(sys) || (sys == EAGAIN && blame == NEITHER);
 }
 
 static size_t splice_step(struct flow *f, size_t budget)

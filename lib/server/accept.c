@@ -282,15 +282,15 @@ static void let_all_in(struct acceptor *d)
 
 bool accept_last_call(struct server *s)
 {
-	bool nobody = true;
+	bool empty = true;
 	for (unsigned i = 0; i < s->acceptors_n && !s->closed; i++) {
 		struct acceptor *d = &s->acceptors[i];
 		if (d->udp == NULL)
 			let_all_in(d);
 		if (d->udp == NULL && !s->closed && d->watch.want == 0 && has_connection(d->l->fd))
-			nobody = false;
+			empty = false;
 	}
-	return nobody || s->paused || s->fault.deaf;
+	return empty || s->paused || s->fault.deaf;
 }
 
 /* A connection that was not admitted. */

@@ -30,9 +30,9 @@ static void call_last(struct server *s)
 	if (s->calling)
 		return;
 	s->calling = true;
-	bool nobody = accept_last_call(s);
+	bool empty = accept_last_call(s);
 	s->calling = false;
-	if (!nobody)
+	if (!empty)
 		return;
 	access_drain(s->access);
 	if (!s->closed)
