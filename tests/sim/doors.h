@@ -4,7 +4,7 @@
 
 #include "server/server.h"
 #include "session/layers.h"
-#include "tests/sim/guest.h"
+#include "tests/sim/client.h"
 #include "tests/sim/wraps.h"
 
 enum { DOORS_CONFS = 96, DOORS_END_MS = 30000 /* then a signal ends what has not ended */ };
@@ -30,8 +30,8 @@ struct doors { /* one history */
 	struct event_sink events;
 	struct layers layers;
 	struct addr addr;
-	struct chat_member guest[KERNEL_CONNS];
-	unsigned guests, opened, by_conn[KERNEL_CONNS + 1];
+	struct chat_member client[KERNEL_CONNS];
+	unsigned clients, opened, by_conn[KERNEL_CONNS + 1];
 	bool drained, signalled_twice, run_over, in_ended;
 	bool finished; /* nothing had ended it: the history did */
 	struct timer term, second, run_ends, speaks, writes, finish;

@@ -6,12 +6,12 @@
 
 /* What the server tells */
 
-static struct chat_member *guest_at(const char *peer)
+static struct chat_member *client_at(const char *peer)
 {
 	const char *colon = strrchr(peer, ':');
 	unsigned i = colon != NULL ? (unsigned)atoi(colon + 1) - KERNEL_PORT : KERNEL_CONNS;
-	sim_check(i < doors.guests, "an event tells of a client that there is not");
-	return &doors.guest[i];
+	sim_check(i < doors.clients, "an event tells of a client that there is not");
+	return &doors.client[i];
 }
 
 static const char *text_of(const struct event *ev, const char *key)
@@ -28,7 +28,7 @@ static bool is_ghost(const struct chat_member *g)
 	const struct conn *c = g->conn;
 	bool there = g->opens > 0 && g->closes == 0 && c->state == CONN_OPEN;
 	bool over = c->eof_read && c->eof_ms < doors.now_ms && c->out_n == 0;
-	return there && over && doors.written[g - doors.guest] == guest_letters(g);
+	return there && over && doors.written[g - doors.client] == client_letters(g);
 }
 
 static void check_full(void)
@@ -36,9 +36,9 @@ static void check_full(void)
 	unsigned ghosts = 0, there = 0;
 	if (doors.of->shape != CONSOLE || doors.of->in != STDIN_QUIET || doors.out_full || doors.drained)
 		return;
-	for (unsigned i = 0; i < doors.guests; i++) {
-		there += doors.guest[i].opens > doors.guest[i].closes;
-		ghosts += is_ghost(&doors.guest[i]);
+	for (unsigned i = 0; i < doors.clients; i++) {
+		there += doors.client[i].opens > doors.client[i].closes;
+		ghosts += is_ghost(&doors.client[i]);
 	}
 	unsigned going = there > doors.of->max ? there - doors.of->max : 0; /* whose places have been given away */
 	sim_check(ghosts <= going, "a client was turned away, and one that had ended kept its place");
@@ -49,16 +49,16 @@ void accept_emit(void *arg, const struct event *ev)
 	(void)arg;
 	doors.now_ms = loop_now(doors.run.loop);
 	if (ev->kind == EV_OPEN) {
-		struct chat_member *g = guest_at(text_of(ev, "peer"));
+		struct chat_member *g = client_at(text_of(ev, "peer"));
 		g->opens++;
 		g->last = doors.drained;
 		doors.opened++;
 		sim_check(ev->conn <= KERNEL_CONNS, "a number that is too high");
-		doors.by_conn[ev->conn] = (unsigned)(g - doors.guest);
+		doors.by_conn[ev->conn] = (unsigned)(g - doors.client);
 	} else if (ev->kind == EV_CLOSE) {
-		doors.guest[doors.by_conn[ev->conn]].closes++;
+		doors.client[doors.by_conn[ev->conn]].closes++;
 	} else if (ev->kind == EV_REJECT) {
-		struct chat_member *g = guest_at(text_of(ev, "peer"));
+		struct chat_member *g = client_at(text_of(ev, "peer"));
 		g->rejects++;
 		g->full |= ev->conn == 0;
 		if (ev->conn == 0 && strcmp(text_of(ev, "reason"), "full") == 0)
@@ -76,12 +76,12 @@ static bool says_ok(void)
 static void check_delivered(const struct chat_member *g)
 {
 	bool echo = doors.of->shape == ECHO;
-	size_t got = echo ? g->echoed : doors.written[g - doors.guest], acked = guest_letters(g);
+	size_t got = echo ? g->echoed : doors.written[g - doors.client], acked = client_letters(g);
 	sim_check(got <= acked, "more came out than was sent");
 	if (g->opens == 0 || g->broke || !says_ok() || got == acked)
 		return;
-	sim_fail("client %u: %zu of %zu bytes that were acknowledged have arrived, and %s", (unsigned)(g - doors.guest), got,
-		acked, guest_well(g) ? "both ends say 0" : "the server says 0");
+	sim_fail("client %u: %zu of %zu bytes that were acknowledged have arrived, and %s", (unsigned)(g - doors.client), got,
+		acked, client_well(g) ? "both ends say 0" : "the server says 0");
 }
 
 /* The end of the one client of listen has been read, unless a drain was not patient enough: nothing of it is left. */
@@ -96,7 +96,7 @@ static void check_ended(const struct chat_member *g)
 /* What has been acknowledged at the door is seen by a server of many, unless it says why it does not serve it. */
 static void check_forgotten(const struct chat_member *g)
 {
-	bool met = g->opens > 0 || g->rejects > 0 || g->broke || guest_letters(g) == 0;
+	bool met = g->opens > 0 || g->rejects > 0 || g->broke || client_letters(g) == 0;
 	if (says_ok() && doors.of->shape >= ECHO && doors.of->count == 0)
 		sim_check(met, "a client was left at the door with what it had said, and the server says 0");
 }
@@ -108,7 +108,7 @@ static void check_served(const struct chat_member *g)
 		doors.of->shape <= LISTEN_ON ? doors.opened > 0 : doors.of->count > 0 && doors.opened >= doors.of->count;
 	bool dies = doors.outcome.signo != 0;
 	if (g->conn->passed && g->opens == 0 && !one_too_many && !dies && !doors.signalled_twice)
-		sim_fail("client %u has passed and was turned away", (unsigned)(g - doors.guest));
+		sim_fail("client %u has passed and was turned away", (unsigned)(g - doors.client));
 	sim_check(g->opens == g->closes && g->opens <= 1, "a session was not closed once");
 }
 
@@ -130,11 +130,11 @@ static void check_calm(const struct chat_member *g)
 {
 	bool spoken = doors.of->shape == CONSOLE && doors.of->in == STDIN_SPEAKS;
 	bool calm = doors.finished && doors.of->shape >= ECHO && !spoken && says_ok();
-	if (!calm || !guest_honest(g) || g->broke || g->last || g->came_ms > DOORS_END_MS / 2)
+	if (!calm || !client_honest(g) || g->broke || g->last || g->came_ms > DOORS_END_MS / 2)
 		return;
 	if (g->opens > 0)
-		sim_check(
-			guest_well(g) && guest_letters(g) == guest_letters_all(g), "an honest client was not served to its end");
+		sim_check(client_well(g) && client_letters(g) == client_letters_all(g),
+			"an honest client was not served to its end");
 	else
 		sim_check(g->full || g->rejects > 0 || doors.of->count > 0 || g->conn->state != CONN_QUEUED || doors.of->max > 0,
 			"a client was left standing at the door");
@@ -142,12 +142,12 @@ static void check_calm(const struct chat_member *g)
 
 void accept_check(void)
 {
-	for (unsigned i = 0; i < doors.guests; i++) {
-		check_delivered(&doors.guest[i]);
-		check_ended(&doors.guest[i]);
-		check_forgotten(&doors.guest[i]);
-		check_served(&doors.guest[i]);
-		check_calm(&doors.guest[i]);
+	for (unsigned i = 0; i < doors.clients; i++) {
+		check_delivered(&doors.client[i]);
+		check_ended(&doors.client[i]);
+		check_forgotten(&doors.client[i]);
+		check_served(&doors.client[i]);
+		check_calm(&doors.client[i]);
 	}
 	check_run();
 	sim_check(kernel.open == 0 && !kernel.listens, "a descriptor was left open");

@@ -1,6 +1,6 @@
-/* Histories of a chat: guests come and go, talk, take names, whisper and leave, read slowly or not at all, and break off.
+/* Histories of a chat: clients come and go, talk, take names, whisper and leave, read slowly or not at all, and break off.
  *
- * Every line that a guest says has its own number, so that what each of the others got can be read: whole lines, each of them
+ * Every line that a client says has its own number, so that what each of the others got can be read: whole lines, each of them
  * from somebody or from the server and never the one in the other's clothes, nothing that a terminal would obey, every speaker's
  * lines in order, none twice, none that was not said; and for whoever kept up from first to last: all of them. No queue is longer
  * than it may be. */
@@ -83,7 +83,7 @@ static void write_script(struct stage_peer *p, unsigned i, struct dice *d)
 	stage_writes(p, d, 10);
 }
 
-struct ear { /* what one guest heard */
+struct ear { /* what one client heard */
 	const struct stage *stage;
 	const struct stage_peer *peer;
 	unsigned self, last[STAGE_PEERS], heard[STAGE_PEERS];
@@ -114,7 +114,7 @@ static void hear_line(struct ear *ear, const char *line, const char *end)
 	if (n > 2 && line[0] == '<')
 		hear_number(ear, line + 1, end);
 	else
-		sim_check(n > 2 && line[0] == '*' && line[1] == ' ', "a line from neither a guest nor the server");
+		sim_check(n > 2 && line[0] == '*' && line[1] == ' ', "a line from neither a client nor the server");
 }
 
 static void hear(struct ear *ear)

@@ -136,8 +136,8 @@ static void maybe(struct timer *t, void (*fn)(void *arg), unsigned percent, unsi
 static void draw_run(struct dice *d)
 {
 	const struct accept_conf *c = accept_conf(dice_roll(d, DOORS_CONFS));
-	memset(&doors, 0, offsetof(struct doors, guest));
-	memset(&doors.guests, 0, sizeof doors - offsetof(struct doors, guests));
+	memset(&doors, 0, offsetof(struct doors, client));
+	memset(&doors.clients, 0, sizeof doors - offsetof(struct doors, clients));
 	unsigned pool = dice_roll(d, 12), seed = dice_roll(d, 1000);
 	doors.of = c;
 	doors.dice = d;
@@ -157,9 +157,9 @@ static void draw_run(struct dice *d)
 	wraps.std = &doors.std;
 	wraps.shake = c->setup == SETUP_SHAKE;
 	wraps.has_run = dice_chance(d, 20);
-	doors.guests = 1 + dice_roll(d, KERNEL_CONNS);
-	for (unsigned i = 0; i < doors.guests; i++)
-		guest_draw(&doors.guest[i], d, c->setup, i);
+	doors.clients = 1 + dice_roll(d, KERNEL_CONNS);
+	for (unsigned i = 0; i < doors.clients; i++)
+		client_draw(&doors.client[i], d, c->setup, i);
 	maybe(&doors.term, on_term, 25, 800);
 	maybe(&doors.second, on_second, 10, 1500);
 	maybe(&doors.run_ends, on_run_end, wraps.has_run ? 100 : 0, 900);
@@ -183,8 +183,8 @@ static void serve(void)
 	struct server *s = server_open(&doors.run, &doors.addr, services[doors.of->shape], &opts, &e);
 	if (s == NULL)
 		sim_fail("a server did not start: %s", e.what);
-	for (unsigned i = 0; i < doors.guests; i++)
-		guest_start(&doors.guest[i], doors.run.loop);
+	for (unsigned i = 0; i < doors.clients; i++)
+		client_start(&doors.client[i], doors.run.loop);
 	if (server_run(s, &e) != 0)
 		sim_fail("a server ended with %s", e.what);
 	server_close(s);
@@ -214,8 +214,8 @@ static void accept_run(struct dice *d)
 	serve();
 	bool left = kernel.open > 0 || kernel.listens;
 	kernel_stop();
-	for (unsigned i = 0; i < doors.guests; i++)
-		guest_finish(&doors.guest[i]);
+	for (unsigned i = 0; i < doors.clients; i++)
+		client_finish(&doors.client[i]);
 	tidy();
 	sim_check(!left, "a descriptor was left open");
 	accept_check();

@@ -112,14 +112,14 @@ def consoles(plan):
     """Two who talk at the same time to a console that says something, too."""
     ends = [client(plan, name, words_of(name.encode(), 30, 7 * n)) for n, name in enumerate(("one", "two"))]
     plan.flows = [Flow(None, end.says, pick=said_by(end.name.encode())) for end in ends]
-    plan.guests(*ends)
+    plan.clients(*ends)
     return ["--recv-only", "--count", "2"]
 
 
 def echoes(plan):
     ends = [client(plan, name, payload(plan.size // 2, n)) for n, name in enumerate(("one", "two", "three"))]
     plan.flows = [Flow(end, end.says) for end in ends]
-    plan.guests(*ends)
+    plan.clients(*ends)
     return ["--count", "3"]
 
 
@@ -133,7 +133,7 @@ def full(plan):
     one, two = Bringer("one", payload(plan.size, 1), context=context(plan)), client(plan, "two", shuts=False)
     one.brings, two.loose = lambda: plan.bring(two), True
     plan.flows = [Flow(one, one.says)]
-    plan.guests(one)
+    plan.clients(one)
     return ["--max", "1", "--when-full", "close", "--count", "1"]
 
 
@@ -147,7 +147,7 @@ def beside(service, *kinds):
     def fill(plan):
         words = service(plan)
         honest, plan.parties = plan.parties, []
-        plan.guests(*(Stranger(kind, **STRANGERS[kind]) for kind in kinds), *honest)
+        plan.clients(*(Stranger(kind, **STRANGERS[kind]) for kind in kinds), *honest)
         return words
 
     return fill
@@ -158,14 +158,14 @@ def listens(plan):
     end = client(plan, "peer", back)
     plan.stdin = there
     plan.flows = [Flow(end, there), Flow(None, back)]
-    plan.guests(end)
+    plan.clients(end)
     return []
 
 
 def counts(plan):
     end = client(plan, "peer", payload(plan.size, 1))
     plan.flows = [Flow(end, end.says)]
-    plan.guests(end)
+    plan.clients(end)
     return ["--count", "1"]
 
 
@@ -211,7 +211,7 @@ def ends(how, service):
         more, happens, pause_s = how(plan)
         said = words_of(b"one", 30, 3)
         one = Pauser("one", said, said.index(b"\n", len(said) // 2) + 1, pause_s, context=context(plan))
-        plan.guests(one)
+        plan.clients(one)
         words, arrived = service(plan, one, said)
         plan.acts = [one.pauses(arrived, happens)]
         plan.began = lambda: one.until_s is not None

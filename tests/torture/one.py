@@ -211,7 +211,7 @@ def run(binary, scene, fault, folder, extra_env=None, prefix=(), stall_s=STALL_S
             for each in live:
                 poll.register(each.sock, each.wants())
                 where[each.sock.fileno()] = each
-            # A server whose guests have all gone may rightly wait for others: a handshake that failed does not count.
+            # A server whose clients have all gone may rightly wait for others: a handshake that failed does not count.
             left_alone = plan.serves and not plan.dial and not live
             patience_s = stall_s / 8 if left_alone else stall_s
             events = poll.poll((patience_s if wake_s is None else max(0, min(patience_s, wake_s - time.monotonic()))) * 1000)

@@ -129,7 +129,7 @@ class Plan:
         self.parties.append(end)
         return self._address(port, name)
 
-    def guests(self, *ends):
+    def clients(self, *ends):
         """Who comes when the server is ready."""
         self.parties += ends
 
@@ -142,15 +142,15 @@ class Plan:
                     continue
                 sock = socket.socket(self._family(), socket.SOCK_DGRAM)
                 if self.place == "unix-dgram":
-                    sock.bind(f"{self.folder}/guest{number}")
-                    self.ours.append(f"guest{number}")
+                    sock.bind(f"{self.folder}/client{number}")
+                    self.ours.append(f"client{number}")
                 end.dial(sock, where)
             return [end for end in ends if not end.over]
 
         self.dial = dial
 
     def bring(self, end):
-        """One more guest, in the middle of it all."""
+        """One more client, in the middle of it all."""
         self.parties.append(end)
         end.dial(self._family(), f"{self.folder}/s" if self.place == "unix" else ("127.0.0.1", self.port))
         return [end]
@@ -197,15 +197,15 @@ class Scene:
 
 
 def meets(plan, end):
-    """The one peer of connect or listen, or the one guest of a server."""
+    """The one peer of connect or listen, or the one client of a server."""
     if plan.scene.mode == "connect":
         plan.target = plan.door(end)
     else:
-        plan.guests(end)
+        plan.clients(end)
 
 
 def count(plan, number=1):
-    """A server that ends after so many guests; one of datagrams is told to."""
+    """A server that ends after so many clients; one of datagrams is told to."""
     if plan.scene.mode not in SERVERS:
         return []
     plan.term = plan.dgram
@@ -308,13 +308,13 @@ def chat(plan):
     said = lines(30, 1)
     if plan.dgram:
         one = plan.end("one", [b"hi\n"], hears=2)
-        plan.guests(one)
+        plan.clients(one)
         plan.stdin = None
         return count(plan)
     context = None if plan.place != "tls" else relay_context(False)
     two = Hearer("two", shuts=False, context=context)
     one = Speaker("one", said, lambda: plan.bring(two), context=context)
-    plan.guests(one)
+    plan.clients(one)
     plan.stdin = None
     plan.flows = [Flow(two, said, pick=relayed(1))]
     return count(plan, 2)

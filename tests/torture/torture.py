@@ -77,7 +77,7 @@ def excused(scene, fault):
     if kind == "accept" and k.endswith("+"):
         return True  # nobody comes in, and the server waits for better times
     if kind == "memory" and (scene.mode == "chat" or k.endswith("+")):
-        return True  # the notice was lost that our guests wait for; who gets no block for bytes asks again until there is memory
+        return True  # the notice was lost that our clients wait for; who gets no block for bytes asks again until there is memory
     return scene.place in ("udp", "unix-dgram")  # a datagram was lost, and nobody asks for it again
 
 

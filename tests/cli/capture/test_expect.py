@@ -117,7 +117,7 @@ def test_8_wins_over_an_earlier_failure(sockctl, tcp):
 
 
 @pytest.mark.whole("what came with the first wrong byte is still handed on")
-def test_whoever_differs_is_closed_at_once(sockctl, tcp):
+def test_a_peer_that_differs_is_closed_at_once(sockctl, tcp):
     """Although it would go on, and although stdin is open."""
     listener = tcp.listen()
     proc = sockctl.connect(tcp, "--expect", "right")

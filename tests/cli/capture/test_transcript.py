@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_opened_later_stops_no_traffic(sockctl, tcp, tmp_p
     assert joined(converted(tmp_path / "2", tmp_path), "I") == b"x"
 
 
-def test_nothing_is_written_when_nobody_asks(sockctl, tcp, tmp_path):
+def test_nothing_is_written_without_an_option(sockctl, tcp, tmp_path):
     server = sockctl.serve("echo", tcp, "--count", 1)
     sockctl.run("connect", *tcp.words(), stdin=b"x").ends()
     server.ends()

@@ -50,20 +50,20 @@ def room(sockctl, place):
     return place
 
 
-def guests(place, n):
-    """n guests who all know that all are there."""
+def clients(place, n):
+    """n clients who all know that all are there."""
     came = []
     for number in range(1, n + 1):
         came.append(Guest(place))
         came[-1].hear(rb"^\* .*\b%d\b" % number)
         came[-1].say(b"/nick g%d" % number)
-        for guest in came:
-            guest.hear(rb"^\* .*g%d" % number)
+        for client in came:
+            client.hear(rb"^\* .*g%d" % number)
     return came
 
 
 def test_five_members_hear_each_other(room):
-    five = guests(room, 5)
+    five = clients(room, 5)
     for number, speaker in enumerate(five, 1):
         speaker.say(b"this is %d" % number)
         for listener in five:
@@ -71,8 +71,8 @@ def test_five_members_hear_each_other(room):
                 assert listener.hear(rb"this is") == b"<g%d> this is %d" % (number, number)
 
 
-def test_nobody_hears_himself(room):
-    one, two = guests(room, 2)
+def test_no_client_hears_itself(room):
+    one, two = clients(room, 2)
     one.say(b"echo?")
     two.hear(rb"^<g1> echo\?$")
     two.say(b"done")
@@ -87,7 +87,7 @@ def test_numbers_before_names(room):
     assert two.hear(rb"no name yet") == b"<1> no name yet"
 
 
-def test_newcomer_is_told_number_and_who_is_there(room):
+def test_a_new_client_is_told_number_and_roster(room):
     one = Guest(room)
     one.hear(rb"^\* .*\b1\b")
     one.say(b"/nick Ana")
@@ -126,7 +126,7 @@ def test_names(room, name):
 
 
 def test_names_are_unique_without_regard_to_case(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     one.say(b"/nick Ana")
     two.hear(rb"^\* .*Ana")
     two.say(b"/nick aNA", b"I am")
@@ -136,7 +136,7 @@ def test_names_are_unique_without_regard_to_case(room):
 
 
 def test_a_name_is_free_again(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     one.say(b"/quit")
     two.hear(rb"^\* .*g1")
     two.say(b"/nick g1")
@@ -148,7 +148,7 @@ def test_a_name_is_free_again(room):
 
 
 def test_who(room):
-    five = guests(room, 5)
+    five = clients(room, 5)
     five[2].say(b"/who", b"/help")
     told = b"\n".join(five[2].hear_until(rb"/quit"))
     assert all(b"g%d" % n in told for n in range(1, 6))
@@ -156,7 +156,7 @@ def test_who(room):
 
 @pytest.mark.parametrize("to", [b"g2", b"G2"])
 def test_private_words(room, to):
-    one, two, three = guests(room, 3)
+    one, two, three = clients(room, 3)
     one.say(b"/msg %s between us" % to, b"for all")
     heard = two.hear(rb"between us")
     assert b"g1" in heard
@@ -173,8 +173,8 @@ def test_private_words_by_number(room):
     assert b"1" in two.hear(rb"between us")
 
 
-def test_private_words_to_nobody(room):
-    one, two = guests(room, 2)
+def test_private_words_to_an_unknown_name(room):
+    one, two = clients(room, 2)
     one.say(b"/msg nobody psst")
     assert one.hear(rb"nobody").startswith(b"* ")
     one.say(b"for all")
@@ -182,13 +182,13 @@ def test_private_words_to_nobody(room):
 
 
 def test_me(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     one.say(b"/me waves")
     assert b"g1" in two.hear(rb"waves")
 
 
 def test_quit(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     one.say(b"last words", b"/quit")
     two.hear(rb"^<g1> last words$")
     two.hear(rb"^\* .*g1")
@@ -198,14 +198,14 @@ def test_quit(room):
 
 
 def test_unknown_command(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     one.say(b"/dance wildly", b"for all")
     assert one.hear(rb"dance").startswith(b"* ")
     assert not any(b"wildly" in line for line in two.hear_until(rb"for all"))
 
 
 def test_no_line_can_look_like_the_systems(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     for forged in (b"* g2 has left", b"<g2> I said", b"\r* x", b"/me \x1b[2K* y", b" * z"):
         one.say(forged)
     one.say(b"end")
@@ -215,7 +215,7 @@ def test_no_line_can_look_like_the_systems(room):
 
 
 def test_control_bytes_are_shown_and_utf8_passes(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     one.say("¡hola! ñ 漢 🙂".encode())
     assert two.hear("hola".encode()) == "<g1> ¡hola! ñ 漢 🙂".encode()
     one.say(b"\x1b[31mred\x07\x00 \xff\xfe \xc3")
@@ -223,13 +223,13 @@ def test_control_bytes_are_shown_and_utf8_passes(room):
 
 
 def test_crlf_clients(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     one.sock.sendall(b"from telnet\r\n")
     assert two.hear(rb"from telnet").rstrip(b"\r") == b"<g1> from telnet"
 
 
 def test_a_line_in_pieces(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     for part in (b"in", b" ", b"pieces", b"\nand", b" more\n"):
         one.sock.sendall(part)
     assert two.hear(rb"in") == b"<g1> in pieces"
@@ -237,7 +237,7 @@ def test_a_line_in_pieces(room):
 
 
 def test_an_unfinished_line_at_the_end_is_relayed(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     one.sock.sendall(b"no newline")
     wire.half_close(one.sock)
     assert two.hear(rb"no newline") == b"<g1> no newline"
@@ -246,7 +246,7 @@ def test_an_unfinished_line_at_the_end_is_relayed(room):
 @pytest.mark.parametrize("limit", [4096, 100])
 def test_long_lines_are_cut_with_a_notice(sockctl, place, limit):
     sockctl.serve("chat", place, *(["--max-line", "100"] if limit == 100 else []))
-    one, two = guests(place, 2)
+    one, two = clients(place, 2)
     one.say(b"a" * (limit * 3), b"next")
     one.hear(rb"^\* ")
     lines = two.hear_until(rb"^<g1> next$")
@@ -255,7 +255,7 @@ def test_long_lines_are_cut_with_a_notice(sockctl, place, limit):
 
 
 def test_members_come_and_go_meanwhile(room):
-    one, two = guests(room, 2)
+    one, two = clients(room, 2)
     for turn in range(20):
         passing = Guest(room)
         passing.say(b"passing %d" % turn)
@@ -266,12 +266,12 @@ def test_members_come_and_go_meanwhile(room):
 
 
 @pytest.mark.whole("four thousand lines take too long byte by byte")
-def test_one_who_never_reads_delays_others_at_most_about_once(sockctl, tmp_path):
+def test_a_client_that_never_reads_delays_others_at_most_about_once(sockctl, tmp_path):
     """Its queue holds them up for about a second, then lines are skipped for it and nobody waits. The bound on time is wide;
     what is counted is how often the talk stops."""
     place = Place("tcp4", tmp_path)
     proc = sockctl.serve("chat", place, "-v", "--slow-after", "1h")
-    one, two = guests(place, 2)
+    one, two = clients(place, 2)
     never = Guest(place, rcvbuf=4096)
     one.hear(rb"^\* .*3")
     talk = b"blah " * 180
@@ -287,9 +287,9 @@ def test_one_who_never_reads_delays_others_at_most_about_once(sockctl, tmp_path)
     never.hear(rb"^\* .*\d+.*(line|miss|skip)")
 
 
-def test_one_who_never_reads_is_closed(sockctl, place):
+def test_a_client_that_never_reads_is_closed(sockctl, place):
     proc = sockctl.serve("chat", place, "-v", "--slow-after", "300ms")
-    one, two = guests(place, 2)
+    one, two = clients(place, 2)
     Guest(place, rcvbuf=4096)
     one.hear(rb"^\* .*3")
     talk = b"blah " * 180
@@ -306,7 +306,7 @@ def test_one_who_never_reads_is_closed(sockctl, place):
 def test_slow_close(sockctl, place):
     """--slow close: who stays over half of its queue for a second is closed, not skipped."""
     proc = sockctl.serve("chat", place, "-v", "--slow", "close", "--slow-after", "1h")
-    one, two = guests(place, 2)
+    one, two = clients(place, 2)
     Guest(place, rcvbuf=4096)
     one.hear(rb"^\* .*3")
     talk = b"blah " * 180
@@ -319,11 +319,11 @@ def test_slow_close(sockctl, place):
 
 
 @pytest.mark.whole("four thousand lines take too long byte by byte")
-def test_who_has_quit_is_not_said_to_be_drained(sockctl, tmp_path):
+def test_a_client_that_quit_is_not_reported_as_drained(sockctl, tmp_path):
     """Its queue holds it until after the signal: it goes for the reason that it had before."""
     place = Place("tcp4", tmp_path)
     proc = sockctl.serve("chat", place, "-v", "--slow-after", "1h", "--drain", "1h")
-    one, two = guests(place, 2)
+    one, two = clients(place, 2)
     late = Guest(place, rcvbuf=4096)
     one.hear(rb"^\* .*3")
     talk = b"blah " * 180
@@ -337,8 +337,8 @@ def test_who_has_quit_is_not_said_to_be_drained(sockctl, tmp_path):
     wire.read_eof(late.sock)
     wire.close(late.sock)
     proc.says(rb"\[3\] .*closed by peer")
-    for guest in (one, two):
-        wire.close(guest.sock)
+    for client in (one, two):
+        wire.close(client.sock)
     proc.ends(0)
 
 
@@ -346,7 +346,7 @@ def test_who_has_quit_is_not_said_to_be_drained(sockctl, tmp_path):
 def test_slow_wait_loses_nothing(sockctl, place):
     """--slow wait: the room waits for whoever is behind, and each line arrives."""
     sockctl.serve("chat", place, "--slow", "wait", "--slow-after", "1h")
-    one, two = guests(place, 2)
+    one, two = clients(place, 2)
     late = Guest(place, rcvbuf=4096)
     one.hear(rb"^\* .*3")
     two.hear(rb"^\* .*3")

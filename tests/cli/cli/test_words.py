@@ -55,7 +55,7 @@ def test_no_reason_escapes():
 
 
 @pytest.mark.parametrize("strict", [[], ["--strict"]])
-def test_whom_not_everything_reached(sockctl, tcp, tmp_path, strict):
+def test_the_peer_that_did_not_get_everything(sockctl, tcp, tmp_path, strict):
     """The peer takes nothing of a file that has left us whole."""
     (tmp_path / "file").write_bytes(b"x" * 400000)
     proc = sockctl.serve("serve", tcp, "--file", tmp_path / "file", "--count", 1, "--drain", "100ms", "-v", *strict)

@@ -49,7 +49,7 @@ def test_cut_at_every_byte(sockctl, tcp):
     assert proc.ends(0) == TEXT
 
 
-def test_answers_go_out_although_nobody_types(sockctl, tcp):
+def test_answers_go_out_without_input(sockctl, tcp):
     proc, sock = spoken(sockctl, tcp)
     sock.sendall(IAC + DO + NAWS)
     assert wire.read(sock, 3) == IAC + WONT + NAWS
@@ -112,7 +112,7 @@ def test_an_endless_subnegotiation_costs_nothing(sockctl, tcp):
     sender.result()
 
 
-def test_who_asks_and_does_not_read_is_not_read(sockctl, tcp):
+def test_a_peer_that_asks_and_does_not_read_is_not_read(sockctl, tcp):
     """What waits to be answered is bounded; when the peer reads at last, every answer is there."""
     proc, sock = spoken(sockctl, tcp, "-o", "sndbuf=4096", "-o", "rcvbuf=4096")
     taken = wire.fill(sock, (IAC + WILL + ECHO) * (8 << 20))

@@ -30,7 +30,7 @@ def test_a_cut_is_reported():
     assert results["tcp"][1].endswith("listen 5 connect 5"), results
 
 
-def test_who_keeps_quiet_is_found_out(tmp_path):
+def test_a_silent_peer_is_detected(tmp_path):
     """The judge is judged: programs that call every failure a success."""
     liar = tmp_path / "liar"
     liar.write_text(f'#!/bin/sh\n"{BINARY}" "$@" 2>/dev/null\nexit 0\n')

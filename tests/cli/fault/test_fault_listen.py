@@ -41,7 +41,7 @@ def test_bound_and_refusing(sockctl, place, log):
 
 @LOOPS
 @pytest.mark.parametrize("mode", ["echo", "listen"])
-def test_who_waits_gets_in(sockctl, place, mode):
+def test_a_waiting_client_gets_in(sockctl, place, mode):
     server = sockctl.serve(mode, place, "--fault", "refuse-for=300ms", stdin=b"at last" if mode == "listen" else b"")
     proc = sockctl.connect(place, "--wait", "1h", stdin=b"at last")
     assert proc.ends(0) == b"at last"

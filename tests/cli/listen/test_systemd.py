@@ -180,13 +180,13 @@ def test_ready(sockctl, manager, tmp_path, mode, abstract):
 
 
 @pytest.mark.parametrize("name", ["/nonexistent/notify", "relative", "@sockctl-nobody", "/" + "x" * 200, "vsock:2:1234"])
-def test_nobody_there_is_a_warning(sockctl, name):
+def test_no_manager_is_a_warning(sockctl, name):
     proc = sockctl.serve("echo", ["127.0.0.1", "0"], env={"NOTIFY_SOCKET": name})
     proc.says(rb"warning: \$NOTIFY_SOCKET ")
     assert proc.alive()
 
 
-def test_a_full_manager_holds_up_nobody(sockctl, manager, tmp_path):
+def test_a_full_manager_delays_no_server(sockctl, manager, tmp_path):
     name = str(tmp_path / "notify")
     manager(name)
     filler = wire.keep(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))

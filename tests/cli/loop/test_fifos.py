@@ -98,7 +98,7 @@ def test_lifetime_ends_it(sockctl, fifo, tmp_path, words):
 
 @pytest.mark.parametrize("how", ["TERM", "lifetime"])
 @pytest.mark.parametrize("words", params({name: words for name, words in READS.items() if "ca" not in name.split("-")}))
-def test_who_writes_nothing(sockctl, fifo, words, how):
+def test_a_writer_that_writes_nothing(sockctl, fifo, words, how):
     """The other end is there, and silent."""
     keep = os.open(fifo, os.O_RDWR)
     try:

@@ -185,7 +185,7 @@ REFUSED = ["{host} {port}", "-N {host} {port}", "-z {host} {port}", "-zn {host} 
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_nobody_there(nc, tcp, words):
+def test_no_server_there(nc, tcp, words):
     """Nothing is said without -v: loops wait like this for a server."""
     tcp.bind()
 

@@ -67,7 +67,7 @@ def test_the_announced_client_is_the_peer(sockctl, place, mode, header, told):
 
 @pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN ::1 ::1 1 2\r\n", LOCAL, binary(command=0x20), *PATHS],
                          ids=["unknown", "unknown-more", "local", "local-more", "unix", "unix-dgram", "unspecified"])
-def test_who_speaks_for_itself(sockctl, tcp, header):
+def test_a_proxy_that_announces_itself(sockctl, tcp, header):
     served(sockctl, "serve", tcp, "--proxy-in", "any", "-e", WHO)
     sock = behind(tcp, header)
     host, port = sock.getsockname()
@@ -250,7 +250,7 @@ def test_from_a_file_with_mapped_addresses(sockctl, tmp_path):
 ], ids=["denied", "not-allowed", "allowed", "another-denied"])
 @pytest.mark.parametrize("header", [*PATHS, LOCAL, binary(command=0x20), b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN x y z\r\n"],
                          ids=["unix", "unix-dgram", "unspecified", "local", "local-more", "v1", "v1-more"])
-def test_who_is_not_announced_is_looked_up_by_the_connection(sockctl, tcp, mode, words, inside, header):
+def test_an_unannounced_client_is_looked_up_by_its_connection(sockctl, tcp, mode, words, inside, header):
     """The lists are asked of an address in any case, and where the header tells none it is the connection's own."""
     proc = served(sockctl, mode, tcp, "--proxy-in", "any", *words)
     sock = tcp.dial()

@@ -86,7 +86,7 @@ def test_peer_dies_while_bytes_come(pair, tcp, role):
     assert data[half:].startswith(proc.ends(7))
 
 
-def test_echo_client_that_dies_hurts_nobody(sockctl, place):
+def test_echo_client_that_dies_hurts_no_other(sockctl, place):
     server = sockctl.serve("echo", place)
     dying = place.dial(rcvbuf=8192)
     wire.fill(dying)
@@ -106,7 +106,7 @@ def test_stdout_that_stops_and_goes_on(pair, place, role):
 
 
 @BOTH
-def test_stdout_that_nobody_reads_holds_up_nothing_the_other_way(pair, place, role):
+def test_unread_stdout_does_not_delay_the_other_direction(pair, place, role):
     """Our stdout is full, and so is everything before it."""
     proc, sock = pair(role, place)
     stuck, data = wire.fill(sock), wire.payload(24 << 20)

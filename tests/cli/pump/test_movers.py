@@ -73,7 +73,7 @@ def test_each_kind(sockctl, place, source, sink, out_of, into):
 @pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize("end", ["half-close", "reset"])
 @pytest.mark.parametrize("to", ["--discard", "null"])
-def test_what_nobody_sees_is_counted(sockctl, place, tmp_path, sink, to, end):
+def test_unseen_bytes_are_counted(sockctl, place, tmp_path, sink, to, end):
     """It is thrown away in the kernel where that can be done; its count and its end are as ever."""
     log = tmp_path / "events"
     if to == "null":
@@ -200,7 +200,7 @@ def test_full_disk_after_much(sockctl, place, source):
     client.ends(7)
 
 
-def test_urgent_data_stops_nobody(pair, tcp):
+def test_urgent_data_stops_no_flow(pair, tcp):
     """Its byte is left out, as whoever reads without asking for it leaves it out; what follows comes."""
     proc, sock = pair("connect", tcp, stdin=b"")
     sock.sendall(b"before ")

@@ -294,7 +294,7 @@ def test_dialing_in_vain(sockctl, tcp, log):
     assert events[-1]["class"] == "connect" and events[-1]["conns"] == 0
 
 
-def test_nobody_is_called_so(sockctl, log):
+def test_a_name_that_no_client_has(sockctl, log):
     proc = sockctl.run("connect", *log.words, "surely.invalid", "80")
     assert proc.code == 3
     assert log.events()[-1]["class"] == "resolve"
@@ -415,7 +415,7 @@ def test_to_a_fifo(sockctl, log):
     assert events[-1]["code"] == 4
 
 
-def test_the_descriptor_is_nobody_elses(sockctl, tcp):
+def test_the_descriptor_belongs_to_events(sockctl, tcp):
     """Its reader sees the end when we end, whoever else we have started."""
     reads, writes = os.pipe()
     proc = sockctl.start("connect", "--events", f"fd:{writes}", "localhost", "1", stdin=b"", pass_fds=(writes,))
@@ -522,7 +522,7 @@ def test_payload(pair, place, log, mode, form):
 
 @pytest.mark.parametrize("data", [(), ("--events-data", "b64")], ids=["plain", "b64"])
 @pytest.mark.parametrize("where", ["json", "fd"])
-def test_nobody_reads(sockctl, tcp, blocked, where, data):
+def test_events_without_a_reader(sockctl, tcp, blocked, where, data):
     """Every byte passes; in the end the program does not stay for its events."""
     _, writes = blocked
     data_sent = wire.payload(64 << 20)

@@ -220,7 +220,7 @@ def test_sigusr1_does_not_break_quiet(sockctl, tcp):
     assert not proc.err
 
 
-def test_those_who_left_are_counted(sockctl, tcp):
+def test_closed_clients_are_counted(sockctl, tcp):
     proc = sockctl.serve("echo", tcp)
     for _ in range(5):
         sock = tcp.dial()

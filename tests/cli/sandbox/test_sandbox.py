@@ -238,7 +238,7 @@ def test_own_files_go(sockctl, tmp_path):
     assert os.listdir(tmp_path / "g") == []
 
 
-def test_a_file_of_somebody_else_stays(sockctl, tmp_path):
+def test_a_file_of_another_user_stays(sockctl, tmp_path):
     proc = sockctl.start("echo", "-v", "--port-file", tmp_path / "port", "127.0.0.1", "0")
     proc.says(rb"sandbox: ")
     (tmp_path / "other").write_text("theirs")  # made while ours is there, so that it is another inode

@@ -112,7 +112,7 @@ def test_without_a_peer(tmp_path, name, figure):
     assert row["skipped"]["socat" if "socat" in row["skipped"] else "ncat"] == "not installed"
 
 
-def test_who_changes_a_byte_gets_no_figure(tmp_path):
+def test_a_changed_byte_gets_no_figure(tmp_path):
     folder, path = tmp_path / "work", tmp_path / "bin"
     folder.mkdir()
     path.mkdir()

@@ -66,7 +66,7 @@ def test_a_wrong_line_of_a_file_is_named(sockctl, tmp_path, line):
     assert proc.code == 2 and f"{tmp_path}/list:2: " in proc.complaint()
 
 
-def test_an_empty_list_allows_nobody(sockctl, tcp, tmp_path):
+def test_an_empty_list_allows_no_peer(sockctl, tcp, tmp_path):
     (tmp_path / "list").write_text("# nobody yet\n")
     sockctl.serve("echo", tcp, "--allow", f"@{tmp_path}/list")
     assert wire.closed_without_a_byte(tcp.dial())

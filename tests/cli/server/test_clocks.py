@@ -34,7 +34,7 @@ def test_the_talkative_is_not(sockctl, place):
     assert wire.read(busy, 8) == b"still in"
 
 
-def test_max_time_ends_who_speaks_all_the_time(sockctl, place):
+def test_max_time_ends_a_busy_session(sockctl, place):
     proc = sockctl.serve("echo", place, "--max-time", "300ms", "-v")
     sock = place.dial()
     try:

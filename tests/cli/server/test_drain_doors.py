@@ -35,7 +35,7 @@ def test_the_backlog_is_served(sockctl, place):
 
 
 @pytest.mark.no_tls("its clients would wait for the handshake")
-def test_who_waits_for_a_place_gets_it(sockctl, place):
+def test_a_client_that_waits_for_a_place_gets_it(sockctl, place):
     proc = sockctl.serve("serve", place, *LONG, "--recv-only", "--label", "none", "--max", "1", "--when-full", "queue")
     first = place.dial()
     first.sendall(b"first\n")
@@ -51,7 +51,7 @@ def test_who_waits_for_a_place_gets_it(sockctl, place):
     assert wire.read_eof(second) == b""
 
 
-def test_who_gets_no_place_before_the_deadline_is_told(sockctl, tcp):
+def test_a_client_without_a_place_at_the_deadline_is_told(sockctl, tcp):
     proc = sockctl.serve("serve", tcp, *SHORT, "--recv-only", "--max", "1", "--when-full", "queue")
     first, second = tcp.dial(), tcp.dial()
     proc.says(rb"\[1\] .* connected")

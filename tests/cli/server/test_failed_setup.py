@@ -66,7 +66,7 @@ def test_what_is_no_tls_is_reset_at_once(sockctl, words):
     (["127.0.0.1:0"], ["--proxy-in", "v2"], ["--proxy-out", "v1", "127.0.0.1"], rb"its PROXY header is of version 1"),
 ], ids=["tls", "header", "version"])
 @pytest.mark.parametrize("how", ["", "-q", "-v", "-vv"])
-def test_who_is_told(sockctl, at, words, client, line, how):
+def test_the_failed_peer_is_named(sockctl, at, words, client, line, how):
     """One line, whoever asked for more has it already, and -q means it."""
     proc = server(sockctl, "echo", *words, *([how] if how else []), at=at)
     assert sockctl.start("connect", "-q", *client, proc.port, stdin=b"hola\n").ends(7) == b""

@@ -46,7 +46,7 @@ def test_the_next_one_comes_in(sockctl, place, end):
 
 
 @pytest.mark.no_tls("our relay passes an end on a little later")
-def test_one_who_comes_at_once_comes_in(sockctl, place):
+def test_a_client_that_comes_at_once_is_accepted(sockctl, place):
     """Nothing is waited for: whatever order the two arrive in, an end that came before a newcomer is seen before it."""
     proc = console(sockctl, place, "--max", "1")
     for _ in range(20):

@@ -119,7 +119,7 @@ def test_what_it_has_sent_arrives(sockctl, place, tmp_path, size):
     wire.same(proc.ends(0), wire.payload(size))
 
 
-def test_who_stands_at_the_door_comes_in(sockctl, tcp):
+def test_a_client_in_the_backlog_is_accepted(sockctl, tcp):
     """Its client has come and gone before we could even accept it: the command stops us meanwhile."""
     script = ("import os, signal, socket; os.kill(os.getppid(), signal.SIGSTOP); "
               "s = socket.create_connection((os.environ['SOCKCTL_HOST'], int(os.environ['SOCKCTL_PORT']))); "
@@ -161,7 +161,7 @@ def test_ours_wins(sockctl):
     assert run(sockctl, "echo", f'python3 -c "{script}"; exit 3').code == 3
 
 
-def test_listen_whom_nobody_came_to(sockctl):
+def test_listen_without_a_client(sockctl):
     proc = run(sockctl, "listen", "true")
     assert proc.code == 1
     assert "no client has come" in proc.complaint()
@@ -175,7 +175,7 @@ def test_count_waits_for_the_command(sockctl):
     assert b"x\n" in proc.ends(5)
 
 
-def test_strangers_that_talk_are_let_finish(sockctl, tcp, tmp_path):
+def test_other_clients_that_talk_may_finish(sockctl, tcp, tmp_path):
     """A client that is not the command's, in the middle of something when that ends."""
     os.mkfifo(tmp_path / "end")
     proc = sockctl.serve("serve", tcp, "-v", "--run", f"read x <{tmp_path}/end; exit 0", "-e", "cat")
@@ -191,7 +191,7 @@ def test_strangers_that_talk_are_let_finish(sockctl, tcp, tmp_path):
 
 
 @MANY
-def test_strangers_that_are_silent_are_told(sockctl, tcp, mode, tmp_path):
+def test_other_clients_that_are_silent_are_told(sockctl, tcp, mode, tmp_path):
     os.mkfifo(tmp_path / "end")
     proc = sockctl.serve(mode, tcp, "--run", f"read x <{tmp_path}/end; exit 6")
     sock = tcp.dial()
@@ -235,7 +235,7 @@ def test_a_signal_ends_its_whole_group(sockctl, tmp_path, monkeypatch, mode, sig
     assert all(gone(pid) for pid in mine)
 
 
-def test_who_does_not_heed_it_is_killed(sockctl, tmp_path, monkeypatch):
+def test_a_command_that_ignores_it_is_killed(sockctl, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     proc = sockctl.start("echo", *HERE, "--run", STUBBORN)
     mine = pids(tmp_path)
@@ -327,7 +327,7 @@ def test_the_other_end_of_the_leash_closes(sockctl, mode, kind):
     assert bool(proc.lines()) == (mode == "listen")
 
 
-def test_who_is_on_the_leash_drains(sockctl, tcp):
+def test_exit_with_fd_drains(sockctl, tcp):
     theirs, mine = os.pipe()
     proc = sockctl.serve("echo", tcp, "-v", "--exit-with-fd", theirs, pass_fds=[theirs])
     os.close(theirs)

@@ -81,7 +81,7 @@ def test_64_connects_at_once(sockctl, tcp):
 
 
 @LOOPS
-def test_those_who_have_gone_do_not_fill_the_house(sockctl, place):
+def test_closed_clients_do_not_fill_the_server(sockctl, place):
     """A server that comes late to a crowd of whom one is still there serves that one, though more than --max have come."""
     proc = sockctl.serve("echo", place, "--max", 20)
     proc.signal(signal.SIGSTOP)

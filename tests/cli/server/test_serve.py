@@ -106,7 +106,7 @@ def test_count(sockctl, place):
     proc.ends(0)
 
 
-def test_count_leaves_out_who_was_turned_away(sockctl, tcp):
+def test_count_leaves_out_refused_clients(sockctl, tcp):
     proc = sockctl.serve("echo", tcp, "--count", "1", "--deny", "127.0.0.2")
     for _ in range(3):
         assert wire.closed_without_a_byte(tcp.dial(source="127.0.0.2"))
@@ -175,7 +175,7 @@ def test_denied_reads_not_one_byte(sockctl, tcp, mode):
     assert wire.closed_without_a_byte(tcp.dial())
 
 
-def test_listen_waits_for_one_who_may_come_in(sockctl, tcp):
+def test_listen_waits_for_an_allowed_client(sockctl, tcp):
     proc = sockctl.serve("listen", tcp, "--deny", "127.0.0.2", stdin=b"")
     assert wire.closed_without_a_byte(tcp.dial(source="127.0.0.2"))
     sock = tcp.dial()
@@ -314,7 +314,7 @@ def test_an_unfinished_last_line_is_shown(sockctl, place):
     assert proc.read_until(b"next\n").endswith(b"\n[2] next\n")  # on a line of its own
 
 
-def test_who_comes_later_hears_what_comes_later(sockctl, place):
+def test_a_later_client_gets_later_lines(sockctl, place):
     proc = sockctl.serve("serve", place)
     early = greeted(proc, place)
     proc.send(b"one\n")
@@ -343,7 +343,7 @@ def test_the_slowest_sets_the_pace(sockctl, place):
 
 
 @LOOPS
-def test_who_takes_nothing_is_closed(sockctl, place):
+def test_a_client_that_takes_nothing_is_closed(sockctl, place):
     data = wire.payload(8 << 20).hex().encode()
     proc = sockctl.serve("serve", place, "--slow-after", "500ms", "-v")
     fast, stuck = greeted(proc, place), greeted(proc, place, rcvbuf=8192)

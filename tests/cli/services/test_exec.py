@@ -103,7 +103,7 @@ def test_a_grandchild_that_holds_the_pipe_does_not_hold_up_the_end(sockctl, tcp)
     wire.until(lambda: gone(pid), "the grandchild is ended with its group")
 
 
-def test_whoever_loses_its_client_is_ended(sockctl, tcp):
+def test_a_program_without_its_client_is_ended(sockctl, tcp):
     start(sockctl, "serve", tcp, "-e", "echo $$; trap 'exit 0' TERM; while :; do read x || sleep 0.1; done")
     sock = tcp.dial()
     pid = int(wire.read_until(sock))
@@ -111,7 +111,7 @@ def test_whoever_loses_its_client_is_ended(sockctl, tcp):
     wire.until(lambda: gone(pid), "the program is ended")
 
 
-def test_a_server_that_ends_leaves_nobody(sockctl, tcp):
+def test_a_server_that_ends_leaves_no_program(sockctl, tcp):
     proc = start(sockctl, "serve", tcp, "--drain", "200ms", "-e", "trap '' TERM; echo $$; while :; do sleep 1; done")
     sock = tcp.dial()
     pid = int(wire.read_until(sock))

@@ -216,7 +216,7 @@ def test_refused_is_one_clients_failure(sockctl, made, tmp_path):
     assert close["error"] == f"connect {target.words()[0]}: No such file or directory"
 
 
-def test_a_name_that_nobody_has(sockctl, made):
+def test_an_unknown_name(sockctl, made):
     place = made("tcp4")
     proc = sockctl.serve("listen", place, "--forward", "nobody.invalid:80")
     assert turned_away(place)
@@ -326,7 +326,7 @@ def test_drain_lets_them_finish(joined):
     proc.ends(0)
 
 
-def test_drain_cuts_who_does_not(joined):
+def test_drain_cuts_the_rest(joined):
     proc, client, target = joined("serve", "tcp4", "tcp4", "--drain", "200ms")
     client.sendall(b"before")
     assert wire.read(target, 6) == b"before"
@@ -485,7 +485,7 @@ def test_tls_on_either_side(sockctl, made):
 
 
 @with_tls
-def test_tls_of_a_stranger(sockctl, made):
+def test_tls_of_an_unknown_authority(sockctl, made):
     echo, place = made("tcp4"), made("tcp4")
     sockctl.serve("echo", echo, "--tls")
     proc = sockctl.serve("listen", place, "--forward", f"tls://127.0.0.1:{echo.port}")

@@ -114,7 +114,7 @@ def test_what_200_senders_of_datagrams_can_make_it_keep(sockctl, tmp_path):
 
 
 @pytest.mark.parametrize("words", [script('on ~"^(x|y)*$" send "found"'), ["--frame", "line,max=64M", "--exec", "cat"]], ids=["talk", "frame"])
-def test_who_would_need_more_than_its_part_is_closed_and_others_are_not(sockctl, tcp, words):
+def test_a_client_over_its_part_is_closed_and_others_are_not(sockctl, tcp, words):
     server = sockctl.serve("serve", tcp, "--frame", "line,max=64M", "--memory", "4M", "-v", *words[-2:] if "--exec" in words else words)
     other, greedy = tcp.dial(), tcp.dial()
     pour([greedy], LINE, 8 * MIB)

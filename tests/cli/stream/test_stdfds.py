@@ -210,7 +210,7 @@ def test_the_same_pipe_for_stdout_and_stderr(pair, place, role, ends):
 
 
 @BOTH
-def test_stderr_that_nobody_reads(pair, place, role, ends):
+def test_unread_stderr(pair, place, role, ends):
     """Its pipe is full from the start: the transfer goes on."""
     reads, writes = ends(*os.pipe())
     os.set_blocking(writes, False)

@@ -139,7 +139,7 @@ def test_a_wait_that_a_second_signal_cuts_is_7(sockctl, tcp):
     server.ends(7)
 
 
-def test_a_signal_ends_who_waits_for_the_next_frame(sockctl, tcp):
+def test_a_signal_ends_a_session_that_waits_for_a_frame(sockctl, tcp):
     server = sockctl.serve("serve", tcp, *TWO, "--drain", "1h")
     sock = tcp.dial()
     sock.sendall(b"hola\nho")

@@ -24,7 +24,7 @@ OTHERS = ['on "ping" send "pong"', 'else send "no"']
 
 @pytest.mark.whole("it takes too long byte by byte")
 @pytest.mark.parametrize("pattern", NASTY, ids=range(len(NASTY)))
-def test_a_hard_line_holds_up_nobody(sockctl, tcp, pattern):
+def test_a_hard_line_delays_no_other(sockctl, tcp, pattern):
     server = sockctl.serve("serve", tcp, *script(f'on ~"{pattern}" send "<$0>" close', *OTHERS))
     hard, other = tcp.dial(), tcp.dial()
     hard.sendall(b"a" * (MIB - 1) + b"\\\n")

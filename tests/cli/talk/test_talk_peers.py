@@ -150,7 +150,7 @@ def test_a_large_answer_to_a_slow_reader(sockctl, tcp):
 
 
 @pytest.mark.whole("it takes too long byte by byte")
-def test_who_does_not_take_the_answer_is_cut_by_the_idle_timeout(sockctl, tcp):
+def test_a_client_that_takes_no_answer_is_cut_by_the_idle_timeout(sockctl, tcp):
     server = sockctl.serve("listen", tcp, *script('on any sendraw 100000000*"x" close'), "-i", "0.3s")
     sock = tcp.dial(rcvbuf=4096)
     sock.sendall(b"go\n")
@@ -188,7 +188,7 @@ def test_a_client_of_datagrams(sockctl, tmp_path, kind):
     proc.ends(0)
 
 
-def test_a_datagram_that_nobody_wants(sockctl, tmp_path):
+def test_an_unwanted_datagram(sockctl, tmp_path):
     place = Place("udp4", tmp_path)
     server = sockctl.serve("serve", place, *TWO, "--count", 1)
     sock = place.dial()

@@ -43,7 +43,7 @@ def test_mail(sockctl, tcp):
     assert server.lines() == []
 
 
-def test_who_has_heard_the_last_word_may_leave(sockctl, tcp):
+def test_a_peer_with_the_last_word_may_leave(sockctl, tcp):
     """The goodbye of TLS, which comes after it, is answered with a reset then, and nothing is lost."""
     server = sockctl.serve("listen", tcp, "--talk", f"@{MAIL}", *CERT, "-v")
     assert send_mail(tcp.port)[0] == {}
@@ -135,7 +135,7 @@ def test_clear_text_that_comes_ahead_is_never_heard(sockctl, tcp, pieces):
     assert server.complaint() == 'sockctl: client 1: --talk:2: starttls: the peer does not speak TLS: it sent "quit\\n"'
 
 
-def test_whom_nobody_vouches_for(sockctl, tcp):
+def test_an_unverified_peer(sockctl, tcp):
     server = sockctl.serve("serve", tcp, *script(*SERVER), *CERT, "--count", 1)
     client = sockctl.connect(tcp, *script(*CLIENT), "--ca", certs.stranger().pem)
     client.ends(8)

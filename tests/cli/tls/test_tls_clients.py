@@ -93,7 +93,7 @@ def test_client_certificates_are_not_asked_for_unasked(guarded):
 
 
 @pytest.mark.parametrize("trusted", ["folder", "middle"])
-def test_whom_client_ca_knows(guarded, tcp, trusted):
+def test_the_clients_that_client_ca_knows(guarded, tcp, trusted):
     server = guarded("--client-ca", hashed(root()) if trusted == "folder" else middle().alone)
     known = certs.user() if trusted == "folder" else make("user", middle(), eku=(CLIENT,))
     unknown = make("user", stranger() if trusted == "folder" else root(), eku=(CLIENT,))

@@ -298,7 +298,7 @@ def stalled(tcp, stage):
 STAGES = ["nothing", "byte", "head", "half", "hello"]
 
 
-def test_nobody_waits_for_the_stalled(echo, tcp):
+def test_a_stalled_peer_delays_no_other(echo, tcp):
     for _ in range(4):
         for stage in STAGES:
             stalled(tcp, stage)

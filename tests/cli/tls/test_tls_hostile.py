@@ -123,7 +123,7 @@ def test_nonsense_is_turned_away_and_the_next_is_welcome(sockctl, mode):
     assert len(re.findall(rb"turned away: (tls|setup)", bytes(proc.err))) == len(NONSENSE)
 
 
-def test_whoever_says_nothing_does_not_hold_the_door(sockctl):
+def test_a_silent_peer_does_not_block_accepting(sockctl):
     """Stalled handshakes fill the house; each newcomer takes the place of the oldest of them."""
     proc = served(sockctl, "echo", "--max", "3")
     silent = [dial(proc.port, False) for _ in range(5)]

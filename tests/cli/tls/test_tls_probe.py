@@ -190,7 +190,7 @@ def test_more_than_are_asked_at_once(sockctl):
 
 @LOOPS
 @pytest.mark.parametrize("end", [wire.close, wire.reset], ids=["closed", "reset"])
-def test_who_drops_without_a_word_is_asked_again(sockctl, tcp, end):
+def test_a_server_that_drops_silently_is_tried_again(sockctl, tcp, end):
     """As a proxy does whose server has not come up yet."""
     listener = tcp.listen()
     proc = probe(sockctl, *CA, "--wait", "1h", url(tcp))
@@ -251,7 +251,7 @@ def test_it_stays_and_talks(sockctl, tcp):
 
 
 @LOOPS
-def test_who_wants_to_see_a_certificate_of_ours_says_so_late(sockctl, tcp):
+def test_a_request_for_our_certificate_comes_late(sockctl, tcp):
     """In TLS 1.3 the handshake is over for us before the server has judged us."""
     context = relay.server_context(client_ca=root())
     task = visited(tcp.listen(), context)

@@ -141,7 +141,7 @@ def test_no_tls_over_datagrams(sockctl, words):
     tlspeer.says_why(sockctl.run("connect", "--tls", *words), "--tls|datagram", code=2)
 
 
-def test_whom_to_expect_must_be_known(sockctl, tmp_path):
+def test_the_expected_name_must_be_known(sockctl, tmp_path):
     """A Unix socket has no name of its own; a path that nobody listens at has not been tried."""
     place = Place("unix", tmp_path)
     proc = sockctl.run("connect", "--tls", f"unix:{place.path}")
@@ -360,7 +360,7 @@ def maps(proc):
         return file.read()
 
 
-def test_it_is_loaded_by_nobody_else(sockctl, tcp):
+def test_it_is_loaded_by_no_other_run(sockctl, tcp):
     plain = sockctl.serve("echo", tcp)
     client = sockctl.connect(tcp)
     client.send(b"x")

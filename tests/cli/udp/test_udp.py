@@ -214,7 +214,7 @@ def test_idle_expiry_makes_a_new_client(sockctl, dgram):
     assert proc.read_until() == b"[2] late\n"
 
 
-def test_full_table_evicts_who_sent_only_once(sockctl, dgram):
+def test_full_table_evicts_a_peer_that_sent_only_once(sockctl, dgram):
     proc = sockctl.serve("serve", dgram, "--max", "2", "-v")
     once, twice, new = dgram.dial(), dgram.dial(), dgram.dial()
     twice.send(b"a\n")

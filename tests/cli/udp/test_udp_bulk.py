@@ -98,7 +98,7 @@ def test_a_server_sends_a_file(on_a_system, udp, tmp_path, fault, size):
 
 @pytest.mark.whole("what one read of a stream gives is a datagram")
 @pytest.mark.parametrize("fault", NOW_AND_THEN)
-def test_file_to_whoever_asks(on_a_system, udp, tmp_path, fault):
+def test_file_to_every_peer(on_a_system, udp, tmp_path, fault):
     data = wire.payload(50_000)
     (tmp_path / "in").write_bytes(data)
     on_a_system(fault).serve("serve", udp, "--file", tmp_path / "in")
@@ -119,7 +119,7 @@ def test_zeros(sockctl, udp):
 
 
 @pytest.mark.whole("what one read of a stream gives is a datagram")
-def test_what_comes_is_seen_by_who_looks(sockctl, udp, tmp_path):
+def test_datagrams_are_seen_by_observers(sockctl, udp, tmp_path):
     """A layer that must see each datagram does, one by one."""
     log, data = tmp_path / "log", wire.payload(5000)
     (tmp_path / "in").write_bytes(data)

@@ -27,7 +27,7 @@ static void one_alone_gets_half(void **state)
 	assert_int_equal(b.used, MIB / 2);
 }
 
-static void a_newcomer_gets_something_however_many_were_first(void **state)
+static void a_new_holder_gets_a_part_however_many_were_first(void **state)
 {
 	struct budget b = { .most = 128 * (uint64_t)MIB };
 	(void)state;
@@ -65,7 +65,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_alone_gets_half),
-		cmocka_unit_test(a_newcomer_gets_something_however_many_were_first),
+		cmocka_unit_test(a_new_holder_gets_a_part_however_many_were_first),
 		cmocka_unit_test(what_is_given_back_counts_at_once),
 		cmocka_unit_test(where_there_is_none_everything_is_allowed),
 	};

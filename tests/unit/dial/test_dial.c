@@ -260,7 +260,7 @@ static void a_name_that_is_not_there(void **state)
 	assert_null(strstr(fixture.err.what, "temporarily unavailable"));
 }
 
-static void numeric_only_asks_nobody(void **state)
+static void numeric_only_asks_no_resolver(void **state)
 {
 	(void)state;
 	option(&addr_opts, "numeric", NULL);
@@ -928,7 +928,7 @@ int main(void)
 		CASE(a_server_without_a_host_gets_both_families),
 		CASE(a_name_is_asked_for),
 		CASE(a_name_that_is_not_there),
-		CASE(numeric_only_asks_nobody),
+		CASE(numeric_only_asks_no_resolver),
 		CASE(lookups_can_be_stopped),
 		CASE(families_take_turns),
 		CASE(the_first_that_connects_wins),

@@ -658,7 +658,7 @@ static void closes_happen_at_the_byte_and_are_polite(void **state)
 	world_close(&b.w);
 }
 
-static void times_cut_whoever_waits(void **state)
+static void times_cut_a_waiting_caller(void **state)
 {
 	static const struct act silent[] = { WAIT(NEVER), { 0 } };
 	static const char *const faults[] = { "rst-after=2s", "close-after=2s:in", "rst-after=2s:out" };
@@ -898,7 +898,7 @@ int main(void)
 		cmocka_unit_test(corrupt_at_changes_that_byte),
 		cmocka_unit_test(resets_happen_at_the_byte),
 		cmocka_unit_test(closes_happen_at_the_byte_and_are_polite),
-		cmocka_unit_test(times_cut_whoever_waits),
+		cmocka_unit_test(times_cut_a_waiting_caller),
 		cmocka_unit_test(a_stall_holds_everything_from_there_on),
 		cmocka_unit_test(a_stall_by_the_clock),
 		cmocka_unit_test(a_sink_swallows_and_ends_are_passed_on),

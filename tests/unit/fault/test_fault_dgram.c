@@ -236,7 +236,7 @@ static void reordered_ones_are_overtaken_by_so_many(void **state)
 	bench_close();
 }
 
-static void who_is_not_overtaken_is_late_and_not_lost(void **state)
+static void a_datagram_not_overtaken_is_late_and_not_lost(void **state)
 {
 	static const struct act reads[] = { SAY("only"), { 0 } };
 	char bytes[100];
@@ -373,7 +373,7 @@ int main(void)
 		cmocka_unit_test(shares_are_kept),
 		cmocka_unit_test(truncation_is_at_the_byte),
 		cmocka_unit_test(reordered_ones_are_overtaken_by_so_many),
-		cmocka_unit_test(who_is_not_overtaken_is_late_and_not_lost),
+		cmocka_unit_test(a_datagram_not_overtaken_is_late_and_not_lost),
 		cmocka_unit_test(latency_of_datagrams),
 		cmocka_unit_test(both_ways_with_the_same_seed_are_the_same),
 		cmocka_unit_test(what_is_held_is_bounded),

@@ -144,7 +144,7 @@ static void ending_is_a_term(void **state)
 	assert_int_equal(WTERMSIG(seen.status), SIGTERM);
 }
 
-static void who_ignores_term_is_killed_after_two_seconds(void **state)
+static void a_child_that_ignores_term_is_killed_after_two_seconds(void **state)
 {
 	(void)state;
 	int out[2];
@@ -266,7 +266,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_child_has_three_descriptors_and_no_past, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(places_may_be_swapped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ending_is_a_term, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(who_ignores_term_is_killed_after_two_seconds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_child_that_ignores_term_is_killed_after_two_seconds, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_forgotten_are_reaped_in_silence, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(done_may_start_the_next, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_at_once, set_up, tear_down),

@@ -53,7 +53,7 @@ static pid_t start_pair(child_body *body, void *body_arg, struct seen *seen, int
 	return pid;
 }
 
-static void nobody_is_left(int fd)
+static void group_is_empty(int fd)
 {
 	char c;
 	assert_int_equal(read(fd, &c, 1), 0);
@@ -70,10 +70,10 @@ static void ending_ends_the_whole_group(void **state)
 	assert_int_equal(loop_run(loop, NULL), 0);
 	assert_int_equal(WTERMSIG(seen.status), SIGTERM);
 	assert_in_range(loop_now(loop) - since_ms, 1900, 4000);
-	nobody_is_left(out[0]);
+	group_is_empty(out[0]);
 }
 
-static void who_is_left_behind_can_be_ended(void **state)
+static void a_process_left_behind_can_be_ended(void **state)
 {
 	(void)state;
 	int out[2], value = 3;
@@ -88,10 +88,10 @@ static void who_is_left_behind_can_be_ended(void **state)
 	child_kill(rest);
 	assert_int_equal(loop_run(loop, NULL), 0);
 	assert_int_equal(seen.status, 0);
-	nobody_is_left(out[0]);
+	group_is_empty(out[0]);
 }
 
-static void nobody_left_behind(void **state)
+static void no_process_left_behind(void **state)
 {
 	(void)state;
 	int value = 0;
@@ -161,8 +161,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ending_ends_the_whole_group, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(who_is_left_behind_can_be_ended, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(nobody_left_behind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_process_left_behind_can_be_ended, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_process_left_behind, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_command_has_its_environment, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_command_has_the_limit_of_old, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_command_that_is_not_there, set_up, tear_down),

@@ -324,7 +324,7 @@ static void test_end_is_told_before_the_hang_up(void **state)
 }
 
 /* A flow that is paused at its end of input: 34,000 wake-ups in a tenth of a second, if it stayed in epoll's set. */
-static void test_hang_up_that_nobody_asks_about(void **state)
+static void test_hang_up_that_no_watch_wants(void **state)
 {
 	struct loop *loop = open_loop(state);
 	int fd[2];
@@ -478,7 +478,7 @@ int main(void)
 		cmocka_unit_test(test_always_ready_does_not_hang_up),
 		cmocka_unit_test(test_hang_up_is_told_once),
 		cmocka_unit_test(test_end_is_told_before_the_hang_up),
-		cmocka_unit_test(test_hang_up_that_nobody_asks_about),
+		cmocka_unit_test(test_hang_up_that_no_watch_wants),
 		cmocka_unit_test(test_end_of_a_pipe_is_readable),
 		cmocka_unit_test(test_descriptor_beyond_select),
 		cmocka_unit_test(test_descriptor_that_is_none),

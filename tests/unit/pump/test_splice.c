@@ -59,7 +59,7 @@ static void pass_all(struct way *w, size_t n)
 
 /* The choice */
 
-static void test_who_is_moved_how(void **state)
+static void test_the_mover_for_each_pair(void **state)
 {
 	(void)state;
 	static const struct {
@@ -83,7 +83,7 @@ static ssize_t seen_readv(struct stream *s, const struct iovec *v, int n)
 	return rc == ST_AGAIN ? stream_again_rd(s, &s->below->rd) : rc;
 }
 
-static void test_who_must_be_copied(void **state)
+static void test_pairs_that_are_copied(void **state)
 {
 	(void)state;
 	static const struct stream_ops seen = { .name = "seen", .readv = seen_readv };
@@ -276,7 +276,7 @@ static void fill(struct way *w)
 	}
 }
 
-static void test_nobody_takes(void **state)
+static void test_no_reader_takes(void **state)
 {
 	(void)state;
 	static const char *const all[] = { "pt", "pu", "tp", "up", "ut", "tu", "pp" };
@@ -385,8 +385,8 @@ static void test_urgent_data(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_who_is_moved_how),
-		cmocka_unit_test(test_who_must_be_copied),
+		cmocka_unit_test(test_the_mover_for_each_pair),
+		cmocka_unit_test(test_pairs_that_are_copied),
 		cmocka_unit_test(test_dry_socket_is_not_asked_again),
 		cmocka_unit_test(test_file_of_the_kernel),
 		cmocka_unit_test(test_filter_in_between),
@@ -394,7 +394,7 @@ int main(void)
 		cmocka_unit_test(test_all_ways_under_faults),
 		cmocka_unit_test(test_one_byte_at_a_time),
 		cmocka_unit_test(test_nothing_to_read),
-		cmocka_unit_test(test_nobody_takes),
+		cmocka_unit_test(test_no_reader_takes),
 		cmocka_unit_test(test_full_and_empty),
 		cmocka_unit_test(test_no_more_in_our_pipe_than_allowed),
 		cmocka_unit_test(test_no_pipe_to_be_had),

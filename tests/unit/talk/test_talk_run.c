@@ -166,7 +166,7 @@ static void frames_of_many_steps(void **state)
 	went_well(&fixture.b);
 }
 
-static void what_nobody_waits_for_is_no_obstacle(void **state)
+static void unexpected_input_is_no_obstacle(void **state)
 {
 	(void)state;
 	assert_int_equal(talk("send 500000*\"a\"", "frame raw\nsend 5000000*\"b\" expect 500001 bytes"), 0);
@@ -229,7 +229,7 @@ static void a_failure_waits_for_its_turn(void **state)
 		"peer)");
 }
 
-static void nobody_asks_for_it(void **state)
+static void not_requested(void **state)
 {
 	(void)state;
 	fixture.joint.a.no_read = true;
@@ -256,13 +256,13 @@ int main(void)
 		TEST(both_send_first),
 		TEST(whatever_a_call_moves),
 		TEST(frames_of_many_steps),
-		TEST(what_nobody_waits_for_is_no_obstacle),
+		TEST(unexpected_input_is_no_obstacle),
 		TEST(a_flood_is_left_where_it_is),
 		TEST(a_half_close_is_no_failure),
 		TEST(it_is_one_when_more_is_expected),
 		TEST(a_peer_that_left_is_a_failure),
 		TEST(a_failure_waits_for_its_turn),
-		TEST(nobody_asks_for_it),
+		TEST(not_requested),
 		TEST(the_first_failure_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

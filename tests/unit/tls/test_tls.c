@@ -228,7 +228,7 @@ static void a_goodbye_in_place_of_a_handshake(void **state)
 }
 
 /* What was accepted is not lost unnoticed: who cannot send says so, also if it is a reader that found it out. */
-static void who_cannot_send_says_so(void **state)
+static void a_failed_send_is_reported(void **state)
 {
 	struct tlspair p;
 	char got[8];
@@ -296,7 +296,7 @@ int main(void)
 		cmocka_unit_test(a_cut_that_is_allowed_is_an_end),
 		cmocka_unit_test(a_cut_handshake_names_its_reason),
 		cmocka_unit_test(a_goodbye_in_place_of_a_handshake),
-		cmocka_unit_test(who_cannot_send_says_so),
+		cmocka_unit_test(a_failed_send_is_reported),
 		cmocka_unit_test(what_the_layer_holds_is_sent_before_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

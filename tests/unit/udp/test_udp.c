@@ -69,7 +69,7 @@ static void mapped_addresses_are_answered(void **state)
 	sys_close(a);
 }
 
-static void who_does_not_read_has_a_queue(void **state)
+static void a_peer_that_does_not_read_has_a_queue(void **state)
 {
 	(void)state;
 	fixture.mute = fixture.sleepy = true;
@@ -388,7 +388,7 @@ int main(void)
 		TEST(answers_leave_from_the_address_asked),
 		TEST(one_sender_two_addresses_two_peers),
 		TEST(mapped_addresses_are_answered),
-		TEST(who_does_not_read_has_a_queue),
+		TEST(a_peer_that_does_not_read_has_a_queue),
 		TEST(the_queue_is_bounded_and_loss_is_told),
 		TEST(the_largest_datagram),
 		TEST(refused_peers_are_asked_again),

@@ -135,7 +135,7 @@ static void note_reads(struct owner *o)
 }
 
 /* Who must make room for a stranger is judged by what has been read. */
-static void strangers_come_after_those_before_them(void **state)
+static void new_peers_come_after_earlier_ones(void **state)
 {
 	(void)state;
 	fixture.read = note_reads;
@@ -279,7 +279,7 @@ static void an_error_is_its_peers(void **state)
 }
 
 /* The system tells the next sender of a refusal that was somebody else's. */
-static void a_refusal_of_nobody_is_tried_again(void **state)
+static void a_refusal_without_a_peer_is_tried_again(void **state)
 {
 	(void)state;
 	two_each();
@@ -436,7 +436,7 @@ static void no_room_to_the_end(void **state)
 }
 
 /* The answers of one who has closed leave all the same; nobody hears of their errors. */
-static void answers_of_one_who_has_left(void **state)
+static void answers_of_a_closed_peer(void **state)
 {
 	(void)state;
 	two_each();
@@ -587,7 +587,7 @@ int main(void)
 		TEST(one_by_one),
 		TEST(much_from_one),
 		TEST(closed_while_woken),
-		TEST(strangers_come_after_those_before_them),
+		TEST(new_peers_come_after_earlier_ones),
 		TEST(what_the_system_drops_is_told),
 		TEST(many_to_one_peer),
 		TEST(many_from_a_guarded_one),
@@ -598,7 +598,7 @@ int main(void)
 		TEST(only_some_are_received),
 		TEST(an_error_that_passes_loses_one),
 		TEST(an_error_is_its_peers),
-		TEST(a_refusal_of_nobody_is_tried_again),
+		TEST(a_refusal_without_a_peer_is_tried_again),
 		TEST(no_room_and_then_room),
 		TEST(equal_answers_leave_together),
 		TEST(what_cannot_be_cut_leaves_apart),
@@ -606,7 +606,7 @@ int main(void)
 		TEST(later_ones_wait_behind),
 		TEST(no_room_at_all),
 		TEST(no_room_to_the_end),
-		TEST(answers_of_one_who_has_left),
+		TEST(answers_of_a_closed_peer),
 		TEST(many_and_an_error),
 #endif
 	};

@@ -1,4 +1,4 @@
-#include "tests/sim/guest.h"
+#include "tests/sim/client.h"
 
 #include "tests/sim/shake.h"
 
@@ -7,14 +7,14 @@
 
 static void add(struct chat_member *g, enum step_kind kind, int64_t ms)
 {
-	if (g->steps_n < GUEST_STEPS || kind >= STEP_FIN)
+	if (g->steps_n < CLIENT_STEPS || kind >= STEP_FIN)
 		g->steps[g->steps_n++] = (struct step){ .kind = kind, .ms = ms };
 }
 
 /* What was written into text since `from`. */
 static void add_say(struct chat_member *g, size_t from)
 {
-	if (g->steps_n >= GUEST_STEPS) {
+	if (g->steps_n >= CLIENT_STEPS) {
 		g->text_n = from;
 		return;
 	}
@@ -81,14 +81,14 @@ static size_t draw_setup(struct chat_member *g, struct dice *d, unsigned i)
 static void draw_payload(struct chat_member *g, struct dice *d, size_t from)
 {
 	for (unsigned lines = dice_roll(d, 4); lines > 0; lines--) {
-		for (unsigned n = 1 + dice_roll(d, GUEST_LINE_MOST); n > 0; n--)
+		for (unsigned n = 1 + dice_roll(d, CLIENT_LINE_MOST); n > 0; n--)
 			g->text[g->text_n++] = g->letter;
 		g->text[g->text_n++] = '\n';
 		say_cut(g, d, from);
 		wait_some(g, d);
 		from = g->text_n;
 	}
-	if (g->setup == SETUP_SHAKE && g->kind != GUEST_STAYS)
+	if (g->setup == SETUP_SHAKE && g->kind != CLIENT_STAYS)
 		g->text[g->text_n++] = SHAKE_BYE;
 	if (g->text_n > from)
 		add_say(g, from);
@@ -111,16 +111,16 @@ static void draw_mute(struct chat_member *g, struct dice *d, unsigned i)
 		add(g, STEP_FIN, 0);
 }
 
-static enum guest_kind draw_kind(struct dice *d)
+static enum client_kind draw_kind(struct dice *d)
 {
-	static const unsigned char share[GUEST_KINDS] = { 32, 12, 12, 16, 14, 6, 8 };
+	static const unsigned char share[CLIENT_KINDS] = { 32, 12, 12, 16, 14, 6, 8 };
 	unsigned at = dice_roll(d, 100), i = 0;
-	for (; i + 1 < GUEST_KINDS && at >= share[i]; i++)
+	for (; i + 1 < CLIENT_KINDS && at >= share[i]; i++)
 		at -= share[i];
-	return (enum guest_kind)i;
+	return (enum client_kind)i;
 }
 
-void guest_draw(struct chat_member *g, struct dice *d, enum setup_kind setup, unsigned i)
+void client_draw(struct chat_member *g, struct dice *d, enum setup_kind setup, unsigned i)
 {
 	memset(g, 0, offsetof(struct chat_member, text));
 	memset(&g->text_n, 0, sizeof *g - offsetof(struct chat_member, text_n));
@@ -132,9 +132,9 @@ void guest_draw(struct chat_member *g, struct dice *d, enum setup_kind setup, un
 	add(g, STEP_DIAL, 0);
 	if (dice_chance(d, 20))
 		add(g, STEP_WAIT, dice_roll(d, 30));
-	if (g->kind == GUEST_MUTE) {
+	if (g->kind == CLIENT_MUTE) {
 		draw_mute(g, d, i);
-	} else if (g->kind == GUEST_BAD) {
+	} else if (g->kind == CLIENT_BAD) {
 		write_text(g, "garbage\n", 8);
 		add_say(g, 0);
 	} else {
@@ -142,20 +142,20 @@ void guest_draw(struct chat_member *g, struct dice *d, enum setup_kind setup, un
 		g->setup_bytes = g->text_n;
 		draw_payload(g, d, from);
 	}
-	if (g->kind == GUEST_SENDS || g->kind == GUEST_YIELDS)
+	if (g->kind == CLIENT_SENDS || g->kind == CLIENT_YIELDS)
 		add(g, STEP_FIN, 0);
-	if (g->kind == GUEST_GHOST)
+	if (g->kind == CLIENT_GHOST)
 		add(g, dice_chance(d, 30) ? STEP_LEAVE : STEP_FIN, 0);
-	if (g->kind == GUEST_BREAKS && g->steps_n > 1) {
+	if (g->kind == CLIENT_BREAKS && g->steps_n > 1) {
 		g->steps_n = 1 + dice_roll(d, g->steps_n);
 		add(g, STEP_RESET, 0);
 	}
 	g->steps[g->steps_n] = (struct step){ .kind = STEP_STOP };
 }
 
-bool guest_honest(const struct chat_member *g)
+bool client_honest(const struct chat_member *g)
 {
-	return g->kind <= GUEST_GHOST;
+	return g->kind <= CLIENT_GHOST;
 }
 
 /* One step: false, it waits. */
@@ -228,7 +228,7 @@ static void hear(struct chat_member *g)
 static void yield(struct chat_member *g)
 {
 	static const char bye[] = { SHAKE_BYE };
-	bool yields = g->kind == GUEST_YIELDS || g->kind == GUEST_STAYS || g->kind == GUEST_MUTE;
+	bool yields = g->kind == CLIENT_YIELDS || g->kind == CLIENT_STAYS || g->kind == CLIENT_MUTE;
 	if (!g->conn->got_fin || !yields || g->conn->in_fin || g->broke)
 		return;
 	g->done = true;
@@ -254,7 +254,7 @@ static void on_timer(void *arg)
 	go_on(arg);
 }
 
-void guest_start(struct chat_member *g, struct loop *loop)
+void client_start(struct chat_member *g, struct loop *loop)
 {
 	g->loop = loop;
 	g->conn->news = on_news;
@@ -263,21 +263,21 @@ void guest_start(struct chat_member *g, struct loop *loop)
 	loop_timer(loop, &g->timer, loop_now(loop) + g->came_ms);
 }
 
-void guest_finish(struct chat_member *g)
+void client_finish(struct chat_member *g)
 {
 	loop_timer(g->loop, &g->timer, NEVER);
 	g->hurries = true;
 	on_news(g);
 }
 
-bool guest_well(const struct chat_member *g)
+bool client_well(const struct chat_member *g)
 {
 	const struct conn *c = g->conn;
 	bool ended = c->in_fin && c->got_fin && !c->got_rst && !g->broke;
-	return guest_honest(g) && g->done && ended && (g->setup != SETUP_SHAKE || g->heard_bye);
+	return client_honest(g) && g->done && ended && (g->setup != SETUP_SHAKE || g->heard_bye);
 }
 
-size_t guest_letters_all(const struct chat_member *g)
+size_t client_letters_all(const struct chat_member *g)
 {
 	size_t n = 0;
 	for (size_t i = g->setup_bytes; i < g->text_n; i++)
@@ -285,7 +285,7 @@ size_t guest_letters_all(const struct chat_member *g)
 	return n;
 }
 
-size_t guest_letters(const struct chat_member *g)
+size_t client_letters(const struct chat_member *g)
 {
 	size_t n = 0;
 	for (size_t i = g->setup_bytes; i < g->acked && i < g->text_n; i++)
