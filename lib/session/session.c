@@ -1,10 +1,9 @@
 /* Sessions and the service run that they share.
  *
- * A session lives from session_open to its sweep: open, ended (session_end was called; nobody finds it any more, but its memory
- * and its stream are still there for callers on the stack), swept. Ending marks and puts the sweep off; only the sweep and
- * service_run_close free. Its clocks are lazy: a byte that moves only writes counters.used_ms, and the one timer looks at it when
- * due and sets itself again. In a list of sessions each stays until it is swept, so that a loop over it may end any of them.
- */
+ * A session is open until session_end, then ended (it is found no more, but its memory and its stream are still there for callers
+ * on the stack), then swept. Ending marks it and defers the sweep; only the sweep and service_run_close free it. Its clocks are
+ * lazy: a moved byte only writes counters.used_ms, and the one timer reads it when it is due and sets itself again. A session
+ * stays in the list until it is swept, so that a loop over the list may end any of them. */
 #include "session/session.h"
 
 #include "base/list.h"

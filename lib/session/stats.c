@@ -1,5 +1,5 @@
-/* Measuring (stats.h). Nothing is counted here: sessions and their service run do; they are asked when something is told. So it
- * costs nothing while nobody wants to know.
+/* Statistics (stats.h). Nothing is counted here: sessions and their service run count, and are asked when a report is due, so an
+ * unused report costs nothing.
  *
  * A rate is that of the last three seconds: each report leaves a sample, and is compared with the oldest within that time; if
  * there is none, with the last one. The rest of stdin, if it is a file, is known from its offset; --size counts the busier
