@@ -169,9 +169,9 @@ static bool broadcast_send_to(struct member *m, struct msg *msg, uint32_t *lines
 {
 	if (m->leaving && m->drained && m->hears && m->broadcast->speaker != NULL)
 		m->broadcast->speaker->unanswered = true;
-	if (m->leaving || m->broken || m->session->ended)
+	if (m->leaving || m->broken || (!m->slow && m->session->ended))
 		return false;
-	if (m->out.n == 0)
+	if (!m->slow && m->out.n == 0)
 		m->took_ms = loop_now(loop_of(m->broadcast));
 	if (!m->slow && outq_push(&m->out, msg, BROADCAST_QUEUE_BYTES) == 0) {
 		broadcast_weigh(m);

@@ -24,29 +24,30 @@ enum { BROADCAST_QUEUE_BYTES = 256 * 1024, BROADCAST_HURRY_MS = 1000 };
 struct member { /* zeroed memory of its session */
 	struct session *session;
 	struct broadcast *broadcast;
+	struct member *next, *prev;
+	uint32_t missed; /* from here to `leaving`: all that a message needs of a slow member, close together, as there may be a
+			    thousand */
+	bool slow;
+	bool eof, broken; /* nothing more can be read / written */
+	bool leaving;	  /* broadcast_bye: its queue is sent, then a half-close */
 	struct waiter waiter;
 	struct outq out;
 	struct timer clock;
 	struct task turn;
 	unsigned char *line; /* the unfinished line, absent while empty */
 	uint32_t line_len;
-	uint32_t missed;
 	int64_t over_since_ms; /* while over */
 	int64_t took_ms;       /* when it last took a byte while bytes were queued */
 	struct why why;	       /* why nothing more can be sent to it, while broken */
 	uint8_t by;	       /* enum session_end, while leaving */
 	bool over;	       /* more than half of its queue waits, and it is not slow */
-	bool slow;
-	bool cut;	  /* the rest of an overlong line is being skipped */
-	bool eof, broken; /* nothing more can be read / written */
-	bool leaving;	  /* broadcast_bye: its queue is sent, then a half-close */
-	bool hears, shut; /* while leaving: still read to its EOF / half-closed */
-	bool drained;	  /* broadcast_drain was called: it is ended when no other member could speak to it */
-	bool unanswered;  /* it sent what a half-closed member should get, perhaps itself */
-	bool departed;	  /* ops->left was called */
+	bool cut;	       /* the rest of an overlong line is being skipped */
+	bool hears, shut;      /* while leaving: still read to its EOF / half-closed */
+	bool drained;	       /* broadcast_drain was called: it is ended when no other member could speak to it */
+	bool unanswered;       /* it sent what a half-closed member should get, perhaps itself */
+	bool departed;	       /* ops->left was called */
 	bool rd_waits, wr_waits;
 	bool unsent; /* the queue may be empty, the layers below are not */
-	struct member *next, *prev;
 };
 
 struct broadcast_ops {
