@@ -1,11 +1,22 @@
 """What the situations stand on: servers, crowds, what a server has and has used, and how fast an honest pair is beside a crowd.
 
-Two servers with the same words are measured in turn by the same honest pair: one that nobody disturbs, while the crowd is stopped, and
-the one that has the crowd. What counts is the median of the rounds' ratios: whatever else the machine does meets both of a round.
+Two servers with the same words are measured at the same moment, each by an honest pair of its own: one without a crowd, and the one that
+has the crowd. The figure is how many bytes a pair moves for each second of processor time that it and its server use together, which is
+its speed on a processor that both share. A server that works for the crowd, moves the pair's bytes in a dearer way, or looks at every client
+to find one, needs more processor time for a byte. Bytes for each second of real time depend on what else the machine does, and on the
+processor that the crowd itself needs: two servers without any crowd differed by 30 % and more.
+
+A crowd with a rate has that rate for each second of processor time, too: it is lowered before it starts, where the pair and its server
+get less than one processor.
+
+A situation holds where the pair has FLOOR of what the other pair has, in processor time or in real time at the same moment: a pair that is
+served sooner, in smaller pieces, needs more processor time of its own for a byte, and is not slower. It must have STALL of it in both,
+because a server that sleeps while its client waits uses no processor time.
+
+What counts is the median of the rounds' ratios. Which of the two pairs begins first changes from round to round.
 """
 import os
 import select
-import signal
 import statistics
 import sys
 import time
@@ -17,8 +28,8 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 CROWD = os.path.join(TOP, "build", "hostile", "crowd")
 HONEST = os.path.join(HERE, "honest.py")
 LASTS_S = 240  # a crowd's alarm: longer than any situation
-ROUND_S, ROUNDS, MORE_ROUNDS = 0.3, 5, 8
-FLOOR = 0.80
+ROUND_S, ROUNDS, MORE_ROUNDS = 0.3, 7, 14
+FLOOR, STALL = 0.80, 0.50
 RSS_KIB = 1024
 
 
@@ -28,6 +39,11 @@ def settled(fn, seconds=LIMIT_S):
     while not (got := fn()) and time.monotonic() < end:
         never.poll(20)
     return got
+
+
+def cpu_ns(pid):
+    with open(f"/proc/{pid}/schedstat") as f:
+        return int(f.read().split()[0])
 
 
 class Server:
@@ -52,8 +68,7 @@ class Server:
         return self._status("voluntary_ctxt_switches:")
 
     def cpu_ns(self):
-        with open(f"/proc/{self.pid}/schedstat") as f:
-            return int(f.read().split()[0])
+        return cpu_ns(self.pid)
 
     def used(self, seconds):
         """Part of a processor, and wake-ups, over the next seconds in which we do nothing."""
@@ -69,71 +84,84 @@ class Crowd:
         if self.proc.says(60) != "ready":
             raise Trouble("the crowd is not in place")
 
-    def rest(self, rests):
-        os.kill(self.proc.pid, signal.SIGSTOP if rests else signal.SIGCONT)
-
     def report(self):
         """They leave: all of them close, or have already."""
-        self.rest(False)
         self.proc.let_go()
         got = self.proc.report(60)
         self.proc.wait()
         return got
 
 
-def honest(cage, words, port, seconds=ROUND_S):
-    """Bytes a second of one honest pair. words: a generator of the bench, or the words of honest.py."""
-    if words.split()[0] in ("fetch", "chat", "tls"):
-        kind, *rest = words.split()
-        argv = [sys.executable, HONEST, kind, str(port), str(seconds), *rest]
-        proc = cage.start(argv, stdin=-1, stdout=-1, reports=True)
-    else:
-        proc = cage.load(words, port=port, seconds=seconds)
-    if proc.says() != "ready":
-        raise Trouble("the honest pair is not ready")
-    proc.go()
-    got = proc.report()
-    proc.let_go()
-    proc.wait()
-    return got["ops"] * 1e9 / got["ns"]
+class Honest:
+    """An honest pair that is connected and waits. words: a generator of the bench, or the words of honest.py."""
+
+    def __init__(self, cage, words, server, seconds=ROUND_S):
+        self.server = server
+        if words.split()[0] in ("fetch", "chat", "tls"):
+            kind, *rest = words.split()
+            argv = [sys.executable, HONEST, kind, str(server.port), str(seconds), *rest]
+            self.proc = cage.start(argv, stdin=-1, stdout=-1, reports=True)
+        else:
+            self.proc = cage.load(words, port=server.port, seconds=seconds)
+        if self.proc.says() != "ready":
+            raise Trouble("the honest pair is not ready")
+
+    def used_ns(self):
+        """Of it and its server."""
+        return cpu_ns(self.proc.pid) + self.server.cpu_ns()
+
+    def go(self):
+        self.before_ns = self.used_ns()
+        self.proc.go()
+
+    def done(self):
+        """Bytes for each second of processor time, bytes a second, and how much of a processor that was."""
+        got = self.proc.report()
+        used = self.used_ns() - self.before_ns
+        self.proc.let_go()
+        self.proc.wait()
+        return got["ops"] * 1e9 / used, got["ops"] * 1e9 / got["ns"], used / got["ns"]
+
+
+def honest(cage, words, server, seconds=ROUND_S):
+    pair = Honest(cage, words, server, seconds)
+    pair.go()
+    return pair.done()
 
 
 class Duel:
-    """The honest pair at two servers, of which one has a crowd."""
+    """The honest pair at two servers, of which one has a crowd. rate: how much that does for a second of processor time; None: it is
+    not that kind of crowd."""
 
-    def __init__(self, cage, words, pair, crowd, most):
+    def __init__(self, cage, words, pair, crowd, most, rate=None):
         self.cage, self.pair, self.pairs = cage, pair, []
         self.calm, self.loud = Server(cage, words, most), Server(cage, words, most)
-        for server in (self.calm, self.loud):
-            honest(cage, pair, server.port)  # what is made once is there now
+        share = min(honest(cage, pair, server)[2] for server in (self.calm, self.loud))  # what is made once is there from now on
+        self.rate = rate and max(1, int(rate * min(1, share)))
         self.before = self.loud.fds(), self.loud.rss_kib()
-        self.crowd = Crowd(cage, self.loud.port, crowd)
-
-    def _one(self, attacked):
-        self.crowd.rest(not attacked)
-        return honest(self.cage, self.pair, (self.loud if attacked else self.calm).port)
+        self.crowd = Crowd(cage, self.loud.port, crowd + (f" rate={self.rate}" if rate else ""))
 
     def rounds(self, number):
-        for turn in range(number):
-            first = self._one(turn % 2 == 1)
-            second = self._one(turn % 2 == 0)
-            self.pairs.append((second, first) if turn % 2 else (first, second))
-        return self.ratio()
+        for _ in range(number):
+            both = [Honest(self.cage, self.pair, server) for server in (self.calm, self.loud)]
+            order = both if len(self.pairs) % 2 else both[::-1]
+            for pair in order:
+                pair.go()
+            self.pairs.append([pair.done() for pair in both])
+        ratios = self.ratio(), self.ratio(1)
+        return max(ratios) >= FLOOR and min(ratios) >= STALL
 
-    def ratio(self):
-        return statistics.median(attacked / alone for alone, attacked in self.pairs)
+    def ratio(self, which=0):
+        return statistics.median(attacked[which] / alone[which] for alone, attacked in self.pairs)
 
-    def judged(self, rounds=ROUNDS):
-        """More rounds before a verdict that the machine's other work may have made."""
-        if self.rounds(rounds) < FLOOR:
-            self.rounds(MORE_ROUNDS)
-        alone, attacked = (statistics.median(side) for side in zip(*self.pairs))
-        return {"alone": alone, "attacked": attacked, "ratio": self.ratio(), "rounds": len(self.pairs)}
+    def judged(self):
+        """More rounds before a verdict against it."""
+        holds = self.rounds(ROUNDS) or self.rounds(MORE_ROUNDS)
+        alone, attacked = (statistics.median(side[0] for side in sides) for sides in zip(*self.pairs))
+        return {"holds": holds, "alone": alone, "attacked": attacked, "ratio": self.ratio(), "time": self.ratio(1), "rounds": len(self.pairs)}
 
     def after(self):
         """Descriptors and memory when the crowd has left, against what was there before it came."""
         fds, rss = self.before
         settled(lambda: self.loud.fds() <= fds, 10)
         return self.loud.fds() - fds, self.loud.rss_kib() - rss
-
-

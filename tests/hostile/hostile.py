@@ -4,7 +4,7 @@
     tests/hostile/hostile.py [--only WORD] [--times N] [--list]
 
 --only takes the situations whose names contain WORD. --times repeats each. The last lines are a table, the exit status is 0 only if every
-situation holds. SOCKCTL names the program.
+situation holds. SOCKCTL names the program. What an honest pair's figures are, and why, stands at the top of ground.py.
 """
 import argparse
 import os
