@@ -1,6 +1,6 @@
 /* The pump: two flows between a near stream (ours: stdin/stdout, a file, a child, or another peer) and a far one (the peer).
  *
- * The table of ends stands at the top of pump.c. The pump borrows both streams; after `done` (called once, from the loop,
+ * The table of ends stands at the top of pump_ends.c. The pump borrows both streams; after `done` (called once, from the loop,
  * never from pump_start) or pump_stop they are the owner's again. */
 #ifndef PUMP_PUMP_H
 #define PUMP_PUMP_H

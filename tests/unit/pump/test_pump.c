@@ -1,4 +1,4 @@
-/* The table of ends at the top of pump.c, row by row: what each side says and takes, and what must have come of it.
+/* The table of ends at the top of pump_ends.c, row by row: what each side says and takes, and what must have come of it.
  *
  * A row without .once is played again with one-byte moves, and with every call saying AGAIN before it gets on (woken, and
  * by time): how the bytes happen to come must change nothing but the time it takes. */

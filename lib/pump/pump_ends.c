@@ -1,0 +1,135 @@
+/* The table of ends: two flows, what can happen to each, and what follows.
+ *
+ *   what happens                            what follows
+ *   --------------------------------------  ----------------------------------------------------------------------
+ *   near EOF (stdin)                        drain, then half-close far: at once, late (when far has ended), or never
+ *   far EOF (the peer has finished)         drain, then close near's writing side (stdout); end if end_with_far
+ *   both directions over                    settle: wait until the peer's kernel acknowledged everything, ask SO_ERROR
+ *   read from far failed (reset)            drain what came before it, end
+ *   write to far failed                     read near no more, half-close far; far is read to its end, then end
+ *   ... and near is a program               it is read on, for else it would wait, and read far's bytes no more
+ *   a program reads no more                 it is told far's end now, and far is read on
+ *   write to near failed: its reader left   end at once
+ *   write to near failed otherwise          read far no more; near goes on until its EOF, or until nothing moved for 1 s
+ *   read from near failed                   as its EOF, but remembered
+ *   near EOF, and the peer takes too long   end quit_after later, whatever the peer does (where that is wanted)
+ *   near is gone (its child has exited)     what can still be read from it goes out, then end
+ *   hang-up of far after its EOF            the rest cannot arrive: end, lost if anything was unsent or SO_ERROR says so
+ *   hang-up of near's writing side          as a failed write: its reader left
+ *   datagrams: near EOF                     end reply_wait after the last datagram either way; nothing is half-closed
+ *   datagrams: enough replies               end
+ *   datagrams: any failure                  write what has come, end
+ *
+ * Between two peers (opts.peers) the rules for far hold for near as well: what was sent to it is settled, its hang-up is looked
+ * at, and when reading from it fails, what came before is written and that is the end. The other peer is not half-closed then: an
+ * answer that was cut off must not look whole. */
+#include "pump/pump_internal.h"
+
+enum { QUIET_MS = 1000 };
+
+bool pump_up_over(const struct pump *p)
+{
+	bool no_end = p->opts.half == HALF_NO || p->up.drop; /* there is no end to tell it */
+	return p->up.state == FLOW_DONE || p->up.state == FLOW_FAIL || (p->up.state == FLOW_HELD && no_end);
+}
+
+bool pump_down_over(const struct pump *p)
+{
+	bool open_end = p->opts.near_half == HALF_NO || p->down.drop;
+	return p->down.state == FLOW_DONE || p->down.state == FLOW_FAIL || (p->down.state == FLOW_HELD && open_end);
+}
+
+static bool up_late(const struct pump *p)
+{
+	return p->opts.half == HALF_LATE || p->opts.no_up || (p->opts.late_if_empty && p->up.in == 0 && !p->up.failed_from);
+}
+
+/* Between peers: the source of this flow has failed. */
+static bool cut_off(const struct pump *p, const struct flow *f)
+{
+	return p->opts.peers && f->failed_from;
+}
+
+void pump_allow_ends(struct pump *p)
+{
+	bool far_ended = p->down.state != FLOW_OPEN, near_ended = p->up.state != FLOW_OPEN;
+	if (cut_off(p, &p->up) || cut_off(p, &p->down))
+		return;
+	if (p->up.state == FLOW_HELD && !pump_up_over(p) && (!up_late(p) || far_ended || pump_far_dgram(p)))
+		flow_let_shut(&p->up);
+	if (p->down.state == FLOW_HELD && !pump_down_over(p) && (p->opts.near_half != HALF_LATE || near_ended))
+		flow_let_shut(&p->down);
+}
+
+/* Near's sink failed, and not because its reader left: near is still read for the peer's sake, for a bounded time. */
+static bool quiet_rule(const struct pump *p)
+{
+	return p->down.failed_to && !pump_far_dgram(p);
+}
+
+/* When a datagram run ends; NEVER: no such end now. */
+static int64_t replies_until(const struct pump *p)
+{
+	if (!pump_far_dgram(p) || !pump_up_over(p) || p->opts.no_up || p->opts.reply_wait_ms == NEVER || flow_holds(&p->down))
+		return NEVER;
+	return p->opts.drop_down ? 0 : p->moved_ms + p->opts.reply_wait_ms;
+}
+
+/* When near's end ends everything; NEVER: not yet. */
+static int64_t quit_at(struct pump *p)
+{
+	if (!p->opts.quits || p->opts.no_up || p->up.state < FLOW_HELD)
+		return NEVER;
+	if (p->spent_ms == 0)
+		p->spent_ms = loop_now(p->loop);
+	return p->spent_ms + p->opts.quit_ms;
+}
+
+const struct why *pump_lack(const struct pump *p)
+{
+	static const struct why few = { ERR_TIMEOUT, OF_PEER, 0, "fewer replies than asked for came from" };
+	return p->opts.replies > p->down.messages ? &few : NULL;
+}
+
+static bool datagrams_ended(struct pump *p)
+{
+	bool enough = p->opts.replies != 0 && p->down.messages >= p->opts.replies && pump_down_over(p);
+	bool waited = replies_until(p) <= loop_now(p->loop);
+	if (waited && !enough && pump_lack(p) != NULL)
+		pump_fail(p, false, pump_lack(p));
+	if (p->why.cls == ERR_OK)
+		return enough || waited;
+	flow_finish(&p->up);
+	flow_finish(&p->down);
+	return !flow_holds(&p->down);
+}
+
+bool pump_ended(struct pump *p)
+{
+	int64_t now_ms = loop_now(p->loop);
+	if (p->down.failed_to && p->down.why.cls == ERR_PIPE)
+		return true;
+	if (quit_at(p) <= now_ms) {
+		p->quit = true;
+		return true;
+	}
+	if (pump_far_dgram(p))
+		return datagrams_ended(p);
+	if (p->down.failed_from && pump_down_over(p))
+		return true;
+	if ((cut_off(p, &p->up) && p->up.state >= FLOW_HELD) || (cut_off(p, &p->down) && p->down.state >= FLOW_HELD))
+		return true;
+	if (quiet_rule(p) && (p->near.s->caps & ST_TTY) && !flow_holds(&p->up))
+		return true;
+	if (quiet_rule(p) && now_ms >= p->moved_ms + QUIET_MS)
+		return true;
+	if (pump_down_over(p) && p->opts.end_with_far)
+		return true;
+	return pump_up_over(p) && (pump_down_over(p) || p->up.last);
+}
+
+int64_t pump_ends_at(struct pump *p)
+{
+	int64_t at_ms = pump_sooner(replies_until(p), quit_at(p));
+	return quiet_rule(p) ? pump_sooner(at_ms, p->moved_ms + QUIET_MS) : at_ms;
+}
