@@ -1,13 +1,13 @@
 /* The layer around a converter.
  *
- * Over a byte stream, converted bytes wait in `hold` (NULL while empty) until the stream below takes them. A write returns the
- * bytes of input that it accepted, so a caller sees no difference. Over datagrams each writev is one datagram, converted whole
- * and from a fresh state; nothing is ever held. */
+ * Over a byte stream, converted bytes wait in `out` until the stream below takes them. A write returns the bytes of input that
+ * it accepted, so a caller sees no difference. Over datagrams each writev is one datagram, converted whole and from a fresh
+ * state; nothing is ever held. */
 #include "codec/filter.h"
 
 #include "base/mem.h"
+#include "stream/buf.h"
 #include "stream/iov.h"
-#include "stream/send_buf.h"
 
 #include <errno.h>
 
@@ -18,7 +18,7 @@ struct filter {
 	struct stream_ops ops; /* its own copy, for the name */
 	filter_fn *convert;
 	uint64_t state;
-	struct send_buf send_buf;
+	struct buf out;
 	bool ended; /* the converter has given its last bytes */
 };
 
@@ -27,39 +27,29 @@ static struct filter *filter_self(struct stream *s)
 	return (struct filter *)s;
 }
 
-/* 0: nothing is left. */
-static int push_down(struct filter *f)
-{
-	int rc = send_buf_send(&f->send_buf, &f->s);
-	if (rc != 0)
-		return rc;
-	mem_free(f->send_buf.bytes);
-	f->send_buf.bytes = NULL;
-	return 0;
-}
-
 /* Only called with nothing held. */
 static int new_hold(struct filter *f)
 {
-	f->send_buf.bytes = mem_raw(HOLD_BYTES);
-	return f->send_buf.bytes != NULL ? 0 : stream_fail(&f->s, ERR_LOCAL, OF_PEER, ENOMEM, "convert what is sent to");
+	return buf_room(&f->out, HOLD_BYTES, HOLD_BYTES) == 0
+		       ? 0
+		       : stream_fail(&f->s, ERR_LOCAL, OF_PEER, ENOMEM, "convert what is sent to");
 }
 
 static ssize_t write_bytes(struct filter *f, const struct iovec *v, int n)
 {
-	int rc = push_down(f);
+	int rc = buf_send(&f->out, &f->s);
 	if (rc != 0 || (rc = new_hold(f)) != 0)
 		return rc;
 	ssize_t accepted = 0;
 	for (int i = 0; i < n; i++) {
 		size_t used = 0;
-		f->send_buf.len += f->convert(&f->state, v[i].iov_base, v[i].iov_len, &used, f->send_buf.bytes + f->send_buf.len,
-			HOLD_BYTES - f->send_buf.len, false);
+		f->out.len += f->convert(
+			&f->state, v[i].iov_base, v[i].iov_len, &used, f->out.mem + f->out.len, HOLD_BYTES - f->out.len, false);
 		accepted += (ssize_t)used;
 		if (used < v[i].iov_len)
 			break;
 	}
-	rc = push_down(f);
+	rc = buf_send(&f->out, &f->s);
 	return rc == ST_FAIL ? rc : accepted;
 }
 
@@ -88,23 +78,22 @@ static ssize_t filter_writev(struct stream *s, const struct iovec *v, int n)
 /* A part of a character may stay in `state`: it is not shown before the rest has come. */
 static int filter_flush(struct stream *s)
 {
-	int rc = push_down(filter_self(s));
-	return rc != 0 ? rc : stream_pass(s, stream_flush);
+	return buf_flush(&filter_self(s)->out, s);
 }
 
 static int filter_shut(struct stream *s)
 {
 	struct filter *f = filter_self(s);
-	int rc = push_down(f);
+	int rc = buf_send(&f->out, &f->s);
 	if (rc != 0)
 		return rc;
 	if (!f->ended && !(s->caps & ST_DGRAM)) {
 		size_t used = 0;
 		if ((rc = new_hold(f)) != 0)
 			return rc;
-		f->send_buf.len = f->convert(&f->state, (const unsigned char *)"", 0, &used, f->send_buf.bytes, HOLD_BYTES, true);
+		f->out.len = f->convert(&f->state, (const unsigned char *)"", 0, &used, f->out.mem, HOLD_BYTES, true);
 		f->ended = true;
-		if ((rc = push_down(f)) != 0)
+		if ((rc = buf_send(&f->out, &f->s)) != 0)
 			return rc;
 	}
 	return stream_pass(s, stream_shut);
@@ -120,7 +109,7 @@ static void filter_close(struct stream *s, enum close_how how)
 {
 	struct filter *f = filter_self(s);
 	stream_close(s->below, how);
-	mem_free(f->send_buf.bytes);
+	buf_free(&f->out);
 	mem_free(f);
 }
 

@@ -3,11 +3,6 @@
 
 #include "base/mem.h"
 
-#include <errno.h>
-#include <string.h>
-
-enum { FIRST_BYTES = 4096 };
-
 static int frame_hook(void *block, const char *text, struct err *e)
 {
 	struct frame_conf *conf = block;
@@ -31,74 +26,13 @@ static const struct opt rows[] = {
 };
 const struct opt_group frame_opts = { .title = "Frames", .size = sizeof(struct frame_conf), .rows = rows };
 
-int bytes_room(struct bytes *b, size_t more, size_t most)
-{
-	if (b->at > 0 && b->at + b->len + more > b->cap) {
-		memmove(b->mem, b->mem + b->at, b->len);
-		b->at = 0;
-	}
-	if (b->at + b->len + more <= b->cap)
-		return 0;
-	size_t need = b->len + more, cap = b->cap * 2 > FIRST_BYTES ? b->cap * 2 : FIRST_BYTES;
-	if (cap > most)
-		cap = most;
-	if (cap < need)
-		cap = need;
-	size_t left = budget_left(b->budget, b->cap);
-	if (cap - b->cap > left) /* then it does not double */
-		cap = b->cap + left > need ? b->cap + left : need;
-	errno = ENOBUFS;
-	if (!budget_take(b->budget, b->cap, cap - b->cap))
-		return -1;
-	unsigned char *mem = mem_grow(b->mem, cap);
-	if (mem == NULL) {
-		budget_give(b->budget, cap - b->cap);
-		errno = ENOMEM;
-		return -1;
-	}
-	b->mem = mem;
-	b->cap = cap;
-	return 0;
-}
-
-void bytes_drop(struct bytes *b, size_t n)
-{
-	b->len -= n;
-	b->at = b->len > 0 ? b->at + n : 0;
-}
-
-void bytes_fit(struct bytes *b)
-{
-	if (b->len == 0) {
-		mem_free(b->mem);
-		budget_give(b->budget, b->cap);
-		*b = (struct bytes){ .budget = b->budget };
-		return;
-	}
-	if (b->at > 0)
-		memmove(b->mem, b->mem + b->at, b->len);
-	b->at = 0;
-	unsigned char *less = b->cap > b->len ? mem_grow(b->mem, b->len) : NULL;
-	if (less == NULL)
-		return;
-	budget_give(b->budget, b->cap - b->len);
-	b->mem = less;
-	b->cap = b->len;
-}
-
-static void free_bytes(struct bytes *b)
-{
-	b->len = 0;
-	bytes_fit(b);
-}
-
 static void frame_close(struct stream *s, enum close_how how)
 {
 	struct frame *f = (struct frame *)s;
 	stream_close(s->below, how);
-	free_bytes(&f->in);
-	free_bytes(&f->line);
-	free_bytes(&f->out);
+	buf_free(&f->in);
+	buf_free(&f->line);
+	buf_free(&f->out);
 	mem_free(f);
 }
 

@@ -35,7 +35,7 @@ static bool give_frame(struct frame *f, struct taker *t)
 		f->newline = frame_in_give(t, "\n", 1) == 0;
 	if (f->give > 0 || f->newline)
 		return false;
-	bytes_drop(&f->in, f->used);
+	buf_drop(&f->in, f->used);
 	f->used = 0;
 	return true;
 }
@@ -95,7 +95,7 @@ static int find_frame(struct frame *f)
 static ssize_t take_in(struct frame *f)
 {
 	size_t most = f->framer->most + 2 * FRAMER_EDGE + READ_MOST_BYTES;
-	if (bytes_room(&f->in, 1, most) != 0)
+	if (buf_room(&f->in, 1, most) != 0)
 		return no_room(f);
 	size_t room = f->in.cap - f->in.at - f->in.len;
 	ssize_t got = stream_read(
@@ -103,7 +103,7 @@ static ssize_t take_in(struct frame *f)
 	if (got > 0)
 		f->in.len += (size_t)got;
 	else
-		bytes_fit(&f->in);
+		buf_fit(&f->in);
 	f->ended |= got == 0;
 	return stream_up_rd(&f->s, got);
 }
@@ -117,7 +117,7 @@ static ssize_t read_bytes(struct frame *f, struct taker *t)
 		if (t->done > 0)
 			return (ssize_t)t->done;
 		if (found == 0 && f->ended)
-			bytes_fit(&f->in);
+			buf_fit(&f->in);
 		if (found < 0 || f->ended)
 			return found;
 		if (taken >= TURN_BYTES)
@@ -133,7 +133,7 @@ static ssize_t read_bytes(struct frame *f, struct taker *t)
 static ssize_t read_datagram(struct frame *f, struct taker *t)
 {
 	size_t room = iov_total(t->v, t->n), seen = 0, at = 0, n = 0;
-	if (bytes_room(&f->in, room, room) != 0)
+	if (buf_room(&f->in, room, room) != 0)
 		return no_room(f);
 	ssize_t got = stream_read(f->s.below, f->in.mem, room - 1);
 	if (got > 0 || got == ST_EMPTY) {
@@ -144,7 +144,7 @@ static ssize_t read_datagram(struct frame *f, struct taker *t)
 		frame_in_give(t, "\n", 1);
 		got = (ssize_t)t->done;
 	}
-	bytes_fit(&f->in);
+	buf_fit(&f->in);
 	return stream_up_rd(&f->s, got);
 }
 

@@ -16,34 +16,9 @@ static bool frame_out_dgram(const struct frame *f)
 	return f->s.caps & ST_DGRAM;
 }
 
-static int no_memory(struct frame *f)
+static int frame_out_add(struct frame *f, struct buf *b, const void *bytes, size_t n)
 {
-	return stream_fail(&f->s, ERR_LOCAL, OF_PEER, ENOMEM, "keep a frame for");
-}
-
-static int frame_out_add(struct frame *f, struct bytes *b, const void *bytes, size_t n)
-{
-	if (n == 0)
-		return 0;
-	if (bytes_room(b, n, SIZE_MAX) != 0)
-		return no_memory(f);
-	memcpy(b->mem + b->at + b->len, bytes, n);
-	b->len += n;
-	return 0;
-}
-
-/* Writes the held bytes. 0: none are left. */
-static int push_down(struct frame *f)
-{
-	struct stream *below = f->s.below;
-	while (f->out.len > 0) {
-		ssize_t put = stream_write(below, f->out.mem + f->out.at, f->out.len);
-		if (put < 0)
-			return (int)stream_up_wr(&f->s, put);
-		bytes_drop(&f->out, (size_t)put);
-	}
-	bytes_fit(&f->out);
-	return 0;
+	return buf_add(b, bytes, n, SIZE_MAX) == 0 ? 0 : stream_fail(&f->s, ERR_LOCAL, OF_PEER, ENOMEM, "keep a frame for");
 }
 
 static int frame_out_refuse(struct frame *f, size_t n, const char *what)
@@ -53,9 +28,8 @@ static int frame_out_refuse(struct frame *f, size_t n, const char *what)
 	else
 		snprintf(f->out_words, sizeof f->out_words, "line of %zu bytes does not fit into a frame to", n);
 	f->refused = true;
-	f->line.len = 0;
-	bytes_fit(&f->line);
-	push_down(f); /* first the whole frames before it */
+	buf_free(&f->line);
+	buf_send(&f->out, &f->s); /* first the whole frames before it */
 	return stream_fail(&f->s, ERR_LOCAL, OF_PEER, 0, f->out_words);
 }
 
@@ -113,10 +87,8 @@ static int end_in_datagram(struct frame *f, const unsigned char *rest, size_t n)
 static int end_line(struct frame *f, const unsigned char *rest, size_t n)
 {
 	int rc = frame_out_dgram(f) ? end_in_datagram(f, rest, n) : end_in_stream(f, rest, n);
-	if (rc == 0) {
-		f->line.len = 0;
-		bytes_fit(&f->line);
-	}
+	if (rc == 0)
+		buf_free(&f->line);
 	return rc;
 }
 
@@ -133,7 +105,7 @@ static int frame_out_take(struct frame *f, const unsigned char *p, size_t n, siz
 {
 	int rc = 0;
 	for (*used = 0; *used < n && rc == 0;) {
-		if (f->out.len >= OUT_BYTES && (rc = push_down(f)) != 0)
+		if (f->out.len >= OUT_BYTES && (rc = buf_send(&f->out, &f->s)) != 0)
 			break;
 		const unsigned char *lf = memchr(p + *used, '\n', n - *used);
 		size_t len = lf != NULL ? (size_t)(lf - p) - *used : n - *used;
@@ -151,30 +123,29 @@ ssize_t frame_writev(struct stream *s, const struct iovec *v, int n)
 		return stream_pass_writev(s, v, n);
 	if (f->refused)
 		return stream_fail(s, ERR_LOCAL, OF_PEER, 0, f->out_words);
-	int rc = push_down(f);
+	int rc = buf_send(&f->out, &f->s);
 	for (int i = 0; i < n && rc == 0; i++) {
 		size_t used = 0;
 		rc = frame_out_take(f, v[i].iov_base, v[i].iov_len, &used);
 		accepted += (ssize_t)used;
 	}
 	if (rc == 0)
-		rc = push_down(f);
+		rc = buf_send(&f->out, &f->s);
 	return rc == ST_FAIL || accepted == 0 ? rc : accepted;
 }
 
 int frame_flush(struct stream *s)
 {
-	int rc = push_down((struct frame *)s);
-	return rc != 0 ? rc : stream_pass(s, stream_flush);
+	return buf_flush(&((struct frame *)s)->out, s);
 }
 
 /* Frames the unfinished last line. */
 static int end_all(struct frame *f)
 {
-	int rc = push_down(f);
+	int rc = buf_send(&f->out, &f->s);
 	if (rc == 0 && f->line.len > 0)
 		rc = end_line(f, NULL, 0);
-	return rc != 0 ? rc : push_down(f);
+	return rc != 0 ? rc : buf_send(&f->out, &f->s);
 }
 
 int frame_last(struct stream *s)

@@ -9,14 +9,14 @@
 #include "codec/telnet.h"
 
 #include "base/mem.h"
-#include "stream/send_buf.h"
+#include "stream/buf.h"
 
 enum { IAC = 255, DONT = 254, DO = 253, WONT = 252, WILL = 251, SB = 250, SE = 240 };
 enum { ANSWER = 3, HALF = 32 * 1024, READS = 16 };
 
 struct telnet {
 	struct stream s;
-	struct send_buf out;
+	struct buf out;
 	enum { TEXT, COMMAND, OPTION, INSIDE, INSIDE_IAC } state;
 	unsigned char verb; /* of the option byte that comes next */
 	bool in_cr, out_cr; /* the last byte of that direction was CR: a NUL after it says that it stands alone */
@@ -44,13 +44,7 @@ static struct telnet *telnet_self(struct stream *s)
 /* The caller has checked that there is room. */
 static void telnet_put(struct telnet *t, int byte)
 {
-	struct send_buf *out = &t->out;
-	if (out->at + out->len == sizeof t->bytes) { /* moving is worth it only then */
-		for (size_t i = 0; i < out->len; i++)
-			out->bytes[i] = out->bytes[out->at + i];
-		out->at = 0;
-	}
-	out->bytes[out->at + out->len++] = (unsigned char)byte;
+	buf_add(&t->out, &(unsigned char){ (unsigned char)byte }, 1, sizeof t->bytes);
 }
 
 /* --- reading --- */
@@ -119,7 +113,7 @@ static int wait_both(struct telnet *t, const struct need *rd)
 /* After a write error, the next write fails; reading continues. */
 static void send_answers(struct telnet *t)
 {
-	t->broken |= send_buf_send(&t->out, &t->s) == ST_FAIL;
+	t->broken |= buf_send(&t->out, &t->s) == ST_FAIL;
 }
 
 static ssize_t telnet_readv(struct stream *s, const struct iovec *v, int n)
@@ -156,7 +150,7 @@ static ssize_t telnet_writev(struct stream *s, const struct iovec *v, int n)
 {
 	struct telnet *t = telnet_self(s);
 	ssize_t accepted = 0;
-	int rc = send_buf_send(&t->out, s);
+	int rc = buf_send(&t->out, s);
 	if (rc != 0)
 		return rc;
 	for (int i = 0; i < n; i++) {
@@ -170,19 +164,19 @@ static ssize_t telnet_writev(struct stream *s, const struct iovec *v, int n)
 			t->out_cr = bytes[k] == '\r';
 		}
 	}
-	rc = send_buf_send(&t->out, s);
+	rc = buf_send(&t->out, s);
 	return rc == ST_FAIL ? rc : accepted;
 }
 
 static int telnet_flush(struct stream *s)
 {
-	return send_buf_flush(&telnet_self(s)->out, s);
+	return buf_flush(&telnet_self(s)->out, s);
 }
 
 static int telnet_last(struct stream *s)
 {
 	struct telnet *t = telnet_self(s);
-	int rc = send_buf_send(&t->out, s);
+	int rc = buf_send(&t->out, s);
 	if (rc != 0)
 		return rc;
 	if (t->out_cr)
@@ -222,7 +216,7 @@ int telnet_push(struct stream **top)
 	struct telnet *t = mem_new(sizeof *t);
 	if (t == NULL)
 		return -1;
-	t->out.bytes = t->bytes;
+	t->out = (struct buf){ .mem = t->bytes, .cap = sizeof t->bytes, .fixed = true };
 	stream_push(&t->s, &ops, *top);
 	*top = &t->s;
 	return 0;

@@ -3,6 +3,7 @@
 #include "proxy/proxy_accept.h"
 
 #include "base/mem.h"
+#include "stream/buf.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,8 +61,7 @@ struct header_in {
 	struct stream s;
 	unsigned versions;
 	bool done;
-	unsigned char *bytes; /* of the header, so far */
-	size_t n, cap;
+	struct buf in; /* of the header, so far */
 	struct proxy_header said;
 	char words[80];
 };
@@ -77,42 +77,28 @@ static int proxy_accept_refuse(struct header_in *h, enum err_class cls, int sys,
 	return stream_fail(&h->s, cls, 0, sys, h->words);
 }
 
-static int make_room(struct header_in *h, size_t needs)
-{
-	size_t cap = needs <= FIRST_BYTES ? FIRST_BYTES : needs;
-	if (needs <= h->cap)
-		return 0;
-	unsigned char *bytes = mem_grow(h->bytes, cap);
-	if (bytes == NULL)
-		return proxy_accept_refuse(h, ERR_LOCAL, ENOMEM, "could not be read");
-	h->bytes = bytes;
-	h->cap = cap;
-	return 0;
-}
-
 static int header_in_setup(struct stream *s)
 {
 	struct header_in *h = proxy_accept_self(s);
 	const char *why = NULL;
 	while (!h->done) {
-		int needs = proxy_header_read(h->bytes, h->n, h->versions, &h->said, &why);
+		int needs = proxy_header_read(h->in.mem, h->in.len, h->versions, &h->said, &why);
 		if (needs < 0)
 			return proxy_accept_refuse(h, ERR_NETWORK, 0, why);
 		if (needs == 0) {
 			h->done = true;
-			mem_free(h->bytes);
-			h->bytes = NULL;
+			buf_free(&h->in);
 			break;
 		}
-		if (make_room(h, h->n + (size_t)needs) != 0)
-			return ST_FAIL;
-		ssize_t got = stream_read(s->below, h->bytes + h->n, (size_t)needs);
+		if (buf_room(&h->in, (size_t)needs, FIRST_BYTES) != 0)
+			return proxy_accept_refuse(h, ERR_LOCAL, ENOMEM, "could not be read");
+		ssize_t got = stream_read(s->below, h->in.mem + h->in.len, (size_t)needs);
 		if (got == ST_AGAIN)
 			return stream_again_rd(s, &s->below->rd);
 		if (got <= 0)
 			return proxy_accept_refuse(
-				h, ERR_LOST, got == ST_FAIL ? s->below->why.sys : 0, h->n > 0 ? "was cut" : "never came");
-		h->n += (size_t)got;
+				h, ERR_LOST, got == ST_FAIL ? s->below->why.sys : 0, h->in.len > 0 ? "was cut" : "never came");
+		h->in.len += (size_t)got;
 	}
 	return 0;
 }
@@ -120,14 +106,14 @@ static int header_in_setup(struct stream *s)
 static void header_in_close(struct stream *s, enum close_how how)
 {
 	stream_close(s->below, how);
-	mem_free(proxy_accept_self(s)->bytes);
+	buf_free(&proxy_accept_self(s)->in);
 	mem_free(s);
 }
 
 static bool header_in_holds(const struct stream *s)
 {
 	const struct header_in *h = (const struct header_in *)s;
-	return !h->done && h->n > 0;
+	return !h->done && h->in.len > 0;
 }
 
 static const struct stream_ops ops = {

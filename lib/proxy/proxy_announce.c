@@ -3,7 +3,7 @@
 #include "proxy/proxy_announce.h"
 
 #include "base/mem.h"
-#include "stream/send_buf.h"
+#include "stream/buf.h"
 #include "proxy/proxy.h"
 #include "proxy/proxy_header.h"
 
@@ -34,14 +34,14 @@ const struct opt_group proxy_announce_opts = { .title = "Proxies", .size = sizeo
 
 struct header_out {
 	struct stream s;
-	struct send_buf out;
+	struct buf out;
 	unsigned char bytes[PROXY_HEADER_SENDS];
 };
 
 static int header_out_setup(struct stream *s)
 {
 	struct header_out *h = (struct header_out *)s;
-	int rc = send_buf_send(&h->out, s);
+	int rc = buf_send(&h->out, s);
 	return rc == ST_AGAIN ? stream_again_rd(s, &s->wr) : rc;
 }
 
@@ -102,7 +102,7 @@ int proxy_announce_push(struct stream **top, const struct link *link, void *shar
 		return err_set(e, ERR_LOCAL, ENOMEM, "send a PROXY header");
 	struct proxy_header h = { .version = conf->version };
 	announce_announce(&h, link);
-	out->out = (struct send_buf){ .bytes = out->bytes, .len = proxy_header_write(out->bytes, &h) };
+	out->out = (struct buf){ .fixed = true, .mem = out->bytes, .len = proxy_header_write(out->bytes, &h) };
 	stream_push(&out->s, &ops, *top);
 	*top = &out->s;
 	return 0;

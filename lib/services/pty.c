@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/sys.h"
-#include "stream/send_buf.h"
+#include "stream/buf.h"
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -17,8 +17,8 @@ enum { LINES = 24, COLUMNS = 80 };
 
 struct pty {
 	struct stream s;
-	struct send_buf out; /* end-of-file characters */
-	bool in_line;	     /* an unfinished line was typed */
+	struct buf out; /* end-of-file characters */
+	bool in_line;	/* an unfinished line was typed */
 	bool shut;
 	unsigned char bytes[2];
 };
@@ -54,7 +54,7 @@ static void type_end(struct pty *p)
 	if (tcgetattr(p->s.rfd, &mode) != 0 || (mode.c_lflag & ICANON) == 0 || mode.c_cc[VEOF] == _POSIX_VDISABLE)
 		return;
 	p->bytes[0] = p->bytes[1] = mode.c_cc[VEOF];
-	p->out = (struct send_buf){ .bytes = p->bytes, .len = p->in_line ? 2 : 1 };
+	p->out = (struct buf){ .fixed = true, .mem = p->bytes, .len = p->in_line ? 2 : 1 };
 }
 
 static int pty_shut(struct stream *s)
@@ -63,13 +63,13 @@ static int pty_shut(struct stream *s)
 	if (!p->shut)
 		type_end(p);
 	p->shut = true;
-	int rc = send_buf_send(&p->out, s);
+	int rc = buf_send(&p->out, s);
 	return rc == ST_FAIL ? 0 : rc; /* a reader that has left needs no end */
 }
 
 static int pty_flush(struct stream *s)
 {
-	return send_buf_flush(&pty_self(s)->out, s);
+	return buf_flush(&pty_self(s)->out, s);
 }
 
 static void pty_close(struct stream *s, enum close_how how)

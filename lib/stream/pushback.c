@@ -2,14 +2,12 @@
 #include "stream/pushback.h"
 
 #include "base/mem.h"
+#include "stream/buf.h"
 #include "stream/iov.h"
-
-#include <string.h>
 
 struct pushback {
 	struct stream s;
-	unsigned char *bytes; /* NULL: all are gone */
-	size_t at, n;
+	struct buf again;
 };
 
 static struct pushback *pushback_self(struct stream *s)
@@ -20,26 +18,23 @@ static struct pushback *pushback_self(struct stream *s)
 static ssize_t pushback_readv(struct stream *s, const struct iovec *v, int n)
 {
 	struct pushback *u = pushback_self(s);
-	if (u->bytes == NULL)
+	if (u->again.len == 0)
 		return stream_pass_readv(s, v, n);
-	size_t sum = iov_scatter(v, n, 0, u->bytes + u->at, u->n);
-	u->at += sum;
-	u->n -= sum;
-	if (u->n == 0) {
-		mem_free(u->bytes);
-		u->bytes = NULL;
-	}
+	size_t sum = iov_scatter(v, n, 0, u->again.mem + u->again.at, u->again.len);
+	buf_drop(&u->again, sum);
+	if (u->again.len == 0)
+		buf_fit(&u->again);
 	return (ssize_t)sum;
 }
 
 static bool pushback_holds(const struct stream *s)
 {
-	return ((const struct pushback *)s)->n > 0;
+	return ((const struct pushback *)s)->again.len > 0;
 }
 
 void pushback_drop(struct stream *s)
 {
-	mem_free(pushback_self(s)->bytes);
+	buf_free(&pushback_self(s)->again);
 	mem_free(pushback_self(s));
 }
 
@@ -57,12 +52,10 @@ int pushback_push(struct stream **top, const void *bytes, size_t n)
 		.holds = pushback_holds,
 		.close = pushback_close };
 	struct pushback *u = mem_new(sizeof *u);
-	if (u == NULL || (u->bytes = mem_raw(n)) == NULL) {
+	if (u == NULL || buf_add(&u->again, bytes, n, n) != 0) {
 		mem_free(u);
 		return -1;
 	}
-	memcpy(u->bytes, bytes, n);
-	u->n = n;
 	stream_push(&u->s, &ops, *top);
 	*top = &u->s;
 	return 0;
