@@ -38,6 +38,7 @@ enum sys_call {
 	SYS_PIPE,
 	SYS_FORK,
 	SYS_OPEN,
+	SYS_WAKE, /* a signal's byte to the loop */
 	SYS_CALLS
 };
 
@@ -215,6 +216,12 @@ static inline int sys_poll(struct pollfd *p, nfds_t n, int timeout_ms)
 static inline pid_t sys_fork(void)
 {
 	return sys_allowed(SYS_FORK) ? fork() : -1;
+}
+
+/* One byte, also from a signal handler. */
+static inline ssize_t sys_wake(int fd)
+{
+	return sys_allowed_on(SYS_WAKE, fd) ? write(fd, "", 1) : -1;
 }
 
 /* Closes and keeps errno, for the many error paths. -1 is fine. */

@@ -1,4 +1,5 @@
-/* Signals become bytes in a pipe of our own, which the loop watches; the handler does nothing else.
+/* Signals become bytes in a pipe of our own, which the loop watches; the handler does nothing else. If the byte cannot be
+ * written, the handler closes the pipe: its end wakes the loop as well, and the loop opens another pipe.
  *
  * Dispositions belong to the process, so this file has static state; it serves one loop at a time and signal_close restores
  * everything. A signal that was ignored at start stays ignored, as nohup and a shell's `&` require. */
@@ -15,7 +16,7 @@ enum { SIGNALS = 32 }; /* the classic signals; real-time signals are not used */
 static struct {
 	struct loop *loop;
 	struct watch watch;
-	int write_fd;
+	volatile sig_atomic_t write_fd; /* -1: the handler has closed it */
 	struct {
 		void (*fn)(void *arg, int signo);
 		void *arg;
@@ -29,9 +30,30 @@ static void signal_caught(int signo)
 {
 	int keep = errno;
 	here.pending[signo] = 1;
-	ssize_t n = write(here.write_fd, "", 1); /* a full pipe wakes the loop, too */
-	(void)n;
+	if (sys_wake(here.write_fd) != 1) {
+		sys_close(here.write_fd);
+		here.write_fd = -1;
+	}
 	errno = keep;
+}
+
+/* Where there is no other pipe, the one that has ended goes on waking the loop, which tries again in each turn. */
+static void signal_renew(void)
+{
+	int fd[2], ended = here.watch.fd;
+	if (sys_pipe(fd) != 0)
+		return;
+	loop_watch(here.loop, &here.watch, 0);
+	here.watch.fd = fd[0];
+	if (loop_watch(here.loop, &here.watch, LOOP_IN) == 0) {
+		here.write_fd = fd[1];
+		sys_close(ended);
+		return;
+	}
+	here.watch.fd = ended;
+	loop_watch(here.loop, &here.watch, LOOP_IN);
+	sys_close(fd[0]);
+	sys_close(fd[1]);
 }
 
 static void signal_arrived(void *arg, unsigned ready)
@@ -39,8 +61,11 @@ static void signal_arrived(void *arg, unsigned ready)
 	(void)arg;
 	(void)ready;
 	char buf[64];
-	while (read(here.watch.fd, buf, sizeof buf) > 0)
+	ssize_t got;
+	while ((got = read(here.watch.fd, buf, sizeof buf)) > 0)
 		;
+	if (got == 0)
+		signal_renew();
 	for (int s = 1; s < SIGNALS; s++) {
 		if (!here.pending[s])
 			continue;
@@ -85,7 +110,7 @@ int loop_signal(struct loop *loop, int signo, void (*fn)(void *arg, int signo), 
 	if (now.sa_handler == SIG_IGN && signo != SIGCHLD && signo != SIGWINCH)
 		return 0;
 	struct sigaction act = { .sa_handler = signal_caught, .sa_flags = SA_RESTART };
-	sigemptyset(&act.sa_mask);
+	sigfillset(&act.sa_mask);
 	if (sigaction(signo, &act, &here.of[signo].before) != 0)
 		return err_set(e, ERR_LOCAL, errno, "catch signal %d", signo);
 	here.of[signo].set = true;

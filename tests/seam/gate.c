@@ -95,7 +95,7 @@ static struct {
 } seam;
 
 static const char *const call_names[SYS_CALLS] = { "memory", "crypto", "socket", "bind", "listen", "accept", "connect",
-	"shutdown", "setsockopt", "read", "write", "splice", "wait", "pipe", "fork", "open" };
+	"shutdown", "setsockopt", "read", "write", "splice", "wait", "pipe", "fork", "open", "wake" };
 
 #define ERROR(name)                                                                                                              \
 	{                                                                                                                        \

@@ -49,6 +49,7 @@ ERRORS = {
     "pipe": ["EMFILE", "ENFILE"],
     "fork": ["EAGAIN", "ENOMEM"],
     "open": ["EACCES", "EMFILE", "ENFILE", "ENOMEM", "EINTR"],
+    "wake": ["EIO", "EINTR", "EAGAIN"],
 }
 FLEETING = ("EINTR", "EAGAIN")  # no system answers so for ever, but no memory for a process is lasting
 EVERYWHERE = ["short=1", "short=3", "short=100", "eintr", "again", "eintr,again", "short=1,eintr", "short=1,again", "short=1,eintr,again",

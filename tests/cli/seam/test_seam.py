@@ -283,3 +283,36 @@ def test_a_peer_that_has_ended_and_never_reads_is_not_asked_for_ever(sockctl, pa
     calls = {name: int(n) for name, n in (line.split() for line in (tmp_path / "report").read_text().splitlines())}
     assert 0 < calls["wait"] <= 40
     assert wire.read(sock, 8) == b"not read"
+
+
+@pytest.mark.parametrize("fault", ["wake:1:EIO", "wake:1+:EIO", "wake:1+:EAGAIN", "wake:1+:EINTR"])
+@pytest.mark.parametrize("mode", ["echo", "serve", "chat"])
+def test_a_signal_is_heard_whatever_becomes_of_its_byte(sockctl, place, seam, mode, fault):
+    """The handler's write to its own pipe fails, once or always: TERM ends the server, after a USR1 that failed alike."""
+    seam(fault)
+    proc = sockctl.serve(mode, place)
+    proc.signal(signal.SIGUSR1)
+    proc.says(rb"clients?|sent")
+    proc.signal(signal.SIGTERM)
+    proc.ends(0)
+
+
+@pytest.mark.parametrize("fault", ["wake:1:EIO", "wake:1+:ENOMEM"])
+def test_a_program_that_ends_is_noticed_whatever_becomes_of_the_byte(sockctl, tcp, seam, fault):
+    seam(fault)
+    proc = sockctl.serve("serve", tcp, "--count", "1", "-e", "exec cat")
+    sock = tcp.dial()
+    sock.sendall(b"there")
+    wire.half_close(sock)
+    assert wire.read_eof(sock) == b"there"
+    proc.ends(0)
+
+
+@pytest.mark.parametrize("mode", ["connect", "listen"])
+def test_a_signal_ends_a_client_whatever_becomes_of_its_byte(pair, tcp, seam, mode):
+    seam("wake:1:EIO")
+    proc, sock = pair(mode, tcp)
+    sock.sendall(b"x")
+    assert proc.read_until(b"x") == b"x"
+    proc.signal(signal.SIGTERM)
+    proc.ends(-signal.SIGTERM)

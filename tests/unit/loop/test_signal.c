@@ -153,6 +153,76 @@ static void test_refusals(void **state)
 	loop_close(loop);
 }
 
+static int wakes_failed, wakes_to_fail, wake_error, pipes_to_fail;
+
+static int no_wake(enum sys_call call, int fd, size_t *most)
+{
+	(void)fd;
+	(void)most;
+	if (call == SYS_PIPE && pipes_to_fail > 0) {
+		pipes_to_fail--;
+		return EMFILE;
+	}
+	if (call != SYS_WAKE || wakes_failed == wakes_to_fail)
+		return 0;
+	wakes_failed++;
+	return wake_error;
+}
+
+/* The handler's write fails: the signal is heard all the same, and so is the next one. */
+static void heard_without_a_byte(const struct loop_backend *backend, int error, int wakes, int pipes)
+{
+	struct log log = { .loop = loop_open(backend, NULL) };
+	catch (&log, SIGUSR1);
+	catch (&log, SIGUSR2);
+	wake_error = error;
+	wakes_failed = 0;
+	wakes_to_fail = wakes;
+	pipes_to_fail = pipes;
+	sys_gate = no_wake;
+	for (unsigned n = 0; n < 4; n++) {
+		raise(n % 2 == 0 ? SIGUSR1 : SIGUSR2);
+		assert_int_equal(log.n, n);
+		run_for(log.loop, 1000);
+		assert_int_equal(log.n, n + 1);
+		assert_int_equal(log.signo[n], n % 2 == 0 ? SIGUSR1 : SIGUSR2);
+	}
+	assert_int_equal(wakes_failed, wakes);
+	raise(SIGUSR1); /* two at once */
+	raise(SIGUSR2);
+	run_for(log.loop, 1000);
+	assert_int_equal(log.n, 6);
+	sys_gate = NULL;
+	loop_close(log.loop);
+}
+
+static void test_a_byte_that_cannot_be_written(void **state)
+{
+	static const int errors[] = { EIO, EINTR, ENOMEM, EAGAIN, EPIPE };
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		heard_without_a_byte(*state, errors[i], 1, 0);
+		heard_without_a_byte(*state, errors[i], 4, 0);
+		heard_without_a_byte(*state, errors[i], 2, 1); /* and then there is no other pipe at once */
+	}
+}
+
+static void test_a_failing_byte_wakes_a_wait(void **state)
+{
+	struct log log = { .loop = loop_open(*state, NULL) };
+	catch (&log, SIGALRM);
+	wake_error = EIO;
+	wakes_failed = 0;
+	wakes_to_fail = 1;
+	sys_gate = no_wake;
+	const struct itimerval soon = { .it_value.tv_usec = 10000 };
+	setitimer(ITIMER_REAL, &soon, NULL);
+	assert_int_equal(loop_run(log.loop, NULL), 0);
+	assert_int_equal(log.n, 1);
+	assert_int_equal(wakes_failed, 1);
+	sys_gate = NULL;
+	loop_close(log.loop);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -160,6 +230,12 @@ int main(void)
 		cmocka_unit_test_prestate(test_wakes_a_wait, (void *)(uintptr_t)&loop_select),
 #ifdef __linux__
 		cmocka_unit_test_prestate(test_wakes_a_wait, (void *)(uintptr_t)&loop_epoll),
+#endif
+		cmocka_unit_test_prestate(test_a_byte_that_cannot_be_written, (void *)(uintptr_t)&loop_select),
+		cmocka_unit_test_prestate(test_a_failing_byte_wakes_a_wait, (void *)(uintptr_t)&loop_select),
+#ifdef __linux__
+		cmocka_unit_test_prestate(test_a_byte_that_cannot_be_written, (void *)(uintptr_t)&loop_epoll),
+		cmocka_unit_test_prestate(test_a_failing_byte_wakes_a_wait, (void *)(uintptr_t)&loop_epoll),
 #endif
 		cmocka_unit_test(test_ignored_stays_ignored),
 		cmocka_unit_test(test_put_back),
