@@ -84,7 +84,8 @@ static bool pump_settled(struct pump *p)
 	bool far = pump_unsent(p, false), near = p->opts.peers && pump_unsent(p, true);
 	if (flow_holds(&p->up) && !pump_far_dgram(p)) /* end_with_far: the peer did not wait for these */
 		pump_fail(p, false, &unacknowledged);
-	if (p->why.cls != ERR_OK || (!far && !near))
+	bool ours = p->why.cls == ERR_LOCAL; /* what is on its way is to arrive before the reset */
+	if ((p->why.cls != ERR_OK && (!ours || now_ms >= p->settle_ms + PUMP_QUIET_MS)) || (!far && !near))
 		return true;
 	if (p->opts.settle_ms != NEVER && now_ms >= p->settle_ms + p->opts.settle_ms) {
 		pump_fail(p, !far, &unacknowledged);
@@ -161,10 +162,10 @@ static enum flow_run run_down(struct pump *p)
 	return flow_run(&p->down, TURN_BYTES);
 }
 
-/* A source whose bytes cannot be written any more is told the end at once, because it may wait for it for ever. */
+/* A reader that has left is told the end at once, because it may wait for that before it ends its own side. */
 static void tell_ends(struct pump *p)
 {
-	if (p->up.failed_to && !p->cut)
+	if (pump_far_left(p) && !p->cut)
 		p->cut = p->opts.half == HALF_NO || stream_shut(p->far.s) != ST_AGAIN;
 	if (p->opts.program && p->down.drop && !p->left) {
 		waiter_rest(&p->near);

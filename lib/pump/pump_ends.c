@@ -6,12 +6,13 @@
  *   far EOF (the peer has finished)         drain, then close near's writing side (stdout); end if end_with_far
  *   both directions over                    settle: wait until the peer's kernel acknowledged everything, ask SO_ERROR
  *   read from far failed (reset)            drain what came before it, end
- *   write to far failed                     read near no more, half-close far; far is read to its end, then end
+ *   write to far failed                     read near no more; far is read until its EOF, or until nothing moved for 1 s
+ *   ... as its reader left a Unix socket    half-close far; far is read to its end, then end
  *   ... and near is a program               it is read on, for else it would wait, and read far's bytes no more
  *   a program reads no more                 it is told far's end now, and far is read on
  *   write to near failed: its reader left   end at once
  *   write to near failed otherwise          read far no more; near goes on until its EOF, or until nothing moved for 1 s
- *   read from near failed                   as its EOF, but remembered
+ *   read from near failed                   what came before goes out; far is read on as when a write to it has failed
  *   near EOF, and the peer takes too long   end quit_after later, whatever the peer does (where that is wanted)
  *   near is gone (its child has exited)     what can still be read from it goes out, then end
  *   hang-up of far after its EOF            the rest cannot arrive: end, lost if anything was unsent or SO_ERROR says so
@@ -21,21 +22,29 @@
  *   datagrams: any failure                  write what has come, end
  *
  * Between two peers (opts.peers) the rules for far hold for near as well: what was sent to it is settled, its hang-up is looked
- * at, and when reading from it fails, what came before is written and that is the end. The other peer is not half-closed then: an
- * answer that was cut off must not look whole. */
+ * at, and when reading from it fails, what came before is written and that is the end.
+ *
+ * After a failure no peer is half-closed any more: what was cut off must not look whole, and the owner ends the connection with a
+ * reset. */
 #include "pump/pump_internal.h"
+#include "stream/fdstream.h"
 
-enum { QUIET_MS = 1000 };
+#include <errno.h>
+
+static bool pump_spoiled(const struct pump *p)
+{
+	return p->up.failed_from || p->up.failed_to || p->down.failed_from || p->down.failed_to;
+}
 
 bool pump_up_over(const struct pump *p)
 {
-	bool no_end = p->opts.half == HALF_NO || p->up.drop; /* there is no end to tell it */
+	bool no_end = p->opts.half == HALF_NO || p->up.drop || pump_spoiled(p); /* far is told nothing */
 	return p->up.state == FLOW_DONE || p->up.state == FLOW_FAIL || (p->up.state == FLOW_HELD && no_end);
 }
 
 bool pump_down_over(const struct pump *p)
 {
-	bool open_end = p->opts.near_half == HALF_NO || p->down.drop;
+	bool open_end = p->opts.near_half == HALF_NO || p->down.drop || (p->opts.peers && pump_spoiled(p));
 	return p->down.state == FLOW_DONE || p->down.state == FLOW_FAIL || (p->down.state == FLOW_HELD && open_end);
 }
 
@@ -53,18 +62,24 @@ static bool cut_off(const struct pump *p, const struct flow *f)
 void pump_allow_ends(struct pump *p)
 {
 	bool far_ended = p->down.state != FLOW_OPEN, near_ended = p->up.state != FLOW_OPEN;
-	if (cut_off(p, &p->up) || cut_off(p, &p->down))
-		return;
 	if (p->up.state == FLOW_HELD && !pump_up_over(p) && (!up_late(p) || far_ended || pump_far_dgram(p)))
 		flow_let_shut(&p->up);
 	if (p->down.state == FLOW_HELD && !pump_down_over(p) && (p->opts.near_half != HALF_LATE || near_ended))
 		flow_let_shut(&p->down);
 }
 
-/* Near's sink failed, and not because its reader left: near is still read for the peer's sake, for a bounded time. */
-static bool quiet_rule(const struct pump *p)
+bool pump_far_left(const struct pump *p)
 {
-	return p->down.failed_to && !pump_far_dgram(p);
+	return p->up.failed_to && p->up.why.sys == EPIPE && !fdstream_tcp(stream_bottom(p->far.s));
+}
+
+/* One direction failed, and not because its reader left: the other goes on for what is on its way, for a bounded time. Until
+ * when, if nothing moves; NEVER: this rule does not hold. */
+static int64_t quiet_until(const struct pump *p)
+{
+	bool up = (p->up.failed_from && p->up.state >= FLOW_HELD) || (p->up.failed_to && !pump_far_left(p));
+	bool holds = (p->down.failed_to || (up && !flow_holds(&p->down))) && !pump_far_dgram(p);
+	return holds ? p->moved_ms + PUMP_QUIET_MS : NEVER;
 }
 
 /* When a datagram run ends; NEVER: no such end now. */
@@ -119,9 +134,9 @@ bool pump_ended(struct pump *p)
 		return true;
 	if ((cut_off(p, &p->up) && p->up.state >= FLOW_HELD) || (cut_off(p, &p->down) && p->down.state >= FLOW_HELD))
 		return true;
-	if (quiet_rule(p) && (p->near.s->caps & ST_TTY) && !flow_holds(&p->up))
+	if (p->down.failed_to && (p->near.s->caps & ST_TTY) && !flow_holds(&p->up))
 		return true;
-	if (quiet_rule(p) && now_ms >= p->moved_ms + QUIET_MS)
+	if (quiet_until(p) <= now_ms)
 		return true;
 	if (pump_down_over(p) && p->opts.end_with_far)
 		return true;
@@ -130,6 +145,5 @@ bool pump_ended(struct pump *p)
 
 int64_t pump_ends_at(struct pump *p)
 {
-	int64_t at_ms = pump_sooner(replies_until(p), quit_at(p));
-	return quiet_rule(p) ? pump_sooner(at_ms, p->moved_ms + QUIET_MS) : at_ms;
+	return pump_sooner(pump_sooner(replies_until(p), quit_at(p)), quiet_until(p));
 }

@@ -137,7 +137,7 @@ static void echo_turn(void *arg)
 		flow_finish(f);
 		run = flow_run(f, TURN_BYTES);
 	}
-	if (f->state == FLOW_HELD) {
+	if (f->state == FLOW_HELD && !f->failed_from) { /* else a peer would take what it got for the whole */
 		flow_let_shut(f);
 		run = flow_run(f, TURN_BYTES);
 	}

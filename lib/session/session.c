@@ -311,6 +311,14 @@ struct session *session_find(const struct service_run *service_run, uint32_t id)
 	return node == NULL ? NULL : (struct session *)((char *)node - offsetof(struct session, node));
 }
 
+/* After a failure at our end a plain close would look like the whole of what the peer waits for. Without an errno it is the
+ * peer's doing (TLS that ended without its goodbye), or the failure has words of its own. */
+static bool has_failed(const struct session *s, enum session_end by, const struct why *why)
+{
+	bool lost = (why->cls == ERR_LOST || why->cls == ERR_NETWORK) && why->sys != 0;
+	return by == END_ERROR && (lost || why->cls == ERR_LOCAL) && !is_dgram(s);
+}
+
 void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why)
 {
 	if (s->ended)
@@ -320,7 +328,11 @@ void session_end(struct session *s, enum session_end by, enum close_how how, con
 		s->why = *why;
 	bool fault = s->why.flags & BY_FAULT;
 	s->by = (uint8_t)(fault ? END_FAULT : by);
-	s->how = (uint8_t)(!fault ? how : s->why.flags & BY_RESET ? CLOSE_RST : CLOSE_PLAIN);
+	if (fault)
+		how = s->why.flags & BY_RESET ? CLOSE_RST : CLOSE_PLAIN;
+	else if (why != NULL && has_failed(s, by, why))
+		how = CLOSE_RST;
+	s->how = (uint8_t)how;
 	s->service_run->all.count--;
 	s->service_run->all.half -= s->counters.in_ended;
 	loop_timer(s->service_run->run->loop, &s->clock, NEVER);

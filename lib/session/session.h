@@ -107,9 +107,12 @@ bool session_hear_out(struct session *s, bool owes);
 void session_too_late(struct session *s); /* that reset, where the service itself has found out */
 /* Ends it at once. True: something was undelivered, and the peer gets a reset. */
 bool session_cut(struct session *s, enum session_end by);
+/* The run fails of bytes that its drain has lost. Changes e. */
+void service_run_lost(const struct service_run *service_run, struct err *e);
 enum session_end service_run_ends_by(const struct service_run *service_run);	  /* a drain, and why there is one */
 struct session *session_find(const struct service_run *service_run, uint32_t id); /* not one that has ended */
-/* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done. Stops its clock at once. */
+/* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done, and is a reset where END_ERROR is of a failing
+ * system: a good end would make the peer take what it got for the whole. Stops its clock at once. */
 void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);
 const char *session_label(const struct session *s, char out[SA_TEXT]); /* the peer, shown harmlessly */
 /* What a session's why says in one line: "receive from 10.0.0.1:80: Connection reset by peer". */
