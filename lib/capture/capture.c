@@ -47,7 +47,7 @@ static void put_packet(struct wire *w, enum observer_dir dir, unsigned flags, co
 	for (int i = 0; i < n; i++)
 		all[i + 1] = v[i];
 	all[n + 1] = (struct iovec){ tail, pcapng_packet_tail(tail, &p) };
-	output_file_write(&w->c->file, all, n + 2);
+	output_file_write(&w->c->file, all, n + 2, false);
 	w->seq[dir] += (uint32_t)bytes + ((flags & (PCAPNG_SYN | PCAPNG_FIN)) != 0); /* both count as a byte */
 }
 
@@ -111,7 +111,7 @@ void capture_begin(struct capture *c)
 {
 	unsigned char head[PCAPNG_FILE_HEAD];
 	struct iovec v = { head, pcapng_file_head(head) };
-	output_file_write(&c->file, &v, 1);
+	output_file_write(&c->file, &v, 1, false);
 }
 
 int capture_push(struct stream **top, struct capture *c, uint32_t conn, bool dialed, const struct pcapng_end *us,

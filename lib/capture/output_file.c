@@ -46,9 +46,8 @@ static void output_file_broken(struct output_file *f, int sys)
 	f->broke(f->arg, &e);
 }
 
-void output_file_write(struct output_file *f, struct iovec *v, int n)
+void output_file_write(struct output_file *f, struct iovec *v, int n, bool more)
 {
-	int64_t sum = 0;
 	iov_skip(&v, &n, 0);
 	while (f->fd >= 0 && n > 0) {
 		ssize_t put = sys_writev(f->fd, v, n);
@@ -59,9 +58,12 @@ void output_file_write(struct output_file *f, struct iovec *v, int n)
 			return;
 		}
 		iov_skip(&v, &n, (size_t)put);
-		sum += put;
+		f->begun += put;
 	}
-	f->written += sum;
+	if (more)
+		return;
+	f->written += f->begun;
+	f->begun = 0;
 }
 
 void output_file_close(struct output_file *f)

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -14,7 +15,8 @@ typedef void output_file_broke(void *arg, const struct err *e); /* ERR_LOCAL: "w
 
 struct output_file {
 	int fd;		 /* -1: not open, or broken */
-	int64_t written; /* bytes of whole pieces */
+	int64_t written; /* bytes that are whole */
+	int64_t begun;	 /* bytes behind them, of what is not whole yet */
 	char *path;
 	output_file_broke *broke;
 	void *arg;
@@ -22,7 +24,8 @@ struct output_file {
 
 /* -1 with e (ERR_USAGE, "PATH: why"); then there is nothing to close. A FIFO needs its reader. */
 int output_file_open(struct output_file *f, const char *path, output_file_broke *broke, void *arg, struct err *e);
-void output_file_write(struct output_file *f, struct iovec *v, int n); /* changes v */
-void output_file_close(struct output_file *f);			       /* reports a failure, too */
+/* Changes v. more: the rest of this entry follows; until it is written the entry is not whole. */
+void output_file_write(struct output_file *f, struct iovec *v, int n, bool more);
+void output_file_close(struct output_file *f); /* reports a failure, too */
 
 #endif

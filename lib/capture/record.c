@@ -35,17 +35,22 @@ struct page { /* lines on their way into the file */
 	char text[BUFFER];
 };
 
-static void record_turn(struct page *p)
+static void record_out(struct page *p, bool more)
 {
 	struct iovec v = { p->text, p->len };
-	output_file_write(&p->r->file, &v, 1);
+	output_file_write(&p->r->file, &v, 1, more);
 	p->len = 0;
+}
+
+static void record_turn(struct page *p)
+{
+	record_out(p, false);
 }
 
 static char *record_room(struct page *p, size_t most)
 {
 	if (sizeof p->text - p->len < most)
-		record_turn(p);
+		record_out(p, true);
 	return p->text + p->len;
 }
 

@@ -24,17 +24,22 @@ struct page { /* lines on their way into the file */
 	char text[BUFFER];
 };
 
-static void transcript_turn(struct page *p)
+static void transcript_out(struct page *p, bool more)
 {
 	struct iovec v = { p->text, p->len };
-	output_file_write(&p->t->file, &v, 1);
+	output_file_write(&p->t->file, &v, 1, more);
 	p->len = 0;
+}
+
+static void transcript_turn(struct page *p)
+{
+	transcript_out(p, false);
 }
 
 static char *transcript_room(struct page *p, size_t most)
 {
 	if (sizeof p->text - p->len < most)
-		transcript_turn(p);
+		transcript_out(p, true);
 	return p->text + p->len;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { READ_AHEAD_BYTES = 64 * 1024, SECURITY_LEVEL = 2 /* RSA from 2048 bits, no SHA-1 */, KEYLOG_LINE = 512 };
 
@@ -60,29 +61,44 @@ static int alpn_choose(
 
 /* --- key log --- */
 
-static int write_all(int fd, const char *bytes, size_t n)
+static int write_all(int fd, const char *bytes, size_t n, size_t *done)
 {
-	while (n > 0) {
-		struct iovec v = { (void *)(uintptr_t)bytes, n };
+	while (*done < n) {
+		struct iovec v = { (void *)(uintptr_t)(bytes + *done), n - *done };
 		ssize_t put = sys_writev(fd, &v, 1);
 		if (put < 0 && errno != EINTR)
 			return -1;
-		bytes += put > 0 ? put : 0;
-		n -= put > 0 ? (size_t)put : 0;
+		*done += put > 0 ? (size_t)put : 0;
 	}
 	return 0;
+}
+
+/* A disk that is full has taken a piece of a line, which goes again, unless something was appended behind it. Nothing more is
+ * written: the next line would only be a piece, too. */
+static void keylog_end(struct tls *t, size_t piece)
+{
+	struct stat st;
+	off_t end = piece > 0 ? lseek(t->keylog_fd, 0, SEEK_CUR) : -1;
+	bool ours = end >= 0 && fstat(t->keylog_fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == end;
+	if (ours && ftruncate(t->keylog_fd, end - (off_t)piece) != 0) {
+		/* the piece stays */
+	}
+	sys_close(t->keylog_fd);
+	t->keylog_fd = -1;
 }
 
 /* In one write, if possible: other processes may append to the file, too. */
 static void keylog_line(const SSL *ssl, const char *line)
 {
-	const struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	size_t done = 0;
 	char text[KEYLOG_LINE], shown[256];
 	int n = snprintf(text, sizeof text, "%s\n", line);
-	if (n < (int)sizeof text && write_all(t->keylog_fd, text, (size_t)n) == 0)
+	if (t->keylog_fd < 0 || (n < (int)sizeof text && write_all(t->keylog_fd, text, (size_t)n, &done) == 0))
 		return;
 	struct err e;
 	int sys = errno;
+	keylog_end(t, done);
 	text_show(shown, sizeof shown, t->conf->keylog, strlen(t->conf->keylog));
 	err_set(&e, ERR_LOCAL, sys, "write %s", shown);
 	run_fail(t->run, &e);
