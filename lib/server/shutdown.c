@@ -86,7 +86,7 @@ void server_cut(struct server *s, const char *reason)
 	if (n > 0) {
 		struct err e;
 		err_set(&e, ERR_LOST, 0, "%s: %lu client%s cut", reason, n, n == 1 ? "" : "s");
-		run_fail(s->run, &e);
+		service_run_lost(s->service_run, &e);
 	}
 	judge_run(s);
 	loop_stop(s->run->loop);

@@ -24,7 +24,7 @@ static const struct opt clock_rows[] = {
 		.arg = "TIME",
 		.help = "end the whole run after TIME",
 		.man = "Ends the program TIME after it was started (exit status 5). A server first lets its clients finish, "
-		       "as after a signal." },
+		       "as after a signal; the exit status is 7 if that loses a byte." },
 	{ 0 },
 };
 const struct opt_group clock_opts = { .title = "Time limits", .size = sizeof(struct clock_conf), .rows = clock_rows };

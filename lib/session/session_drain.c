@@ -33,6 +33,17 @@ void service_run_drain(struct service_run *service_run)
 		session_drain(s);
 }
 
+/* Bytes that a drain has lost count for more than the lifetime that was the drain's cause, and the first failure until then. */
+void service_run_lost(const struct service_run *service_run, struct err *e)
+{
+	struct err *first = &service_run->run->outcome->first;
+	if (service_run->outlived && first->cls == ERR_TIMEOUT) {
+		err_prefix(e, "--lifetime is over");
+		*first = (struct err){ 0 };
+	}
+	run_fail(service_run->run, e);
+}
+
 void session_too_late(struct session *s)
 {
 	static const struct why late = { ERR_LOST, OF_PEER, 0, "drain: bytes that can no longer be answered came from" };
@@ -41,7 +52,7 @@ void session_too_late(struct session *s)
 		return;
 	session_end(s, service_run_ends_by(s->service_run), CLOSE_RST, &late);
 	session_words(s, &e);
-	run_fail(s->service_run->run, &e);
+	service_run_lost(s->service_run, &e);
 }
 
 bool session_hear_out(struct session *s, bool owes)

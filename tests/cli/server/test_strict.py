@@ -4,6 +4,7 @@ import signal
 import pytest
 
 import wire
+from place import make_place
 
 PLACES = pytest.mark.parametrize("strict", [True, False])
 
@@ -62,3 +63,37 @@ def test_a_target_that_refuses(sockctl, tcp, strict, tmp_path):
     proc = serve(sockctl, tcp, strict, "--forward", "127.0.0.1:1")
     wire.read_reset(tcp.dial())
     proc.ends(4 if strict else 0)
+
+
+@PLACES
+def test_a_conversation_that_fails(sockctl, tcp, strict):
+    """A mismatch is always the run's failure."""
+    proc = serve(sockctl, tcp, strict, "--talk", 'expect "hello"', "--talk", 'send "well"')
+    sock = tcp.dial()
+    sock.sendall(b"something else\n")
+    wire.read_any(sock)
+    proc.ends(8)
+
+
+@PLACES
+def test_a_conversation_that_is_reset(sockctl, tcp, strict):
+    proc = serve(sockctl, tcp, strict, "--talk", 'on "hello" send "well"')
+    sock = tcp.dial()
+    sock.sendall(b"hello\n")
+    assert wire.read_until(sock) == b"well\n"
+    wire.reset(sock)
+    proc.ends(7 if strict else 0)
+
+
+@PLACES
+def test_a_handshake_that_fails(sockctl, tmp_path, strict):
+    place = make_place("tls", tmp_path)
+    proc = serve(sockctl, place, strict, "--discard")
+    sock = place.dial(raw=True)
+    sock.sendall(b"this is no TLS\n")
+    wire.read_any(sock)
+    good = place.dial()
+    wire.half_close(good)
+    wire.read_eof(good)
+    proc.ends(6 if strict else 0)
+    assert "client 1, " in proc.lines()[-1] if strict else True
