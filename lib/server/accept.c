@@ -228,7 +228,7 @@ static int new_peer(void *arg, struct stream *top, const struct sa *peer, const 
 	if (s->closed || accept_taken(s))
 		return -1;
 	enum access_answer v = accept_ask(s, peer);
-	if (v == ACCESS_FULL && full_house_make_room_dgram(s))
+	if (v == ACCESS_FULL && udp_evict_one(s))
 		v = access_ask(s->access, peer, loop_now(s->run->loop));
 	if (v != ACCESS_YES) {
 		reject_tell(s, peer, v);

@@ -3,11 +3,10 @@
  * First a client that has ended its side, has got everything queued for it, and is owed no answer (service->spare): it may still
  * read, or be gone, which cannot be told from here. The oldest of these goes; clients that never sent a byte go last, because a
  * client that ends its side at once has come to read. Then a setup that has not passed yet, the oldest first, so that silent
- * connections cannot fill the server. Datagrams have no end: there a peer that has sent only one goes. */
+ * connections cannot fill the server. Datagrams have no end: see udp_evict.c. */
 #include "server/server_internal.h"
 
-/* Its place is free from here on, not only when it has been freed. */
-static void take_place_of(struct server *s, struct session *i, enum session_end by)
+void full_house_take_place(struct server *s, struct session *i, enum session_end by)
 {
 	struct sa proxy;
 	access_leave(s->access, proxied_peer_take(&s->proxied_peers, i->id, &proxy) ? &proxy : &i->peer);
@@ -53,19 +52,8 @@ bool full_house_make_room(struct server *s, const struct sa *peer, enum access_a
 	struct session *i = own || lacks == ACCESS_YES ? spare_session(s, own ? peer : NULL) : NULL;
 	if (i != NULL) {
 		i->peer_done = true; /* it has got everything */
-		take_place_of(s, i, END_FULL);
+		full_house_take_place(s, i, END_FULL);
 		return true;
 	}
 	return v == ACCESS_FULL && handshake_drop_oldest(&s->handshakes);
-}
-
-/* Senders with forged addresses never send a second one. */
-bool full_house_make_room_dgram(struct server *s)
-{
-	struct session *i = s->service_run->all.first;
-	while (i != NULL && (i->ended || i->counters.reads > 1))
-		i = i->next;
-	if (i != NULL)
-		take_place_of(s, i, END_KICK);
-	return i != NULL;
 }

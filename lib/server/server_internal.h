@@ -1,5 +1,6 @@
-/* Shared by server.c (a run from start to end), accept.c (accepting), full_house.c (making room), reject.c (refusing),
- * listen_fault.c (faults of listening sockets), shutdown.c (the ends of a run) and run_end.c (ends by a script). */
+/* Shared by server.c (a run from start to end), accept.c (accepting), full_house.c and udp_evict.c (making room),
+ * reject.c (refusing), listen_fault.c (faults of listening sockets), shutdown.c (the ends of a run) and run_end.c (ends by a
+ * script). */
 #ifndef SERVER_SERVER_INTERNAL_H
 #define SERVER_SERVER_INTERNAL_H
 
@@ -88,8 +89,12 @@ void accept_close(struct server *s);
 /* full_house.c */
 /* A client with this answer (FULL or PER_IP): does another make room? Then ask for access again. */
 bool full_house_make_room(struct server *s, const struct sa *peer, enum access_answer v);
-bool full_house_make_room_dgram(struct server *s);
+/* Ends a session, whose place is free at once, not only when it has been freed. */
+void full_house_take_place(struct server *s, struct session *i, enum session_end by);
 bool full_house_can_make_room(const struct server *s); /* is the server full, and would a session make room? */
+
+/* udp_evict.c */
+bool udp_evict_one(struct server *s); /* ends a peer that has sent only one datagram. False: there is none */
 
 /* reject.c */
 void reject_tell(const struct server *s, const struct sa *peer, enum access_answer v); /* only the event */
