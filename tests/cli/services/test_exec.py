@@ -301,7 +301,7 @@ def test_bad_input(sockctl, words, line):
 
 def test_a_mode_without_programs(sockctl):
     proc = sockctl.run("echo", "0", "--", "cat")
-    assert proc.code == 2 and proc.lines() == ['sockctl: unexpected word "cat" behind --: echo runs no command']
+    assert proc.code == 2 and proc.lines() == ['sockctl: unexpected word "cat" after --: echo runs no command']
 
 
 def test_what_cannot_be_started_later_ends_only_its_client(sockctl, tcp, tmp_path):
