@@ -10,6 +10,7 @@
 #include "nc/nc.h"
 #include "report/out.h"
 #include "cli/parse.h"
+#include "loop/become.h"
 #include "loop/prelude.h"
 #include "stream/stdfd.h"
 #include "sandbox/sandbox_opts.h"
@@ -215,6 +216,8 @@ static int run_mode(const struct parsed *parsed, const struct menu *menu, int ar
 		persona->judge(persona->arg, &outcome->first);
 	tell_end(out, outcome, persona);
 	out_close(out);
+	if (outcome->becomes != NULL) /* in the line that outlives the parser's copy of it */
+		outcome->becomes = argv + argc - parsed->after;
 	return 0;
 }
 
@@ -246,15 +249,6 @@ static int start_nc(struct nc *nc, int argc, char **argv, struct outcome *outcom
 	return nc_help(stdout) == 0 ? 0 : err_set(&outcome->first, ERR_LOCAL, errno, "write stdout");
 }
 
-/* A parent may pass on a mask in which ending signals, or SIGCHLD, are blocked: we would miss them. Ignored signals stay ignored
- * (loop/signal.c). */
-static void signals_unblock(void)
-{
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* Dies as if the signal had not been caught, so that the parent sees it. */
 static int die_of(int signo)
 {
@@ -269,18 +263,17 @@ static int die_of(int signo)
 
 int main(int argc, char **argv)
 {
-	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU };
 	static struct nc nc;
 	const struct persona *persona = nc_called(argv[0]) ? &nc.persona : NULL;
 	struct outcome outcome = { 0 };
-	signals_unblock();
+	become_note();
 	stdfd_guard();
-	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-		signal(ignored[i], SIG_IGN);
 	int rc = persona != NULL ? start_nc(&nc, argc, argv, &outcome) : sockctl_start(argc, argv, NULL, &outcome);
 	if (rc != 0 && outcome.signo == 0)
 		out_cry(persona, outcome.first.what);
 	stdfd_restore();
 	sys_seam_close();
+	if (outcome.becomes != NULL && exit_code(&outcome, persona) == 0 && become(outcome.becomes, &outcome.first) != 0)
+		out_cry(persona, outcome.first.what);
 	return outcome.signo != 0 ? die_of(outcome.signo) : exit_code(&outcome, persona);
 }

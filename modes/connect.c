@@ -9,6 +9,7 @@
 #include "dial/probe.h"
 #include "dial/retry.h"
 #include "fault/fault_opts.h"
+#include "loop/child.h"
 #include "loop/loop.h"
 #include "net/addr.h"
 #include "net/exit_with_fd.h"
@@ -48,8 +49,9 @@ const struct mode mode_connect = {
 };
 
 /* A probe moves no payload: options about it would have no effect, so they are refused. */
-static int probe_check(const struct conf *conf, struct err *e)
+static int probe_check(const struct run *run, struct err *e)
 {
+	const struct conf *conf = run->conf;
 	static const struct {
 		const struct opt_group *group;
 		size_t off;
@@ -62,6 +64,9 @@ static int probe_check(const struct conf *conf, struct err *e)
 		row = conf_given(conf, idle[i].group, idle[i].off);
 	if (row != NULL)
 		return err_set(e, ERR_USAGE, 0, "--probe and --%s cannot be used together", row->name);
+	int sys = run->command != NULL ? child_find(run->command[0]) : 0;
+	if (sys != 0)
+		return err_set(e, ERR_USAGE, sys, "-- %.200s", run->command[0]);
 	if (CONF_GIVEN(conf, proxy, url) || announce->version != 0)
 		return err_set(e, ERR_USAGE, 0, "--probe and proxies cannot be used together: it tests the ports themselves");
 	return 0;
@@ -81,7 +86,7 @@ static size_t connect_descriptors(const struct run *run)
 static int connect_run(const struct run *run, struct err *e)
 {
 	bool probes = connect_probes(run);
-	if (probes && probe_check(run->conf, e) != 0)
+	if (probes && probe_check(run, e) != 0)
 		return -1;
 	const struct service *service = probes ? &service_probe : service_pick(run, &service_stdio, e);
 	return service == NULL ? -1 : client_main(run, service, e);

@@ -172,7 +172,10 @@ static int client_probe(struct client *c, struct err *e)
 	sandbox_run_dials(c->run, &c->addr);
 	bool confined =
 		sandbox_run_prepare(c->run, 0, e) == 0 && sandbox_run_drop(c->run, e) == 0 && sandbox_run_seal(c->run, e) == 0;
-	return confined ? probe_run(c->run, &c->addr, e) : -1;
+	if (!confined || probe_run(c->run, &c->addr, e) != 0)
+		return -1;
+	c->run->outcome->becomes = c->run->command;
+	return 0;
 }
 
 int client_main(const struct run *run, const struct service *service, struct err *e)

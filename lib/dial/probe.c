@@ -50,7 +50,7 @@ struct probe {
 	struct err failed;	      /* of the highest port that is not open, or of the resolving */
 	uint16_t failed_port;
 	struct err err;	    /* the error that ended everything */
-	struct stream *out; /* NULL: nothing is shown */
+	struct stream *out; /* NULL: nothing is shown, or as an event, for stdout is the command's */
 	struct waiter waiter;
 	char line[800];
 	size_t line_len, line_at;
@@ -100,8 +100,8 @@ static bool next_line(struct probe *p)
 	probe_label(p, p->shown, name, sizeof name);
 	const char *words = p->words[p->shown], *answer = answer_words[p->answers[p->shown]];
 	snprintf(tail, sizeof tail, "%s%s", words != NULL ? ": " : "", words != NULL ? words : "");
-	event(p->run->events, EV_PROBE, 0, EV_TEXT("addr", name), EV_NUM("port", p->shown), EV_TEXT("answer", answer),
-		EV_TEXT("error", words), EV_TEXT("words", tail));
+	event(p->run->events, p->out == NULL && p->conf->probe == PROBE_SHOW ? EV_ANSWER : EV_PROBE, 0, EV_TEXT("addr", name),
+		EV_NUM("port", p->shown), EV_TEXT("answer", answer), EV_TEXT("error", words), EV_TEXT("words", tail));
 	p->line_at = 0;
 	p->line_len = (size_t)snprintf(p->line, sizeof p->line, "%s %s%s\n", name, answer, tail);
 	forget_words(p, p->shown++);
@@ -325,7 +325,7 @@ static int probe_prepare(struct probe *p, struct err *e)
 		return -1;
 	if (want_ports(p, e) < 0)
 		return -1;
-	return p->conf->probe == PROBE_QUIET ? 0 : open_stdout(p, e);
+	return p->conf->probe == PROBE_QUIET || p->run->command != NULL ? 0 : open_stdout(p, e);
 }
 
 static void clean_up(struct probe *p)

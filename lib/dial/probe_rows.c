@@ -24,7 +24,10 @@ static const struct opt rows[] = {
 		       "for each port: by default 5s, over UDP 1s. With TLS a port is open when the handshake has succeeded, "
 		       "too, by the rules of any connection (--ca, --pin, --alpn and so on); of one that has failed the line "
 		       "says why: tls: and the words. The exit status is 0 if at least one port is open, else that of the last "
-		       "failure. --probe=quiet prints nothing. --probe cannot be used with proxies or faults." },
+		       "failure. --probe=quiet prints nothing. With a "
+		       "command behind -- the lines go to standard error, and once a port is open this process becomes that command "
+		       "(found along $PATH, without a shell), with the signal mask, ignored signals and standard descriptors that it "
+		       "was started with: its exit status is the only one. Where no port is open it is not run. --probe cannot be used with proxies or faults." },
 	{ .name = "probe-data",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct probe_conf, data),

@@ -17,6 +17,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -315,6 +316,27 @@ static void setup_child(const char *const *set)
 			putenv((char *)(uintptr_t)*set);
 		else
 			unsetenv(*set);
+}
+
+static bool child_runs(const char *path)
+{
+	return access(path, X_OK) == 0;
+}
+
+int child_find(const char *name)
+{
+	char path[4096];
+	const char *dirs = getenv("PATH");
+	if (strchr(name, '/') != NULL)
+		return child_runs(name) ? 0 : errno;
+	for (const char *at = dirs != NULL ? dirs : "/bin:/usr/bin"; at != NULL;
+		at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+		int n = (int)strcspn(at, ":");
+		if (snprintf(path, sizeof path, "%.*s%s%s", n, at, n > 0 ? "/" : "./", name) < (int)sizeof path &&
+			child_runs(path))
+			return 0;
+	}
+	return ENOENT;
 }
 
 int child_exec(void *arg)

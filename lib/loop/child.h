@@ -34,6 +34,7 @@ struct child_command {
 	const char *const *argv;
 	const char *const *set; /* "NAME=value" for its environment, or "NAME": not there; NULL-terminated, NULL: nothing */
 };
+int child_find(const char *name); /* as execvp(3) will look for it: 0, or the errno that it would meet */
 /* A child_body: executes that program, found along $PATH. 127: there is none, 126: it cannot be run. Variables that a service
  * manager set for us (LISTEN_*, NOTIFY_SOCKET) are removed. */
 int child_exec(void *command);

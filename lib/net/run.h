@@ -12,6 +12,7 @@
 struct outcome {
 	struct err first; /* cls ERR_OK: nothing failed */
 	int signo;	  /* die of this signal after cleaning up; 0: none */
+	char **becomes;	  /* the program that takes our place when all went well; NULL: none */
 	int child_status; /* of the command of --run: the exit status where nothing of ours failed */
 };
 

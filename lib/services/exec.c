@@ -100,28 +100,6 @@ static bool exec_wanted(const struct run *run)
 
 /* --- before any socket --- */
 
-static bool exec_runs(const char *path)
-{
-	return access(path, X_OK) == 0;
-}
-
-/* As execvp(3) will search for it. 0, or the errno that it would get. */
-static int find_program(const char *name)
-{
-	char path[4096];
-	const char *dirs = getenv("PATH");
-	if (strchr(name, '/') != NULL)
-		return exec_runs(name) ? 0 : errno;
-	for (const char *at = dirs != NULL ? dirs : "/bin:/usr/bin"; at != NULL;
-		at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
-		int n = (int)strcspn(at, ":");
-		if (snprintf(path, sizeof path, "%.*s%s%s", n, at, n > 0 ? "/" : "./", name) < (int)sizeof path &&
-			exec_runs(path))
-			return 0;
-	}
-	return ENOENT;
-}
-
 static int exec_start(struct service_run *service_run, struct err *e)
 {
 	const struct run *run = service_run->run;
@@ -131,7 +109,7 @@ static int exec_start(struct service_run *service_run, struct err *e)
 	if (conf->command == NULL && run->command == NULL)
 		return err_set(e, ERR_USAGE, 0, "%s: there is no program to run; add -e CMD or -- PROGRAM",
 			conf->pty ? "--pty" : "--exec-socket");
-	int sys = run->command != NULL ? find_program(run->command[0]) : 0;
+	int sys = run->command != NULL ? child_find(run->command[0]) : 0;
 	return sys == 0 ? 0 : err_set(e, ERR_USAGE, sys, "-- %.200s", run->command[0]);
 }
 
@@ -171,7 +149,7 @@ static void warn_unstarted(const struct job *j, uint32_t conn, int status)
 	char text[300];
 	const struct run *run = j->service_run->run;
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-	if (run->command == NULL || (code != NOT_FOUND && code != NOT_STARTED) || find_program(run->command[0]) == 0)
+	if (run->command == NULL || (code != NOT_FOUND && code != NOT_STARTED) || child_find(run->command[0]) == 0)
 		return;
 	snprintf(text, sizeof text, "-- %.200s: the program could not be started", run->command[0]);
 	event(run->events, EV_WARN, conn, EV_TEXT("text", text));

@@ -54,14 +54,14 @@ void stdfd_fill(int fd)
 void stdfd_restore(void)
 {
 	for (int fd = 0; fd < 3; fd++)
-		if (of[fd].borrowed)
+		if (of[fd].borrowed || of[fd].own)
 			fcntl(fd, F_SETFL, of[fd].flags);
 }
 
 static void stdfd_again(void)
 {
 	for (int fd = 0; fd < 3; fd++)
-		if (of[fd].borrowed)
+		if (of[fd].borrowed || of[fd].own)
 			fcntl(fd, F_SETFL, of[fd].flags | O_NONBLOCK);
 }
 
@@ -94,7 +94,6 @@ static int stdfd_borrow(int fd, int flags, struct err *e)
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
 		return err_set(e, ERR_LOCAL, errno, "make descriptor %d nonblocking", fd);
 	of[fd].borrowed = true;
-	of[fd].flags = flags;
 	for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
 		struct sigaction now;
 		struct sigaction act = { .sa_handler = stdfd_signal };
@@ -151,6 +150,7 @@ int stdfd_ready(int fd, struct err *e)
 	if (flags < 0 || fstat(fd, &st) != 0)
 		return err_set(e, ERR_LOCAL, errno, "use descriptor %d", fd);
 	bool blocks = S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode);
+	of[fd].flags = flags;
 	if (blocks && !(flags & O_NONBLOCK) && stdfd_reopen(fd, flags) != 0 && stdfd_borrow(fd, flags, e) != 0)
 		return -1;
 	if (S_ISFIFO(st.st_mode))
