@@ -36,7 +36,8 @@ static const struct opt retry_rows[] = {
 		.help = "try again for TIME until it connects",
 		.man = "Tries to connect again and again, for TIME at most: at once, then after 20 ms, growing to 1 s, with "
 		       "all addresses in each round. Reasons to try again are a refusal, an unreachable host, silence, a "
-		       "name server that cannot answer now, and a Unix path that is not there yet. A round that gets no "
+		       "name server that cannot answer now, a name that does not exist yet (-v says so), and a Unix path that is "
+		       "not there yet. A round that gets no "
 		       "answer is cut after --connect-timeout, or 5 seconds. The exit status is that of the last try. With "
 		       "--probe it waits until at least one port is open, and a TLS port that closes without a word is tried again, "
 		       "too." },
@@ -67,8 +68,9 @@ bool retry_helps(const struct err *e)
 
 void retry_tell(const struct run *run, const struct addr *a, const struct err *e, unsigned tries, int64_t next_ms)
 {
-	event(run->events, EV_RETRY, 0, EV_TEXT("addr", a->text), EV_TEXT("error", e->sys != 0 ? strerror(e->sys) : e->what),
-		EV_NUM("try", tries), EV_SOME("errno", e->sys), EV_NUM("next_us", (next_ms - loop_now(run->loop)) * 1000),
+	event(run->events, EV_RETRY, 0, EV_TEXT("addr", a->text),
+		EV_TEXT("error", e->sys != 0 && e->cls != ERR_RESOLVE ? strerror(e->sys) : e->what), EV_NUM("try", tries),
+		EV_SOME("errno", e->sys), EV_NUM("next_us", (next_ms - loop_now(run->loop)) * 1000),
 		EV_NUM("next_ms", next_ms - loop_now(run->loop)));
 }
 

@@ -1,5 +1,5 @@
 /* Dialing again: --wait T tries until it connects or T has passed, 20 ms growing by 1.6 to 1 s between rounds, on refused,
- * unreachable, timed out, a name server that says "try again", a Unix path that is not there yet. */
+ * unreachable, timed out, a name that does not exist yet, a Unix path that is not there yet. */
 #ifndef DIAL_RETRY_H
 #define DIAL_RETRY_H
 

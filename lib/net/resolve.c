@@ -101,6 +101,26 @@ static void resolve_report(const struct resolve *r)
 	event(r->run->events, EV_RESOLVE, 0, EV_TEXT("host", r->host), EV_WORDS("addrs", addrs));
 }
 
+/* A name server that cannot answer now, or a name that does not exist, or has no such address: it may yet. */
+static bool may_come(const struct reply *reply)
+{
+	static const int codes[] = {
+		0,
+		EAI_AGAIN,
+		EAI_NONAME,
+#ifdef EAI_NODATA
+		EAI_NODATA,
+#endif
+#ifdef EAI_ADDRFAMILY
+		EAI_ADDRFAMILY,
+#endif
+	};
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (reply->code == codes[i])
+			return true;
+	return false;
+}
+
 static void resolve_judge(struct resolve *r)
 {
 	const struct reply *reply = &r->reply;
@@ -116,7 +136,7 @@ static void resolve_judge(struct resolve *r)
 		resolve_report(r);
 	if (r->err.cls != ERR_OK) {
 		r->reply.n = 0;
-		r->err.sys = r->got == sizeof *reply && reply->code == EAI_AGAIN ? EAGAIN : r->err.sys;
+		r->err.sys = r->got == sizeof *reply && may_come(reply) ? EAGAIN : r->err.sys;
 	}
 }
 
