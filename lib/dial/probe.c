@@ -25,6 +25,7 @@ enum { SOCKETS = 64, PORTS = 65536, TCP_MS = 5000, UDP_MS = 1000 };
 static const char *const answer_words[] = {
 	[PROBE_OPEN] = "open",
 	[PROBE_REFUSED] = "refused",
+	[PROBE_UNREACHABLE] = "unreachable",
 	[PROBE_SILENT] = "no answer",
 	[PROBE_CLOSED] = "closed",
 	[PROBE_NO_TLS] = "tls",

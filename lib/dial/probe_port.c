@@ -16,6 +16,7 @@
 #include "session/layers.h"
 #include "tls/tls.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 
 enum { LAST_MS = 250, BYE_MS = 1000, WORDS = 400 };
@@ -94,12 +95,20 @@ static void on_probe_port_end(void *arg)
 	mem_free(p);
 }
 
+/* An error is an answer of the system, if not of the peer: only where the time ran out there was none. */
+static enum probe_answer answer_of(const struct err *e)
+{
+	if (e->cls != ERR_CONNECT && e->cls != ERR_TIMEOUT)
+		return PROBE_HOPELESS;
+	if (e->sys == ECONNREFUSED || e->sys == ECONNRESET || e->sys == ENOENT)
+		return PROBE_REFUSED;
+	return e->cls == ERR_TIMEOUT || e->sys == ETIMEDOUT ? PROBE_SILENT : PROBE_UNREACHABLE;
+}
+
 static void probe_port_failed(struct probe_port *p, const struct err *e)
 {
-	bool refused = e->sys == ECONNREFUSED || e->sys == ECONNRESET || e->sys == ENOENT;
-	bool peers = e->cls == ERR_CONNECT || e->cls == ERR_TIMEOUT;
 	p->err = *e;
-	probe_port_answer(p, !peers ? PROBE_HOPELESS : refused ? PROBE_REFUSED : PROBE_SILENT);
+	probe_port_answer(p, answer_of(e));
 }
 
 static void failed_with(struct probe_port *p, int sys)
@@ -267,6 +276,20 @@ static void wait_for_answer(struct probe_port *p)
 	loop_timer(p->how->run->loop, &p->clock, until_ms);
 }
 
+/* A datagram socket is told of a port that is closed, but of a host or a route that is not there only if it asks (Linux). */
+static void hear_routers(int fd)
+{
+	static const int on = 1;
+	(void)fd;
+#ifdef IP_RECVERR
+	sys_setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+#endif
+#ifdef IPV6_RECVERR
+	sys_setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
+#endif
+	(void)on;
+}
+
 static void probe_port_raced(void *arg, int gives_fd, const struct err *e)
 {
 	struct probe_port *p = arg;
@@ -285,6 +308,8 @@ static void probe_port_raced(void *arg, int gives_fd, const struct err *e)
 		probe_port_answer(p, PROBE_OPEN);
 		return;
 	}
+	if (probe_port_udp(p))
+		hear_routers(gives_fd);
 	struct iovec v = { (void *)how->data, how->data_len };
 	const struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
 	if (probe_port_udp(p) && sys_sendmsg(gives_fd, &m, MSG_NOSIGNAL, true) < 0) {

@@ -18,8 +18,8 @@ static const struct opt rows[] = {
 		.bare = "show",
 		.def = "no",
 		.help = "only test whether a port is open; ports may be 20-30,80",
-		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, or "
-		       "gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
+		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, "
+		       "unreachable (the system has no route to it, or a router says so), or gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
 		       "datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to wait "
 		       "for each port: by default 5s, over UDP 1s. With TLS a port is open when the handshake has succeeded, "
 		       "too, by the rules of any connection (--ca, --pin, --alpn and so on); of one that has failed the line "
