@@ -328,10 +328,12 @@ void session_end(struct session *s, enum session_end by, enum close_how how, con
 		s->why = *why;
 	bool fault = s->why.flags & BY_FAULT;
 	s->by = (uint8_t)(fault ? END_FAULT : by);
-	if (fault)
+	if (fault) {
 		how = s->why.flags & BY_RESET ? CLOSE_RST : CLOSE_PLAIN;
-	else if (why != NULL && has_failed(s, by, why))
+	} else if (why != NULL && has_failed(s, by, why)) {
 		how = CLOSE_RST;
+		session_drain_failed(s);
+	}
 	s->how = (uint8_t)how;
 	s->service_run->all.count--;
 	s->service_run->all.half -= s->counters.in_ended;

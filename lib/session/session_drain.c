@@ -44,6 +44,15 @@ void service_run_lost(const struct service_run *service_run, struct err *e)
 	run_fail(service_run->run, e);
 }
 
+void session_drain_failed(struct session *s)
+{
+	struct err e = { 0 };
+	if (!s->drained || !stream_unread(s->stream))
+		return;
+	session_words(s, &e);
+	service_run_lost(s->service_run, &e);
+}
+
 void session_too_late(struct session *s)
 {
 	static const struct why late = { ERR_LOST, OF_PEER, 0, "drain: bytes that can no longer be answered came from" };

@@ -166,6 +166,33 @@ def test_the_run_fails_of_it_with_strict(sockctl, place, tmp_path, mode, strict)
     assert not strict or "Input/output error" in proc.complaint()
 
 
+@pytest.mark.no_tls("its bytes are read in another rhythm")
+@pytest.mark.parametrize("mode", ["echo", "serve", "chat"])
+def test_bytes_that_a_drain_cannot_read_are_7(sockctl, place, tmp_path, mode):
+    """Behind our goodbye a client reads a good end; then the first read that has something to read fails."""
+    sockctl.binary = os.path.abspath(SEAM)
+    report = tmp_path / "report"
+
+    def runs(fault):
+        place.port = 0
+        proc = sockctl.serve(mode, place, "-v", "--drain", "1h", env={"SOCKCTL_SEAM": f"report={report}{fault}"})
+        sock = place.dial()
+        proc.says(rb"connected")
+        proc.signal(signal.SIGTERM)
+        while sock.recv(100):
+            pass
+        return proc, sock
+
+    proc, sock = runs("")
+    wire.close(sock)
+    proc.ends(0)
+    reads = int(dict(line.split() for line in report.read_text().splitlines())["read"])
+    proc, sock = runs(f",read:{reads}:EIO")
+    sock.sendall(b"lost\n")
+    proc.ends(7)
+    assert "Input/output error" in proc.lines()[-1] or "can no longer be answered" in proc.lines()[-1]
+
+
 def test_a_chat_loses_no_line_in_silence(sockctl, tcp, tmp_path):
     """Two members; each call of the server fails once. Who has a good end has said its lines to the other."""
     scene = Scene("chat", "--wire", "raw")
