@@ -48,6 +48,7 @@ struct probe {
 	uint32_t next, shown; /* ports: to test, to show */
 	unsigned asking, most;
 	bool open, hope, final, over; /* one is open; with one, another round may help; the last round; the loop stops */
+	bool unshut;		      /* in this round a port was not closed */
 	struct err failed;	      /* of the highest port that is not open, or of the resolving */
 	uint16_t failed_port;
 	struct err err;	    /* the error that ended everything */
@@ -153,9 +154,14 @@ static void again_later(struct probe *p)
 	loop_timer(p->run->loop, &p->clock, next_ms);
 }
 
+static bool probe_met(const struct probe *p)
+{
+	return p->conf->until == UNTIL_CLOSED ? !p->unshut : p->open;
+}
+
 static void round_over(struct probe *p)
 {
-	if (!p->open && probe_now(p) < p->how.until_ms && p->how.until_ms != NEVER && p->hope) {
+	if (!probe_met(p) && probe_now(p) < p->how.until_ms && p->how.until_ms != NEVER && p->hope) {
 		again_later(p);
 		return;
 	}
@@ -167,6 +173,31 @@ static void round_over(struct probe *p)
 }
 
 static void ask_more(struct probe *p);
+
+static void judge_open(struct probe *p, uint16_t port, enum probe_answer how, const struct err *e)
+{
+	p->hope |= how == PROBE_DROPPED || (how != PROBE_OPEN && retry_helps(e));
+	if (how == PROBE_OPEN || port < p->failed_port)
+		return;
+	p->failed = *e;
+	p->failed_port = port;
+}
+
+/* For --until closed; a Unix path that cannot be used may well have a listener. The status of a wait that ends so is that of a
+ * clock. */
+static void judge_closed(struct probe *p, uint16_t port, enum probe_answer how, const struct err *e)
+{
+	char name[360];
+	if (how == PROBE_REFUSED || (how == PROBE_UNREACHABLE && !addr_local(p->addr)))
+		return;
+	p->unshut = p->hope = true;
+	probe_label(p, port, name, sizeof name);
+	if (how == PROBE_OPEN)
+		err_set(&p->failed, ERR_TIMEOUT, 0, "probe %s: it is still open", name);
+	else
+		p->failed = *e;
+	p->failed.cls = ERR_TIMEOUT;
+}
 
 static void probe_on_answer(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e)
 {
@@ -181,11 +212,10 @@ static void probe_on_answer(void *arg, uint16_t port, enum probe_answer how, con
 	p->answers[port] = (unsigned char)how;
 	p->words[port] = words != NULL ? mem_text(words) : NULL;
 	p->open |= how == PROBE_OPEN;
-	p->hope |= how == PROBE_DROPPED || (how != PROBE_OPEN && retry_helps(e));
-	if (how != PROBE_OPEN && port >= p->failed_port) {
-		p->failed = *e;
-		p->failed_port = port;
-	}
+	if (p->conf->until == UNTIL_CLOSED)
+		judge_closed(p, port, how, e);
+	else
+		judge_open(p, port, how, e);
 	ask_more(p);
 	if (p->how.until_ms == NEVER)
 		probe_show(p);
@@ -222,6 +252,7 @@ static void probe_resolved(void *arg, const struct sa *list, size_t n, const str
 	if (n == 0) {
 		p->failed = *e;
 		p->hope = retry_helps(e);
+		p->unshut = true;
 		round_over(p);
 		return;
 	}
@@ -236,7 +267,7 @@ static void begin_round(struct probe *p)
 	p->next = 0;
 	p->failed = (struct err){ 0 };
 	p->failed_port = 0;
-	p->hope = false;
+	p->hope = p->unshut = false;
 	for (size_t i = 0; i < PORTS; i++) {
 		forget_words(p, i);
 		if (p->answers[i] != PROBE_UNWANTED)
@@ -265,7 +296,7 @@ static void on_probe_due(void *arg)
 	resolve_stop(p->resolve);
 	p->resolve = NULL;
 	p->how.n = 0;
-	p->hope = true;
+	p->hope = p->unshut = true;
 	err_set(&p->failed, ERR_TIMEOUT, 0, "probe %s: no address within %s", p->addr->text, dial_span(p->resolve_ms, span));
 	round_over(p);
 }
@@ -351,7 +382,7 @@ static int probe_verdict(const struct probe *p, struct err *e)
 {
 	if (p->err.cls != ERR_OK)
 		*e = p->err;
-	else if (p->over && !p->open)
+	else if (p->over && !probe_met(p))
 		*e = p->failed;
 	else
 		return 0;

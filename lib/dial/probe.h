@@ -7,9 +7,11 @@
 #include "net/service.h"
 
 enum { PROBE_NO, PROBE_SHOW, PROBE_QUIET };
-extern const struct opt_group probe_opts; /* --probe --probe-data --stable */
+enum { UNTIL_OPEN, UNTIL_CLOSED };
+extern const struct opt_group probe_opts; /* --probe --until --probe-data --stable */
 struct probe_conf {
 	int probe; /* PROBE_NO .. PROBE_QUIET */
+	int until; /* UNTIL_OPEN: one port is open; UNTIL_CLOSED: all are closed */
 	const char *data;
 	int64_t stable_ms;
 };

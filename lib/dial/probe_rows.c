@@ -4,6 +4,8 @@
 static int probe_rows_check(void *block, struct err *e)
 {
 	const struct probe_conf *conf = block;
+	if (conf->probe == PROBE_NO && conf->until != UNTIL_OPEN)
+		return err_set(e, ERR_USAGE, 0, "--until requires --probe");
 	if (conf->probe == PROBE_NO && (conf->stable_ms > 0 || conf->data != NULL))
 		return err_set(e, ERR_USAGE, 0, "--%s requires --probe", conf->data != NULL ? "probe-data" : "stable");
 	return 0;
@@ -28,6 +30,15 @@ static const struct opt rows[] = {
 		       "command behind -- the lines go to standard error, and once a port is open this process becomes that command "
 		       "(found along $PATH, without a shell), with the signal mask, ignored signals and standard descriptors that it "
 		       "was started with: its exit status is the only one. Where no port is open it is not run. --probe cannot be used with proxies or faults." },
+	{ .name = "until",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct probe_conf, until),
+		.arg = "open|closed",
+		.def = "open",
+		.help = "with --probe: succeed when the ports are closed",
+		.man = "With --probe: closed turns the question round. The exit status is 0 if every port is closed: refused, "
+		       "unreachable, or a Unix socket's file that is gone. A port that gives no answer is not closed. With --wait it "
+		       "asks until then; the exit status is 5 if a port is still open, or silent, at the end." },
 	{ .name = "probe-data",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct probe_conf, data),
