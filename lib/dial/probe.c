@@ -14,6 +14,7 @@
 #include "net/resolve.h"
 #include "dial/retry.h"
 #include "session/session.h"
+#include "sandbox/sandbox_opts.h"
 #include "session/layers.h"
 
 #include <errno.h>
@@ -405,6 +406,8 @@ int probe_run(const struct run *run, const struct addr *a, struct err *e)
 	p->addr = a;
 	p->conf = conf_get(run->conf, &probe_opts);
 	int rc = probe_prepare(p, e);
+	if (rc == 0 && (sandbox_run_drop(run, e) != 0 || sandbox_run_seal(run, e) != 0))
+		rc = -1;
 	if (rc == 0) {
 		begin_round(p);
 		rc = p->over ? 0 : loop_run(run->loop, e);

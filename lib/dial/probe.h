@@ -22,8 +22,9 @@ extern const struct service service_probe;
 /* Before rights are given up (sandbox/sandbox_opts.h): everything that TLS needs. Borrows a until layers_stop. 0, or -1 with e.
  */
 int probe_start(const struct run *run, const struct addr *a, struct err *e);
-/* Answers open, refused, unreachable or no answer for each port of a->ports (several at a time, printed in order). 0 if at least
- * one is open (or if the run was stopped: the outcome says by what), or -1 with e: the class of the last failure if none is open.
+/* Reads what needs files (names of ports), gives up rights, and answers open, refused, unreachable or no answer for each port of
+ * a->ports (several at a time, printed in order). 0 if at least one is open (or if the run was stopped: the outcome says by
+ * what), or -1 with e: the class of the last failure if none is open.
  */
 int probe_run(const struct run *run, const struct addr *a, struct err *e);
 
