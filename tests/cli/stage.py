@@ -26,7 +26,7 @@ def files(folder):
         (folder / name).write_text("hola\n")
     for name in ("answer", "page"):
         (folder / name).write_text("HTTP/1.0 200 OK\r\nContent-Length: 200\r\n\r\n" + 200 * "-")
-    for name in ("saved.talk", "redis.talk"):
+    for name in ("saved-1.talk", "redis.talk"):
         (folder / name).write_text(HOLA)
     (folder / "smtp.talk").write_text('frame crlf\nsend "220 test"\nelse send "250 ok"\n')
     (folder / "allow.txt").write_text("127.0.0.0/8\n::1\n")

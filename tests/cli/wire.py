@@ -148,12 +148,14 @@ def read_reset(sock):
 
 
 def read_until(sock, end=b"\n"):
-    """Up to and with `end`, byte by byte, so that nothing behind it is taken."""
+    """Up to and with `end`; nothing behind it is taken. A look first, because a byte for each call is slow beside a flood."""
     got = bytearray()
     while not got.endswith(end):
-        part = sock.recv(1)
-        assert part, f"end of data after {bytes(got)!r}, expected {end!r}"
-        got += part
+        ahead = sock.recv(65536, socket.MSG_PEEK)
+        assert ahead, f"end of data after {bytes(got)!r}, expected {end!r}"
+        at = (bytes(got[-len(end):]) + ahead).find(end)
+        more = at + len(end) - min(len(got), len(end)) if at >= 0 else len(ahead)
+        got += sock.recv(max(more, 1))
     return bytes(got)
 
 

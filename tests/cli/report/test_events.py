@@ -444,7 +444,7 @@ def test_stdout_is_taken(sockctl, words):
 @pytest.mark.parametrize("words, says", [
     (["--events", "fd:99"], "Bad file descriptor"), (["--events", "fd:0"], "1 or more"), (["--events", "fd:x"], "1 or more"),
     (["--events", "fd:"], "1 or more"), (["--events", "/nonexistent/x"], "No such file"), (["--events", "/"], "directory"),
-    (["--events", ""], "--events"), (["--events-data", "len"], "--events"), (["--json", "-q"], "exclude"),
+    (["--events", ""], "--events"), (["--events-data", "len"], "--events"), (["--json", "-q"], "cannot be used together"),
     (["--events", "x", "--events-data", "all"], "none, len or b64|len"),
 ])
 def test_what_cannot_be(sockctl, words, says, tmp_path):

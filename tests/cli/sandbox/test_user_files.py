@@ -13,8 +13,9 @@ NOBODY = "65534"
 def open_folder(tmp_path):
     """Whose way everybody may go."""
     folder = tmp_path
-    while folder != folder.parent and folder.stat().st_uid == os.geteuid() and not folder.stat().st_mode & 1:
-        folder.chmod(folder.stat().st_mode | 0o111)
+    while folder != folder.parent and folder.stat().st_uid == os.geteuid():
+        if not folder.stat().st_mode & 1:
+            folder.chmod(folder.stat().st_mode | 0o111)
         folder = folder.parent
     tmp_path.chmod(0o755)
     return tmp_path
