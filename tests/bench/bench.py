@@ -114,7 +114,7 @@ def processor():
 
 
 def congestion():
-    """How TCP finds its rate where nobody chooses: what is paced (bbr) is slow on loopback."""
+    """How TCP finds its rate without any choice: what is paced (bbr) is slow on loopback."""
     try:
         with open("/proc/sys/net/ipv4/tcp_congestion_control") as f:
             return f.read().strip()
@@ -132,7 +132,7 @@ def work_folder(asked, bytes_):
 
 
 def certificate(cage):
-    """For a day, on the curve that everybody has."""
+    """For a day, on the curve that all peers support."""
     folder = cage.names["dir"]
     cage.names.update(cert=os.path.join(folder, "cert.pem"), key=os.path.join(folder, "key.pem"))
     if shutil.which("openssl"):
@@ -151,7 +151,7 @@ def attempt(cage, kind, words, scale, **check):
 
 
 def measure(row, cage, opts):
-    """One row: {tool: {"runs": [...], "failed": [reasons]}}, and who was left out and why."""
+    """One row: {tool: {"runs": [...], "failed": [reasons]}}, and which tools were left out and why."""
     tools, skipped = {}, {}
     for tool, words in row.kind.tools.items():
         program = program_of(tool)

@@ -154,7 +154,7 @@ def processes():
 
 
 def cpu_scan(sid):
-    """The CPU of a session in ns, and who was in it; None where somebody ended meanwhile."""
+    """The CPU of a session in ns, and its processes; None if one ended meanwhile."""
     total, pids = 0, []
     for pid, _, session, dead in processes():
         if session == sid:
@@ -171,7 +171,7 @@ def cpu_scan(sid):
 
 def session_cpu_ns(sid):
     """What a server and all its children have used, alive or reaped: schedstat is exact where stat counts ticks. A child that
-    ends goes from its own account to its parent's: the scan is made again until nobody moved."""
+    ends goes from its own account to its parent's: the scan is repeated until none moved."""
     before = None
     for _ in range(100):
         total, pids = cpu_scan(sid)
@@ -195,7 +195,7 @@ def session_memory_kib(sid):
 
 
 def free_port(udp):
-    """For programs that cannot choose themselves. Somebody else may take it: `serve` then tries another."""
+    """For programs that cannot choose themselves. Another process may take it: `serve` then tries another."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM) as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
@@ -219,7 +219,7 @@ def listens(udp, port, path):
 
 class Cage:
     def __init__(self, names):
-        self.names = names  # what may stand in {braces} in anybody's words
+        self.names = names  # what may stand in {braces} in any tool's words
         self.procs = []
         self.fds = []
         self.numbers = itertools.count()

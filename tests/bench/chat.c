@@ -1,6 +1,6 @@
-/* One who talks and receivers= who listen, all in one room: lines of 64 bytes with their number, as many as get through in
+/* One talker and receivers= listeners in one room: lines of 64 bytes with their number, as many as get through in
  * seconds=. The talker never gets further than AHEAD_BYTES before the slowest listener: what is measured is how fast a room that
- * loses nothing relays, not what it does to those who fall behind. Every listener must get every line, in order: all lines are
+ * loses nothing relays, not what it does to members that fall behind. Every listener must get every line, in order: all lines are
  * equally long, so the number of the first whole one of each read tells, and costs the listener little. */
 #include "load.h"
 
@@ -102,7 +102,7 @@ static void hear_all(int timeout_ms)
 	struct epoll_event events[EVENTS];
 	long n = load_ok(epoll_wait(ep, events, EVENTS, timeout_ms), "epoll_wait");
 	if (n == 0 && timeout_ms > 0)
-		load_die("nobody heard anything for %d ms", timeout_ms);
+		load_die("no member heard anything for %d ms", timeout_ms);
 	for (long i = 0; i < n; i++)
 		hear(events[i].data.ptr);
 }
@@ -113,7 +113,7 @@ static void hear_out(void)
 		hear_all(5000);
 }
 
-/* A few at a time: backlogs are short. They are in the room when they hear the talker, who says something whenever everybody has
+/* A few at a time: backlogs are short. They are in the room when they hear the talker, which says something whenever all have
  * been silent for a while. */
 static void join(long more)
 {

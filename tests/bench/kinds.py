@@ -7,7 +7,7 @@
     loss    part of what was offered              instr   instructions of one run, in user space
     offered how much that was, a second               took    seconds until all clients had been served once
 
-A run in which something was lost, changed or never came raises Trouble: nobody gets a figure for it. Streams are counted, which
+A run in which something was lost, changed or never came raises Trouble: no tool gets a figure for it. Streams are counted, which
 costs nothing (what went into /dev/null is gone, there both ends must say that they ended well); kinds that `checks` do the same
 once with check=True, with little, and compare every byte. The clients of servers always compare. Datagrams may be lost: that is
 counted, and only those that arrived make the rate.
@@ -26,7 +26,7 @@ from cage import LIMIT_S, NULL, Trouble, argv_of, session_cpu_ns, session_memory
 # How much: seconds of a stream or load, bytes of a file, runs of a program.
 Scale = namedtuple("Scale", "seconds bytes runs")
 CHECK_BYTES = 8 << 20
-COUNTED_US = 20000  # of a program that runs longer nobody wants to know, and counting takes a hundred times that
+COUNTED_US = 20000  # a longer run is not counted: counting takes a hundred times that
 
 
 class Dials(str):
@@ -289,7 +289,7 @@ class UdpReceive:
 
 
 class Startup:
-    """A program from start to end, many times. tools: {name: (words, exit code)}; {closed} is a port where nobody listens."""
+    """A program from start to end, many times. tools: {name: (words, exit code)}; {closed} is a port without a listener."""
 
     per, checks = "run", False
     counted = {}  # instructions of one run by its words: they hardly differ from run to run

@@ -63,7 +63,7 @@ long load_ok(long n, const char *what)
 {
 	if (n < 0)
 		load_die("%s", what);
-	errno = 0; /* what a call that went well has left is nobody's reason */
+	errno = 0; /* what a successful call has left is no reason */
 	return n;
 }
 
@@ -185,7 +185,7 @@ void load_ready(void)
 	char line[16];
 	puts("ready");
 	if (fgets(line, sizeof(line), stdin) == NULL)
-		load_die("nobody said go");
+		load_die("no go on stdin");
 }
 
 void load_stay(void)

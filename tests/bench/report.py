@@ -21,7 +21,7 @@ def ratio(ours, theirs):
 
 
 def judge(goals, tools):
-    """Each goal with the peer that decides it, our ratio to it, and whether it is met: None where nobody is there to compare."""
+    """Each goal with the peer that decides it, our ratio to it, and whether it is met: None without a peer to compare."""
     verdicts = []
     mine = tools.get(OURS, {}).get("median", {})
     for goal in goals:
@@ -83,7 +83,7 @@ def goals_text(goals):
 
 def verdict_text(verdict, per):
     if verdict["met"] is None:
-        return f"goal {goal_text(verdict)}: nobody to compare with"
+        return f"goal {goal_text(verdict)}: no peer to compare with"
     got = shown(verdict["figure"], verdict["ratio"], per) if verdict["limit"] is not None else f"{verdict['ratio']:.2f}×"
     by = f" ({verdict['best']})" if verdict["best"] and len(verdict["against"]) != 1 else ""
     return f"goal {goal_text(verdict)}: {got}{by}, {'met' if verdict['met'] else 'SHORT'}"
@@ -151,7 +151,7 @@ def summary(result, verdict):
     """One line of the table of goals."""
     figure, best = verdict["figure"], verdict["best"] or ""
     if verdict["met"] is None:
-        return f"| {result['title']} | {WORDS[figure]} | | | | | {goal_text(verdict)} | nobody to compare with |"
+        return f"| {result['title']} | {WORDS[figure]} | | | | | {goal_text(verdict)} | no peer to compare with |"
     mine = shown(figure, result["tools"][OURS]["median"][figure], result["per"])
     theirs = shown(figure, result["tools"][best]["median"][figure], result["per"]) if best else ""
     ratio_text = f"{verdict['ratio']:.2f}×" if best else ""

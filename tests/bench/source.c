@@ -1,11 +1,11 @@
-/* Gives the stream away as fast as anybody takes it, for seconds= or up to bytes=.
+/* Gives the stream away as fast as the reader takes it, for seconds= or up to bytes=.
  *
  *   to=pipe    into stdout by vmsplice: pages are lent, not copied, so that what is measured is the reader
  *   to=write   into stdout by write; with size=, that many bytes a call, which a packet pipe keeps together
  *   to=tcp     connects to port= and sends by sendfile, then waits until the peer has closed
  *   to=accept  the same for a peer that connects to us
  *
- * Time begins when somebody takes: when the connection stands, or when more has gone into the pipe than it held at first. */
+ * Time begins at the first read: when the connection stands, or when more has gone into the pipe than it held at first. */
 #include "load.h"
 
 #include <errno.h>
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 		long n = give(at, (size_t)(bytes - at < CALL_BYTES ? bytes - at : CALL_BYTES));
 		if (n < 0 && errno == EINTR)
 			continue;
-		at += (uint64_t)load_ok(n, "nobody takes it");
+		at += (uint64_t)load_ok(n, "the reader takes nothing");
 		if (!taken && at > (uint64_t)holds) {
 			taken = true;
 			first = load_now_ns();

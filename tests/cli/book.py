@@ -26,7 +26,7 @@ def examples(path):
 
 
 def namespace():
-    """The words that give a command a network, a view of the file system and processes of its own, of which nobody is left when
+    """The words that give a command a network, a view of the file system and processes of its own, of which none is left when
     it has ended; nothing where the system allows none."""
     words = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--"]
     if subprocess.run([*words, "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0:
@@ -35,7 +35,7 @@ def namespace():
 
 
 def run(code, folder, **more_env):
-    """The output, the words on stderr and the exit status of a script for bash, run in a folder. Nobody it started is left."""
+    """The output, the words on stderr and the exit status of a script for bash, run in a folder. No process of it is left."""
     bin_dir = folder / "bin"
     bin_dir.mkdir()
     (bin_dir / "sockctl").symlink_to(BINARY)

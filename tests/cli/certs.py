@@ -53,7 +53,7 @@ class Cert:
         return "sha256//" + base64.b64encode(hashlib.sha256(spki).digest()).decode()
 
     def encrypted(self, password=b"secret"):
-        """A copy of the key that nobody can read without the password."""
+        """A copy of the key that cannot be read without the password."""
         return write(self.key.with_suffix(".secret"), self.secret.private_bytes(
             PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(password)))
 
@@ -86,9 +86,9 @@ def make(name, issuer=None, dns=(), ips=(), days=(-1, 30), ca=False, pathlen=Non
     """One certificate, self-signed without an issuer.
 
     name: of files and subject (CN). days: valid from and to, counted from now. ca: may issue others, pathlen deep;
-    constraints=False and signs=False leave out what says so. critical: an extension nobody knows. permitted, excluded: name
+    constraints=False and signs=False leave out what says so. critical: an unknown extension. permitted, excluded: name
     constraints. forged: its issuer's name, but not its signature. digest: of the signature. secret: a key that is there already.
-    Who asks for one needs TLS.
+    A test that asks for one needs TLS.
     """
     if not has_tls():
         raise unittest.SkipTest("built without TLS")  # which pytest understands, also while it collects
@@ -134,7 +134,7 @@ def root():
 
 @functools.lru_cache(maxsize=None)
 def stranger():
-    """An authority that nobody trusts."""
+    """An authority that no end trusts."""
     return make("stranger root", ca=True)
 
 

@@ -54,7 +54,7 @@ class Place:
         self._clients = 0
 
     def words(self):
-        """The address for sockctl: with port 0 as long as nobody listens."""
+        """The address for sockctl: with port 0 as long as none listens."""
         if self.unix:
             return [f"{self.kind}:{self.path}"]
         if self.tls:

@@ -32,7 +32,7 @@ class Proc:
         self.buf = bytearray()
         self.err = bytearray()
         self.code = None
-        self.empty = False  # nobody is left in its group, whose number may be somebody else's by now
+        self.empty = False  # its group has ended, and its number may be another's by now
 
         def child():
             for signo in ignored:
@@ -249,7 +249,7 @@ class Proc:
             self._drop(name)
 
     def group_left(self):
-        """Is anybody there, a child that has outlived the program?"""
+        """Has a child outlived the program?"""
         if not self.empty:
             try:
                 os.killpg(self.pid, 0)

@@ -3,7 +3,7 @@
 One end of a loopback connection is the test's, the other is the relay's, which speaks TLS to the program. Both directions are
 independent and what one end does happens at the other: our half-close becomes a close_notify, theirs our end of data, a reset a
 reset, and a TLS stream that is cut without a close_notify is a reset, too. Nothing is held that could not be passed on: at most
-one record and what the kernel has, so a reader who stops is felt on the other side.
+one record and what the kernel has, so a reader that stops is felt on the other side.
 """
 import collections
 import select
@@ -30,7 +30,7 @@ def server_context(cert=None, **how):
 
 
 def client_context(cert=None, ca=None, names=True, **how):
-    """Of a client of ours, that looks as closely as ours does; names=False: it takes everybody."""
+    """Of a client of ours, that looks as closely as ours does; names=False: it takes any server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if names:
         context.load_verify_locations((ca or certs.root()).pem)
@@ -142,7 +142,7 @@ class Link:
                 sock.setblocking(False)
 
     def socks(self):
-        """Who is watched. Before the handshake nobody asks what the test does: the program would only see a failed handshake."""
+        """The sockets watched. Before the handshake the test's is not: the program would only see a failed handshake."""
         if self.cut:
             return [self.plain]
         return [self.net, self.plain] if self.tls.shaken else [self.net]
@@ -317,7 +317,7 @@ class Relay:
         return mine
 
     def door(self, front, inner, context):
-        """Whoever comes to front speaks TLS, and is then to be accepted at inner."""
+        """A client at front speaks TLS, and is then to be accepted at inner."""
         front.setblocking(False)
         self._do(lambda: self._open(front, inner, context))
 
@@ -328,7 +328,7 @@ class Relay:
     def _accept(self, front, inner, context):
         try:
             net, _ = front.accept()
-        except OSError:  # nobody, or the test has closed it
+        except OSError:  # no client, or the test has closed it
             return
 
         def meet():
@@ -371,7 +371,7 @@ class Relay:
             self.links.pop(number, None)
 
     def _happened(self, link, number, what):
-        """Errors and hang-ups are told although nobody wants to know: a reset counts, an end both ways would be told for ever."""
+        """Errors and hang-ups are told although not asked for: a reset counts, an end both ways would be told for ever."""
         sock = next(each for each in link.socks() if each.fileno() == number)
         reading = (link.masks[number] or 0) & select.EPOLLIN  # then what came before the reset comes first
         if what & select.EPOLLERR and not reading and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -442,7 +442,7 @@ def relay():
 
 
 class Behind(socket.socket):
-    """Where a test listens: whoever comes has come to `front` and spoken TLS there."""
+    """Where a test listens: a client has come to `front` and spoken TLS there."""
 
     def __init__(self, front):
         super().__init__()
@@ -461,5 +461,5 @@ class Behind(socket.socket):
 
 
 def dial(net):
-    """The test's end of a connection to a server of sockctl's, which must prove who it is."""
+    """The test's end of a connection to a server of sockctl's, which must prove its name."""
     return relay().dial(wire.give(net), client_context(), net.getpeername()[0])

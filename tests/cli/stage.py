@@ -1,7 +1,7 @@
 """A stage for single command lines: the peers they talk to and the files they read are there, the ports they name are free.
 
 A line that serves is started, found, spoken to and ended; any other runs to its end. What peers there must be is read off the line
-itself: whom it connects or forwards to. They send everything back, over whatever the line speaks.
+itself: where it connects or forwards to. They send everything back, over whatever the line speaks.
 """
 import re
 import shlex
@@ -54,7 +54,7 @@ class Line:
     """One command line, and what can be read off it."""
 
     def __init__(self, text):
-        self.text = text = text.replace("/tmp/", "")  # which is everybody's; here is as good
+        self.text = text = text.replace("/tmp/", "")  # which all users share; here is as good
         lexer = shlex.shlex(OURS.search(text).group(), posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         words = []
@@ -73,7 +73,7 @@ class Line:
         return [w for before, w in zip([""] + self.words, self.words) if before != "--forward" and not w.startswith("--")]
 
     def address(self):
-        """Where it listens, or whom it connects to: the words for our client, or for a server of ours."""
+        """Where it listens, or where it connects to: the words for our client, or for a server of ours."""
         found = [w for w in self.plain() if re.match(r"(unix:|tls://|udp://)", w)]
         if found:
             return [re.sub(r"^tls://", "", found[-1]).replace("udp://:", "udp://localhost:")]
@@ -85,7 +85,7 @@ class Line:
         return [host, re.split("[-,]", self.words[ports[-1]])[0]]
 
     def peers(self):
-        """[(address words, over what)] of everybody it needs."""
+        """[(address words, over what)] of each peer it needs."""
         needed = []
         if self.mode == "connect":
             needed.append((self.address(), "tls" if self.tls else "udp" if self.udp else ""))
@@ -101,7 +101,7 @@ def peer(line, address, over):
     what = "echo"
     if port in TALKS and not over:
         what = f"serve --talk @{port}.talk"
-    elif any(word in line.text for word in ("--recv-only", "socks", "stty")):  # nobody says to an echo that it is time to end
+    elif any(word in line.text for word in ("--recv-only", "socks", "stty")):  # no peer tells an echo to end
         what = "serve --file in"
     flags = {"tls": "--tls --cert server.pem --alpn h2", "udp": "-u", "": ""}[over]
     words = " ".join(shlex.quote(word) for word in address)

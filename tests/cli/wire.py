@@ -32,7 +32,7 @@ def keep(sock):
 
 
 def give(sock):
-    """To somebody else who closes it."""
+    """To another owner, which closes it."""
     _open.remove(sock)
     return sock
 
@@ -189,7 +189,7 @@ def closed_without_a_byte(sock):
 
 
 def fill(fd, data=None):
-    """Writes until nobody takes any more for a while; returns what was taken. A slow taker makes the test weaker, never
+    """Writes until no reader takes any more for a while; returns what was taken. A slow taker makes the test weaker, never
     wrong."""
     if LESS > 1:
         pytest.skip("the system's buffers hold megabytes, which takes too long byte by byte")
@@ -206,7 +206,7 @@ def fill(fd, data=None):
         except BlockingIOError:
             if not poll.poll(250):
                 break
-    assert at < len(data), f"{at} bytes were taken although nobody reads"
+    assert at < len(data), f"{at} bytes were taken although nothing reads"
     os.set_blocking(number, was)
     return bytes(data[:at])
 
@@ -256,7 +256,7 @@ def sending(sock, data, end=half_close):
 
 
 def refused(dial):
-    """Does dialing fail because nobody listens any more? Asks until the answer is yes: an old listener may take one more."""
+    """Does dialing fail because the listener is gone? Asks until the answer is yes: an old listener may take one more."""
 
     def ask():
         try:

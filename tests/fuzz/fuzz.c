@@ -45,7 +45,7 @@ void sim_check(bool holds, const char *what)
 void fuzz_check_shown(const char *text)
 {
 	char shown[SHOWN];
-	size_t n = text_show(shown, sizeof shown, text, strlen(text)); /* as whoever prints it does: report/out.c */
+	size_t n = text_show(shown, sizeof shown, text, strlen(text)); /* as report/out.c does when it prints */
 	const unsigned char *at = (const unsigned char *)shown;
 	fuzz_check(n < sizeof shown && strlen(shown) == n, "a text of a wrong length");
 	while (n > 0) {

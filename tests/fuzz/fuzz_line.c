@@ -1,4 +1,4 @@
-/* A line that somebody typed, at a chat or at the console: what is understood of it lies within it. */
+/* A line that a user typed, at a chat or at the console: what is understood of it lies within it. */
 #include "tests/fuzz/fuzz.h"
 
 #include "chat/chat.h"

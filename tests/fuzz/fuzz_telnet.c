@@ -1,4 +1,4 @@
-/* The telnet layer between a peer who may say anything and an owner who may write anything, both at once, in pieces, while writes
+/* The telnet layer between a peer that says anything and an owner that writes anything, both at once, in pieces, while writes
  * are held up or fail: the first bytes are the plan, then comes what the peer says, and then what is written.
  *
  * What is read is what a plain reading of the RFC makes of the same bytes in one piece, what is written comes out of that reading

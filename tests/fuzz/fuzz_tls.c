@@ -1,6 +1,6 @@
 /* TLS over memory, without a socket. The first byte chooses: bytes thrown at a server or a client that waits for a handshake,
  * which must never be taken for one; or a handshake of the two in which bits flip or the rest vanishes, as the other bytes say:
- * whoever believes in it has a peer that believes in it, too, or was not touched. */
+ * an end that believes in it has a peer that believes in it, too, or was not touched. */
 #include "tests/fuzz/fuzz.h"
 
 #include "tests/unit/tlspair.h"

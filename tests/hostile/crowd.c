@@ -1,4 +1,4 @@
-/* Clients who mean no good, many of them in one process: clients= (default 1000) connect to port=, and kind= says what then.
+/* Clients that mean no good, many of them in one process: clients= (default 1000) connect to port=, and kind= says what then.
  *
  *   hold    each sends bytes=, or as much as is taken, reads nothing, and stays; word= again and again, as lines unless line=0
  *   hear    each is served once, a byte there and a byte back, and says nothing from then on
@@ -6,7 +6,7 @@
  *   reset   rate= times a second: connect, a byte, a reset
  *
  * own= makes their own buffers small, so that what is not read lies with the server. "ready" comes when they are in place: with
- * hold, when nobody has taken a byte of theirs for STUCK_MS. It goes on until stdin ends; then the report says how much was done,
+ * hold, when no byte of theirs was taken for STUCK_MS. It goes on until stdin ends; then the report says how much was done,
  * how many of them the server has not hung up on, and in how many nanoseconds. */
 #include "load.h"
 
@@ -136,7 +136,7 @@ static void drip_one(long i)
 	}
 }
 
-/* Something so many times a second, evenly, until we are told to end. Who was stopped for a while has nothing to make up for. */
+/* Something so many times a second, evenly, until we are told to end. After a stop nothing is made up for. */
 static void steadily(long rate, bool drips)
 {
 	int64_t last = load_now_ns();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One client who behaves, for what the bench's load generators do not do. It says "ready", begins when it reads a line, and
+"""One client that behaves, for what the bench's load generators do not do. It says "ready", begins when it reads a line, and
 reports in one JSON line on stderr how many bytes it has got, all of them compared, and in how many nanoseconds.
 
     honest.py fetch PORT SECONDS FILE     connects again and again and reads FILE to its end
@@ -49,7 +49,7 @@ class Fetch:
 
 
 class Chat:
-    """One talks and is never far ahead of the one who listens. What others say, and who comes and goes, is heard and passed over."""
+    """One talks and is never far ahead of the one that listens. What others say, joins and leaves are heard and passed over."""
 
     LINES, AHEAD = 128, 1024
 

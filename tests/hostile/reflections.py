@@ -91,7 +91,7 @@ def itself(host, loop, cage):
 
 
 def no_more_than_it_got(words, cage):
-    """Bytes back per byte sent, of a client that says a little and listens. It could be anybody: it is not on loopback."""
+    """Bytes back per byte sent, of a client that says a little and listens. It could be any host: it is not on loopback."""
     path = os.path.join(cage.names["dir"], "much")
     with open(path, "wb") as f:
         f.write(os.urandom(1 << 20))

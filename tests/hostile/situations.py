@@ -10,7 +10,7 @@ from ground import RSS_KIB, Crowd, Duel, Server, honest, settled
 from reflections import REFLECTIONS, Skip
 
 FILE_BYTES = 32 << 20
-RESETS = {"echo": 2000, "file": 2000, "chat": 500}  # a room tells everybody of each who comes and goes
+RESETS = {"echo": 2000, "file": 2000, "chat": 500}  # a room tells all members of each that comes and goes
 DRIPS, SILENT, FILL_S, FILLS = 1000, 200, 2, 10
 
 # What a server does, the words for it, and the honest pair that is measured.
@@ -53,8 +53,8 @@ def left(fds, rss):
 
 
 def never_read(served, loop, cage, words=None, many=None):
-    """Echo: they send until nobody takes more. A file and a room fill what lies between by themselves. The buffers of a socket grow
-    to 4 MiB and more, and Linux has only so much for all of them: a thousand who never read would take it from everybody, so a server
+    """Echo: they send until no byte is taken. A file and a room fill what lies between by themselves. The buffers of a socket grow
+    to 4 MiB and more, and Linux has only so much for all of them: a thousand that never read would take all of it, so a server
     of so many is given a bound for each."""
     many = many or many_of(loop)
     each = "" if served == "echo" else "bytes=0"
@@ -70,7 +70,7 @@ def never_read(served, loop, cage, words=None, many=None):
 
 
 def fill(cage, ground, served):
-    """A room talks until the buffers of those who do not read are full: from now on lines are left out for them, and the pair gets no
+    """A room talks until the buffers of deaf members are full: from now on lines are left out for them, and the pair gets no
     faster."""
     before = 0
     for _ in range(FILLS if served == "chat" else 0):
@@ -115,7 +115,7 @@ def handshakes(loop, cage):
 
 
 def emfile(loop, cage):
-    """20 descriptors, 60 clients: those who are in are served, the rest when there is room; meanwhile it sleeps."""
+    """20 descriptors, 60 clients: accepted ones are served, the rest when there is room; meanwhile it sleeps."""
     server = Server(cage, f"echo --loop {loop} 127.0.0.1:0")
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (20, 20))
     waiting = [socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(60)]

@@ -118,7 +118,7 @@ static void check_run(void)
 	bool by_itself = !doors.drained && !doors.run_over && (c->shape != CONSOLE || c->in != STDIN_SPEAKS);
 	sim_check(c->count == 0 || doors.opened <= c->count, "more clients were served than were to be");
 	if (says_ok() && c->shape == LISTEN)
-		sim_check(doors.opened == 1, "listen says 0 and has served nobody");
+		sim_check(doors.opened == 1, "listen says 0 and has served no client");
 	if (says_ok() && by_itself && c->count > 0)
 		sim_check(doors.opened == c->count, "--count says 0 and has not served so many");
 	if (says_ok() && by_itself)

@@ -1,8 +1,8 @@
 /* Histories of a chat: clients come and go, talk, take names, whisper and leave, read slowly or not at all, and break off.
  *
  * Every line that a client says has its own number, so that what each of the others got can be read: whole lines, each of them
- * from somebody or from the server and never the one in the other's clothes, nothing that a terminal would obey, every speaker's
- * lines in order, none twice, none that was not said; and for whoever kept up from first to last: all of them. No queue is longer
+ * from a member or from the server and never the one in the other's clothes, nothing that a terminal would obey, every speaker's
+ * lines in order, none twice, none that was not said; and for a member that kept up throughout: all of them. No queue is longer
  * than it may be. */
 #include "tests/sim/stage.h"
 
@@ -98,9 +98,9 @@ static void hear_number(struct ear *ear, const char *from, const char *end)
 	snprintf(text, sizeof text, "%.*s", (int)(end - from), from);
 	if (sscanf(text, "%u> t%u", &id, &number) != 2)
 		return;
-	sim_check(id >= 1 && id <= ear->stage->peers && id != ear->self, "a line came from nobody");
+	sim_check(id >= 1 && id <= ear->stage->peers && id != ear->self, "a line came from no member");
 	sim_check(number > ear->last[id - 1], "a line came twice, or too early");
-	sim_check(number <= said[id - 1] && end[-1] >= '0' && end[-1] <= '9', "a line came that nobody said");
+	sim_check(number <= said[id - 1] && end[-1] >= '0' && end[-1] <= '9', "a line came that no member said");
 	ear->last[id - 1] = number;
 	ear->heard[id - 1]++;
 }
@@ -131,7 +131,7 @@ static void hear(struct ear *ear)
 	}
 }
 
-/* Who was there before the speaker came and after all was said, and kept up, heard it all. */
+/* A member present before the speaker came and after all was said, and that kept up, heard it all. */
 static void check_whole(const struct ear *ear)
 {
 	const struct stage_peer *me = ear->peer;
@@ -143,7 +143,7 @@ static void check_whole(const struct ear *ear)
 		bool later = me->after_ms + 100 < they->after_ms;
 		if (i + 1 != ear->self && later && they->left && !they->cut && they->by == END_PEER && they->d.ended &&
 			!they->d.failed)
-			sim_check(ear->heard[i] >= before_quit[i], "a line did not come to somebody who kept up");
+			sim_check(ear->heard[i] >= before_quit[i], "a line did not come to a member that kept up");
 	}
 }
 

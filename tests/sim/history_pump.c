@@ -168,7 +168,7 @@ static void check_ok(const struct history *h, const struct world *w)
 {
 	const struct double_stream *near = &w->near, *far = &w->far;
 	bool enough = h->opts.replies != 0 && w->pump.down.messages >= h->opts.replies;
-	bool unasked = h->late && h->opts.end_with_far; /* a layer's half-close, which nobody waited for */
+	bool unasked = h->late && h->opts.end_with_far; /* a layer's half-close, which no end waited for */
 	sim_check(!near->failed && (!far->failed || unasked), "a failure was passed over");
 	sim_check(far->got_n == near->said || (enough && h->far_dgram), "not everything was sent");
 	sim_check(near->got_n == (h->opts.drop_down ? 0 : far->said), "not everything was written");
@@ -189,7 +189,7 @@ static void check_failed(const struct history *h, const struct world *w)
 	bool known = (w->why.cls == ERR_TIMEOUT && h->opts.replies != 0) || (w->why.cls == ERR_LOST && h->opts.end_with_far);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		known |= all[i]->fails && all[i]->cls == w->why.cls;
-	sim_check(known, "a failure that nobody made");
+	sim_check(known, "a failure that no end made");
 	bool near_took = !h->near_takes.fails && !h->near_shuts.fails, far_took = !h->far_takes.fails && !h->far_shuts.fails;
 	if (near_took && !h->opts.drop_down)
 		sim_check(w->near.got_n == w->far.said, "what the peer said before the failure was not written");

@@ -74,7 +74,7 @@ static void run_flow(struct way *w)
 	struct flow *f = &w->flow;
 	flow_run(f, 1 + dice_roll(dice, 2) * (size_t)dice_roll(dice, 100000));
 	flow_let_shut(f);
-	sim_check(!f->failed_from && !f->failed_to, "a failure that nobody made");
+	sim_check(!f->failed_from && !f->failed_to, "a failure that no end made");
 	if (dice_chance(dice, 10)) { /* it is kept somewhere else from now on */
 		struct flow other;
 		flow_move(&other, f);

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { CONFS = 4, WAITS_MOST = 300000 /* three peers who say and take 24,000 bytes one by one */ };
+enum { CONFS = 4, WAITS_MOST = 300000 /* three peers that say and take 24,000 bytes one by one */ };
 
 static struct conf *confs[CONFS];
 static struct stage stage;

@@ -1,6 +1,6 @@
 /* Histories of conversations over streams: several peers hold the same script with the service, in short reads and writes, with
  * waits, ends and resets. Each ends once, with everything given back. Where no clock has a say, in every other history, what was
- * sent to one of them is the beginning of what the engine alone sends to who says the same, and all of it if nothing befell it.
+ * sent to one of them is the beginning of what the engine alone sends for the same input, and all of it if nothing befell it.
  */
 #include "tests/sim/stage.h"
 #include "tests/sim/talk_draft.h"

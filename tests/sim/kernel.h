@@ -1,5 +1,5 @@
 /* A system of one process under test: one listening socket, its queue, and the connections in it, as TCP does it: what arrives is
- * acknowledged though nobody has read it, a close with unread bytes is a reset, and a queue that nobody empties is reset when the
+ * acknowledged though it was not read, a close with unread bytes is a reset, and a queue that is not emptied is reset when the
  * listener goes. wraps.c leads the calls of lib here; clients (client.h) call from the other end. One at a time. */
 #ifndef TESTS_KERNEL_H
 #define TESTS_KERNEL_H

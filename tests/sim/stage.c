@@ -116,7 +116,7 @@ static void peer_comes(void *arg)
 		sim_check(p->d.closed && p->d.how == CLOSE_RST, "a session that was refused is still open");
 }
 
-/* Who is let in, is let go, once. What lingers is read and dropped, uncounted. */
+/* A peer let in is let go, once. What lingers is read and dropped, uncounted. */
 static void peer_gone(void *arg, struct session *s)
 {
 	struct stage *st = arg;
@@ -245,7 +245,7 @@ void stage_close(struct stage *st)
 		linger_cut(st->run.linger);
 		sim_check(st->closes == came, "not every connection that was opened was reported as closed");
 	}
-	sim_check(linger_count(st->run.linger) == 0, "somebody still lingers");
+	sim_check(linger_count(st->run.linger) == 0, "a socket still lingers");
 	sim_check(loop_is_idle(st->run.loop), "something stayed armed");
 	sim_check(pool_is_whole(st->run.pool, SIM_BLOCKS), "a block stayed lent");
 	for (unsigned i = 0; i < st->peers; i++) {

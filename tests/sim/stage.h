@@ -1,9 +1,9 @@
 /* A run of a service among mocks: peers that come when the seed says so, and what may befall a server meanwhile: a peer that is
- * suddenly gone, an operator who ends one of them, a drain, a signal that ends the run. When nothing is left to happen those who
- * are still there are drained, and then it is closed; afterwards everything that was lent, armed or opened must have been
+ * suddenly gone, an operator that ends one of them, a drain, a signal that ends the run. When nothing is left to happen the peers
+ * still there are drained, and then it is closed; afterwards everything that was lent, armed or opened must have been
  * given back.
  *
- * Whoever uses it writes the scripts of the peers (double.h) before stage_run, and looks at what they got after it. */
+ * The caller writes the scripts of the peers (double.h) before stage_run, and looks at what they got after it. */
 #ifndef TESTS_STAGE_H
 #define TESTS_STAGE_H
 
@@ -40,7 +40,7 @@ struct stage {
 	unsigned peers, closes;		     /* closes: events of the kind */
 	bool ending;			     /* drained or stopped from outside */
 	struct timer cut, kick, drain, stop;
-	void (*look)(struct stage *st); /* whenever a session has gone; NULL: nobody */
+	void (*look)(struct stage *st); /* whenever a session has gone; NULL: not called */
 };
 
 /* A conf with the groups that services of the simulation read; its options are set with stage_set. The caller's to conf_free. */

@@ -174,7 +174,7 @@ int __wrap_fcntl(int fd, int what, ...)
 	return kernel.on ? 0 : __real_fcntl(fd, what, value);
 }
 
-/* Nothing is passed in the kernel: who looks for what a descriptor is finds that it cannot be known. */
+/* Nothing is passed in the kernel: a look for what a descriptor is finds that it cannot be known. */
 WRAPPED(int, fstat, int fd, void *st)
 {
 	return kernel.on ? -1 : __real_fstat(fd, st);

@@ -13,7 +13,7 @@ import sys
 
 
 def never_read(sock, bytes_=16 << 20):
-    """Sends until nobody takes any more, or that much, and reads nothing."""
+    """Sends until the peer takes no more, or that much, and reads nothing."""
     line = b"you will never hear that I got this\n" * 1000
     sock.settimeout(0.3)
     try:

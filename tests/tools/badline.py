@@ -161,7 +161,7 @@ def udp(line, binary, programs):
         raise Bad("wrong", echo)
     got = ours.said(ours.out).splitlines(keepends=True)
     if not set(got) <= set(sent):
-        raise Bad("wrong", f"lines that nobody sent: {ours}")
+        raise Bad("wrong", f"lines that no end sent: {ours}")
     if w.twice == 0 and len(set(got)) != len(got):
         raise Bad("wrong", f"a datagram twice: {ours}")
     if ours.code == 0 and len(got) < DATAGRAMS:

@@ -1,7 +1,7 @@
 """A bad line between two networks, made of two TUN devices and of one seed: delay, loss, duplication, reordering, and a cut.
 
 What becomes of the nth packet of a direction is drawn from (seed, direction, n) and from nothing else. Which packets there are, and
-when, is up to the two systems' TCP, so one seed repeats the line's behaviour and not each packet. Nobody sleeps: packets that are
+when, is up to the two systems' TCP, so one seed repeats the line's behaviour and not each packet. Nothing sleeps: packets that are
 on their way make a heap, and its first is poll's timeout.
 
 The weather that a seed means is one of three kinds in turn: one only delays, doubles and swaps; the next loses, too; the third

@@ -36,7 +36,7 @@ class Net:
                 _call("setns", before, CLONE_NEWNET)
         finally:
             os.close(before)
-        with self:  # a network without any packet that nobody asked for: no neighbour discovery, no multicast reports
+        with self:  # a network without any packet that no test asked for: no neighbour discovery, no multicast reports
             with open("/proc/sys/net/ipv6/conf/default/disable_ipv6", "w") as f:
                 f.write("1")
         self.ip("link set lo up")

@@ -16,7 +16,7 @@ LOOK_S, LOOKS = 0.02, 100
 
 
 class Stranger(End):
-    """A neighbour to whom nothing is promised: it says something that is no beginning, or nothing, and stays; or it resets at once."""
+    """A neighbour without a promise: it says something that is no beginning, or nothing, and stays; or it resets at once."""
 
     loose = True
 
@@ -61,7 +61,7 @@ class Pauser(End):
                 self.until_s = time.monotonic() + self.pause_s
             if not self.holds:
                 return None
-            if self.until_s is None:  # a file, or a program that has to come so far, tells nobody
+            if self.until_s is None:  # a file, or a program that has to come so far, tells no end
                 return None if self.out or next(looks, None) is None else time.monotonic() + LOOK_S
             if time.monotonic() < self.until_s:
                 return self.until_s
@@ -109,7 +109,7 @@ def words_of(name, count, seed):
 
 
 def consoles(plan):
-    """Two who talk at the same time to a console that says something, too."""
+    """Two clients that talk at the same time to a console that says something, too."""
     ends = [client(plan, name, words_of(name.encode(), 30, 7 * n)) for n, name in enumerate(("one", "two"))]
     plan.flows = [Flow(None, end.says, pick=said_by(end.name.encode())) for end in ends]
     plan.clients(*ends)
@@ -129,7 +129,7 @@ def queue(plan):
 
 
 def full(plan):
-    """There is one place, and who comes when it is taken is turned away: that takes nothing from the first."""
+    """There is one place, and a client that comes when it is taken is turned away: that takes nothing from the first."""
     one, two = Bringer("one", payload(plan.size, 1), context=context(plan)), client(plan, "two", shuts=False)
     one.brings, two.loose = lambda: plan.bring(two), True
     plan.flows = [Flow(one, one.says)]
@@ -142,7 +142,7 @@ STRANGERS = {"mute": {}, "half": {"says": HELLO}, "noise": {"says": b"GET / HTTP
 
 
 def beside(service, *kinds):
-    """The service, with neighbours who never get through the handshake and were there before."""
+    """The service, with neighbours that never get through the handshake and were there before."""
 
     def fill(plan):
         words = service(plan)

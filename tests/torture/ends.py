@@ -210,7 +210,7 @@ class Mail:
                 self.at += 1
         except BlockingIOError:
             pass
-        except OSError:  # refused: nobody is there any more
+        except OSError:  # refused: no listener is left
             self.cut = self.over = True
             self.close()
         if not self.over and self.hears and len(self.got) >= self.hears and self.at == len(self.says):

@@ -1,6 +1,6 @@
 """One fault run: the program under test, our ends of its connections, and the verdict.
 
-Everything is driven by one poll in this process, and nothing is decided by how long it took: who has not moved for a while is first
+Everything is driven by one poll in this process, and no time decides anything: an end that has not moved for a while is first
 left by its peers, then told to end, and is called hung only if it does not. What was started is ours to the last grandchild
 (PR_SET_CHILD_SUBREAPER), so that one that is left can be seen.
 """
@@ -16,7 +16,7 @@ import time
 import scenes
 
 STALL_S = float(os.environ.get("TORTURE_STALL_S", "2"))  # so long nothing at all happens before its peers give up
-BUSY_MS = 50  # who has worked, or wanted to, for longer meanwhile is no stalled one; who only looks now and then whether it is better, is
+BUSY_MS = 50  # a program that worked, or wanted to, for longer is not stalled; one that only looks now and then is
 END_S = 15  # after it was told to end
 SPIN_S = float(os.environ.get("TORTURE_SPIN_S", "1.5"))  # of processor time: a hundred times of what any run here needs
 CHUNK = 1 << 16
@@ -222,12 +222,12 @@ def run(binary, scene, fault, folder, extra_env=None, prefix=(), stall_s=STALL_S
                 if sum(worked) - sum(before) > BUSY_MS and worked[0] < 1000 * END_S:
                     continue
             if not events or (told_s is not None and time.monotonic() - told_s > END_S):
-                if program.code is not None:  # our ends wait for one that is gone: its system tells them, or nobody does
+                if program.code is not None:  # our ends wait for one that is gone: its system tells them, or nothing does
                     for each in live:
                         each.over = True
                     if program.over():
                         break
-                    return Outcome(LEAKED, "its stdout or stderr is held open by somebody", program.code, bytes(program.err))
+                    return Outcome(LEAKED, "its stdout or stderr is held open by a process", program.code, bytes(program.err))
                 if told_s is None:
                     waited, told_s = True, time.monotonic()
                     program.signal(signal.SIGTERM)
@@ -271,7 +271,7 @@ def judge(fault, plan, program, waited, killed, children, sockets, counts):
     if spent > SPIN_S:
         return says(HUNG, f"spins: {spent:.2f} s of processor time")
     good = code == plan.code and not waited and plan.began() and not (plan.fails and fault)
-    # Whoever reads no more is no failure of ours where it is a program, as of head(1): what it gives back ends early then.
+    # A program that reads no more, as head(1) does, is no failure of ours: what it gives back ends early then.
     deaf = plan.scene.service == "exec" and fault.startswith("write:") and fault.endswith(":EPIPE")
     # A datagram is what one read of stdin, or of a program, gave: the first, of a few bytes, may bring all the replies that end it.
     early = plan.dgram and plan.scene.service in ("stdio", "exec") and "short" in fault
@@ -281,7 +281,7 @@ def judge(fault, plan, program, waited, killed, children, sockets, counts):
             return says(LOST, wrong)
     if good and not waited:
         for each in honest:
-            # An end of TLS that has ended and got all may miss our goodbye, which is sent last of all, when nobody can be told any more.
+            # An end of TLS that has ended and got all may miss our goodbye, which is sent last of all, when no end can be told any more.
             if each.cut and not plan.rude and not (fault.startswith("write:") and each.said):
                 return says(LOST, f"exit 0, but {each.name} was cut off")
     if waited:

@@ -49,7 +49,7 @@ class Flow:
 
 class Letters:
     """Datagrams: none is changed, none comes twice, and all of them come if the exit status is 0. On stdout they stand one after another.
-    cut: they were made of reads of a stream, whose lengths nobody promises."""
+    cut: they were made of reads of a stream, whose lengths are not promised."""
 
     def __init__(self, to, want, cut=False):
         self.to, self.want, self.cut = to, want, cut
@@ -85,7 +85,7 @@ class Plan:
         self.acts = []  # what is done in the middle: each is called with the program at every turn, and says when it is to be called again
         self.told = False  # one of them has told the program to end
         self.fails = False  # it ends with a failure in any case: only undisturbed all of it arrives
-        self.began = lambda: True  # else the program may have ended before anybody came
+        self.began = lambda: True  # else the program may have ended before a peer came
         self.code = 0
 
     def expected_line(self, line):
@@ -130,7 +130,7 @@ class Plan:
         return self._address(port, name)
 
     def clients(self, *ends):
-        """Who comes when the server is ready."""
+        """Clients that come when the server is ready."""
         self.parties += ends
 
         def dial(port):
@@ -219,7 +219,7 @@ def stdio(plan):
         plan.stdin = there[0]
         meets(plan, end)
         if plan.scene.mode == "listen":
-            plan.flows = [Letters(None, back)]  # its answer goes to the first who came, whose letters stop when nobody reads
+            plan.flows = [Letters(None, back)]  # its answer goes to the first that came, whose letters stop when it reads none
             return ["--recv-only", "--replies", str(LETTERS)]
         plan.flows = [Letters(end, there[:1], cut=True), Letters(None, back)]
         return ["--replies", str(LETTERS)]

@@ -73,13 +73,13 @@ def faults_of(scene, counts):
 
 
 def excused(scene, fault):
-    """Where nothing moves until somebody tells the program to end, as it must be."""
+    """Where nothing moves until the test tells the program to end, as it must be."""
     kind, k, error = fault.split(":") if ":" in fault else ("", "", "")
     if kind == "accept" and k.endswith("+"):
-        return True  # nobody comes in, and the server waits for better times
+        return True  # no client comes in, and the server waits for better times
     if kind == "memory" and (scene.mode == "chat" or k.endswith("+")):
-        return True  # the notice was lost that our clients wait for; who gets no block for bytes asks again until there is memory
-    return scene.place in ("udp", "unix-dgram")  # a datagram was lost, and nobody asks for it again
+        return True  # the notice was lost that our clients wait for; a stream without a block asks again until there is memory
+    return scene.place in ("udp", "unix-dgram")  # a datagram was lost, and no end asks for it again
 
 
 _folder = None

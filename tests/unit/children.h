@@ -1,4 +1,4 @@
-/* What the tests of children share: a loop, somebody who counts their ends, and two who are easily told apart. */
+/* What the tests of children share: a loop, a counter of their ends, and two that are easily told apart. */
 #ifndef UNIT_CHILDREN_H
 #define UNIT_CHILDREN_H
 

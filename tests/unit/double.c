@@ -230,7 +230,7 @@ static int double_flush(struct stream *s)
 static int double_shut(struct stream *s)
 {
 	struct double_stream *d = self(s);
-	if (d->was_shut && d->owned) /* a session's end asks once more, whoever shut it before */
+	if (d->was_shut && d->owned) /* a session's end asks once more, whatever shut it before */
 		return 0;
 	if (d->was_shut)
 		misuse(d, "shut twice");
@@ -246,7 +246,7 @@ static void double_closed(struct stream *s, enum close_how how)
 {
 	struct double_stream *d = self(s);
 	if (d->closed || !d->owned)
-		misuse(d, d->closed ? "closed twice" : "closed by who borrowed it");
+		misuse(d, d->closed ? "closed twice" : "closed by its borrower");
 	d->closed = true;
 	d->how = how;
 	loop_timer(d->loop, &d->wake, NEVER);

@@ -63,7 +63,7 @@ struct script {
 	const struct act *at;
 	size_t used;	    /* bytes of the present act */
 	int64_t blocked_ms; /* AGAIN until then; 0: not blocked */
-	bool told;	    /* ... and whoever waits was woken after that */
+	bool told;	    /* ... and its waiter was woken after that */
 	bool stuttered;
 	unsigned calls;
 };

@@ -1,8 +1,8 @@
 /* Two streams joined in memory: what is written to one end is read from the other.
  *
  * Each end moves at most `most` bytes a call, takes at most `window` bytes that the other has not read, and may say AGAIN before
- * every call that gets on. AGAIN asks to be woken and the waker is called in a later turn of the loop, so that whoever waits for
- * the wrong thing waits for ever, which the simulated loop (double.h) finds out. */
+ * every call that gets on. AGAIN asks to be woken and the waker is called in a later turn of the loop, so that waiting for the
+ * wrong thing never ends, which the simulated loop (double.h) finds out. */
 #ifndef TESTS_JOINT_H
 #define TESTS_JOINT_H
 
@@ -15,7 +15,7 @@ struct joint_end {
 	struct joint_end *other;
 	struct waker waker;
 	struct task wake;
-	unsigned char *in; /* what the other has written and nobody has read */
+	unsigned char *in; /* what the other has written and this end has not read */
 	size_t in_at, in_n, in_cap;
 	size_t most, window; /* 0: no limit */
 	bool stutters;

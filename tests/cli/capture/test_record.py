@@ -30,7 +30,7 @@ def new_place(tmp_path, name, kind="tcp4"):
 
 
 def answer(argv):
-    """What a client of somebody else's says to it all."""
+    """What another program's client says to it all."""
     done = subprocess.run(list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, timeout=wire.DEADLINE)
     return done.returncode, done.stdout
 

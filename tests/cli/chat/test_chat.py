@@ -1,4 +1,4 @@
-"""The chat room: who is who, what reaches whom, and that one who does not read holds nobody up for long."""
+"""The chat room: names, which member gets what, and that one that does not read delays no other for long."""
 import re
 import signal
 import time
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("loop")
 
 
 class Guest:
-    """One who chats: lines out, lines in."""
+    """A member: lines out, lines in."""
 
     def __init__(self, place, **how):
         self.sock = place.dial(**how)
@@ -51,7 +51,7 @@ def room(sockctl, place):
 
 
 def clients(place, n):
-    """n clients who all know that all are there."""
+    """n clients that all know that all are there."""
     came = []
     for number in range(1, n + 1):
         came.append(Guest(place))
@@ -164,7 +164,7 @@ def test_private_words(room, to):
 
 
 def test_private_words_by_number(room):
-    """Who has no name yet has a number."""
+    """A member without a name has a number."""
     one = Guest(room)
     one.hear(rb"^\* .*1")
     two = Guest(room)
@@ -267,7 +267,7 @@ def test_members_come_and_go_meanwhile(room):
 
 @pytest.mark.whole("four thousand lines take too long byte by byte")
 def test_a_client_that_never_reads_delays_others_at_most_about_once(sockctl, tmp_path):
-    """Its queue holds them up for about a second, then lines are skipped for it and nobody waits. The bound on time is wide;
+    """Its queue holds them up for about a second, then lines are skipped for it and none waits. The bound on time is wide;
     what is counted is how often the talk stops."""
     place = Place("tcp4", tmp_path)
     proc = sockctl.serve("chat", place, "-v", "--slow-after", "1h")
@@ -304,7 +304,7 @@ def test_a_client_that_never_reads_is_closed(sockctl, place):
 
 
 def test_slow_close(sockctl, place):
-    """--slow close: who stays over half of its queue for a second is closed, not skipped."""
+    """--slow close: a member over half of its queue for a second is closed, not skipped."""
     proc = sockctl.serve("chat", place, "-v", "--slow", "close", "--slow-after", "1h")
     one, two = clients(place, 2)
     Guest(place, rcvbuf=4096)
@@ -344,7 +344,7 @@ def test_a_client_that_quit_is_not_reported_as_drained(sockctl, tmp_path):
 
 @pytest.mark.whole("megabytes take too long byte by byte")
 def test_slow_wait_loses_nothing(sockctl, place):
-    """--slow wait: the room waits for whoever is behind, and each line arrives."""
+    """--slow wait: the room waits for a member that is behind, and each line arrives."""
     sockctl.serve("chat", place, "--slow", "wait", "--slow-after", "1h")
     one, two = clients(place, 2)
     late = Guest(place, rcvbuf=4096)

@@ -17,7 +17,7 @@ def vbnet(sockctl, tcp):
 
 
 def joined(place, n):
-    """n members who have read each roster that their joining has caused."""
+    """n members that have read each roster that their joining has caused."""
     socks = []
     for number in range(1, n + 1):
         socks.append(place.dial())
@@ -114,7 +114,7 @@ def test_raw_knows_no_commands_and_no_notices(raw):
 
 
 def test_raw_carries_much(raw):
-    """Among people who read nothing is lost."""
+    """Among members that read nothing is lost."""
     one, two, three = raw
     data = wire.payload(8 << 20)
     hearing = [wire.Task(wire.read, sock, len(data)) for sock in (two, three)]

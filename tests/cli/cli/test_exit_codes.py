@@ -123,7 +123,7 @@ def test_stdin_that_is_a_folder(pair, place, role, tmp_path):
 
 
 def test_unresolvable(sockctl):
-    """A label over 63 characters is refused by every resolver without asking anybody."""
+    """A label over 63 characters is refused by every resolver without asking a server."""
     name = "a" * 64 + ".invalid"
     proc = sockctl.run("connect", name, "80")
     assert proc.code == 3
@@ -167,7 +167,7 @@ def test_unix_path_not_there(sockctl, tmp_path):
 
 
 def test_connect_timeout(sockctl, tcp):
-    """A full backlog lets nobody in: Linux drops the SYN."""
+    """A full backlog lets no peer in: Linux drops the SYN."""
     tcp.listen(backlog=0)
     for _ in range(4):
         sock = wire.keep(socket.socket())

@@ -99,7 +99,7 @@ def test_the_last_line_does_not_wait_for_the_half_close(pair, tcp, half):
 
 @pytest.fixture
 def source(tmp_path):
-    """source(data): a file to be a program's stdin, which nobody has to feed."""
+    """source(data): a file to be a program's stdin, which no thread has to feed."""
 
     def make(data):
         (tmp_path / "in").write_bytes(data)

@@ -1,4 +1,4 @@
-"""--wait: the server may come later. --reconnect: it may go and come back. --probe: is anybody there?"""
+"""--wait: the server may come later. --reconnect: it may go and come back. --probe: is a server there?"""
 import re
 import signal
 
@@ -204,7 +204,7 @@ def test_wait_for_a_name_that_never_resolves(sockctl):
 
 
 def test_families_race(sockctl, tmp_path):
-    """A name whose IPv6 answers nobody: IPv4 is tried beside it. localhost has both on many machines, else it is the plain case."""
+    """A name whose IPv6 never answers: IPv4 is tried beside it. localhost has both on many machines, else it is the plain case."""
     place = Place("tcp4", tmp_path)
     listener = place.listen()
     proc = sockctl.start("connect", "localhost", str(place.port), stdin=b"raced")

@@ -111,7 +111,7 @@ def test_close_behind_so_many_bytes_is_polite(sockctl, place, log, data):
 
 
 def test_reset_after_a_time(sockctl, tcp, log):
-    """Whoever waits for something else is cut, too."""
+    """A session that waits for something else is cut, too."""
     proc = sockctl.serve("serve", tcp, "--discard", *words(log, "rst-after=50ms"))
     assert read_reset(tcp.dial()) == b""
     proc.signal(signal.SIGTERM)
@@ -301,7 +301,7 @@ def tls_server(sockctl, tcp, *more):
 
 @pytest.mark.tls
 def test_a_handshake_over_a_slow_line(sockctl, tcp):
-    """Both ends hold back what they write: whoever waits for the answer must send the question."""
+    """Both ends hold back what they write: the end that waits for the answer must send the question."""
     slow = ("--fault", "latency=20ms", "--fault", "chunk=1..500")
     _, pin = tls_server(sockctl, tcp, *slow)
     proc = sockctl.connect(tcp, "--tls", "--pin", pin, *slow, stdin=DATA)
@@ -326,7 +326,7 @@ def test_a_cut_under_tls(sockctl, tcp):
     assert DATA.startswith(got) and len(got) < 20000
 
 
-# whom it concerns
+# the sessions it concerns
 
 
 def test_only_these_connections(sockctl, tcp, log):
@@ -413,7 +413,7 @@ def test_the_seed_that_was_drawn_repeats_it(sockctl, tcp, log):
     assert session(sockctl, tcp, log, "select", None, [40_000])[2] != seed
 
 
-# somebody else's traffic
+# another program's traffic
 
 
 @LOOPS

@@ -29,7 +29,7 @@ def ended(proc):
 
 @LOOPS
 def test_bound_and_refusing(sockctl, place, log):
-    """Ready is told at once: the port is known, and nobody else can have it."""
+    """Ready is told at once: the port is known, and no other process can have it."""
     proc = sockctl.serve("echo", place, *words(log, "refuse-for=1h"))
     for _ in range(3):
         with pytest.raises(ConnectionRefusedError):
@@ -135,7 +135,7 @@ def test_never_accepted(sockctl, place, log):
 
 
 def test_never_accepted_and_still_ended_by_run(sockctl, tcp):
-    """The command's client gives up; the server does not wait for somebody who can never come in."""
+    """The command's client gives up; the server does not wait for a peer that can never come in."""
     proc = sockctl.start("echo", "--fault", "no-accept", "--run", "exit 3", *tcp.words())
     proc.wait()
     assert proc.code == 3

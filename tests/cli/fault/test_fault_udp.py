@@ -100,7 +100,7 @@ def test_the_same_seed_is_the_same_disorder(sockctl, udp, log):
     assert 0 < len(lost) < 30 and 5 < len(late) < 40
     assert sorted(got) == sent and got != sent
     prompt = [sent[i] for i in range(len(sent)) if i not in late]
-    assert [n for n in got if n in prompt] == prompt  # nobody else is overtaken
+    assert [n for n in got if n in prompt] == prompt  # no other is overtaken
     for i in late:
         if sent[i] != sent[-1] and i + 20 < len(sent):
             assert got.index(sent[i]) >= i
@@ -135,7 +135,7 @@ def test_a_share_is_lost(sockctl, udp, log):
 
 
 def test_an_echo_is_never_longer_than_what_it_got(sockctl, udp, log):
-    """Not even with doubles: addresses of datagrams can be forged, and whoever is meant must not get more than was sent."""
+    """Not even with doubles: addresses of datagrams can be forged, and their host must not get more than was sent."""
     proc = sockctl.serve("echo", udp, *words(log, "dup=100%"))
     sock = udp.dial()
     for i in range(5):

@@ -1,7 +1,7 @@
 """What goes wrong between two hosts, with networks of our own (tests/tools/netns.py) in the place of hosts: a cable is pulled, a host
-comes up again and knows nobody, routes lead nowhere, packets do not fit. Each end says so with the right exit status, in time.
+comes up again and knows no peer, routes lead nowhere, packets do not fit. Each end says so with the right exit status, in time.
 
-The addresses are always the same: each test has networks that nobody else sees.
+The addresses are always the same: each test has networks of its own.
 """
 import errno
 import re
@@ -78,12 +78,12 @@ def joined(sockctl, wired, *words):
 
 
 def at_once(*calls):
-    """What each of them returns; programs are fed and read only while somebody waits for them."""
+    """What each of them returns; programs are fed and read only while a thread waits for them."""
     return [task.result() for task in [wire.Task(*call) for call in calls]]
 
 
 def flowing(*programs, size=4 << 20):
-    """Bytes have gone both ways, and the more that is to come goes out while somebody waits; returns what each program was to send."""
+    """Bytes have gone both ways, and the rest goes out while a thread waits; returns what each program was to send."""
     sent = [wire.payload(size, seed=n) for n in range(len(programs))]
     for program, data in zip(programs, sent):
         program.send(data[:1000])
@@ -123,7 +123,7 @@ def test_cable_pulled(sockctl, wired, limit, end):
 
 @pytest.mark.parametrize("end", ("client", "server"))
 def test_keepalive_notices(sockctl, wired, end):
-    """Nobody has anything to say, so only the system's questions find out."""
+    """Neither end sends, so only the system's probes find out."""
     both = joined(sockctl, wired, "-o", "keepalive=1,1,2")
     for program in both:
         program.send(b"hola\n")
@@ -153,7 +153,7 @@ def test_system_gives_up(sockctl, wired):
 
 @pytest.mark.parametrize("end", ("client", "server"))
 def test_cable_put_back(sockctl, wired, end):
-    """Nothing is lost, and nobody knows."""
+    """Nothing is lost, and neither end notices."""
     interrupted(wired, joined(sockctl, wired), lambda: wired.pull(end), wired.plug)
 
 
@@ -167,7 +167,7 @@ def test_peer_came_up_again(sockctl, wired):
     client.send(b"hola\n")
     assert wire.read(peer, 5) == b"hola\n"
     wired.pull("server")
-    wire.reset(peer)  # nobody hears of it
+    wire.reset(peer)  # neither end hears of it
     wired.plug()
     client.send(b"still there?\n")
     client.ends(7)
@@ -235,7 +235,7 @@ def test_router_forbids_datagrams(sockctl, wired):
 
 @pytest.mark.parametrize("kind", ("unreachable", "blackhole"))
 def test_datagrams_vanish(sockctl, wired, kind):
-    """A host that cannot be reached is no error that Linux tells a UDP socket of; whoever asked for an answer misses it."""
+    """A host that cannot be reached is no error that Linux tells a UDP socket of; a client that asked for an answer misses it."""
     beyond(wired, kind)
     with wired.client:
         client = sockctl.run("connect", "--replies", "1", "--reply-wait", "300ms", f"udp://{NOWHERE}:7000", stdin=b"hola\n")

@@ -118,7 +118,7 @@ def test_a_command_finds_an_inherited_socket(activated, unix_places):
 
 
 def free_port(place):
-    """Surely free a moment ago; who activates does not take port 0."""
+    """Free a moment ago; the activating program takes no port 0."""
     place.bind().close()
 
 

@@ -1,4 +1,4 @@
-"""Options that name a file are given a FIFO at whose other end nobody is, or somebody who says nothing: a signal and --lifetime end the
+"""Options that name a file are given a FIFO whose other end is not open, or open and silent: a signal and --lifetime end the
 run all the same, before anything else has happened, and nothing is left behind."""
 import os
 import signal

@@ -334,7 +334,7 @@ def test_servers(nc, tcp, words, stdin, client):
 
 
 def test_the_next_client(nc, tcp):
-    """-k: one after the other, and stdin is for whoever is there."""
+    """-k: one after the other, and stdin is for the present one."""
 
     def play(which):
         proc = nc(which, "-lkv", tcp.host, 0)
@@ -394,7 +394,7 @@ def test_datagram_clients(nc, udp, words, stdin):
 
 @pytest.mark.parametrize("which", BOTH)
 def test_datagram_scan(nc, udp, which):
-    """Who does not refuse is there, as far as anybody can tell. -v names it."""
+    """A port that does not refuse is open, as far as can be told. -v names it."""
     udp.bind()
     deaf = Place("udp4", udp.folder)
     deaf.deaf()
@@ -474,7 +474,7 @@ def test_unix_server(nc, tmp_path, options):
 
         if which == "theirs":
             wire.keep_file(place.path)
-        seen = send_all(wire.until(dial, "somebody listens"))
+        seen = send_all(wire.until(dial, "a listener"))
         return proc.wait(), proc.read_eof(), told(proc).replace(which, "PATH"), seen
 
     theirs = play("theirs")

@@ -59,7 +59,7 @@ def echo(sockctl, tcp):
 def test_microsocks(sockctl, socks, echo, scheme, host):
     data = wire.payload(1 << 20)
     proc = sockctl.start("connect", "--half-close", "no", "--proxy", f"{scheme}://127.0.0.1:{socks()}", host, echo.port, stdin=data)
-    wire.same(proc.read(len(data)), data)  # microsocks knows no half-close, so nobody would end
+    wire.same(proc.read(len(data)), data)  # microsocks knows no half-close, so neither end would end
 
 
 @pytest.mark.whole("microsocks wants each message of the handshake in one read")

@@ -127,7 +127,7 @@ def test_the_program_may_have_the_socket_itself(sockctl, tcp):
     assert wire.read_eof(sock) == b"with the header and after it\n192.0.2.1\n"
 
 
-# who is turned away
+# clients turned away
 
 
 @pytest.mark.usefixtures("loop")
@@ -188,14 +188,14 @@ def test_only_the_version_that_is_asked_for(sockctl, tcp, asked, header, why):
 
 
 def test_a_header_that_does_not_come_has_ten_seconds(sockctl, tcp):
-    """Nobody waits for it meanwhile, also not the one client of listen."""
+    """No other client waits for it, also not the one of listen."""
     proc = served(sockctl, "listen", tcp, "--proxy-in", "any", "-k", "-e", "cat")
     slow = tcp.dial()
     slow.sendall(b"PROXY ")
     quick = behind(tcp, LINE)
     quick.sendall(b"hola")
     assert wire.read(quick, 4) == b"hola"
-    assert wire.closed_without_a_byte(slow)  # somebody else has won
+    assert wire.closed_without_a_byte(slow)  # another client has won
     wire.close(quick)
     proc.says(rb"closed by child")
     slow = tcp.dial()
@@ -240,7 +240,7 @@ def test_from_a_file_with_mapped_addresses(sockctl, tmp_path):
     assert wire.read(sock, 4) == b"hola"
 
 
-# places, and who is admitted
+# places, and admission
 
 
 @pytest.mark.parametrize("mode", ["listen", "serve", "echo"])
@@ -284,7 +284,7 @@ def test_the_announced_one_is_admitted_or_not(sockctl, tcp, tmp_path, words, ins
 
 
 def test_places_are_those_of_the_proxy(sockctl, tcp):
-    """--max-per-ip counts connections as they come; whoever leaves makes room, also after having been denied."""
+    """--max-per-ip counts connections as they come; a client that leaves makes room, also after having been denied."""
     served(sockctl, "echo", tcp, "--proxy-in", "any", "--max-per-ip", "2", "--deny", "192.0.2.66")
     for _ in range(3):
         assert wire.closed_without_a_byte(behind(tcp, binary("192.0.2.66")))
@@ -474,7 +474,7 @@ def test_a_unix_client_of_haproxy(sockctl, haproxy, tcp, tmp_path):
 
 
 def test_haproxy_looks_whether_we_are_well(sockctl, haproxy, tcp, tmp_path):
-    """A health check is LOCAL: it speaks for nobody."""
+    """A health check is LOCAL: it speaks for no client."""
     log = tmp_path / "log"
     proc = served(sockctl, "echo", tcp, "--proxy-in", "any", "--events", log)
     front = listening(socket.AF_INET, ("127.0.0.1", 0))

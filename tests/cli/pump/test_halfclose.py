@@ -1,7 +1,7 @@
 """The two directions are independent: whatever state one is in, bytes and the end still pass in the other.
 
 24 checks per transport and loop: role {connect, listen} x other direction {quiet, filled, done} x way {in, out} x
-{data, EOF}. `in` is peer to stdout, `out` is stdin to peer. `filled` means stuck by back-pressure because nobody reads its
+{data, EOF}. `in` is peer to stdout, `out` is stdin to peer. `filled` means stuck by back-pressure because nothing reads its
 sink, `done` that it has already passed its end on, `quiet` that it is open and idle.
 """
 import pytest

@@ -151,7 +151,7 @@ def test_a_word_after_much(sockctl, place, pair, role):
 
 
 def test_file_from_a_place_in_it(sockctl, place, source):
-    """The offset is shared with who opened the file, and is where we stopped."""
+    """The offset is shared with the file's opener, and is where we stopped."""
     os.lseek(source.fileno(), HALF, os.SEEK_SET)
     server = sockctl.serve("listen", place, "--recv-only")
     client = sockctl.connect(place, stdin=source)
@@ -201,7 +201,7 @@ def test_full_disk_after_much(sockctl, place, source):
 
 
 def test_urgent_data_stops_no_flow(pair, tcp):
-    """Its byte is left out, as whoever reads without asking for it leaves it out; what follows comes."""
+    """Its byte is left out, as a reader that does not ask for it leaves it out; what follows comes."""
     proc, sock = pair("connect", tcp, stdin=b"")
     sock.sendall(b"before ")
     assert proc.read(7) == b"before "
@@ -223,7 +223,7 @@ def deaf(sockctl):
 @pytest.mark.no_tls("TLS has to see the bytes")
 @pytest.mark.parametrize("words, code", [([], 7), (["--no-splice"], 0)], ids=["kernel", "copied"])
 class TestWhatIsLeftToTheKernel:
-    """Who fails has used splice or sendfile."""
+    """A run that fails has used splice or sendfile."""
 
     @pytest.mark.parametrize("out_of", ["pipe", "file"])
     def test_from_stdin(self, pair, place, deaf, source, out_of, words, code):

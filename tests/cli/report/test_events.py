@@ -98,7 +98,7 @@ def log(tmp_path):
 
 @pytest.fixture
 def blocked():
-    """A pipe that is full and that nobody reads: (reads, writes)."""
+    """A pipe that is full and not read: (reads, writes)."""
     reads, writes = os.pipe()
     os.set_blocking(writes, False)
     try:
@@ -328,9 +328,9 @@ def test_no_descriptors(sockctl, tcp, log):
     wire.close(first)
     for sock in waiting:
         sock.sendall(b"x")
-    while waiting:  # each one who leaves makes room for the next
+    while waiting:  # each one that leaves makes room for the next
         ready = select.select(waiting, [], [], wire.DEADLINE)[0]
-        assert ready, f"nobody was let in: {proc}"
+        assert ready, f"no client was let in: {proc}"
         for sock in ready:
             waiting.remove(sock)
             wire.close(sock)
@@ -416,7 +416,7 @@ def test_to_a_fifo(sockctl, log):
 
 
 def test_the_descriptor_belongs_to_events(sockctl, tcp):
-    """Its reader sees the end when we end, whoever else we have started."""
+    """Its reader sees the end when we end, whatever else we have started."""
     reads, writes = os.pipe()
     proc = sockctl.start("connect", "--events", f"fd:{writes}", "localhost", "1", stdin=b"", pass_fds=(writes,))
     os.close(writes)

@@ -89,7 +89,7 @@ def test_a_terminal_gets_colours_and_no_foreign_escape(sockctl, tcp, env, colour
 
 
 def test_a_reader_that_does_not_read_stops_no_traffic(sockctl, tcp):
-    """Nobody takes stderr until everything has passed; what was missed is counted."""
+    """The test reads no stderr until everything has passed; what was missed is counted."""
     reads, writes = os.pipe()
     data = wire.payload(3_000_000)
     server = sockctl.serve("echo", tcp, "--count", 1, "-x", stderr=writes)

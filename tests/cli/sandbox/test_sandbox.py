@@ -205,7 +205,7 @@ def test_an_older_kernel(sockctl, tcp, tmp_path, part, left, lacks):
 
 @pytest.mark.parametrize("mode", SERVERS)
 def test_nothing_is_opened_once_it_is_ready(sockctl, mode):
-    """Whoever counts descriptors from then on sees those of peers: a full pipe holds the run up while it tells its port."""
+    """A count of descriptors from then on sees those of peers: a full pipe holds the run up while it tells its port."""
     reads, writes = os.pipe()
     fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, 4096)
     os.write(writes, bytes(4096))
@@ -250,7 +250,7 @@ def test_a_file_of_another_user_stays(sockctl, tmp_path):
 
 # --- root's rights ---
 
-needs_root = pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
+needs_root = pytest.mark.skipif(not ROOT, reason="only root can become another user")
 
 
 def status(pid):
@@ -275,7 +275,7 @@ def test_user(sockctl, tcp, how):
 
 @needs_root
 def test_user_of_the_command(sockctl, tcp):
-    """Who is run is that user, too."""
+    """The command runs as that user, too."""
     proc = sockctl.start("serve", "--user", "nobody", "--run", "id -un >&2", "127.0.0.1", "0")
     proc.wait()
     assert proc.code == 0 and b"nobody\n" in proc.err
@@ -283,7 +283,7 @@ def test_user_of_the_command(sockctl, tcp):
 
 @needs_root
 def test_chroot(sockctl, tmp_path):
-    """Nothing is to be seen outside, and nobody gets out again: not by the user's rights, not by what is open."""
+    """Nothing is to be seen outside, and there is no way out again: not by the user's rights, not by what is open."""
     outside = os.stat("/")
     proc = sockctl.start("echo", "--chroot", tmp_path, "--user", "nobody", "--sandbox", "strict", "-v", "127.0.0.1", "0")
     proc.says(rb"sandbox: ")
@@ -293,7 +293,7 @@ def test_chroot(sockctl, tmp_path):
     assert os.readlink(f"/proc/{proc.pid}/cwd") == str(tmp_path)
     folders = [fd for fd in os.listdir(f"/proc/{proc.pid}/fd") if os.path.isdir(f"/proc/{proc.pid}/fd/{fd}")]
     assert folders == []
-    assert "/dev/null" in descriptors_of(proc).values()  # which nobody finds in there
+    assert "/dev/null" in descriptors_of(proc).values()  # which is not found in there
 
 
 @needs_root
@@ -311,7 +311,7 @@ def test_refused_to_root(sockctl, words, why):
 
 @needs_root
 def test_not_for_others(sockctl, tmp_path):
-    """Whoever is not root is told so before anything is opened."""
+    """A user that is not root is told so before anything is opened."""
     program = tmp_path / "sockctl"
     shutil.copy(sockctl.binary, program)
     tmp_path.chmod(0o755)

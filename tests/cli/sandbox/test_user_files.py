@@ -1,17 +1,17 @@
-"""What is read later must be readable for whom the program becomes, and a file that is gone meanwhile is said."""
+"""What is read later must be readable for the new user, and a file that is gone meanwhile is said."""
 import os
 
 import pytest
 
 import wire
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 NOBODY = "65534"
 
 
 @pytest.fixture
 def open_folder(tmp_path):
-    """Whose way everybody may go."""
+    """All users may pass through it."""
     folder = tmp_path
     while folder != folder.parent and folder.stat().st_uid == os.geteuid():
         if not folder.stat().st_mode & 1:

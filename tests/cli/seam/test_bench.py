@@ -1,4 +1,4 @@
-"""`make bench`, with next to nothing to do: what it says can be parsed, who loses bytes gets no figure, and nothing stays behind.
+"""`make bench`, with little to do: what it says can be parsed, a tool that loses bytes gets no figure, and nothing stays behind.
 How fast anything is decides nothing here."""
 import fcntl
 import json
@@ -103,7 +103,7 @@ def test_a_stream(bench, name):
     ("echo-64", "p99"), ("both-ways", "rate"), ("churn", "rate"), ("memory", "memory"), ("chat-10", "rate"), ("udp-send", "loss"),
     ("udp-echo", "loss"), ("udp-receive", "loss")])
 def test_without_a_peer(tmp_path, name, figure):
-    """Who is not installed is skipped by name."""
+    """A tool not installed is skipped by name."""
     folder, nothing = tmp_path / "work", tmp_path / "bin"
     folder.mkdir()
     nothing.mkdir()
@@ -125,7 +125,7 @@ def test_a_changed_byte_gets_no_figure(tmp_path):
 
 
 def test_results_and_picture(bench):
-    """Not where they stand in the tree: that is for who measures."""
+    """Not where they stand in the tree: that is for a full run."""
     bench.run("--only", "echo-1", *SMALL, "--svg", bench.folder / "ratios.svg")
     picture = (bench.folder / "ratios.svg").read_text()
     assert picture.startswith("<svg ") and "echo of 64 bytes, 1 connection" in picture

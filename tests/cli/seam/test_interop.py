@@ -52,7 +52,7 @@ def test_their_server(sockctl, tcp, need, peer):
     tcp.port = server.listens_at()
     client = sockctl.connect(tcp)
     client.send(b"hello")
-    assert server.read(5) == b"hello"  # ncat drops what it reads while nobody is connected
+    assert server.read(5) == b"hello"  # ncat drops what it reads while no peer is connected
     server.send(b"an answer")
     assert client.read(9) == b"an answer"
     got = wire.Task(server.read, len(DATA))

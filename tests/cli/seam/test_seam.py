@@ -246,7 +246,7 @@ def test_certificates_are_read_in_spite_of_signals(sockctl, tmp_path, seam, faul
 
 @pytest.mark.parametrize("service", [[], ["--discard"]])
 def test_a_handshake_that_cannot_be_finished_has_failed(sockctl, tmp_path, seam, service):
-    """Also where nobody would write afterwards."""
+    """Also where neither end would write afterwards."""
     place = make_place("tls", tmp_path)
     place.listen()
     seam("write:2+:EPIPE")

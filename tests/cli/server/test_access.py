@@ -1,4 +1,4 @@
-"""Who may come in: lists with files, places of an address, and how many a second; over IPv4, IPv6 and IPv4 in IPv6's disguise."""
+"""Admission: lists with files, places of an address, and how many a second; over IPv4, IPv6 and IPv4 in IPv6's disguise."""
 import contextlib
 import json
 import socket
@@ -98,7 +98,7 @@ def test_places_of_an_address(sockctl, tmp_path, address, words, host):
 @pytest.mark.parametrize("rate", ["1", "1/s"])
 @pytest.mark.parametrize("mode", ["serve", "echo"])
 def test_rate(sockctl, tcp, tmp_path, rate, mode):
-    """Of many who come at once the first is let in, and never more than one each second that has passed."""
+    """Of many that come at once the first is let in, and never more than one each second that has passed."""
     log = tmp_path / "log"
     proc = sockctl.serve(mode, tcp, "--conn-rate", rate, "--events", log, *(["-e", "cat"] if mode == "serve" else []))
     socks = [tcp.dial() for _ in range(40)]

@@ -1,4 +1,4 @@
-"""One client can hurt only itself: every behaviour of the adversary against every server, and then a client who behaves."""
+"""One client can hurt only itself: every behaviour of the adversary against every server, and then a client that behaves."""
 import os
 import signal
 
@@ -76,7 +76,7 @@ def test_endless_lines_cost_their_limit_and_no_more(sockctl, tcp, words):
     before = resident_kib(proc)
     for _ in range(30):
         misbehave("endless-line", tcp.dial())
-    one, two = tcp.dial(), tcp.dial()  # who comes behind them is served when they have been heard
+    one, two = tcp.dial(), tcp.dial()  # a client behind them is served when they have been heard
     if words[0] == "chat":
         wire.read_until(two)
     one.sendall(b"a good word" + last)

@@ -23,7 +23,7 @@ def test_the_silent_is_closed(sockctl, place, mode):
 
 
 def test_the_talkative_is_not(sockctl, place):
-    """A byte starts the clock again; whoever answers at once stays, the silent one beside it goes."""
+    """A byte starts the clock again; a client that answers at once stays, the silent one beside it goes."""
     sockctl.serve("echo", place, "-i", "2s")
     silent, busy = place.dial(), place.dial()
     while wire.silent(silent):

@@ -211,7 +211,7 @@ def test_a_room_goes_on_while_two_are_in_it(drained, place, kind, wire_words):
                 assert wire.read_until(two) == wire.read_until(one) == b"* server is closing\n"
     wire.half_close(one)
     assert wire.read_eof(one) == b""
-    assert wire.read_eof(two) == b""  # nobody is left who could say anything
+    assert wire.read_eof(two) == b""  # no peer is left to say anything
     two.sendall(b"to nobody\n")
     wire.half_close(two)
     proc.ends(cause.code)

@@ -186,7 +186,7 @@ def test_half_a_frame(sockctl, place, frame):
 
 @pytest.mark.parametrize("mode", ["serve", "chat"])
 def test_an_unfinished_line(sockctl, place, mode):
-    """A console shows it at last; in a room nobody would have heard it."""
+    """A console shows it at last; in a room no member would have heard it."""
     proc = sockctl.serve(mode, place, *SHORT)
     sock, other = place.dial(), place.dial()
     proc.says(rb"\[2\] .* connected")
@@ -199,7 +199,7 @@ def test_an_unfinished_line(sockctl, place, mode):
 
 @pytest.mark.tls
 def test_half_a_record(sockctl, tmp_path):
-    """It was acknowledged, and nobody can read it."""
+    """It was acknowledged, and the server cannot read it."""
     place = Place("tls", tmp_path)
     proc = sockctl.serve("serve", place, *SHORT, "--recv-only", "--label", "none")
     sock = place.dial(raw=True)

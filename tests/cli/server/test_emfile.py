@@ -54,15 +54,15 @@ def test_accepting_pauses_and_goes_on(sockctl, place):
         sock.sendall(b"b")
     proc.says(rb"(?i)descriptor|emfile|too many")
     before = ticks(proc.pid)
-    first.sendall(b"c")  # who is in is served meanwhile
+    first.sendall(b"c")  # a client inside is served meanwhile
     assert wire.read(first, 1) == b"c"
     select.select([], [], [], 1.2)  # long enough for a spin to show
     assert ticks(proc.pid) - before <= 5
     assert len([line for line in proc.lines() if "emfile" in line.lower() or "descriptor" in line or "oo many" in line]) == 1
     wire.close(first)
-    while waiting:  # each one who leaves makes room for the next
+    while waiting:  # each one that leaves makes room for the next
         ready = select.select(waiting, [], [], wire.DEADLINE)[0]
-        assert ready, f"nobody was let in: {proc}"
+        assert ready, f"no client was let in: {proc}"
         for sock in ready:
             assert wire.read(sock, 1) == b"b"
             waiting.remove(sock)

@@ -54,7 +54,7 @@ def test_a_plain_client_does_not_end_well(sockctl, mode):
 @pytest.mark.parametrize("words", [b"h", b"\x16\x02", b"GET / HTTP/1.0\r\n\r\n", bytes(1000), b"\x80\x2e\x01\x03\x01"],
                          ids=["a-letter", "no-version", "http", "zeros", "ssl-2"])
 def test_what_is_no_tls_is_reset_at_once(sockctl, words):
-    """Not one byte of an alert, and nobody waits ten seconds for the rest of a record."""
+    """Not one byte of an alert, and no wait of ten seconds for the rest of a record."""
     proc = server(sockctl, "echo")
     refused(proc, words)
     proc.says(rb"does not speak TLS")
@@ -67,7 +67,7 @@ def test_what_is_no_tls_is_reset_at_once(sockctl, words):
 ], ids=["tls", "header", "version"])
 @pytest.mark.parametrize("how", ["", "-q", "-v", "-vv"])
 def test_the_failed_peer_is_named(sockctl, at, words, client, line, how):
-    """One line, whoever asked for more has it already, and -q means it."""
+    """One line; -v has said it already, and -q leaves it out."""
     proc = server(sockctl, "echo", *words, *([how] if how else []), at=at)
     assert sockctl.start("connect", "-q", *client, proc.port, stdin=b"hola\n").ends(7) == b""
     if how != "-q":

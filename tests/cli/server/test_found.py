@@ -22,7 +22,7 @@ def stopped_while(proc, happens):
 @pytest.mark.parametrize("finished", [False, True], ids=["goes-on", "finished"])
 @pytest.mark.parametrize("mode", ["serve", "echo"])
 def test_what_came_before_the_signal_counts(sockctl, place, mode, finished):
-    """Our kernel has acknowledged it, so whoever sent it may have ended with 0."""
+    """Our kernel has acknowledged it, so its sender may have ended with 0."""
     proc = sockctl.serve(mode, place, "--label", "none") if mode == "serve" else sockctl.serve(mode, place)
     sock = place.dial()
     heard = (lambda n: proc.read(n)) if mode == "serve" else (lambda n: wire.read(sock, n))

@@ -147,7 +147,7 @@ def test_one_that_something_is_queued_for_keeps_its_place(sockctl, place):
 
 @pytest.mark.usefixtures("loop")
 def test_a_queue_at_the_door_moves_on(sockctl, place):
-    """--when-full queue: the one who waits comes in when the other ends its side, whoever is first."""
+    """--when-full queue: the client that waits comes in when the other ends its side."""
     proc = console(sockctl, place, "--max", "1", "--when-full", "queue")
     first = speaks(proc, place)
     second = place.dial()

@@ -22,7 +22,7 @@ def hello():
 
 
 def drip(sock, data):
-    """A byte, and the next one a moment later, as long as somebody takes them."""
+    """A byte, and the next one a moment later, as long as the peer takes them."""
     try:
         for at in range(len(data)):
             sock.sendall(data[at:at + 1])

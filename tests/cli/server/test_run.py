@@ -1,4 +1,4 @@
-"""--run: a command that is told where we listen, and whose end is ours; nobody and nothing is left behind."""
+"""--run: a command that is told where we listen, and whose end is ours; no process and nothing else is left."""
 import os
 import pathlib
 import re
@@ -204,7 +204,7 @@ def test_other_clients_that_are_silent_are_told(sockctl, tcp, mode, tmp_path):
     assert proc.code == 6, proc
 
 
-# at our end nobody is left
+# at our end no process is left
 
 STUBBORN = "trap '' TERM; echo $$ >pids; (trap '' TERM; sh -c 'echo $$ >>pids; exec sleep 100') & sleep 100; sleep 100"
 
@@ -272,7 +272,7 @@ def test_lifetime_is_a_whole_test(sockctl, tmp_path, monkeypatch):
 
 
 def test_what_it_leaves_behind_is_ended(sockctl, tmp_path, monkeypatch):
-    """It went well itself, but somebody of its group goes on, and is even connected."""
+    """It went well itself, but a process of its group goes on, and is even connected."""
     monkeypatch.chdir(tmp_path)
     left = "sh -c 'echo $$ >>pids; exec sleep 100' | " + CONNECT + " $SOCKCTL_ADDR"
     proc = run(sockctl, "echo", f"echo $$ >pids; {left} & until [ $(wc -l <pids) = 2 ]; do :; done; exit 0")
@@ -281,7 +281,7 @@ def test_what_it_leaves_behind_is_ended(sockctl, tmp_path, monkeypatch):
 
 
 def test_a_failure_of_ours_ends_it(sockctl, tmp_path, monkeypatch):
-    """Nobody reads our stdout any more."""
+    """The reader of our stdout is gone."""
     monkeypatch.chdir(tmp_path)
     client = f"echo $$ >pids; sh -c 'echo $$ >>pids; (while echo x; do :; done) | {CONNECT} $SOCKCTL_ADDR'; sleep 100"
     proc = sockctl.start("serve", *HERE, "--run", client)

@@ -1,4 +1,4 @@
-"""Many clients, and the cost of those who say nothing."""
+"""Many clients, and the cost of silent ones."""
 import os
 import resource
 import select
@@ -67,7 +67,7 @@ def resident_kib(proc):
 
 @LOOPS
 def test_64_connects_at_once(sockctl, tcp):
-    """The backlog holds a burst, and accepting goes on until nobody is left."""
+    """The backlog holds a burst, and accepting goes on until none is left."""
     sockctl.serve("echo", tcp)
     socks = [wire.keep(socket.socket()) for _ in range(64)]
     for sock in socks:
@@ -82,7 +82,7 @@ def test_64_connects_at_once(sockctl, tcp):
 
 @LOOPS
 def test_closed_clients_do_not_fill_the_server(sockctl, place):
-    """A server that comes late to a crowd of whom one is still there serves that one, though more than --max have come."""
+    """A server that comes late to a crowd of which one is still there serves that one, though more than --max have come."""
     proc = sockctl.serve("echo", place, "--max", 20)
     proc.signal(signal.SIGSTOP)
     wire.until(proc.stopped, "a server that is late")

@@ -1,4 +1,4 @@
-"""The standard server: who comes in, how many, in which order; and the console, its operator's end."""
+"""The standard server: admission, how many, in which order; and the console, its operator's end."""
 import re
 import signal
 import socket
@@ -98,7 +98,7 @@ def test_count(sockctl, place):
     proc = sockctl.serve("echo", place, "--count", "3")
     socks = [served(place) for _ in range(3)]
     assert wire.refused(place.dial)
-    for sock in socks:  # those who are in stay in
+    for sock in socks:  # accepted clients stay
         sock.sendall(b"y")
         assert wire.read(sock, 1) == b"y"
         assert proc.alive()
@@ -124,7 +124,7 @@ def test_max_per_ip(sockctl, tcp):
     assert wire.closed_without_a_byte(tcp.dial())
     served(tcp, source="127.0.0.2")
     wire.close(first)
-    wire.until(lambda: not wire.closed_without_a_byte(tell(tcp)), "the place of the one who left")
+    wire.until(lambda: not wire.closed_without_a_byte(tell(tcp)), "the place of the one that left")
 
 
 def tell(place):
@@ -282,7 +282,7 @@ def test_console_without_operator(sockctl, place):
 
 @LOOPS
 def test_end_of_stdin_after_data(sockctl, place):
-    """Drain, half-close all who are there, take no more, end when they have finished."""
+    """Drain, half-close all that are there, take no more, end when they have finished."""
     proc = sockctl.serve("serve", place)
     socks = [greeted(proc, place) for _ in range(3)]
     proc.send(b"goodbye\n")
@@ -326,7 +326,7 @@ def test_a_later_client_gets_later_lines(sockctl, place):
 
 @LOOPS
 def test_the_slowest_sets_the_pace(sockctl, place):
-    """--slow wait, the default without a terminal: nothing is lost for anybody."""
+    """--slow wait, the default without a terminal: nothing is lost for any client."""
     data = wire.payload(8 << 20).hex().encode()
     proc = sockctl.serve("serve", place)
     fast, slow = greeted(proc, place), greeted(proc, place, rcvbuf=8192)

@@ -1,4 +1,4 @@
-"""A program per connection: bytes, ends, exit status, environment, and that nobody of it is left.
+"""A program per connection: bytes, ends, exit status, environment, and that no process is left.
 
 SOCKCTL_LONG: a GiB through cat, and ten thousand short programs.
 """
@@ -116,7 +116,7 @@ def test_a_server_that_ends_leaves_no_program(sockctl, tcp):
     sock = tcp.dial()
     pid = int(wire.read_until(sock))
     proc.signal(signal.SIGTERM)
-    proc.ends(0)  # nobody has said anything that it would not have got
+    proc.ends(0)  # no byte was sent that it would not have got
     assert gone(pid)
 
 

@@ -234,7 +234,7 @@ def test_a_name(sockctl, made):
 
 @pytest.fixture
 def silent(made):
-    """A target that lets nobody in: its backlog is full, and Linux drops the SYN."""
+    """A target that lets no client in: its backlog is full, and Linux drops the SYN."""
     target = made("tcp4")
     listener = target.listen(backlog=0)
     for _ in range(4):
@@ -448,7 +448,7 @@ def test_datagrams_to_a_stream(sockctl, made, tmp_path):
 def test_a_refusal_of_datagrams(sockctl, made):
     target, place = made("udp4"), made("udp4")
     target.bind()
-    wire.close_all()  # the port was ours; nobody has it now
+    wire.close_all()  # the port was ours; it is free now
     proc = sockctl.serve("serve", place, "--forward", *target.words(), "-v")
     place.dial().send(b"hola")
     proc.says(rf"\[1\] .* closed by error: .*: (receive from|send to) {target.shown()}: Connection refused".encode())

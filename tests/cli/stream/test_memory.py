@@ -1,4 +1,4 @@
-"""What 200 clients together make a server keep, for each service that buffers: clients who send as much as is taken from them, and
+"""What 200 clients together make a server keep, for each service that buffers: clients that send as much as is taken from them, and
 read nothing. Each row says how far the server may grow; how far it did is printed (pytest -rP), and stands in tests/RESULTS.md."""
 import select
 import signal
@@ -26,7 +26,7 @@ def kept(proc, what):
 
 
 def pour(socks, data, most):
-    """To all of them in turn, at most `most` bytes each, until nobody takes any more for a while; who was closed is left out."""
+    """To all of them in turn, at most `most` bytes each, until none takes any more for a while; closed ones are left out."""
     left = {sock: most for sock in socks}
     poll = select.poll()
     by = {sock.fileno(): sock for sock in socks}
@@ -105,7 +105,7 @@ def test_what_200_clients_of_a_forwarder_can_make_it_keep(sockctl, tcp, tmp_path
 
 
 def test_what_200_senders_of_datagrams_can_make_it_keep(sockctl, tmp_path):
-    """Nobody reads standard output."""
+    """The test reads no standard output."""
     place = Place("udp4", tmp_path)
     server = sockctl.serve("serve", place, "--max", CLIENTS + 8, "--recv-only", "--idle-timeout", "1h")
     before = kept(server, "VmRSS")

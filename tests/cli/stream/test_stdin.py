@@ -81,7 +81,7 @@ def test_pace_has_nothing_to_do_without_stdin(sockctl, tcp):
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_the_client_that_gets_stdin(sockctl, place, keep):
-    """listen -k: the first client alone, or whoever is there."""
+    """listen -k: the first client alone, or the present one."""
     proc = sockctl.serve("listen", place, "-k", *(["--keep-stdin", "--end", "peer"] if keep else []))
     sock = place.dial()
     proc.send(b"uno\n")

@@ -1,4 +1,4 @@
-"""--talk where both ends say much at once: who sends hears the peer all the same, up to a bound, and a peer's half-close, reset or
+"""--talk where both ends say much at once: a sender hears the peer all the same, up to a bound, and a peer's half-close, reset or
 leaving is judged as if it had been met later."""
 
 import signal

@@ -115,7 +115,7 @@ def test_what_was_said_before_hang_arrives(sockctl, tmp_path, kind):
 @pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize("kind", ["tcp4", "unix"])
 def test_hang_after_the_end_was_told(sockctl, tmp_path, kind):
-    """`on eof hang`: who has half-closed is left waiting, and who has gone altogether is noticed."""
+    """`on eof hang`: a half-closed peer is left waiting, and one that has gone altogether is noticed."""
     place = Place(kind, tmp_path)
     server = sockctl.serve("serve", place, *script('on eof log "ended" hang', 'on any send "$0"'), "--count", 2, "-v")
     sock, other = place.dial(), place.dial()

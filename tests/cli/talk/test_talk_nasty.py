@@ -1,5 +1,5 @@
 """--talk and lines that a peer has chosen to be hard: others are served meanwhile, and TERM is heard. What each of them costs is
-counted in tests/unit/pattern/test_ere.c; here a server that one of them holds would answer nobody before the test's deadline."""
+counted in tests/unit/pattern/test_ere.c; here a server that one of them holds would answer no other before the test's deadline."""
 import signal
 
 import pytest

@@ -1,5 +1,5 @@
-"""Whom a server lets in: clients without the right certificate, or that speak something else, are refused in words and cost it
-nothing. Not a byte of payload goes either way before; the next client, who is welcome, gets all of it."""
+"""Client certificates: clients without the right certificate, or that speak something else, are refused in words and cost it
+nothing. Not a byte of payload goes either way before; the next client, which is welcome, gets all of it."""
 import re
 import ssl
 
@@ -48,7 +48,7 @@ SECRET = wire.payload(5000, seed=9)
 
 @pytest.fixture
 def guarded(sockctl, tcp, tmp_path):
-    """guarded(words…): a server with a file for whoever may come in; then rejected(words) and comes_in()."""
+    """guarded(words…): a server with a file for an allowed client; then rejected(words) and comes_in()."""
     (tmp_path / "file").write_bytes(SECRET)
 
     class Guarded:
@@ -58,7 +58,7 @@ def guarded(sockctl, tcp, tmp_path):
             tcp.port = self.proc.port
 
         def rejected(self, says):
-            """The event of the one who was; nobody has come in."""
+            """The event of the one that was; no client has come in."""
             (event,) = wire.until(lambda: tlspeer.events(tmp_path / "events", "reject"), "a reject event")
             assert event["reason"] == "tls" and re.search(says, event["error"]), event
             assert not tlspeer.events(tmp_path / "events", "open") and self.proc.alive()

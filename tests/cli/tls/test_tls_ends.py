@@ -1,4 +1,4 @@
-"""The ends of TLS: who says goodbye when, what a missing goodbye means, and that nothing sent before it is lost."""
+"""The ends of TLS: which end says goodbye when, what a missing goodbye means, and that nothing sent before it is lost."""
 import os
 import socket
 import ssl
@@ -389,7 +389,7 @@ def test_a_client_that_is_cut_does_not_end_the_server(served, tcp, tmp_path):
     assert heard_back(*visitor(tcp)) and server.alive()
 
 
-# nothing sent is lost: whoever closes while something of the peer's is unread (TLS 1.3's tickets) answers it with a reset
+# nothing sent is lost: an end that closes while something of the peer's is unread (TLS 1.3's tickets) answers it with a reset
 
 
 @pytest.mark.parametrize("words", [["--send-only"], ["--half-close", "yes"]], ids=lambda w: w[0])
@@ -440,7 +440,7 @@ def test_no_tickets(served, tcp):
         assert not again.session_reused
 
 
-# who is turned away before the handshake
+# clients turned away before the handshake
 
 
 @pytest.mark.parametrize("words", [[], ["--when-full", "notice"], ["--when-full", "close"]], ids=["auto", "notice", "close"])

@@ -1,4 +1,4 @@
-"""Handshakes that are cut at every byte, with a bit of every byte flipped, or that never go on: nobody is let in by them, nothing
+"""Handshakes that are cut at every byte, with a bit of every byte flipped, or that never go on: they let no client in, nothing
 crashes, no place is lost, and the next client is served at once.
 
 SOCKCTL_LONG flips every bit, and tries connect at every byte, too.
@@ -94,7 +94,7 @@ def served(tcp, version):
 
 
 def end_of(echo, opened):
-    """Only those came in who may, and all of them are gone."""
+    """Only allowed clients came in, and all of them are gone."""
     wire.until(lambda: len(os.listdir(f"/proc/{echo.pid}/fd")) <= echo.descriptors, "no descriptor is left")
     assert len(echo.happened("open")) == opened == len(echo.happened("tls"))
     assert [event for event in echo.happened("reject") if event["reason"] != "tls" or not event["error"]] == []
@@ -307,7 +307,7 @@ def test_a_stalled_peer_delays_no_other(echo, tcp):
 
 
 def test_the_stalled_have_ten_seconds(echo, tcp):
-    """Also who sends a byte now and then."""
+    """Also one that sends a byte now and then."""
     clients = [stalled(tcp, stage) for stage in STAGES]
     slow = Client(tcp, TLS13)
     hello = iter(slow.flight())
@@ -325,7 +325,7 @@ def test_the_stalled_have_ten_seconds(echo, tcp):
 
 
 def test_the_stalled_do_not_fill_the_house(sockctl, tcp, tmp_path):
-    """The oldest of too many makes room, and whoever shakes hands comes in."""
+    """The oldest of too many makes room, and a client that shakes hands comes in."""
     proc = sockctl.serve("echo", [f"tls://{tcp.shown()}"], *CERT, "--max", 1, "--events", tmp_path / "events")
     tcp.port = proc.port
     for _ in range(60):
@@ -339,7 +339,7 @@ def test_the_stalled_do_not_fill_the_house(sockctl, tcp, tmp_path):
 
 @pytest.mark.usefixtures("loop")
 def test_the_one_place_is_not_used_up(sockctl, tcp, tmp_path):
-    """Not by those who fail, not by those who stall, not by those who come first: the first who shakes hands has it."""
+    """Not by clients that fail, stall or come first: the first that finishes its handshake has it."""
     proc = sockctl.serve("listen", [f"tls://{tcp.shown()}"], *CERT, "--events", tmp_path / "events")
     tcp.port = proc.port
     waiting = []

@@ -1,4 +1,4 @@
-"""TLS peers that mean no good, and ends that nobody meant: each ends with its own reason, and the others notice nothing."""
+"""TLS peers that mean no good, and unintended ends: each ends with its own reason, and the others notice nothing."""
 import ctypes
 import os
 import re
@@ -44,7 +44,7 @@ def pin_of(proc):
     return proc.says(rb"--pin (\S+)")[1].decode()
 
 
-# ends that nobody meant
+# unintended ends
 
 
 @pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
@@ -132,7 +132,7 @@ def test_a_silent_peer_does_not_block_accepting(sockctl):
         sock.sendall(b"x")
         assert wire.read(sock, 1) == b"x"
         wire.close(sock.unwrap())
-    proc.signal(signal.SIGTERM)  # nobody waits for those who have not even begun
+    proc.signal(signal.SIGTERM)  # a client that has not begun is not waited for
     proc.ends(0)
     assert len(silent) == 5
 
@@ -176,7 +176,7 @@ class Renewer:
 
 @pytest.mark.usefixtures("loop")
 def test_answers_that_cannot_be_sent(sockctl):
-    """Who asks for new keys, reads no answer and resets ends the run, which neither waits nor turns in circles."""
+    """A peer that asks for new keys, reads no answer and resets ends the run, which neither waits nor turns in circles."""
     try:
         ctypes.CDLL("libssl.so.3")
     except OSError:

@@ -21,7 +21,7 @@ def client(sockctl, proc, **how):
 
 
 def sender(sockctl, proc):
-    """It needs nobody to feed it."""
+    """It needs no thread to feed it."""
     path = sockctl.folder / "data"
     path.write_bytes(DATA)
     with open(path, "rb") as data:

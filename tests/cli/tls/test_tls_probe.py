@@ -1,4 +1,4 @@
-"""--probe with TLS: who is there must also shake hands. Nothing else is said, and the server sees a connection that ends well."""
+"""--probe with TLS: a server must also shake hands. Nothing else is said, and the server sees a connection that ends well."""
 import re
 import ssl
 
@@ -55,7 +55,7 @@ def url(place):
 
 
 def tells(proc, place, words, code=6):
-    """One line for whoever reads stdout, one for whoever reads stderr."""
+    """One line for stdout's reader, one for stderr's."""
     out = proc.ends(code).decode()
     found = re.fullmatch(rf"{re.escape(place.shown())} tls: (.+)\n", out)
     assert found and re.search(words, found[1]), f"{out!r} does not say {words!r}"
@@ -148,7 +148,7 @@ def test_over_a_unix_socket(sockctl, tmp_path):
 
 
 def row(sockctl, *kinds):
-    """Servers: {port: kind}, for kinds of "good", "bad" (a certificate that nobody vouches for) and "shut" (refused)."""
+    """Servers: {port: kind}, for kinds of "good", "bad" (a certificate of no known authority) and "shut" (refused)."""
     made = {}
     for kind in kinds:
         place = Place("tcp4", None)

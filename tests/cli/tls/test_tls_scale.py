@@ -1,4 +1,4 @@
-"""What TLS costs those who say nothing: memory, of many clients at once, before and after they have said something."""
+"""What TLS costs for silent peers: memory, of many clients at once, before and after they have said something."""
 import os
 import resource
 
@@ -27,7 +27,7 @@ def resident_kib(proc):
 @pytest.mark.skipif(is_sanitized(), reason="a sanitizer's memory is not ours")
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="memory is read from /proc")
 def test_memory_of_2000_idle_clients(sockctl, tcp):
-    """Idle is who has nothing under way: from the handshake on, and again when all was said and answered."""
+    """Idle is a client with nothing under way: from the handshake on, and again when all was said and answered."""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < CLIENTS + FIRST + 100:
         pytest.skip("our own limit of descriptors is too low")
     proc = sockctl.serve("echo", [f"tls://{tcp.shown()}"], "--cert", certs.good().both, "--max", CLIENTS + FIRST)

@@ -30,7 +30,7 @@ NOTE = rb"sockctl: .*--pin (sha256//[A-Za-z0-9+/]{43}=)\n"
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """By name: what somebody may give by mistake."""
+    """By name: what a user may give by mistake."""
     folder = tmp_path_factory.mktemp("files")
     made = {"none": folder / "none" / "x", "folder": folder, "good": good().pem, "key": good().key, "other-key": user().key,
             "both": good().both, "locked": good().encrypted(), "root": root().pem}
@@ -126,7 +126,7 @@ def test_refused_before_anything_is_opened(sockctl, tcp, files, mode, case):
 @pytest.mark.parametrize("mode, option", [(mode, option) for mode, own in (("connect", "--ca"), ("echo", "--client-ca"))
                                           for option in ("--cert", "--key", "--keylog", own)])
 def test_files_that_we_may_not_read(sockctl, tmp_path, need, mode, option):
-    """Nobody may, not even root, who is made to give up its power over other people's files."""
+    """No user may, not even root, which is made to give up its power over other people's files."""
     locked = certs.write(tmp_path / "locked", good().both.read_bytes())
     locked.chmod(0)
     words = [*(["--cert", good().pem] if option == "--key" else []), option, locked]
@@ -142,7 +142,7 @@ def test_no_tls_over_datagrams(sockctl, words):
 
 
 def test_the_expected_name_must_be_known(sockctl, tmp_path):
-    """A Unix socket has no name of its own; a path that nobody listens at has not been tried."""
+    """A Unix socket has no name of its own; a path without a listener has not been tried."""
     place = Place("unix", tmp_path)
     proc = sockctl.run("connect", "--tls", f"unix:{place.path}")
     tlspeer.says_why(proc, "no host name to verify; say --server-name, --pin", code=2)
@@ -299,7 +299,7 @@ SECRET = re.compile(r"[A-Z_0-9]+ [0-9a-f]{64} [0-9a-f]{64,128}")
 
 
 def test_keylog(sockctl, tmp_path):
-    """Both ends write the same secrets; a later run appends; nobody else may read."""
+    """Both ends write the same secrets; a later run appends; no other user may read."""
     log = {name: tmp_path / name for name in ("server", "client")}
     server = sockctl.serve("echo", ["tls://127.0.0.1:0"], "--cert", good().both, "--keylog", log["server"], "--count", "2",
                            before_exec=lambda: os.umask(0))
@@ -352,7 +352,7 @@ def recorded(listener, port, passed):
                 wire.half_close(other[sock])
 
 
-# the library is there only for those who ask
+# the library is loaded only for options that need it
 
 
 def maps(proc):

@@ -1,5 +1,5 @@
-"""Whom connect talks to: each bad certificate, version and peer is refused in words before a byte of payload reaches either end.
-Beside them stand the good ones, so that refusing everybody does not pass."""
+"""Servers of connect: each bad certificate, version and peer is refused in words before a byte of payload reaches either end.
+Beside them stand the good ones, so that refusing every peer does not pass."""
 import contextlib
 import functools
 import ipaddress
@@ -65,7 +65,7 @@ def with_root(above):
 
 
 def behind(cert, other):
-    """Shown behind its own is somebody else's."""
+    """Shown behind its own is another's."""
     cert.pem = certs.write(cert.pem.with_suffix(".more"), cert.pem.read_bytes() + other.alone.read_bytes())
     return cert
 
@@ -267,7 +267,7 @@ def test_insecure_takes_everybody_and_warns(sockctl, tcp):
 
 @pytest.mark.parametrize("quiet", [["-q"], [], ["-v", "-q"]])
 def test_insecure_warns_also_when_quiet(sockctl, tcp, tmp_path, quiet):
-    """On every run: who is there is not known, whatever else one wants to hear."""
+    """On every run: the server is not known, however quiet the run is to be."""
     proc, task = meet(sockctl, tcp, relay.server_context(certs.good()), "--insecure", *quiet)
     proc.wait()
     assert proc.code == 0, proc

@@ -332,7 +332,7 @@ def test_server_answers_from_the_address_that_was_asked(sockctl, tmp_path):
     place.port, place.host = server.port, "127.0.0.7"
     sock = place.dial()
     sock.send(b"to .7")
-    assert received(sock) == b"to .7"  # a connected socket hears nobody else
+    assert received(sock) == b"to .7"  # a connected socket hears no other
 
 
 def test_a_gone_client_takes_no_datagram_of_others_with_it(sockctl, dgram):
@@ -357,7 +357,7 @@ def test_a_gone_client_takes_no_datagram_of_others_with_it(sockctl, dgram):
 
 @pytest.mark.parametrize("mode", ["chat", "serve"])
 def test_open_to_forged_addresses_is_said(sockctl, mode):
-    """A datagram room beyond loopback without --allow: anybody can join with a forged address."""
+    """A datagram room beyond loopback without --allow: any host can join with a forged address."""
     assert b"warning" in started(sockctl, mode, "-u", "-4", "0")
     assert b"warning" not in started(sockctl, mode, "-u", "127.0.0.1", "0")
     assert b"warning" not in started(sockctl, mode, "-u", "-4", "0", "--allow", "127.0.0.1")

@@ -1,4 +1,4 @@
-"""Many datagrams at once: every one comes back whole and to whom it belongs, and what the system drops is counted."""
+"""Many datagrams at once: every one comes back whole to its own sender, and what the system drops is counted."""
 import json
 import re
 import signal

@@ -1,4 +1,4 @@
-/* The memory of all peers: who may have how much. */
+/* The memory of all peers: the share of each. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

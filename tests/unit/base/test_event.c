@@ -57,7 +57,7 @@ static void test_level(void **state)
 			const struct event_sink sink = { .emit = note, .arg = &log, .level = (enum ev_level)level };
 			event(&sink, (enum ev_kind)kind, 0, EV_NUM("x", 1));
 			assert_int_equal(log.n, (int)ev_rows[kind].level <= level);
-			event(NULL, (enum ev_kind)kind, 0, EV_NUM("x", 1)); /* nobody listens */
+			event(NULL, (enum ev_kind)kind, 0, EV_NUM("x", 1)); /* no listener */
 		}
 }
 

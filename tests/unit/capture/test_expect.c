@@ -88,7 +88,7 @@ static struct conf *conf_of(const struct row *row, unsigned how)
 	return conf;
 }
 
-/* Reads all that comes, at most `step` bytes a time; whoever differs is not read to the end. */
+/* Reads all that comes, at most `step` bytes a time; an end that differs is not read to its end. */
 static void assert_verdict(const struct row *row, unsigned how, size_t step, unsigned caps)
 {
 	struct conf *conf = conf_of(row, how);
@@ -167,7 +167,7 @@ static void a_difference_ends_reading(void **state)
 	assert_int_equal(stream_read(s, buf, sizeof buf), 2);
 	assert_int_equal(stream_read(s, buf, sizeof buf), ST_FAIL);
 	assert_int_equal(s->why.cls, ERR_MISMATCH);
-	assert_int_equal(stream_write(s, "x", 1), 1); /* what we send is nobody's business */
+	assert_int_equal(stream_write(s, "x", 1), 1); /* what we send is not compared */
 	stream_close(s, CLOSE_PLAIN);
 	double_close(&d);
 	expect_close(&x);

@@ -247,7 +247,7 @@ static void a_name_is_asked_for(void **state)
 	}
 }
 
-/* A label over 63 characters is refused by every resolver without asking anybody. */
+/* A label over 63 characters is refused by every resolver without asking a server. */
 static const char impossible[] = "a123456789b123456789c123456789d123456789e123456789f123456789g123456789.test:80";
 
 static void a_name_that_is_not_there(void **state)
@@ -387,7 +387,7 @@ static void the_error_names_each_address(void **state)
 		close(bound[i]);
 }
 
-/* With the source port that is also the destination, TCP connects a socket to itself where nobody listens. */
+/* With the source port that is also the destination, TCP connects a socket to itself without a listener. */
 static void meeting_oneself_is_a_refusal(void **state)
 {
 	(void)state;

@@ -623,7 +623,7 @@ static void resets_happen_at_the_byte(void **state)
 			assert_string_equal(b.log.text, event);
 			assert_int_equal(in ? b.w.near.got_n : b.w.far.got_n, places[i]);
 			assert_pattern(in ? b.w.near.got : b.w.far.got, places[i]);
-			assert_int_equal(b.w.took_ms, 0); /* whoever else waits for something hears of it at once */
+			assert_int_equal(b.w.took_ms, 0); /* other waiters hear of it at once */
 			assert_int_equal(b.w.why.cls, ERR_LOST);
 			assert_int_equal(b.w.why.flags, OF_PEER | BY_FAULT | BY_RESET);
 			assert_false(b.w.far.was_shut);
@@ -832,7 +832,7 @@ static void what_cannot_be_is_refused(void **state)
 	bench_close();
 }
 
-/* A handshake reads while what it has written is still held: whoever waits for the answer sends the question. */
+/* A handshake reads while what it has written is still held: the end that waits for the answer sends the question. */
 static void a_reader_sends_what_is_held(void **state)
 {
 	static const struct act far[] = { WAIT(150), SAY("answer"), { 0 } };
@@ -855,7 +855,7 @@ static void a_reader_sends_what_is_held(void **state)
 	bench_close();
 }
 
-/* ... and where whoever waits for the answer had read before it asked, and so knows nothing of that, it goes by itself. */
+/* ... and where the end that waits for the answer had read before it asked, and so knows nothing of that, it goes by itself. */
 static void what_is_held_goes_by_itself(void **state)
 {
 	struct timer t = { .fn = stop };

@@ -191,7 +191,7 @@ static void truncation_is_at_the_byte(void **state)
 	bench_close();
 }
 
-/* Each datagram comes out once, and whoever was overtaken by exactly so many others. */
+/* Each datagram comes out once, and a late one was overtaken by exactly so many others. */
 static void reordered_ones_are_overtaken_by_so_many(void **state)
 {
 	(void)state;
@@ -227,7 +227,7 @@ static void reordered_ones_are_overtaken_by_so_many(void **state)
 	assert_int_equal(seen, MANY);
 	assert_in_range(late, MANY / 20 * 7 / 10, MANY / 20 * 13 / 10);
 	bench_close();
-	bench_open("reorder=100%/2", 1, NULL); /* nobody overtakes: all are late by the same, and then in order */
+	bench_open("reorder=100%/2", 1, NULL); /* none overtakes: all are late by the same, and then in order */
 	send_numbers(3);
 	assert_got("");
 	flush();
@@ -249,7 +249,7 @@ static void a_datagram_not_overtaken_is_late_and_not_lost(void **state)
 	assert_int_equal(stream_read(b.top, bytes, sizeof bytes), 4);
 	assert_int_equal(stream_write(b.top, "mine", 4), 4);
 	assert_int_equal(stream_flush(b.top), ST_AGAIN);
-	assert_int_equal(stream_shut(b.top), 0); /* nobody will follow */
+	assert_int_equal(stream_shut(b.top), 0); /* none will follow */
 	assert_got("mine");
 	bench_close();
 }

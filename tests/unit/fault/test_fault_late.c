@@ -195,7 +195,7 @@ static void each_message_has_its_own_delay(void **state)
 	assert_memory_not_equal(late_ms, again_ms, sizeof late_ms);
 }
 
-/* One who sends: the same, and a message is late by its place, whatever was said before the last pause. */
+/* One sender: the same, and a message is late by its place, whatever was said before the last pause. */
 static void each_message_that_is_sent_has_its_own_delay(void **state)
 {
 	int64_t late_ms[2][TALKS];

@@ -206,7 +206,7 @@ static void the_more_overtake(void **state)
 	}
 }
 
-/* --- whom it concerns --- */
+/* --- the sessions it concerns --- */
 
 static void each_draws_its_connections(void **state)
 {

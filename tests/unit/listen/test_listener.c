@@ -174,7 +174,7 @@ static void inherited_sockets(void **state)
 	int shared = dup(fd);
 	listeners_close(&p.l);
 	assert_int_equal(fcntl(fd, F_GETFL), -1);
-	assert_false(fcntl(shared, F_GETFL) & O_NONBLOCK); /* as it was for those who share it */
+	assert_false(fcntl(shared, F_GETFL) & O_NONBLOCK); /* as it was for its other holders */
 	close(shared);
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);

@@ -37,7 +37,7 @@ static int waits_with_one(void *arg)
 	return sleeps(arg);
 }
 
-/* A child that leaves somebody in its group; when it says so, its number. The pipe ends when nobody is left. */
+/* A child that leaves a process in its group; when it says so, its number. The pipe ends when none is left. */
 static pid_t start_pair(child_body *body, void *body_arg, struct seen *seen, int out[2])
 {
 	char ready;

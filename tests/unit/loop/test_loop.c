@@ -192,7 +192,7 @@ static void test_neighbour_that_is_taken_out(void **state)
 	close_pair(y);
 }
 
-/* Both are ready in the same turn; who is called first gives the other's number to a file that is not. */
+/* Both are ready in the same turn; the first called gives the other's number to a file that is not. */
 static void test_number_used_again_within_a_turn(void **state)
 {
 	struct loop *loop = open_loop(state);
@@ -230,7 +230,7 @@ static void check_always_ready(void **state, int fd)
 	run_for(loop, 5);
 	assert_int_equal(a.calls, 2);
 	assert_int_equal(a.ready, LOOP_OUT);
-	assert_in_range(run_for(loop, 20), 1, 10); /* nobody asks: no spin */
+	assert_in_range(run_for(loop, 20), 1, 10); /* no watcher: no spin */
 	a.then = 1;
 	want(&a, LOOP_IN);
 	run_for(loop, 5); /* the timer is not starved by what is always ready */

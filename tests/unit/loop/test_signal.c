@@ -111,7 +111,7 @@ static void test_put_back(void **state)
 	catch (&log, SIGINT);
 	assert_true(handler_of(SIGTERM) != SIG_DFL);
 	assert_int_equal(loop_signal(log.loop, SIGTERM, NULL, NULL, NULL), 0);
-	assert_true(handler_of(SIGTERM) != SIG_DFL); /* a late one finds nobody, and kills nobody */
+	assert_true(handler_of(SIGTERM) != SIG_DFL); /* a late one finds no handler, and kills nothing */
 	raise(SIGTERM);
 	run_for(log.loop, 1000);
 	assert_int_equal(log.n, 0);

@@ -110,7 +110,7 @@ static void set_for_now(void *arg)
 	loop_timer(a->loop, &a->timer, loop_now(a->loop) - 1000);
 }
 
-/* Whoever sets itself for now, or for the past, again and again, must not keep others from their turn. */
+/* A timer that sets itself for now, or for the past, again and again, must not keep others from their turn. */
 static void test_timer_that_is_always_due(void **state)
 {
 	(void)state;

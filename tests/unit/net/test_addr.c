@@ -300,7 +300,7 @@ static void descriptors(void **state)
 	assert_string_equal(a.text, "systemd:ctl");
 	assert_int_equal(parse(&a, 0, ADDR_SERVER, "systemd:web", NULL, &e), -1);
 	assert_non_null(strstr(e.what, "do not stand together"));
-	setenv("LISTEN_FDS", "2", 1); /* the names beyond are nobody's */
+	setenv("LISTEN_FDS", "2", 1); /* the names beyond belong to none */
 	assert_int_equal(parse(&a, 0, ADDR_SERVER, "systemd:web", NULL, &e), 0);
 	assert_int_equal(a.fds, 2);
 	assert_int_equal(parse(&a, 0, ADDR_SERVER, "systemd:ctl", NULL, &e), -1);

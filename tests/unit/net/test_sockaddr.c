@@ -131,7 +131,7 @@ static void system_structs_go_through(void **state)
 		assert_int_equal(ss.ss_family, sa.family);
 		sa_from(&back, (const struct sockaddr *)&ss, len);
 		assert_true(sa_equal(&sa, &back));
-		sa_from(&back, (const struct sockaddr *)&ss, len - 1); /* a kernel never cuts it; whoever does gets none */
+		sa_from(&back, (const struct sockaddr *)&ss, len - 1); /* a kernel never cuts it; a cut one is none */
 		assert_int_equal(back.family, 0);
 	}
 	struct sa sa;

@@ -232,7 +232,7 @@ static const char *congestion(int fd, char name[16])
 	return name;
 }
 
-/* Where the system has no BBR, or lets nobody choose it, nothing is paced, and nothing may change. */
+/* Where the system has no BBR, or lets no user choose it, nothing is paced, and nothing may change. */
 static void loopback_is_not_paced(void **state)
 {
 	(void)state;

@@ -35,7 +35,7 @@ static long take(const void *bytes, size_t n, size_t piece, unsigned versions, s
 			free(got);
 			return -2; /* cut */
 		}
-		got = realloc(got, has + part); /* exactly: a sanitizer sees whoever looks beyond */
+		got = realloc(got, has + part); /* exactly: a sanitizer sees a look beyond */
 		memcpy(got + has, (const unsigned char *)bytes + has, part);
 		has += part;
 	}

@@ -1,5 +1,5 @@
-/* The movers of batches do what copying does: the same scripts are played to both, and nobody can tell them apart by what comes
- * out.
+/* The movers of batches do what copying does: the same scripts are played to both, and what comes out does not tell them
+ * apart.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +76,7 @@ static void turn(void *arg)
 {
 	struct line *l = arg;
 	enum flow_run how = flow_run(&l->flow, l->budget);
-	if (l->flow.state == FLOW_HELD && !l->flow.drop) { /* what drops has nobody to tell */
+	if (l->flow.state == FLOW_HELD && !l->flow.drop) { /* what drops has no end to tell */
 		flow_let_shut(&l->flow);
 		how = flow_run(&l->flow, l->budget);
 	}

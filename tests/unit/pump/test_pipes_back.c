@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* Nobody reads, until both are full: the pool's only pipe is the flow's. */
+/* Nothing is read, until both are full: the pool's only pipe is the flow's. */
 static size_t stuck_open(struct way *w)
 {
 	size_t sent = 0;

@@ -44,7 +44,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-	/* both ways, and who ends first */
+	/* both ways, and which end ends first */
 	{ .name = "both ways end",
 		.near = { .says = ACTS(SAY("question"), END) },
 		.far = { .says = ACTS(SAY("ans"), SAY("wer"), END) },

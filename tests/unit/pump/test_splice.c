@@ -1,4 +1,4 @@
-/* Bytes that pass unseen, over real descriptors: who is moved how, that all of them come, and who is waited for. */
+/* Bytes that pass unseen, over real descriptors: which are moved how, that all of them come, and what is waited for. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -248,7 +248,7 @@ static void test_one_byte_at_a_time(void **state)
 	}
 }
 
-/* Who is waited for */
+/* What is waited for */
 
 static void test_nothing_to_read(void **state)
 {
@@ -259,7 +259,7 @@ static void test_nothing_to_read(void **state)
 		way_open(&w, all[i][0], all[i][1]);
 		assert_int_equal(flow_run(&w.flow, PLENTY), FLOW_WAITS);
 		assert_true(w.flow.wait_from && !w.flow.wait_to && w.from->rd.in);
-		assert_int_equal(w.flow.pipe[0], -1); /* nobody who is idle holds one */
+		assert_int_equal(w.flow.pipe[0], -1); /* no idle flow holds one */
 		assert_int_equal(w.came.reads, 0);
 		way_close(&w);
 	}
@@ -349,7 +349,7 @@ static void test_no_pipe_to_be_had(void **state)
 }
 
 /* TCP's urgent byte stops a splice for good, with bytes behind it that poll knows of. A peer that sends one gets no further than
- * with anybody who reads: it is left out. */
+ * with a flow that reads: it is left out. */
 static void test_urgent_data(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* How it ends with bytes that pass unseen: nothing is lost when splice turns out in the middle to be no good, and a failure has
- * the words and the class that it has for who reads and writes. And the pool of pipes. */
+ * the words and the class that it has with reads and writes. And the pool of pipes. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -143,7 +143,7 @@ static void test_peer_was_reset(void **state)
 	int pipe[2], left = -1;
 	assert_int_equal(pool_pipe_take(w.pool, pipe), 0);
 	assert_int_equal(ioctl(pipe[0], FIONREAD, &left), 0);
-	assert_int_equal(left, 0); /* what was on its way is nobody else's */
+	assert_int_equal(left, 0); /* what was on its way is in no other pipe */
 	pool_pipe_give(w.pool, pipe, true);
 	way_close(&w);
 }
@@ -207,7 +207,7 @@ static void test_file_offset_goes_along(void **state)
 	(void)state;
 	struct way w;
 	way_open(&w, 'f', 't');
-	lseek(w.from->rfd, MUCH - 10, SEEK_SET); /* as the shell, or who read before us, left it */
+	lseek(w.from->rfd, MUCH - 10, SEEK_SET); /* as the shell, or a reader before us, left it */
 	flow_run(&w.flow, 4);
 	assert_int_equal(lseek(w.from->rfd, 0, SEEK_CUR), MUCH - 6);
 	flow_run(&w.flow, PLENTY);

@@ -62,7 +62,7 @@ static void nobody_reads(void **state)
 	assert_false(line_writer_takes(s));
 	line_writer_put(s, "last\n", 5);
 	int64_t begun_ms = line_writer_clock_ms();
-	line_writer_flush(s, begun_ms + 50); /* nobody comes */
+	line_writer_flush(s, begun_ms + 50); /* no reader comes */
 	assert_in_range(line_writer_clock_ms() - begun_ms, 45, 5000);
 	unsigned long lines = 0;
 	bool last = false;

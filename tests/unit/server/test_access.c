@@ -1,4 +1,4 @@
-/* Who comes in: the lists entry by entry, the limits, and that what is taken is given back. */
+/* Admission: the lists entry by entry, the limits, and that what is taken is given back. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -213,7 +213,7 @@ static void lists_in_files(void **state)
 	assert_int_equal(ask(&d, "127.0.0.2", 0), ACCESS_DENY);
 	operator_io_close(&d);
 
-	write_file(path, "", 0); /* an empty list of guests lets nobody in */
+	write_file(path, "", 0); /* an empty list lets no peer in */
 	OPEN(&d, "allow", arg);
 	assert_int_equal(ask(&d, "127.0.0.1", 0), ACCESS_DENY);
 	operator_io_close(&d);
@@ -363,7 +363,7 @@ static void without_memory(void **state)
 	enum access_answer v = ask(&d, "10.0.0.1", 0);
 	struct access *none = access_open(&d.run, 0, &e);
 	sys_gate = NULL;
-	assert_int_equal(v, ACCESS_PER_IP); /* who cannot be counted does not come in */
+	assert_int_equal(v, ACCESS_PER_IP); /* a peer that cannot be counted is refused */
 	assert_null(none);
 	assert_int_equal(e.cls, ERR_LOCAL);
 	assert_int_equal(ask(&d, "10.0.0.1", 0), ACCESS_YES);

@@ -1,4 +1,4 @@
-/* Sessions: who hears of their beginning and end, in which order, and which clock ends them. Time is the simulated loop's. */
+/* Sessions: what hears of their beginning and end, in which order, and which clock ends them. Time is the simulated loop's. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -256,10 +256,10 @@ static void idle(void **state)
 	option("idle-timeout", "2");
 	serve(&service);
 	struct session *s = come(1, 0);
-	s->counters.used_ms += 700; /* bytes moved: nobody told the timer */
+	s->counters.used_ms += 700; /* bytes moved: the timer was not told */
 	turn();
 	assert_int_equal(fixture.ended_ms, SIM_START_MS + 2700);
-	assert_true(fixture.streams[1].closed); /* and nobody waits for the peer's goodbye */
+	assert_true(fixture.streams[1].closed); /* and the peer's goodbye is not waited for */
 }
 
 static void timeout_words(struct session *s, enum session_end by)

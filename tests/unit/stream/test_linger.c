@@ -114,7 +114,7 @@ static void test_reset_is_an_end(void **state)
 	stage_close(&st);
 }
 
-/* Whoever floods us on the way out must not hold up the others. */
+/* A peer that floods us on its way out must not hold up the others. */
 static void test_flood_leaves_others_their_turn(void **state)
 {
 	(void)state;

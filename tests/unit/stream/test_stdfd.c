@@ -1,4 +1,4 @@
-/* stdin and stdout as others see them: whoever shares their descriptions finds the flags as they were, and a reader of
+/* stdin and stdout as others see them: a program that shares their descriptions finds the flags as they were, and a reader of
  * our stdout sees its end when we close it. Everything happens in child processes, whose descriptors 0-2 are ours. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -155,7 +155,7 @@ static void test_hang_up_of_the_reading_end(void **state)
 	stage_close(&st);
 }
 
-/* Nobody reads our output any more: that is told while our input is still waited for. */
+/* Our output's reader is gone: that is told while our input is still waited for. */
 static void test_reader_of_a_pipe_leaves(void **state)
 {
 	(void)state;
@@ -175,7 +175,7 @@ static void test_reader_of_a_pipe_leaves(void **state)
 	stage_close(&st);
 }
 
-/* shut has closed the writing descriptor: its number may be somebody else's by now. */
+/* shut has closed the writing descriptor: its number may be another's by now. */
 static void test_writing_end_that_is_gone(void **state)
 {
 	(void)state;

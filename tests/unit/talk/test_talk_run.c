@@ -1,6 +1,6 @@
-/* Two conversations held with each other in memory, where what is on its way has little room: who sends hears the peer all the
- * same, up to a bound, and what was met ahead has its effect when its turn comes. The simulated loop finds out who would wait for
- * ever. */
+/* Two conversations held with each other in memory, where what is on its way has little room: a sender hears the peer all the
+ * same, up to a bound, and what was met ahead has its effect when its turn comes. The simulated loop finds an end that would
+ * wait for ever. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -131,7 +131,7 @@ static void failed(const struct side *side, const char *words)
 	assert_string_equal(side->outcome.first.what, words);
 }
 
-/* --- who sends hears --- */
+/* --- a sender hears --- */
 
 static void both_send_first(void **state)
 {

@@ -1,5 +1,5 @@
 /* The TLS layer, two of them joined in memory: whatever the pieces are in which bytes cross, the same bytes arrive, and both ends
- * come to their end; and a connection that is cut or that nobody takes bytes from is told from one that has ended. */
+ * come to their end; and a connection that is cut or whose bytes are not taken is told from one that has ended. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -70,7 +70,7 @@ static void bytes_cross_where_few_fit(void **state)
 			play(&(struct pieces){ 0, windows[i], 100000, 100000, 0, stutters });
 }
 
-/* One way needs four blocks: a ring and what the layer writes at each end. Whoever has to wait for one does not wait in vain. */
+/* One way needs four blocks: a ring and what the layer writes at each end. A layer that waits for one gets it. */
 static void bytes_cross_where_blocks_are_short(void **state)
 {
 	(void)state;
@@ -227,7 +227,7 @@ static void a_goodbye_in_place_of_a_handshake(void **state)
 	tlspair_close(&p);
 }
 
-/* What was accepted is not lost unnoticed: who cannot send says so, also if it is a reader that found it out. */
+/* What was accepted is not lost unnoticed: a layer that cannot send says so, also if it is a reader that found it out. */
 static void a_failed_send_is_reported(void **state)
 {
 	struct tlspair p;
@@ -251,7 +251,7 @@ static void a_failed_send_is_reported(void **state)
 }
 
 /* A pump that ends with the peer's end: what the layer still holds then is no less unsent than what the pump or the kernel holds.
- * Whoever says that all is well has sent it all. */
+ * An end that says that all is well has sent it all. */
 static void end_while_some_is_held(size_t bytes, unsigned *well)
 {
 	static const struct act answers[] = { SAY("x"), END };

@@ -1,4 +1,4 @@
-/* Peers of TLS that mean no good: they end with a reason or are bounded, and nobody waits for them. */
+/* Peers of TLS that mean no good: they end with a reason or are bounded, and no other peer waits for them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -143,7 +143,7 @@ static void records_of_one_byte(void **state)
 	tlspair_close(&p);
 }
 
-/* Nobody who just sends much is told to wait. */
+/* A peer that just sends much is not told to wait. */
 static void records_of_any_use(void **state)
 {
 	static char buf[BLOCK];
@@ -163,7 +163,7 @@ static void records_of_any_use(void **state)
 	}
 }
 
-/* answers that nobody reads */
+/* answers that are not read */
 
 static void asked_for_new_keys_and_not_listened_to(void **state)
 {
@@ -208,7 +208,7 @@ static void asked_for_new_keys_after_our_goodbye(void **state)
 	tlspair_close(&p);
 }
 
-/* An alert gets its time to arrive, but not that of those who end well. */
+/* An alert gets its time to arrive, but not that of peers that end well. */
 static void refused_in_a_flood(void **state)
 {
 	struct tlspair p;

@@ -1,5 +1,5 @@
 /* TLS whose bytes do not arrive as they were sent: a bit of the handshake or of the payload is another, or nothing more comes.
- * Both ends end with a reason, and nobody is taken for somebody else. */
+ * Both ends end with a reason, and no end is taken for another. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -105,7 +105,7 @@ static void at_each_byte(void (*spoil)(bool of_client, int version, uint64_t at)
 					spoil(of_client, versions[v], places * at + (all ? i : at % places));
 }
 
-/* Nobody who verifies is told that all went well, unless it did, and the client's first words are not read by anybody else. */
+/* No verifying end is told that all went well, unless it did, and the client's first words are read by its server alone. */
 static void a_bit_of_the_handshake_flips(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
-/* Datagram servers on loopback sockets: whose datagram is whose, what waits and what is lost, from where answers leave, and whom
- * a guarded server does not answer. */
+/* Datagram servers on loopback sockets: whose datagram is whose, what waits and what is lost, from where answers leave, and
+ * which peers a guarded server does not answer. */
 #include "datagrams.h"
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static void answers_leave_from_the_address_asked(void **state)
 {
 	(void)state;
 	serve("0.0.0.0", false);
-	int a = dial("127.0.0.3"); /* connected: hears nobody else */
+	int a = dial("127.0.0.3"); /* connected: hears no other */
 	char text[SA_TEXT];
 	said(a, "hello");
 	settle();

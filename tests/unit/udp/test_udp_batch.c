@@ -1,4 +1,4 @@
-/* Datagram servers, many datagrams a turn: who is woken with what, in which order answers leave, and what becomes of them when
+/* Datagram servers, many datagrams a turn: which are woken, in which order answers leave, and what becomes of them when
  * the system takes only some, none, or refuses one. */
 #include "datagrams.h"
 
@@ -42,7 +42,7 @@ static void all_of_a_peer_at_once(void **state)
 	hang_up_all();
 }
 
-/* Whoever reads one datagram a call gets them all in the same turn, too. */
+/* A session that reads one datagram a call gets them all in the same turn, too. */
 static void one_by_one(void **state)
 {
 	(void)state;
@@ -101,7 +101,7 @@ static void leave(struct owner *o)
 		forget(o);
 }
 
-/* What lies in the batch for a peer that has closed is nobody's; who sends again afterwards is new. */
+/* What lies in the batch for a peer that has closed is dropped; one that sends again afterwards is new. */
 static void closed_while_woken(void **state)
 {
 	(void)state;
@@ -134,7 +134,7 @@ static void note_reads(struct owner *o)
 		reads_before_b = fixture.owners[0].reads;
 }
 
-/* Who must make room for a stranger is judged by what has been read. */
+/* The peer that must make room for a stranger is judged by what has been read. */
 static void new_peers_come_after_earlier_ones(void **state)
 {
 	(void)state;
@@ -278,7 +278,7 @@ static void an_error_is_its_peers(void **state)
 	hang_up_all();
 }
 
-/* The system tells the next sender of a refusal that was somebody else's. */
+/* The system tells the next sender of a refusal that was another's. */
 static void a_refusal_without_a_peer_is_tried_again(void **state)
 {
 	(void)state;
@@ -304,7 +304,7 @@ static void no_room_and_then_room(void **state)
 	assert_true(fixture.owners[0].s->wr.wake);
 	said(client[0], "3");
 	settle();
-	hears_nothing(client[0]); /* nobody overtakes */
+	hears_nothing(client[0]); /* none overtakes */
 	sys_gate = NULL;
 	settle();
 	hears(client[0], "2");
@@ -392,7 +392,7 @@ static void later_ones_wait_behind(void **state)
 	hang_up_all();
 }
 
-/* 64 answers wait, then those who have more to say; none is lost, and each peer's order is kept. */
+/* 64 answers wait, then peers with more to say; none is lost, and each peer's order is kept. */
 static void no_room_at_all(void **state)
 {
 	(void)state;
@@ -408,7 +408,7 @@ static void no_room_at_all(void **state)
 		}
 	settle();
 	assert_true(fixture.owners[0].waits > 0 && fixture.owners[1].waits > 0);
-	assert_true(fixture.owners[0].reads + fixture.owners[1].reads < 2 * N); /* who waits does not read */
+	assert_true(fixture.owners[0].reads + fixture.owners[1].reads < 2 * N); /* a waiting session does not read */
 	sys_gate = NULL;
 	settle();
 	for (int i = 1; i <= N; i++)
@@ -435,7 +435,7 @@ static void no_room_to_the_end(void **state)
 	hang_up_all();
 }
 
-/* The answers of one who has closed leave all the same; nobody hears of their errors. */
+/* The answers of one that has closed leave all the same; their errors are not told. */
 static void answers_of_a_closed_peer(void **state)
 {
 	(void)state;
@@ -472,7 +472,7 @@ static void many_to_one_peer(void **state)
 	struct msgs m = three();
 	fixture.mute = true;
 	serve("0.0.0.0", false);
-	client[0] = dial("127.0.0.3"); /* connected: hears nobody else */
+	client[0] = dial("127.0.0.3"); /* connected: hears no other */
 	said(client[0], "x");
 	settle();
 	assert_int_equal(stream_sendm(fixture.owners[0].s, &m), 3);
