@@ -3,7 +3,7 @@
  * A holder may have as much as would be left for the others after it has taken it. So one alone gets half of all, two a third
  * each, n of them one part of n + 1: there is always a part left for another peer, however much the others hold, and a holder
  * of less than that is never refused. Holders need not be counted, and what is given back counts at once. BUDGET_SMALL bytes are
- * for everybody in any case: they are bounded by the number of connections. */
+ * for each holder in any case: they are bounded by the number of connections. */
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
 

@@ -1,4 +1,4 @@
-/* The chat in lines: who is present, what clients say to each other, and the server's messages.
+/* The chat in lines: its members, what clients say to each other, and the server's messages.
  *
  * Relayed lines begin with "<" and the server's with "* ", so neither can imitate the other; clients' bytes go through text_show.
  * All lines of one read become one message, shared by its receivers; a command among them sends the lines before it first. Where

@@ -28,7 +28,7 @@ struct sandbox_run { /* of a run; zeroed before first use */
 
 /* Before prepare: the run will connect there later; NULL is fine. */
 void sandbox_run_dials(const struct run *run, const struct addr *a);
-/* needs: NEEDS_ of the mode, beside those of the options given and of the command behind "--". In an env without a confine
+/* needs: NEEDS_ of the mode, beside those of the options given and of the command behind "--". If run->sandbox is NULL,
  * nothing of all this happens. -1 with e (ERR_USAGE). */
 int sandbox_run_prepare(const struct run *run, unsigned needs, struct err *e);
 void sandbox_run_hold(const struct run *run, int folder_fd); /* a file of ours will be removed from it; -1 is fine */

@@ -1,4 +1,4 @@
-/* The decision who is admitted. Pure: the same questions at the same times get the same answers.
+/* The decision to admit a peer. Pure: the same questions at the same times get the same answers.
  *
  * The order of the checks matters: a denied peer learns nothing about free places, and only a peer that passes all others takes a
  * token of the rate. Places per address are counted only with --max-per-ip, in a table of the addresses that have one now; an

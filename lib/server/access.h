@@ -1,4 +1,4 @@
-/* The decision who is admitted. Pure: no I/O, no clock of its own. The server carries it out. */
+/* The decision to admit a peer. Pure: no I/O, no clock of its own. The server carries it out. */
 #ifndef SERVER_ACCESS_H
 #define SERVER_ACCESS_H
 

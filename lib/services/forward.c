@@ -78,7 +78,7 @@ static const struct addr *target_of(const struct conf *conf)
 	return conf_of(conf)->wanted ? &conf_of(conf)->to : NULL;
 }
 
-/* --- before anybody comes --- */
+/* --- before any client --- */
 
 static bool same_path(const struct addr *a, const struct addr *b)
 {
