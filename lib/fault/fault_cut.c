@@ -5,9 +5,9 @@
  * the bytes before it. A fault at a time happens at whatever place its direction has reached. */
 #include "fault/fault_internal.h"
 
-#include "stream/fdstream.h"
+#include "pump/ack_wait.h"
 
-enum { ACK_MS = 10000, STEP_MOST_MS = 50, MASKS = 255 };
+enum { ACK_MS = 10000, MASKS = 255 };
 
 static bool is_cut(const struct fault_rule *r, int dir)
 {
@@ -53,15 +53,14 @@ static void cut_is_done(struct fault *f)
 }
 
 /* Waits for acknowledgements, where there is something to wait for. */
-static void reset_soon(struct fault *f)
+static void reset_soon(struct fault *f, int64_t most_ms)
 {
-	int64_t now_ms = loop_now(f->run->loop);
-	if (now_ms >= f->ack_until_ms || stream_unsent(&f->s) == 0) {
+	bool waits = stream_unsent(&f->s) > 0;
+	int64_t at_ms = waits ? ack_next(&f->ack_ms, &f->s, loop_now(f->run->loop), most_ms) : 0;
+	if (at_ms == 0)
 		cut_is_done(f);
-		return;
-	}
-	loop_timer(f->run->loop, &f->clock, now_ms + f->ack_step_ms);
-	f->ack_step_ms = f->ack_step_ms * 2 < STEP_MOST_MS ? f->ack_step_ms * 2 : STEP_MOST_MS;
+	else
+		loop_timer(f->run->loop, &f->clock, at_ms);
 }
 
 /* Sends our end now, after the passed bytes; a socket stream never returns AGAIN for it. */
@@ -84,9 +83,7 @@ static void cut_connection(struct fault *f, const struct fault_rule *r, int dir)
 	}
 	hold_clear(&f->way[FAULT_OUT]);
 	bool exact = !r->spec.timed && dir == FAULT_OUT;
-	f->ack_until_ms = exact ? loop_now(f->run->loop) + ACK_MS : 0;
-	f->ack_step_ms = 1;
-	reset_soon(f);
+	reset_soon(f, exact ? ACK_MS : 0);
 }
 
 static void end_way(struct fault *f, int dir)
@@ -134,7 +131,7 @@ void cut_clock(struct fault *f)
 	int64_t now_ms = loop_now(f->run->loop), next_ms = NEVER;
 	if (f->cut != 0) {
 		if (!f->cut_done)
-			reset_soon(f);
+			reset_soon(f, ACK_MS);
 		return;
 	}
 	for (struct fault_rule *r = f->rules; r != NULL && f->cut == 0; r = r->next)

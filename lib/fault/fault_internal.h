@@ -78,7 +78,7 @@ struct fault {
 	int64_t slow_ms;	  /* slow-close; 0: none */
 	int64_t rcvbuf;		  /* bytes, as requested; 0: not requested */
 	struct fault_way way[FAULT_WAYS];
-	int64_t ack_until_ms, ack_step_ms; /* a reset that waits for acknowledgements */
+	int64_t ack_ms; /* since when: a reset that waits for acknowledgements */
 };
 
 /* fault_hold.c */

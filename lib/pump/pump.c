@@ -2,8 +2,8 @@
  *
  * The first failure is what `done` is told. Interest is computed anew every turn from what stopped the flows; no direction
  * waits for the other, and a turn moves a bounded number of bytes. */
+#include "pump/ack_wait.h"
 #include "pump/pump_internal.h"
-#include "pump/settle.h"
 
 #include <errno.h>
 
@@ -56,46 +56,38 @@ static int pump_unflushed(struct pump *p, struct flow *to)
 	return rc;
 }
 
-/* Does a layer or the kernel hold bytes that this end has not acknowledged? Checked before SO_ERROR, because a reset first
- * empties the queue and is reported then. */
+/* Does a layer or the kernel hold bytes that this end has not acknowledged? */
 static bool pump_unsent(struct pump *p, bool near)
 {
 	struct why lost = { ERR_LOST, OF_PEER, 0, "send to" };
 	struct flow *to = near ? &p->down : &p->up;
-	const struct stream *bottom = stream_bottom(to->to);
 	int held = pump_unflushed(p, to);
-	int queued = stream_unsent(bottom);
-	if ((lost.sys = stream_error(bottom)) != 0)
+	bool queued = ack_waits(to->to, &lost.sys);
+	if (lost.sys != 0)
 		pump_fail(p, near, &lost);
 	if (held == ST_FAIL)
 		pump_fail(p, near, &to->to->why);
-	return to->out > 0 && (queued > 0 || held != 0);
+	return to->out > 0 && (queued || held != 0);
 }
 
 /* Both directions are over, but the kernel may hold unacknowledged bytes. True when these are settled. */
 static bool pump_settled(struct pump *p)
 {
-	static const struct why unacknowledged = { ERR_LOST, OF_PEER, 0, "not everything was acknowledged by" };
-	int64_t now_ms = loop_now(p->loop);
-	if (p->settle_ms == 0) {
-		p->settle_ms = now_ms;
-		p->step_ms = 1;
-	}
 	bool far = pump_unsent(p, false), near = p->opts.peers && pump_unsent(p, true);
 	if (flow_holds(&p->up) && !pump_far_dgram(p)) /* end_with_far: the peer did not wait for these */
-		pump_fail(p, false, &unacknowledged);
+		pump_fail(p, false, &ack_missing);
 	bool ours = p->why.cls == ERR_LOCAL; /* what is on its way is to arrive before the reset */
-	if ((p->why.cls != ERR_OK && (!ours || now_ms >= p->settle_ms + PUMP_QUIET_MS)) || (!far && !near))
+	if ((p->why.cls != ERR_OK && !ours) || (!far && !near))
 		return true;
-	if (p->opts.settle_ms != NEVER && now_ms >= p->settle_ms + p->opts.settle_ms) {
-		pump_fail(p, !far, &unacknowledged);
+	int64_t most_ms = ours && p->opts.settle_ms > PUMP_QUIET_MS ? PUMP_QUIET_MS : p->opts.settle_ms;
+	int64_t at_ms = ack_next(&p->settle_ms, p->far.s, loop_now(p->loop), most_ms);
+	if (at_ms == 0) {
+		pump_fail(p, !far, &ack_missing);
 		return true;
 	}
 	waiter_rest(&p->near);
 	waiter_rest(&p->far);
-	int64_t left_ms = p->opts.settle_ms == NEVER ? NEVER : p->settle_ms + p->opts.settle_ms - now_ms;
-	loop_timer(p->loop, &p->clock, now_ms + (left_ms < p->step_ms ? left_ms : p->step_ms));
-	p->step_ms = settle_step(stream_bottom(p->far.s), p->step_ms, now_ms - p->settle_ms);
+	loop_timer(p->loop, &p->clock, at_ms);
 	return false;
 }
 

@@ -41,7 +41,6 @@ struct pump {
 	int64_t moved_ms;  /* when a byte last moved */
 	int64_t spent_ms;  /* when near had ended and all its bytes were sent; 0: not yet (quits only) */
 	int64_t settle_ms; /* since when we settle; 0: not yet */
-	int64_t step_ms;   /* until the send queue is checked again */
 	uint64_t seen;	   /* in + out of both flows at the last check */
 	bool cut;	   /* far was half-closed after a failed write */
 	bool left;	   /* near, a program, reads no more, and was told the end */

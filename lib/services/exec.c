@@ -276,7 +276,7 @@ static int open_near(struct session *s, struct err *e)
 		.half = (s->stream->caps & ST_NOHALF) ? HALF_LATE : HALF_YES,
 		.program = true,
 		.reply_wait_ms = 0, /* over datagrams the child's end is the end */
-		.settle_ms = !s->dialed ? s->service_run->drain_ms : NEVER,
+		.settle_ms = session_settle_ms(s),
 	};
 	pump_start(&x->pump, run->loop, run->pool, x->near, s->stream, &opts, pump_over, s);
 	return 0;

@@ -197,7 +197,7 @@ static void forward_join(struct session *s)
 		.reply_wait_ms = is_dgram(near)	     ? NEVER
 				 : forward_turned(s) ? stdio->reply_wait_ms
 						     : 0,
-		.settle_ms = s->dialed ? NEVER : s->service_run->drain_ms,
+		.settle_ms = session_settle_ms(s),
 	};
 	pump_start(&f->pump, run->loop, run->pool, near, far, &opts, pump_over, s);
 }

@@ -154,7 +154,7 @@ static int start_pump(struct session *s, struct stream *takes_near, struct pump_
 		return err_set(e, ERR_LOCAL, ENOMEM, "open a connection");
 	src->near = takes_near;
 	opts.drop_down = true;
-	opts.settle_ms = !s->dialed ? s->service_run->drain_ms : NEVER;
+	opts.settle_ms = session_settle_ms(s);
 	pump_start(&src->pump, run->loop, run->pool, src->near, s->stream, &opts, pump_over, s);
 	return 0;
 }

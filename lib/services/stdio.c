@@ -198,7 +198,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 				 : conf->send_only   ? 0
 						     : conf->reply_wait_ms,
 		.replies = (uint64_t)conf->replies,
-		.settle_ms = !s->dialed ? service_run->drain_ms : NEVER,
+		.settle_ms = session_settle_ms(s),
 	};
 }
 

@@ -195,6 +195,11 @@ static int64_t idle_limit(const struct session *s, const struct clock_conf *cloc
 	return peer_of_server && !CONF_GIVEN(conf, clock, idle_ms) ? UDP_IDLE_MS : clocks->idle_ms;
 }
 
+int64_t session_settle_ms(const struct session *s)
+{
+	return s->dialed ? NEVER : s->service_run->drain_ms;
+}
+
 static int64_t session_after(int64_t since_ms, int64_t limit_ms)
 {
 	return limit_ms > 0 && limit_ms < NEVER - since_ms ? since_ms + limit_ms : NEVER;

@@ -116,6 +116,8 @@ struct session *session_find(const struct service_run *service_run, uint32_t id)
 /* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done, and is a reset where END_ERROR is of a failing
  * system: a good end would make the peer take what it got for the whole. Stops its clock at once. */
 void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);
+/* At its end: the longest wait for the acknowledgement of what was sent; NEVER: no limit. */
+int64_t session_settle_ms(const struct session *s);
 const char *session_label(const struct session *s, char out[SA_TEXT]); /* the peer, shown harmlessly */
 /* What a session's why says in one line: "receive from 10.0.0.1:80: Connection reset by peer". */
 void session_words(const struct session *s, struct err *e);

@@ -6,13 +6,11 @@
 
 #include "fault/fault.h"
 #include "net/layer.h"
+#include "pump/ack_wait.h"
 
 #include <errno.h>
 
-enum {
-	STEP_MOST_MS = 50,
-	LAST_MS = 1000, /* output before a reset or a failure gets so long to be sent */
-};
+enum { LAST_MS = 1000 }; /* output before a reset or a failure gets so long to be sent */
 
 enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why)
 {
@@ -37,18 +35,6 @@ static bool all_acknowledged(const struct talk *t)
 	return t->session->counters.out == 0 || stream_unsent(t->session->stream) == 0;
 }
 
-/* The script's end: has the output arrived? Asked again and again. */
-static bool talk_end_arrived(struct talk *t)
-{
-	int64_t now_ms = loop_now(talk_loop(t)), step_ms = t->step_ms * 2;
-	t->end_ms = t->end_ms == 0 ? now_ms : t->end_ms;
-	if (all_acknowledged(t))
-		return true;
-	t->step_ms = step_ms == 0 ? 1 : step_ms < STEP_MOST_MS ? step_ms : STEP_MOST_MS;
-	loop_timer(talk_loop(t), &t->clock, now_ms + t->step_ms);
-	return false;
-}
-
 /* Reads on, for a peer that takes our last bytes only after we have taken its own. */
 static enum turn drop_some(struct talk *t)
 {
@@ -68,16 +54,17 @@ static enum turn until_arrived(struct talk *t)
 {
 	struct why lost = { ERR_LOST, OF_PEER, 0, "send to" };
 	const struct session *s = t->session;
-	if ((lost.sys = stream_error(s->stream)) != 0)
+	bool waits = ack_waits(s->stream, &lost.sys) && s->counters.out > 0;
+	if (lost.sys != 0)
 		return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
-	if (talk_end_arrived(t))
+	if (!waits)
 		return TURN_ON;
-	if (s->dialed || loop_now(talk_loop(t)) < t->end_ms + s->service_run->drain_ms) {
-		enum turn turn = drop_some(t);
-		return turn == TURN_ON ? TURN_AGAIN : turn;
-	}
-	lost.text = "not everything was acknowledged by";
-	return talk_over(t, END_ERROR, CLOSE_PLAIN, &lost);
+	int64_t at_ms = ack_next(&t->end_ms, s->stream, loop_now(talk_loop(t)), session_settle_ms(s));
+	if (at_ms == 0)
+		return talk_over(t, END_ERROR, CLOSE_PLAIN, &ack_missing);
+	loop_timer(talk_loop(t), &t->clock, at_ms);
+	enum turn turn = drop_some(t);
+	return turn == TURN_ON ? TURN_AGAIN : turn;
 }
 
 static enum turn or_drop(struct talk *t, enum turn turn)
@@ -146,14 +133,14 @@ enum turn talk_hang(struct talk *t)
 enum turn talk_end_reset(struct talk *t)
 {
 	int64_t most_ms = LAST_MS + fault_patience_ms(t->session->stream);
-	bool waits = !talk_end_arrived(t);
+	int64_t at_ms = ack_next(&t->end_ms, t->session->stream, loop_now(talk_loop(t)), most_ms);
+	bool waits = !all_acknowledged(t);
 	enum turn turn = talk_flush(t);
 	if (turn == TURN_OVER)
 		return turn;
-	if ((!waits && turn == TURN_ON) || loop_now(talk_loop(t)) >= t->end_ms + most_ms)
+	if ((!waits && turn == TURN_ON) || at_ms == 0)
 		return talk_over(t, END_SCRIPT, CLOSE_RST, NULL);
-	if (!waits)
-		loop_timer(talk_loop(t), &t->clock, t->end_ms + most_ms);
+	loop_timer(talk_loop(t), &t->clock, waits ? at_ms : t->end_ms + most_ms);
 	return turn == TURN_ON ? TURN_WAIT : turn;
 }
 

@@ -24,16 +24,15 @@ struct talk {
 	struct timer clock;
 	bool unflushed; /* the layers may hold output */
 	bool shut, eof;
-	bool unheard;	 /* `hang` has seen a byte, and reads no more */
-	bool told;	 /* its failure was reported */
-	struct why lost; /* reading has failed; cls ERR_OK: it has not */
-	bool taken;	 /* TLS: the peer has acknowledged all output, and close_notify is due */
-	bool listens;	 /* the engine waits for input */
-	bool thinks;	 /* it used up the work of a turn */
-	int64_t now_ms;	 /* the engine's time */
-	unsigned late;	 /* reads during which that stood still */
-	int64_t end_ms;	 /* when the wait for acknowledgements began, 0: not waiting; failed: its deadline */
-	int64_t step_ms;
+	bool unheard;	      /* `hang` has seen a byte, and reads no more */
+	bool told;	      /* its failure was reported */
+	struct why lost;      /* reading has failed; cls ERR_OK: it has not */
+	bool taken;	      /* TLS: the peer has acknowledged all output, and close_notify is due */
+	bool listens;	      /* the engine waits for input */
+	bool thinks;	      /* it used up the work of a turn */
+	int64_t now_ms;	      /* the engine's time */
+	unsigned late;	      /* reads during which that stood still */
+	int64_t end_ms;	      /* when the wait for acknowledgements began, 0: not waiting; failed: its deadline */
 	int64_t quiet_ms;     /* in a drain: since when there is no input, 0: not yet */
 	bool bye;	      /* our end is sent: the peer is only read to its end */
 	int64_t tls_until_ms; /* the handshake's deadline; 0: there is none */
