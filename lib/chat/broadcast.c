@@ -307,8 +307,7 @@ static bool hung_up(struct member *m)
 	if (!m->waiter.hup || !m->eof || m->leaving || m->out.n > 0)
 		return false;
 	const struct why why = { ERR_LOST, OF_PEER, stream_error(m->session->stream), "send to" };
-	m->session->peer_done = true;
-	session_end(m->session, why.sys != 0 ? END_ERROR : END_PEER, CLOSE_PLAIN, why.sys != 0 ? &why : NULL);
+	session_end(m->session, why.sys != 0 ? END_ERROR : END_PEER, CLOSE_DONE, why.sys != 0 ? &why : NULL);
 	return true;
 }
 
@@ -331,10 +330,8 @@ static void member_turn(void *arg)
 		session_end(m->session, END_ERROR, CLOSE_PLAIN, &m->why);
 	if (m->unanswered)
 		session_too_late(m->session);
-	if (m->leaving && m->shut && (!m->hears || broadcast_dgram(m))) {
-		m->session->peer_done = m->eof;
-		session_end(m->session, (enum session_end)m->by, CLOSE_PLAIN, NULL);
-	}
+	if (m->leaving && m->shut && (!m->hears || broadcast_dgram(m)))
+		session_end(m->session, (enum session_end)m->by, m->eof ? CLOSE_DONE : CLOSE_PLAIN, NULL);
 	if (s->ended)
 		return;
 	if (m->broadcast->ops->spent != NULL && broadcast_spent(m))

@@ -11,7 +11,7 @@ void full_house_take_place(struct server *s, struct session *i, enum session_end
 	struct sa proxy;
 	access_leave(s->access, proxied_peer_take(&s->proxied_peers, i->id, &proxy) ? &proxy : &i->peer);
 	i->uncounted = true;
-	session_end(i, by, CLOSE_PLAIN, NULL);
+	session_end(i, by, CLOSE_DONE, NULL); /* it has got everything */
 }
 
 static bool holds_place_of(const struct server *s, const struct session *i, const struct sa *peer)
@@ -51,7 +51,6 @@ bool full_house_make_room(struct server *s, const struct sa *peer, enum access_a
 	bool own = lacks == ACCESS_PER_IP;
 	struct session *i = own || lacks == ACCESS_YES ? spare_session(s, own ? peer : NULL) : NULL;
 	if (i != NULL) {
-		i->peer_done = true; /* it has got everything */
 		full_house_take_place(s, i, END_FULL);
 		return true;
 	}

@@ -70,11 +70,10 @@ static void let_go(struct session *s)
 static void echo_over(struct session *s, const struct flow *f)
 {
 	bool dgram = s->stream->caps & ST_DGRAM;
-	s->peer_done = true;
 	if (f->failed_from || f->failed_to)
 		session_end(s, END_ERROR, CLOSE_PLAIN, &f->why);
 	else
-		session_end(s, dgram ? service_run_ends_by(s->service_run) : END_PEER, CLOSE_PLAIN, NULL);
+		session_end(s, dgram ? service_run_ends_by(s->service_run) : END_PEER, CLOSE_DONE, NULL);
 }
 
 /* It was a drain's end: the peer may still send its own. */

@@ -139,8 +139,8 @@ static void tell_child(const struct job *j, uint32_t conn, int status)
 static void end_session(struct session *s, const struct why *why)
 {
 	const struct exec *x = s->mem;
-	s->peer_done = x->near == NULL || (why == NULL && x->pump.down.eof);
-	session_end(s, why != NULL ? END_ERROR : END_CHILD, CLOSE_PLAIN, why);
+	bool done = x->near == NULL || x->pump.down.eof;
+	session_end(s, why != NULL ? END_ERROR : END_CHILD, done ? CLOSE_DONE : CLOSE_PLAIN, why);
 }
 
 /* It was found at start, and cannot be run now. */

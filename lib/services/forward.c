@@ -169,8 +169,8 @@ static void pump_over(void *arg, const struct why *why)
 		forward_failed(s, why, f->pump.why_near != forward_turned(s));
 		return;
 	}
-	s->peer_done = from_client->state != FLOW_OPEN;
-	session_end(s, s->peer_done ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+	bool done = from_client->state != FLOW_OPEN;
+	session_end(s, done ? END_PEER : END_LOCAL, done ? CLOSE_DONE : CLOSE_PLAIN, NULL);
 }
 
 /* --- joining --- */
@@ -283,7 +283,7 @@ static void forward_close(struct session *s)
 	if (f->dialer != NULL)
 		dial_stop(f->dialer);
 	f->dialer = NULL;
-	if (f->target != NULL && s->why.cls == ERR_OK && s->how == CLOSE_PLAIN)
+	if (f->target != NULL && s->why.cls == ERR_OK && s->how != CLOSE_RST)
 		stream_shut(f->target); /* for close_notify */
 	stream_close(f->target, (enum close_how)s->how);
 	f->target = NULL;

@@ -135,15 +135,15 @@ static void pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
 	const struct source *src = s->mem;
-	s->peer_done = why->cls == ERR_OK && src->pump.down.state != FLOW_OPEN;
+	bool done = src->pump.down.state != FLOW_OPEN;
 	if (why->cls != ERR_OK)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
 	else
 		session_end(s,
-			s->drained     ? service_run_ends_by(s->service_run)
-			: s->peer_done ? END_PEER
-				       : END_LOCAL,
-			CLOSE_PLAIN, NULL);
+			s->drained ? service_run_ends_by(s->service_run)
+			: done	   ? END_PEER
+				   : END_LOCAL,
+			done ? CLOSE_DONE : CLOSE_PLAIN, NULL);
 }
 
 static int start_pump(struct session *s, struct stream *takes_near, struct pump_opts opts, struct err *e)

@@ -207,11 +207,11 @@ static void pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
 	bool peer_ended = pump_of(s)->down.state != FLOW_OPEN;
-	s->peer_done = (peer_ended || pump_of(s)->quit) && why->cls == ERR_OK;
 	if (why->cls != ERR_OK)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
 	else
-		session_end(s, peer_ended ? END_PEER : END_LOCAL, CLOSE_PLAIN, NULL);
+		session_end(
+			s, peer_ended ? END_PEER : END_LOCAL, peer_ended || pump_of(s)->quit ? CLOSE_DONE : CLOSE_PLAIN, NULL);
 	if (s->dialed && s->service_run->keep_open && pump_of(s)->up.eof && s->service_run->finish != NULL)
 		s->service_run->finish(
 			s->service_run->finish_arg); /* stdin has ended: another connection would have nothing to send */

@@ -122,7 +122,7 @@ static void tell_close(const struct session *s)
  * see the reset, and a time limit must not be extended. */
 static bool ends_well(const struct session *s)
 {
-	return s->how == CLOSE_PLAIN && s->by != END_ERROR && s->why.cls == ERR_OK && (s->stream->caps & ST_DGRAM) == 0;
+	return s->how != CLOSE_RST && s->by != END_ERROR && s->why.cls == ERR_OK && (s->stream->caps & ST_DGRAM) == 0;
 }
 
 static void unlink_session(struct session *s)
@@ -170,8 +170,8 @@ static void sweep_with(struct session *s, bool may_linger)
 	unlink_session(s);
 	s->stream->counters = NULL;
 	int64_t patience_ms = fault_patience_ms(s->stream);
-	bool well = ends_well(s), lingers = well && !s->peer_done && may_linger;
-	if (well && s->peer_done) /* a layer may send an end of its own (close_notify); a session cut by a signal sends none */
+	bool well = ends_well(s), done = s->how == CLOSE_DONE, lingers = well && !done && may_linger;
+	if (well && done) /* a layer may send an end of its own (close_notify); a session cut by a signal sends none */
 		lingers = stream_shut(s->stream) == ST_AGAIN && patience_ms > 0 && may_linger;
 	if (lingers)
 		linger_take(run->linger, s->stream, loop_now(run->loop) + LINGER_MS + patience_ms);

@@ -37,7 +37,6 @@ struct session {
 	uint8_t how;	/* enum close_how */
 	bool uncounted; /* its place was given away already (UDP eviction) */
 	bool drained;	/* the service was asked to finish */
-	bool peer_done; /* the service saw the peer's EOF, or wants no more of it, and sent all: no linger needed */
 	struct service_run *service_run;
 	struct stream *stream; /* top of the layers */
 	struct sa peer, local;
@@ -113,7 +112,7 @@ void session_drain_failed(struct session *s);
 void service_run_lost(const struct service_run *service_run, struct err *e);
 enum session_end service_run_ends_by(const struct service_run *service_run);	  /* a drain, and why there is one */
 struct session *session_find(const struct service_run *service_run, uint32_t id); /* not one that has ended */
-/* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers unless peer_done, and is a reset where END_ERROR is of a failing
+/* First call wins. why may be NULL (clean). CLOSE_PLAIN lingers, CLOSE_DONE need not; a reset where END_ERROR is of a failing
  * system: a good end would make the peer take what it got for the whole. Stops its clock at once. */
 void session_end(struct session *s, enum session_end by, enum close_how how, const struct why *why);
 /* At its end: the longest wait for the acknowledgement of what was sent; NEVER: no limit. */

@@ -75,8 +75,7 @@ bool session_hear_out(struct session *s, bool owes)
 	} else if (got == ST_FAIL) {
 		session_end(s, END_ERROR, CLOSE_PLAIN, &s->stream->why);
 	} else {
-		s->peer_done = true;
-		session_end(s, service_run_ends_by(s->service_run), CLOSE_PLAIN, NULL);
+		session_end(s, service_run_ends_by(s->service_run), CLOSE_DONE, NULL);
 	}
 	return true;
 }
@@ -103,7 +102,6 @@ bool session_cut(struct session *s, enum session_end by)
 	if (s->ended)
 		return false;
 	bool dgram = s->stream->caps & ST_DGRAM, lossy = !dgram && (session_drain_undelivered(s) || session_drain_arrives(s));
-	s->peer_done = !lossy;
-	session_end(s, by, lossy ? CLOSE_RST : CLOSE_PLAIN, lossy ? &cut : NULL);
+	session_end(s, by, lossy ? CLOSE_RST : CLOSE_DONE, lossy ? &cut : NULL);
 	return lossy;
 }

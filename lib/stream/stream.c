@@ -151,7 +151,7 @@ int stream_shut(struct stream *s)
 void stream_close(struct stream *s, enum close_how how)
 {
 	if (s != NULL)
-		s->ops->close(s, how);
+		s->ops->close(s, how == CLOSE_DONE ? CLOSE_PLAIN : how);
 }
 
 const struct stream *stream_bottom(const struct stream *s)

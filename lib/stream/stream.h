@@ -21,7 +21,11 @@ enum {
 	ST_SOCK = 8,   /* the lowest stream is a connected stream socket: it has a send queue and SO_ERROR */
 	ST_PIPE = 16   /* the writing end is a pipe: a hang-up says that its reader has left, and nothing of the reading end */
 };
-enum close_how { CLOSE_PLAIN, CLOSE_RST };
+enum close_how {
+	CLOSE_PLAIN,
+	CLOSE_RST,
+	CLOSE_DONE /* of a session: plain, its peer has got everything and has ended, or is not heard; of a stream: plain */
+};
 
 struct need { /* ANY of them unblocks the call that returned AGAIN */
 	int64_t at_ms;

@@ -14,8 +14,7 @@ enum { LAST_MS = 1000 }; /* output before a reset or a failure gets so long to b
 
 enum turn talk_over(struct talk *t, enum session_end by, enum close_how how, const struct why *why)
 {
-	t->session->peer_done = t->eof && t->shut;
-	session_end(t->session, by, how, why);
+	session_end(t->session, by, how == CLOSE_PLAIN && t->eof && t->shut ? CLOSE_DONE : how, why);
 	return TURN_OVER;
 }
 

@@ -184,9 +184,8 @@ static void life_of_one(void **state)
 	serve(&service);
 	struct session *s = come(1, 0);
 	assert_non_null(s);
-	s->peer_done = true;
 	assert_int_equal(fixture.service_run->all.count, 1);
-	session_end(s, END_PEER, CLOSE_PLAIN, NULL);
+	session_end(s, END_PEER, CLOSE_DONE, NULL);
 	session_end(s, END_LOCAL, CLOSE_RST, NULL); /* too late */
 	assert_null(session_find(fixture.service_run, 1));
 	assert_false(fixture.streams[1].closed);
@@ -213,9 +212,8 @@ static void ended_sides_are_counted(void **state)
 	session_end(two, END_KICK, CLOSE_RST, NULL);
 	assert_int_equal(stream_read(two->stream, &byte, 1), 0); /* it has ended already */
 	assert_int_equal(fixture.service_run->all.half, 1);
-	session_end(one, END_FULL, CLOSE_PLAIN, NULL);
+	session_end(one, END_FULL, CLOSE_DONE, NULL);
 	assert_int_equal(fixture.service_run->all.half, 0);
-	one->peer_done = true;
 	turn();
 	assert_int_equal(fixture.service_run->all.half, 0);
 }
