@@ -1,4 +1,5 @@
 """starttls in scripts of --talk: TLS comes into a connection, at either end, and the conversation goes on inside it."""
+import re
 import smtplib
 import ssl
 
@@ -173,7 +174,8 @@ def test_a_record_has_it(sockctl, tcp, tmp_path):
     server = sockctl.serve("listen", tcp, "--talk", f"@{MAIL}", *CERT, "--record", file)
     first = send_mail(tcp.port)
     server.ends(0)
-    assert 'send   "220 go ahead\\r\\n"\nstarttls\nexpect "ehlo here' in file.read_text()
+    said = re.sub(r"(?m)^wait .*\n", "", file.read_text())  # pauses, on a busy machine
+    assert 'send   "220 go ahead\\r\\n"\nstarttls\nexpect "ehlo here' in said
     server = sockctl.serve("listen", tcp, "--talk", f"@{file}", *CERT)
     assert send_mail(tcp.port) == first
     server.ends(0)
