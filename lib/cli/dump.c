@@ -32,7 +32,7 @@ static void dump_row(FILE *out, const char *kind, const char *const *fields, siz
 
 static void dump_option(FILE *out, const struct command *const *commands, const struct opt_group *group, const struct opt *row)
 {
-	char modes[128];
+	char modes[128] = "";
 	size_t used = 0;
 	for (size_t i = 0; commands[i] != NULL; i++)
 		if (rows_listed(commands[i], group) && used < sizeof modes)
