@@ -57,7 +57,7 @@ static size_t take_in(struct flow *f, size_t budget)
 		f->in += got > 0 ? (uint64_t)got : 0;
 		f->empty = got == ST_EMPTY && flow_to_dgram(f);
 		if (++f->messages == f->most_messages)
-			f->state = FLOW_DRAIN;
+			flow_set(f, FLOW_DRAIN);
 		f->wait_from = f->from->dry && !f->last;
 		return got > 0 ? (size_t)got : 1;
 	}

@@ -28,7 +28,7 @@ static void dgram_copy_count(struct flow *f, uint64_t messages)
 {
 	f->messages += messages;
 	if (f->messages == f->most_messages)
-		f->state = FLOW_DRAIN;
+		flow_set(f, FLOW_DRAIN);
 }
 
 /* Datagrams that may still be received. */

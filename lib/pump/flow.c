@@ -55,10 +55,18 @@ void flow_drop(struct flow *f)
 	f->wait_from = f->wait_to = false; /* for the new mover */
 }
 
+void flow_set(struct flow *f, enum flow_state state)
+{
+	static const char *const words[] = { "open", "draining", "drained", "shutting", "shut", "failed" };
+	event(f->events, EV_STATE, f->conn, EV_TEXT("of", f->name), EV_TEXT("was", words[f->state]),
+		EV_TEXT("now", words[state]));
+	f->state = (uint8_t)state;
+}
+
 void flow_finish(struct flow *f)
 {
 	if (f->state == FLOW_OPEN)
-		f->state = FLOW_DRAIN;
+		flow_set(f, FLOW_DRAIN);
 }
 
 int64_t flow_until(struct flow *f, int64_t now_ms)
@@ -78,7 +86,7 @@ void flow_bulk(struct flow *f)
 void flow_let_shut(struct flow *f)
 {
 	if (f->state == FLOW_HELD)
-		f->state = FLOW_SHUT;
+		flow_set(f, FLOW_SHUT);
 }
 
 size_t flow_from_said(struct flow *f, ssize_t rc)
@@ -88,7 +96,7 @@ size_t flow_from_said(struct flow *f, ssize_t rc)
 		f->wait_from = true;
 		return 0;
 	}
-	f->state = FLOW_DRAIN;
+	flow_set(f, FLOW_DRAIN);
 	f->eof = rc == 0 || rc == ST_AGAIN;
 	if (rc == ST_FAIL) {
 		f->failed_from = true;
@@ -115,7 +123,7 @@ size_t flow_to_said(struct flow *f, ssize_t rc)
 		return 1;
 	}
 	flow_close(f);
-	f->state = FLOW_FAIL;
+	flow_set(f, FLOW_FAIL);
 	return 0;
 }
 
@@ -126,7 +134,7 @@ static void flow_settle(struct flow *f)
 		return;
 	if (f->drop) {
 		if (f->state == FLOW_DRAIN)
-			f->state = FLOW_HELD;
+			flow_set(f, FLOW_HELD);
 		return;
 	}
 	int rc = f->state == FLOW_OPEN	  ? stream_flush(f->to)
@@ -136,9 +144,9 @@ static void flow_settle(struct flow *f)
 	if (rc != 0)
 		flow_to_said(f, rc);
 	else if (f->state == FLOW_DRAIN)
-		f->state = FLOW_HELD;
+		flow_set(f, FLOW_HELD);
 	else if (f->state == FLOW_SHUT)
-		f->state = FLOW_DONE;
+		flow_set(f, FLOW_DONE);
 }
 
 static void flow_choose(struct flow *f)

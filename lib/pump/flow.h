@@ -7,6 +7,7 @@
 #ifndef PUMP_FLOW_H
 #define PUMP_FLOW_H
 
+#include "base/event.h"
 #include "pump/rcvlowat.h"
 #include "stream/pool.h"
 #include "pump/ring.h"
@@ -17,8 +18,8 @@ enum flow_state {
 	FLOW_DRAIN, /* the source has ended or failed: the ring is still written */
 	FLOW_HELD,  /* all is written and flushed; the half-close waits for flow_let_shut */
 	FLOW_SHUT,  /* half-closing */
-	FLOW_DONE,
-	FLOW_FAIL /* the sink failed; the bytes in the ring are lost */
+	FLOW_DONE,  /* half-closed */
+	FLOW_FAIL   /* the sink failed; the bytes in the ring are lost */
 };
 
 enum { FLOW_DATAGRAM_BYTES = 8192, FLOW_DATAGRAM_MOST = 65536 };
@@ -60,6 +61,9 @@ struct flow {
 	bool eof;		  /* the source itself has ended; `state` may also leave OPEN by a call or a failure */
 	bool failed_from, failed_to;
 	bool wait_from, wait_to, wait_pool; /* why the last run stopped */
+	uint32_t conn;			    /* these three are for flow_set: the session's number, ... */
+	const char *name;		    /* "in" (from the peer), "out" (to it) or "echo"; */
+	const struct event_sink *events;    /* NULL: its states are not reported */
 	struct why why;			    /* of the failure */
 };
 
@@ -69,6 +73,7 @@ enum flow_run {
 	FLOW_ENDED  /* state is HELD, DONE or FAIL */
 };
 
+void flow_set(struct flow *f, enum flow_state state); /* and tells it: event `state` */
 void flow_open(struct flow *f, struct pool *pool, struct stream *from, struct stream *to);
 void flow_move(struct flow *to, const struct flow *takes); /* as it is; *takes is no flow any more */
 enum flow_run flow_run(struct flow *f, size_t budget_bytes);

@@ -26,9 +26,22 @@ static void note_failures(struct pump *p)
 		pump_fail(p, !p->down.failed_from, &p->down.why);
 }
 
-static void let_go(struct pump *p)
+static void pump_set(struct pump *p, enum pump_state state)
 {
-	p->over = true;
+	static const char *const words[] = { "open", "settling", "done", "failed", "stopped" };
+	event(p->opts.events, EV_STATE, p->opts.conn, EV_TEXT("of", "pump"), EV_TEXT("was", words[p->state]),
+		EV_TEXT("now", words[state]));
+	p->state = (uint8_t)state;
+}
+
+static bool pump_is_over(const struct pump *p)
+{
+	return p->state >= PUMP_DONE;
+}
+
+static void let_go(struct pump *p, enum pump_state state)
+{
+	pump_set(p, state);
 	loop_timer(p->loop, &p->clock, NEVER);
 	loop_forget(p->loop, &p->turn);
 	waiter_close(&p->near);
@@ -42,7 +55,7 @@ static void pump_finish(struct pump *p)
 	struct why why = p->why;
 	pump_done *done = p->done;
 	void *arg = p->arg;
-	let_go(p);
+	let_go(p, why.cls == ERR_OK ? PUMP_DONE : PUMP_FAILED);
 	done(arg, &why); /* may free p */
 }
 
@@ -73,6 +86,8 @@ static bool pump_unsent(struct pump *p, bool near)
 /* Both directions are over, but the kernel may hold unacknowledged bytes. True when these are settled. */
 static bool pump_settled(struct pump *p)
 {
+	if (p->state == PUMP_OPEN)
+		pump_set(p, PUMP_SETTLING);
 	bool far = pump_unsent(p, false), near = p->opts.peers && pump_unsent(p, true);
 	if (flow_holds(&p->up) && !pump_far_dgram(p)) /* end_with_far: the peer did not wait for these */
 		pump_fail(p, false, &ack_missing);
@@ -101,7 +116,7 @@ static void give_up(struct pump *p, bool near)
 		pump_fail(p, near, &cut);
 	}
 	flow_close(to);
-	to->state = FLOW_DONE;
+	flow_set(to, FLOW_DONE);
 }
 
 /* A hang-up is handled after the flows have tried: earlier bytes are read, and possible writes are made. */
@@ -168,7 +183,7 @@ static void tell_ends(struct pump *p)
 static void pump_turn(void *arg)
 {
 	struct pump *p = arg;
-	if (p->settle_ms != 0) {
+	if (p->state == PUMP_SETTLING) {
 		if (pump_settled(p))
 			pump_finish(p);
 		return;
@@ -212,6 +227,10 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 	p->moved_ms = loop_now(loop);
 	flow_open(&p->up, pool, near, far);
 	flow_open(&p->down, pool, far, near);
+	p->up.events = p->down.events = opts->events;
+	p->up.conn = p->down.conn = opts->conn;
+	p->up.name = near->counters != NULL ? "in" : "out"; /* near is the session's own stream */
+	p->down.name = near->counters != NULL ? "out" : "in";
 	p->up.lines = opts->lines;
 	p->up.datagram_bytes = opts->datagram_bytes;
 	p->down.drop = opts->drop_down;
@@ -227,13 +246,13 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 
 void pump_kick(struct pump *p)
 {
-	if (!p->over)
+	if (!pump_is_over(p))
 		loop_later(p->loop, &p->turn);
 }
 
 void pump_finish_down(struct pump *p)
 {
-	if (p->over)
+	if (pump_is_over(p))
 		return;
 	flow_finish(&p->down);
 	pump_kick(p);
@@ -241,7 +260,7 @@ void pump_finish_down(struct pump *p)
 
 void pump_bye(struct pump *p)
 {
-	if (p->over)
+	if (pump_is_over(p))
 		return;
 	if (p->opts.half != HALF_NO)
 		p->opts.half = HALF_YES;
@@ -257,7 +276,7 @@ bool pump_holds(const struct pump *p)
 
 void pump_last_of_near(struct pump *p)
 {
-	if (p->over)
+	if (pump_is_over(p))
 		return;
 	p->up.last = true;
 	pump_kick(p);
@@ -265,6 +284,6 @@ void pump_last_of_near(struct pump *p)
 
 void pump_stop(struct pump *p)
 {
-	if (p->loop != NULL && !p->over)
-		let_go(p);
+	if (p->loop != NULL && !pump_is_over(p))
+		let_go(p, PUMP_STOPPED);
 }

@@ -9,6 +9,14 @@
 #include "loop/loop.h"
 #include "stream/waiter.h"
 
+enum pump_state {
+	PUMP_OPEN,
+	PUMP_SETTLING, /* nothing more will move: the peer's acknowledgement is waited for */
+	PUMP_DONE,     /* `done` was called: clean */
+	PUMP_FAILED,   /* ... with a failure */
+	PUMP_STOPPED   /* by pump_stop */
+};
+
 enum pump_half { HALF_YES, HALF_NO, HALF_LATE }; /* pass an EOF on: at once / never / when the other end has finished, too */
 
 struct pump_opts {
@@ -24,9 +32,11 @@ struct pump_opts {
 	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: FLOW_DATAGRAM_BYTES */
 	int64_t reply_wait_ms;	 /* far datagrams: end so long after the last one once near has ended; NEVER: do not */
 	uint64_t replies;	 /* far datagrams: end after so many; 0: no such end */
+	uint32_t conn;		 /* the session's number, for `events` */
 	bool quits;		 /* end quit_ms after near's EOF, once the bytes before it are sent, whatever far does */
 	int64_t quit_ms;
-	int64_t settle_ms; /* the longest wait for the peer's acknowledgement at the end; NEVER: no limit */
+	int64_t settle_ms;		 /* the longest wait for the peer's acknowledgement at the end; NEVER: no limit */
+	const struct event_sink *events; /* borrowed: is told the states of the pump and its flows (may be NULL) */
 };
 
 typedef void pump_done(void *arg, const struct why *why); /* why->cls == ERR_OK: clean; its text is static */
@@ -40,12 +50,12 @@ struct pump {
 	struct task turn;
 	int64_t moved_ms;  /* when a byte last moved */
 	int64_t spent_ms;  /* when near had ended and all its bytes were sent; 0: not yet (quits only) */
-	int64_t settle_ms; /* since when we settle; 0: not yet */
+	int64_t settle_ms; /* since when acknowledgements are waited for; 0: not yet */
 	uint64_t seen;	   /* in + out of both flows at the last check */
 	bool cut;	   /* far was half-closed after a failed write */
 	bool left;	   /* near, a program, reads no more, and was told the end */
 	bool quit;	   /* near's end ended everything (opts.quits): later bytes of the peer are not wanted */
-	bool over;	   /* done was called, or pump_stop */
+	uint8_t state;	   /* enum pump_state */
 	struct why why;	   /* the first failure */
 	bool why_near;	   /* and whether it is near's */
 	pump_done *done;

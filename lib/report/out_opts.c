@@ -28,7 +28,8 @@ static const struct opt report_rows[] = {
 		.hook = out_opts_count,
 		.help = "say what happens; -vv: every step",
 		.man = "Say on standard error what happens: where a server listens, which clients connect and leave, what is "
-		       "tried again. Given twice, every step." },
+		       "tried again. Given twice, every step, and by name how each direction of a connection ends: [3] in: open -> "
+		       "draining (see state in EVENTS)." },
 	{ .name = "quiet",
 		.ch = 'q',
 		.kind = OPT_FLAG,

@@ -36,6 +36,15 @@ _Static_assert(sizeof(struct session) + sizeof(struct echo) + STREAM_BYTES <= 52
 
 static void echo_turn(void *arg);
 
+static void open_flow(const struct session *s, struct flow *f)
+{
+	const struct run *run = s->service_run->run;
+	flow_open(f, run->pool, s->stream, s->stream);
+	f->events = run->events;
+	f->conn = s->id;
+	f->name = "echo";
+}
+
 static void echo_fail(struct session *s, int sys, const char *text)
 {
 	const struct why why = { ERR_LOCAL, OF_PEER, sys, text };
@@ -126,7 +135,7 @@ static void echo_turn(void *arg)
 		return;
 	}
 	if (f == &own)
-		flow_open(f, s->service_run->run->pool, s->stream, s->stream);
+		open_flow(s, f);
 	enum flow_run run = flow_run(f, f->bulk ? TURN_BYTES : LOOK_BYTES);
 	if (run == FLOW_MOVED && !f->bulk && !flow_holds(f)) {
 		flow_bulk(f);
@@ -183,7 +192,7 @@ static void echo_drain(struct session *s)
 {
 	struct echo *echo = s->mem;
 	struct flow f;
-	flow_open(&f, s->service_run->run->pool, s->stream, s->stream);
+	open_flow(s, &f);
 	if (echo->busy == NULL && echo_keep(s, &f) != 0) {
 		echo_fail(s, ENOMEM, "echo what came from");
 		return;

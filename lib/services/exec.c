@@ -277,6 +277,8 @@ static int open_near(struct session *s, struct err *e)
 		.program = true,
 		.reply_wait_ms = 0, /* over datagrams the child's end is the end */
 		.settle_ms = session_settle_ms(s),
+		.events = run->events,
+		.conn = s->id,
 	};
 	pump_start(&x->pump, run->loop, run->pool, x->near, s->stream, &opts, pump_over, s);
 	return 0;

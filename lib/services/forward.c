@@ -198,6 +198,8 @@ static void forward_join(struct session *s)
 				 : forward_turned(s) ? stdio->reply_wait_ms
 						     : 0,
 		.settle_ms = session_settle_ms(s),
+		.events = run->events,
+		.conn = s->id,
 	};
 	pump_start(&f->pump, run->loop, run->pool, near, far, &opts, pump_over, s);
 }

@@ -155,6 +155,8 @@ static int start_pump(struct session *s, struct stream *takes_near, struct pump_
 	src->near = takes_near;
 	opts.drop_down = true;
 	opts.settle_ms = session_settle_ms(s);
+	opts.events = run->events;
+	opts.conn = s->id;
 	pump_start(&src->pump, run->loop, run->pool, src->near, s->stream, &opts, pump_over, s);
 	return 0;
 }

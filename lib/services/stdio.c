@@ -199,6 +199,8 @@ static struct pump_opts pump_opts_for(const struct session *s)
 						     : conf->reply_wait_ms,
 		.replies = (uint64_t)conf->replies,
 		.settle_ms = session_settle_ms(s),
+		.events = service_run->run->events,
+		.conn = s->id,
 	};
 }
 
