@@ -215,11 +215,12 @@ static int full_later(enum sys_call call, int fd, size_t *most)
 static void a_full_disk_is_told_once_and_cuts_back(void **state)
 {
 	struct output_file f;
-	char first[] = "first\n", second[] = "second is longer\n";
+	char first[] = "first\n", begun[] = "begun, \n", second[] = "second is longer\n";
 	(void)state;
 	tellings = 0;
 	assert_int_equal(output_file_open(&f, file, remember, NULL, NULL), 0);
 	output_file_write(&f, &(struct iovec){ first, 6 }, 1, false);
+	output_file_write(&f, &(struct iovec){ begun, 8 }, 1, true); /* of an entry that never becomes whole */
 	sys_gate = full_later;
 	writes_left = 2;
 	struct iovec v[3] = { { "", 0 }, { second, 10 }, { second + 10, 7 } };
