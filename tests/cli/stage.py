@@ -124,7 +124,9 @@ def rehearsal(line, folder):
         (folder / f"{port}.talk").write_text(talk)
     files(folder)
     script = "set -m; mount -t tmpfs none /run; mkfifo leash said; exec 3<>leash\n"
-    script += "".join(peer(line, *each) for each in line.peers()) + proxies(line)
+    if "--until closed" not in line.text:
+        script += "".join(peer(line, *each) for each in line.peers())
+    script += proxies(line)
     if "stty" in line.text:
         (folder / "line.sh").write_text(line.text)
         return script + "script -qec 'bash line.sh' /dev/null <leash\n"
