@@ -177,12 +177,13 @@ def test_an_unterminated_last_frame_is_one(pair, tcp, spec):
     ("u8", b"hola\n" + b"x" * 256, "line of 256 bytes does not fit into a frame to 127.0.0.1:"),
     ("nul", b"hola\na\0b\n", "line with a zero byte does not fit into a frame to 127.0.0.1:")])
 def test_a_line_that_is_no_frame(pair, tcp, spec, text, words):
-    """Those before it are sent, the end is told, and what the peer says is still written."""
+    """Those before it are sent, what the peer says is still written, and the peer sees a reset: it has not got everything."""
     proc, sock = pair("connect", tcp, "--frame", spec, stdin=text)
     good = b"hola" if spec == "fixed=4" else FORMS[spec](b"hola")
-    assert wire.read_eof(sock) == good
+    assert wire.read(sock, len(good)) == good
     sock.sendall(good)
     wire.half_close(sock)
+    assert wire.read_reset(sock) == b""
     assert proc.ends(9) == b"hola\n"
     assert words in proc.complaint()
 
