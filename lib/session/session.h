@@ -106,8 +106,7 @@ bool session_hear_out(struct session *s, bool owes);
 void session_too_late(struct session *s); /* that reset, where the service itself has found out */
 /* Ends it at once. True: something was undelivered, and the peer gets a reset. */
 bool session_cut(struct session *s, enum session_end by);
-/* It ends of a failure that is not the peer's. In a drain the run fails, too, if bytes are unread: behind our goodbye a peer may
- * miss the reset. */
+/* It ends of a failure. In a drain the run fails of that if bytes are unread: behind our goodbye a peer may miss the reset. */
 void session_drain_failed(struct session *s);
 /* The run fails of bytes that its drain has lost. Changes e. */
 void service_run_lost(const struct service_run *service_run, struct err *e);

@@ -10,8 +10,6 @@
 
 #include "stream/fdstream.h"
 
-#include <errno.h>
-
 enum session_end service_run_ends_by(const struct service_run *service_run)
 {
 	return service_run->outlived ? END_LIFETIME : END_DRAIN;
@@ -49,8 +47,7 @@ void service_run_lost(const struct service_run *service_run, struct err *e)
 void session_drain_failed(struct session *s)
 {
 	struct err e = { 0 };
-	bool by_peer = s->why.sys == EPIPE || s->why.sys == ECONNRESET;
-	if (!s->drained || by_peer || !stream_unread(s->stream))
+	if (!s->drained || !stream_unread(s->stream))
 		return;
 	session_words(s, &e);
 	service_run_lost(s->service_run, &e);

@@ -151,11 +151,11 @@ def read_until(sock, end=b"\n"):
     """Up to and with `end`; nothing behind it is taken. A look first, because a byte for each call is slow beside a flood."""
     got = bytearray()
     while not got.endswith(end):
-        ahead = sock.recv(65536, socket.MSG_PEEK)
+        ahead = sock.recv(65536, socket.MSG_PEEK) if type(sock) is socket.socket else sock.recv(1)
         assert ahead, f"end of data after {bytes(got)!r}, expected {end!r}"
         at = (bytes(got[-len(end):]) + ahead).find(end)
         more = at + len(end) - min(len(got), len(end)) if at >= 0 else len(ahead)
-        got += sock.recv(max(more, 1))
+        got += sock.recv(max(more, 1)) if type(sock) is socket.socket else ahead
     return bytes(got)
 
 

@@ -50,7 +50,7 @@ TWO = ("connect", "echo")
 # (modes, words: {name} is a file, what the line says)
 BAD = {
     "cert-without-key": (TWO, ["--tls", "--cert", "{good}"], "{good}: .*--key"),
-    "key-without-cert": (TWO, ["--tls", "--key", "{key}"], "{key}: .*--cert"),
+    "key-without-cert": (TWO, ["--tls", "--key", "{key}"], "{key} requires --cert"),
     "key-of-another": (TWO, ["--tls", "--cert", "{good}", "--key", "{other-key}"], "{other-key}: .*does not belong"),
     "key-of-another-beside": (TWO, ["--tls", "--cert", "{both-other}"], "{both-other}: .*does not belong"),
     "cert-not-there": (TWO, ["--tls", "--cert", "{none}", "--key", "{key}"], "--cert {none}: No such file"),
@@ -85,8 +85,8 @@ BAD = {
     "pin-other-digits": (["connect"], ["--tls", "--pin", PIN.replace("AA", "-_")], "--pin: expected sha256//"),
     "pin-last-bits": (["connect"], ["--tls", "--pin", PIN.replace("A=", "B=")], "--pin: expected sha256//"),
     "pin-of-pins": (["connect"], ["--tls", "--pin", f"{PIN};{PIN}"], "--pin: expected sha256//"),
-    "insecure-and-ca": (["connect"], ["--tls", "--insecure", "--ca", "{root}"], "--insecure and --ca exclude"),
-    "insecure-and-pin": (["connect"], ["--tls", "--insecure", "--pin", PIN], "--insecure and --pin exclude"),
+    "insecure-and-ca": (["connect"], ["--tls", "--insecure", "--ca", "{root}"], "--insecure and --ca cannot"),
+    "insecure-and-pin": (["connect"], ["--tls", "--insecure", "--pin", PIN], "--insecure and --pin cannot"),
     "version-old": (TWO, ["--tls", "--tls-min", "1.1"], '--tls-min: got "1.1", expected 1.2 or 1.3'),
     "version-new": (TWO, ["--tls", "--tls-min", "1.4"], "--tls-min: .*expected 1.2 or 1.3"),
     "version-word": (TWO, ["--tls", "--tls-min", "TLSv1.3"], "--tls-min: .*expected 1.2 or 1.3"),
