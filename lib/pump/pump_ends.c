@@ -78,7 +78,8 @@ bool pump_far_left(const struct pump *p)
 static int64_t quiet_until(const struct pump *p)
 {
 	bool up = (p->up.failed_from && p->up.state >= FLOW_HELD) || (p->up.failed_to && !pump_far_left(p));
-	bool holds = (p->down.failed_to || (up && !flow_holds(&p->down))) && !pump_far_dgram(p);
+	bool later = p->down.wait_from && p->far.s->rd.timed; /* a layer has something, and lets it go at its time */
+	bool holds = (p->down.failed_to || (up && !flow_holds(&p->down) && !later)) && !pump_far_dgram(p);
 	return holds ? p->moved_ms + PUMP_QUIET_MS : NEVER;
 }
 

@@ -201,7 +201,7 @@ static size_t emptying_in(struct flow *f)
 		return (size_t)got;
 	}
 	if (sys == EINTR || sys == EAGAIN) {
-		f->wait_pool = true; /* there are pipes, but none is free now */
+		f->wait_pool = true; /* the bytes are still in our pipe: tried again a moment later */
 		return 0;
 	}
 	splice_pipe_close(f);
