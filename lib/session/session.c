@@ -316,8 +316,8 @@ struct session *session_find(const struct service_run *service_run, uint32_t id)
 	return node == NULL ? NULL : (struct session *)((char *)node - offsetof(struct session, node));
 }
 
-/* After a failure at our end a plain close would look like the whole of what the peer waits for. Without an errno it is the
- * peer's doing (TLS that ended without its goodbye), or the failure has words of its own. */
+/* After a failure a plain close would look like the whole of what the peer waits for. Lost connections count with an errno only:
+ * without one the peer's own end was bad (TLS without a goodbye). A local failure always counts. */
 static bool has_failed(const struct session *s, enum session_end by, const struct why *why)
 {
 	bool lost = (why->cls == ERR_LOST || why->cls == ERR_NETWORK) && why->sys != 0;
@@ -335,8 +335,9 @@ void session_end(struct session *s, enum session_end by, enum close_how how, con
 	s->by = (uint8_t)(fault ? END_FAULT : by);
 	if (fault) {
 		how = s->why.flags & BY_RESET ? CLOSE_RST : CLOSE_PLAIN;
-	} else if (why != NULL && has_failed(s, by, why)) {
-		how = CLOSE_RST;
+	} else if (why != NULL) {
+		if (has_failed(s, by, why))
+			how = CLOSE_RST;
 		session_drain_failed(s);
 	}
 	s->how = (uint8_t)how;

@@ -47,9 +47,11 @@ void service_run_lost(const struct service_run *service_run, struct err *e)
 void session_drain_failed(struct session *s)
 {
 	struct err e = { 0 };
-	if (!s->drained || !stream_unread(s->stream))
+	bool reported = s->by == END_DRAIN || s->by == END_LIFETIME || s->by == END_SIGNAL;
+	if (!s->drained || reported || !stream_unread(s->stream))
 		return;
 	session_words(s, &e);
+	e.cls = ERR_LOST;
 	service_run_lost(s->service_run, &e);
 }
 
