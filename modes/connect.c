@@ -48,7 +48,7 @@ const struct mode mode_connect = {
 	.run = connect_run,
 };
 
-/* A probe moves no payload: options about it would have no effect, so they are refused. */
+/* A probe moves no payload: options that say what becomes of it are refused. Those of stdin, text and frames have no effect. */
 static int probe_check(const struct run *run, struct err *e)
 {
 	const struct conf *conf = run->conf;
@@ -85,6 +85,8 @@ static size_t connect_descriptors(const struct run *run)
 
 static int connect_run(const struct run *run, struct err *e)
 {
+	if (!connect_probes(run) && CONF_GIVEN(run->conf, probe, until))
+		return err_set(e, ERR_USAGE, 0, "--until requires --probe");
 	bool probes = connect_probes(run);
 	if (probes && probe_check(run, e) != 0)
 		return -1;

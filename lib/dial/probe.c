@@ -184,19 +184,20 @@ static void judge_open(struct probe *p, uint16_t port, enum probe_answer how, co
 	p->failed_port = port;
 }
 
-/* For --until closed; a Unix path that cannot be used may well have a listener. The status of a wait that ends so is that of a
- * clock. */
+/* For --until closed. The status of a wait that ends so is that of a clock. */
 static void judge_closed(struct probe *p, uint16_t port, enum probe_answer how, const struct err *e)
 {
 	char name[360];
-	if (how == PROBE_REFUSED || (how == PROBE_UNREACHABLE && !addr_local(p->addr)))
+	if (how == PROBE_REFUSED || (how == PROBE_UNREACHABLE && probe_port_no_way(e)))
 		return;
 	p->unshut = p->hope = true;
+	if (port < p->failed_port)
+		return;
+	p->failed_port = port;
 	probe_label(p, port, name, sizeof name);
+	p->failed = *e;
 	if (how == PROBE_OPEN)
 		err_set(&p->failed, ERR_TIMEOUT, 0, "probe %s: it is still open", name);
-	else
-		p->failed = *e;
 	p->failed.cls = ERR_TIMEOUT;
 }
 

@@ -38,6 +38,7 @@ struct probe_port {
 	enum probe_answer answer;
 	char words[WORDS]; /* of NO_TLS and DROPPED */
 	struct err err;
+	struct err silent; /* UDP: of an address that gave no answer; ERR_OK: none */
 };
 
 static int64_t probe_port_now(const struct probe_port *p)
@@ -77,12 +78,18 @@ static void probe_port_answer(struct probe_port *p, enum probe_answer how)
 {
 	p->answer = how;
 	let_go(p);
+	if (how == PROBE_SILENT)
+		p->silent = p->err;
 	bool more = probe_port_udp(p) && how != PROBE_OPEN && how != PROBE_HOPELESS && p->at + 1 < p->how->n;
 	if (more) {
 		p->at++;
 		if (probe_port_begin_ask(p, &p->err) == 0)
 			return;
 		p->answer = PROBE_HOPELESS;
+	}
+	if (p->silent.cls != ERR_OK && (p->answer == PROBE_REFUSED || p->answer == PROBE_UNREACHABLE)) {
+		p->answer = PROBE_SILENT; /* a peer may listen at that other address */
+		p->err = p->silent;
 	}
 	loop_later(p->how->run->loop, &p->end);
 }
@@ -105,6 +112,11 @@ static enum probe_answer answer_of(const struct err *e)
 	return e->cls == ERR_TIMEOUT || e->sys == ETIMEDOUT ? PROBE_SILENT : PROBE_UNREACHABLE;
 }
 
+bool probe_port_no_way(const struct err *e)
+{
+	return e->sys == EHOSTUNREACH || e->sys == ENETUNREACH || e->sys == EHOSTDOWN || e->sys == ENETDOWN;
+}
+
 static void probe_port_failed(struct probe_port *p, const struct err *e)
 {
 	p->err = *e;
@@ -114,7 +126,8 @@ static void probe_port_failed(struct probe_port *p, const struct err *e)
 static void failed_with(struct probe_port *p, int sys)
 {
 	struct err e = { 0 };
-	err_set(&e, ERR_CONNECT, sys, "probe %s", p->addr.text);
+	bool ours = sys == EMSGSIZE || sys == ENOBUFS || sys == ENOMEM;
+	err_set(&e, ours ? ERR_LOCAL : ERR_CONNECT, sys, "probe %s", p->addr.text);
 	probe_port_failed(p, &e);
 }
 

@@ -39,6 +39,8 @@ struct probe_port;
  * this returns; may start others. */
 struct probe_port *probe_port_ask(
 	const struct probe_how *how, const struct addr *a, probe_answered *answered, void *arg, struct err *e);
+/* Does it say that no way leads to the peer? Not so what only our own system refuses. */
+bool probe_port_no_way(const struct err *e);
 void probe_port_stop(struct probe_port *takes); /* not after answered was called */
 
 #endif

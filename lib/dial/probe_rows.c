@@ -4,8 +4,6 @@
 static int probe_rows_check(void *block, struct err *e)
 {
 	const struct probe_conf *conf = block;
-	if (conf->probe == PROBE_NO && conf->until != UNTIL_OPEN)
-		return err_set(e, ERR_USAGE, 0, "--until requires --probe");
 	if (conf->probe == PROBE_NO && (conf->stable_ms > 0 || conf->data != NULL))
 		return err_set(e, ERR_USAGE, 0, "--%s requires --probe", conf->data != NULL ? "probe-data" : "stable");
 	return 0;
@@ -21,23 +19,25 @@ static const struct opt rows[] = {
 		.def = "no",
 		.help = "only test whether a port is open; ports may be 20-30,80",
 		.man = "Connects, sends nothing, and says on standard output, one line a port, whether it is open, refused, "
-		       "unreachable (the system has no route to it, or a router says so), or gave no answer. The port may be a list of numbers and ranges such as 20-30,80. Over UDP one empty "
-		       "datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to wait "
+		       "unreachable (the system has no route to it, or a router says so), or gave no answer. The port may be a "
+		       "list of numbers and ranges such as 20-30,80. Over UDP one empty datagram is sent: a reply is open, an ICMP refusal is refused. --connect-timeout says how long to wait "
 		       "for each port: by default 5s, over UDP 1s. With TLS a port is open when the handshake has succeeded, "
 		       "too, by the rules of any connection (--ca, --pin, --alpn and so on); of one that has failed the line "
 		       "says why: tls: and the words. The exit status is 0 if at least one port is open, else that of the last "
 		       "failure. --probe=quiet prints nothing. With a "
-		       "command behind -- the lines go to standard error, and once a port is open this process becomes that command "
+		       "command after -- the lines go to standard error, and once the probe has succeeded this process becomes that command "
 		       "(found along $PATH, without a shell), with the signal mask, ignored signals and standard descriptors that it "
-		       "was started with: its exit status is the only one. Where no port is open it is not run. --probe cannot be used with proxies or faults." },
+		       "was started with: its exit status is the only one. If the probe fails the command is not run. "
+		       "--probe cannot be used with proxies or faults." },
 	{ .name = "until",
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct probe_conf, until),
 		.arg = "open|closed",
 		.def = "open",
 		.help = "with --probe: succeed when the ports are closed",
-		.man = "With --probe: closed turns the question round. The exit status is 0 if every port is closed: refused, "
-		       "unreachable, or a Unix socket's file that is gone. A port that gives no answer is not closed. With --wait it "
+		.man = "With --probe: closed waits for the opposite. The exit status is 0 if every port is closed: refused, "
+		       "unreachable, or a Unix socket's file that is gone. A port that gives no answer is not closed, nor is one that accepts and "
+		       "closes again (--stable). With --wait it "
 		       "asks until then; the exit status is 5 if a port is still open, or silent, at the end." },
 	{ .name = "probe-data",
 		.kind = OPT_TEXT,

@@ -39,7 +39,8 @@ static const struct opt retry_rows[] = {
 		       "name server that cannot answer now, a name that does not exist yet (-v says so), and a Unix path that is "
 		       "not there yet. A round that gets no "
 		       "answer is cut after --connect-timeout, or 5 seconds. The exit status is that of the last try. With "
-		       "--probe it waits until at least one port is open, and a TLS port that closes without a word is tried again, "
+		       "--probe it waits until at least one port is open (with --until closed: until all are closed), "
+		       "and a TLS port that closes without a word is tried again, "
 		       "too." },
 	{ .name = "reconnect",
 		.kind = OPT_FLAG,
@@ -68,9 +69,9 @@ bool retry_helps(const struct err *e)
 
 void retry_tell(const struct run *run, const struct addr *a, const struct err *e, unsigned tries, int64_t next_ms)
 {
-	event(run->events, EV_RETRY, 0, EV_TEXT("addr", a->text),
-		EV_TEXT("error", e->sys != 0 && e->cls != ERR_RESOLVE ? strerror(e->sys) : e->what), EV_NUM("try", tries),
-		EV_SOME("errno", e->sys), EV_NUM("next_us", (next_ms - loop_now(run->loop)) * 1000),
+	int sys = e->cls != ERR_RESOLVE ? e->sys : 0; /* of a lookup it says only that it may help to ask again */
+	event(run->events, EV_RETRY, 0, EV_TEXT("addr", a->text), EV_TEXT("error", sys != 0 ? strerror(sys) : e->what),
+		EV_NUM("try", tries), EV_SOME("errno", sys), EV_NUM("next_us", (next_ms - loop_now(run->loop)) * 1000),
 		EV_NUM("next_ms", next_ms - loop_now(run->loop)));
 }
 

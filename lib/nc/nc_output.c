@@ -112,8 +112,10 @@ static size_t nc_output_asked(struct nc *nc, char *buf, size_t cap, const struct
 		return 0;
 	if (open)
 		return nc_output_succeeded(nc, buf, cap, "", port);
-	return nc_output_failed(
-		nc, buf, cap, "", port, silent ? "timed out: Operation now in progress" : "failed: Connection refused");
+	const char *why = silent			       ? "timed out: Operation now in progress"
+			  : strcmp(answer, "unreachable") == 0 ? "failed: No route to host"
+							       : "failed: Connection refused";
+	return nc_output_failed(nc, buf, cap, "", port, why);
 }
 
 static size_t not_reached(struct nc *nc, char *buf, size_t cap, const struct event *ev)
