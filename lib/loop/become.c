@@ -1,6 +1,7 @@
 /* From our signals back to those that we were started with (become.h). A handler ends with execve by itself; but what is blocked
  * or ignored is inherited, and a signal that came after we were through must end the program that we become, not vanish. */
 #include "loop/become.h"
+#include "loop/child.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -30,6 +31,7 @@ void become_note(void)
 int become(char *const argv[], struct err *e)
 {
 	const struct sigaction def = { .sa_handler = SIG_DFL };
+	child_reap_all(); /* the command would find them as children that it never started */
 	for (int signo = 1; signo < NSIG; signo++) {
 		struct sigaction now;
 		if (sigaction(signo, NULL, &now) == 0 && now.sa_handler != SIG_IGN)

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #ifdef __linux__
@@ -299,6 +300,18 @@ void child_forget(struct child *c)
 	mem_free(c);
 }
 
+void child_reap_all(void)
+{
+	for (struct child *c = children.first; c != NULL; c = c->next) {
+		if (c->reaped)
+			continue;
+		signal_group(c, SIGKILL);
+		while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
+			;
+		c->reaped = true;
+	}
+}
+
 pid_t child_pid(const struct child *c)
 {
 	return c->pid;
@@ -320,23 +333,33 @@ static void setup_child(const char *const *set)
 
 static bool child_runs(const char *path)
 {
-	return access(path, X_OK) == 0;
+	struct stat st;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		errno = EACCES;
+	else if (access(path, X_OK) == 0)
+		return true;
+	return false;
 }
 
 int child_find(const char *name)
 {
 	char path[4096];
 	const char *dirs = getenv("PATH");
+	int sys = ENOENT;
 	if (strchr(name, '/') != NULL)
 		return child_runs(name) ? 0 : errno;
+	if (*name == '\0')
+		return sys;
 	for (const char *at = dirs != NULL ? dirs : "/bin:/usr/bin"; at != NULL;
 		at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
 		int n = (int)strcspn(at, ":");
 		if (snprintf(path, sizeof path, "%.*s%s%s", n, at, n > 0 ? "/" : "./", name) < (int)sizeof path &&
 			child_runs(path))
 			return 0;
+		if (errno == EACCES)
+			sys = EACCES;
 	}
-	return ENOENT;
+	return sys;
 }
 
 int child_exec(void *arg)

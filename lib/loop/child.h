@@ -23,6 +23,8 @@ struct child *child_start_at_tty(
 void child_end(struct child *c);    /* TERM now, KILL in 2 s; done comes when its group is empty */
 void child_kill(struct child *c);   /* KILL now; done still comes */
 void child_forget(struct child *c); /* KILL, reap in the background, done never comes */
+/* After the loop, by a program that becomes another one: KILL all that are left, and wait for them. */
+void child_reap_all(void);
 pid_t child_pid(const struct child *c);
 
 /* Has a child that ended by itself left others in its group? Call it in done, or soon after. */

@@ -51,7 +51,8 @@ static void signal_renew(void)
 		return;
 	}
 	here.watch.fd = ended;
-	loop_watch(here.loop, &here.watch, LOOP_IN);
+	if (loop_watch(here.loop, &here.watch, LOOP_IN) != 0)
+		loop_stop(here.loop); /* a run that hears no signal cannot be ended */
 	sys_close(fd[0]);
 	sys_close(fd[1]);
 }
