@@ -177,6 +177,8 @@ static int wrap_layers(struct dialer *d, int fd, enum addr_kind kind)
 	sa_of(&d->peer, fd, true);
 	sa_of(&d->local, fd, false);
 	if (sockopt_apply(d->run->conf, fd, kind, &d->peer, SOCKOPT_OPEN, &d->err) < 0) {
+		if (d->addr.kind == ADDR_UNIX_DGRAM)
+			unix_autobind_remove(fd);
 		sys_close(fd);
 		return -1;
 	}

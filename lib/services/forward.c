@@ -209,9 +209,10 @@ static void dial_failed(struct session *s, const struct err *e)
 	struct forward *f = s->mem;
 	const struct forwarding *all = s->service_run->mem;
 	const struct why why = { e->cls, 0, 0, f->words }; /* errno's words are among them */
+	bool resolved = e->cls != ERR_RESOLVE;		   /* else its errno says only that it may help to ask again */
 	snprintf(f->words, sizeof f->words, "%s", e->what);
 	event(s->service_run->run->events, EV_DIAL_FAIL, s->id, EV_TEXT("addr", all->to.text),
-		EV_TEXT("error", e->sys != 0 ? strerror(e->sys) : e->what), EV_SOME("errno", e->sys));
+		EV_TEXT("error", resolved && e->sys != 0 ? strerror(e->sys) : e->what), EV_SOME("errno", resolved ? e->sys : 0));
 	session_end(s, END_ERROR, CLOSE_RST, &why);
 }
 
