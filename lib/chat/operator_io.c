@@ -44,11 +44,13 @@ static void operator_leave(struct operator_io *d)
 	outq_free(&d->out);
 }
 
-/* Output has no reader, or cannot be written: there is no reason to serve on. */
+/* Output has no reader, or cannot be written: there is no reason to serve on, and what the clients have said is lost. */
 static void operator_lost(struct operator_io *d, const struct why *why)
 {
 	operator_leave(d);
 	run_failed(d, why);
+	for (struct session *s = d->service_run->all.first; s != NULL; s = s->next)
+		session_end(s, END_ERROR, CLOSE_RST, why);
 	loop_stop(loop_of(d));
 }
 
@@ -138,8 +140,8 @@ static void operator_tell_heard(struct operator_io *d, size_t n)
 
 static void read_some(struct operator_io *d)
 {
-	size_t broadcast = IN_BYTES - d->in_len, most = d->opts.read_most;
-	ssize_t got = stream_read(d->near, d->in + d->in_len, most > 0 && most < broadcast ? most : broadcast);
+	size_t room = IN_BYTES - d->in_len, most = d->opts.read_most;
+	ssize_t got = stream_read(d->near, d->in + d->in_len, most > 0 && most < room ? most : room);
 	d->rd_waits = got == ST_AGAIN;
 	if (got > 0) {
 		operator_tell_heard(d, (size_t)got);
