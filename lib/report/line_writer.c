@@ -82,8 +82,9 @@ static void take_back(const struct line_writer *s)
 	off_t end = s->begun > 0 ? lseek(s->fd, 0, SEEK_CUR) : -1;
 	if (end < 0 || fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != end)
 		return;
-	if (ftruncate(s->fd, end - (off_t)s->begun) != 0)
-		return; /* the part stays */
+	end -= (off_t)s->begun;
+	if (ftruncate(s->fd, end) == 0) /* else the part stays */
+		lseek(s->fd, end, SEEK_SET);
 }
 
 /* Writes as much as possible at once. */

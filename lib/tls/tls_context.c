@@ -73,8 +73,8 @@ static int write_all(int fd, const char *bytes, size_t n, size_t *done)
 	return 0;
 }
 
-/* A disk that is full has taken a piece of a line, which goes again, unless something was appended behind it. Nothing more is
- * written: the next line would only be a piece, too. */
+/* A full disk may have taken part of a line: it is cut off, unless something was appended behind it. Nothing more is written: the
+ * next line would only be a part, too. */
 static void keylog_end(struct tls *t, size_t piece)
 {
 	struct stat st;
