@@ -389,7 +389,7 @@ int broadcast_open(struct broadcast *r, struct service_run *service_run, const s
 	r->max_line = (uint32_t)conf->max_line;
 	r->wake = (struct task){ .fn = broadcast_wake, .arg = r };
 	r->scratch = mem_raw(r->max_line + BROADCAST_READ_BYTES + 2);
-	return r->scratch != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "open the room");
+	return r->scratch != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "open the broadcast");
 }
 
 void broadcast_close(struct broadcast *r)

@@ -29,7 +29,7 @@ void chat_command_parse(const char *line, size_t n, struct chat_command *out);
 bool chat_nick_ok(const char *nick, size_t n);
 
 struct chat_member {
-	struct member m; /* first: a member is its guest */
+	struct member m; /* first: a member is its chatter */
 	char nick[CHAT_NICK_MOST + 1];
 };
 
@@ -48,11 +48,11 @@ struct chat_wire {
 };
 extern const struct chat_wire chat_lines, chat_vbnet, chat_raw;
 
-/* A guest's name, or number; "server" is the operator (NULL). Returns out. */
+/* A name, or number; "server" is the operator (NULL). Returns out. */
 enum { CHAT_NAME = CHAT_NICK_MOST + 1 };
 const char *chat_name(const struct chat_member *g, char out[CHAT_NAME]);
 
-/* Whole lines (the operator's last may lack its newline) of a guest, or of the operator: NULL. -1: no memory for them. */
+/* Whole lines (the operator's last may lack its newline) of a chatter, or of the operator: NULL. -1: no memory for them. */
 int chat_speak(struct chat *c, struct chat_member *g, const char *bytes, size_t n);
 
 /* Pure parts of vbnet: one entry of the roster, and a message (its bytes without their newline, at most 32 more). Both return

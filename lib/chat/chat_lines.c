@@ -88,7 +88,7 @@ __attribute__((format(printf, 4, 5))) static void say(struct chat *c, struct cha
 
 /* Names and rosters */
 
-static struct chat_member *find_guest(const struct chat *c, const char *who, size_t n)
+static struct chat_member *find_chatter(const struct chat *c, const char *who, size_t n)
 {
 	char name[CHAT_NAME];
 	for (struct member *m = c->broadcast.first; m != NULL; m = m->next) {
@@ -120,7 +120,7 @@ static void tell_roster(struct chat *c, struct chat_member *to, const char *begi
 	tell_msg(c, to, msg_new(text, n));
 }
 
-static void rename_guest(struct chat *c, struct chat_member *g, const struct chat_command *cmd)
+static void rename_chatter(struct chat *c, struct chat_member *g, const struct chat_command *cmd)
 {
 	char before[CHAT_NAME];
 	if (g == NULL) {
@@ -131,7 +131,7 @@ static void rename_guest(struct chat *c, struct chat_member *g, const struct cha
 		tell(c, g, "* a name is 1-%d letters, digits, _ or -, and begins with no digit\n", CHAT_NICK_MOST);
 		return;
 	}
-	struct chat_member *other = find_guest(c, cmd->who, cmd->who_len);
+	struct chat_member *other = find_chatter(c, cmd->who, cmd->who_len);
 	if (other != NULL && other != g) {
 		tell(c, g, "* %.*s is taken\n", (int)cmd->who_len, cmd->who);
 		return;
@@ -171,7 +171,7 @@ static void chat_lines_act(struct chat *c, struct chat_member *g, const struct c
 static void chat_lines_whisper(struct chat *c, struct chat_member *g, const struct chat_command *cmd)
 {
 	char name[CHAT_NAME], before[CHAT_NAME + AROUND_NAME];
-	struct chat_member *to = find_guest(c, cmd->who, cmd->who_len);
+	struct chat_member *to = find_chatter(c, cmd->who, cmd->who_len);
 	bool to_operator = c->operated && cmd->who_len == 6 && strncasecmp(cmd->who, "server", 6) == 0;
 	if (to == NULL && !to_operator) {
 		char shown[64];
@@ -199,7 +199,7 @@ static void run_command(struct chat *c, struct chat_member *g, const struct chat
 	char shown[64];
 	switch (cmd->verb) {
 	case CHAT_NICK:
-		rename_guest(c, g, cmd);
+		rename_chatter(c, g, cmd);
 		break;
 	case CHAT_WHO:
 		tell_roster(c, g, "here: ");
@@ -280,7 +280,7 @@ int chat_speak(struct chat *c, struct chat_member *g, const char *bytes, size_t 
 	return 0;
 }
 
-/* Guests */
+/* Chatters */
 
 static void lines_said(struct member *m, const char *bytes, size_t n, bool cut)
 {

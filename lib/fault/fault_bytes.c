@@ -7,7 +7,7 @@
 
 #include "stream/iov.h"
 
-enum { READ_BYTES = 16 * 1024, LINE_WRITER_BYTES = 1024 * 1024 /* dropped in one call */ };
+enum { READ_BYTES = 16 * 1024, SINK_BYTES = 1024 * 1024 /* dropped in one call */ };
 
 static struct fault *fault_bytes_self(struct stream *s)
 {
@@ -272,7 +272,7 @@ ssize_t bytes_readv(struct stream *s, const struct iovec *v, int n)
 	if (rc != 0)
 		return rc;
 	bool more = true;
-	for (size_t reads = 0; more && reads < LINE_WRITER_BYTES / READ_BYTES; reads++) {
+	for (size_t reads = 0; more && reads < SINK_BYTES / READ_BYTES; reads++) {
 		w->need = (struct need){ 0 };
 		more = fault_bytes_take(f);
 		size_t got = fault_bytes_give(f, v, n);

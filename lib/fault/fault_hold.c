@@ -89,7 +89,7 @@ void hold_clear(struct fault_way *w)
 	w->arrived = w->passed;
 }
 
-static size_t broadcast_below(size_t most, uint64_t used)
+static size_t left_below(size_t most, uint64_t used)
 {
 	return used < most ? most - (size_t)used : 0;
 }
@@ -110,13 +110,13 @@ static size_t no_crumb(const struct fault_way *w, size_t room)
 
 size_t hold_room(const struct fault_way *w)
 {
-	size_t own = broadcast_below(FAULT_LINE_BYTES, w->held);
+	size_t own = left_below(FAULT_LINE_BYTES, w->held);
 	if (!w->late)
 		return no_crumb(w, own);
-	size_t left = broadcast_below(FAULT_RUN_BYTES, *w->held_all), share = broadcast_below(SHARE * left, w->held);
+	size_t left = left_below(FAULT_RUN_BYTES, *w->held_all), share = left_below(SHARE * left, w->held);
 	size_t most = share < left ? share : left;
 	most = most > own ? most : own;
-	size_t line = w->rate > 0 ? broadcast_below(line_bytes(w), w->arrived - w->passed) : most;
+	size_t line = w->rate > 0 ? left_below(line_bytes(w), w->arrived - w->passed) : most;
 	return no_crumb(w, line < most ? line : most);
 }
 

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MOST = 512, PORT_SOCKS = 1080, PORT_HTTP = 3128, EVERYBODY = 10000 };
+enum { WORDS_MOST = 512, PORT_SOCKS = 1080, PORT_HTTP = 3128, CLIENTS_MOST = 10000 };
 
 struct line {
 	struct nc *nc;
@@ -255,7 +255,7 @@ static int build_listen(struct line *line)
 {
 	struct nc *nc = line->nc;
 	if (nc_has(line, 'k') && nc_has(line, 'u')) {
-		const char *most = nc_read_word(line, "%d", EVERYBODY);
+		const char *most = nc_read_word(line, "%d", CLIENTS_MOST);
 		nc_add(nc, "serve");
 		add_pair(nc, "--label", "none");
 		nc_add(nc, "--raw");

@@ -24,7 +24,7 @@ static const struct opt rows[] = {
 		       "connections or look at other processes, even if a peer takes it over; what options need is left: files "
 		       "of --file and of names with %c can be opened in their folder, --forward and --reconnect can connect. "
 		       "auto, the default, takes what the system offers, and nothing where programs are started (--exec, a "
-		       "command behind --) or names are asked for again and again (--forward or --reconnect to a name rather "
+		       "command after --) or names are asked for again and again (--forward or --reconnect to a name rather "
 		       "than a number). strict refuses to run (status 2) where a part cannot be had. -v says what is in force." },
 	{ .name = "user",
 		.kind = OPT_TEXT,

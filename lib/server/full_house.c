@@ -11,7 +11,7 @@ void full_house_take_place(struct server *s, struct session *i, enum session_end
 	struct sa proxy;
 	access_leave(s->access, proxied_peer_take(&s->proxied_peers, i->id, &proxy) ? &proxy : &i->peer);
 	i->uncounted = true;
-	session_end(i, by, CLOSE_DONE, NULL); /* it has got everything */
+	session_end(i, by, CLOSE_DONE, NULL); /* of a stream: it has got everything */
 }
 
 static bool holds_place_of(const struct server *s, const struct session *i, const struct sa *peer)

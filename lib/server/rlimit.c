@@ -20,7 +20,7 @@
 enum {
 	OWN_DESCRIPTORS = 32, /* listeners, stdio, signals, the loop's own */
 	UNLIMITED_MOST = 65536,
-	SOON = 8,  /* two listeners and the folder of one, /dev/null, the port file and its folder, who is turned away, one to
+	SOON = 8,  /* two listeners and the folder of one, /dev/null, the port file and its folder, a refused client, one to
 		      spare */
 	START = 5, /* while a program starts: its ends of pipes, and our standard error for it */
 	ASK = 8,   /* while a name is resolved, and its addresses are tried */

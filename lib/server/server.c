@@ -252,10 +252,10 @@ static void warn_of_forgery(const struct server *s)
 	}
 	if (room && far && access->allow.n == 0)
 		event(s->run->events, EV_WARN, 0,
-			EV_TEXT("text", "over UDP anybody can join with a forged address; consider --allow or --local"));
+			EV_TEXT("text", "over UDP any sender can join with a forged address; consider --allow or --local"));
 }
 
-static void join_hub(struct server *s)
+static void join_service_run(struct server *s)
 {
 	const struct limit_conf *limit = conf_get(s->run->conf, &limit_opts);
 	s->service_run->server = true;
@@ -306,7 +306,7 @@ static int server_prepare(struct server *s, const struct service *service, struc
 		return -1;
 	if ((s->service_run = service_run_open(run, service, e)) == NULL)
 		return -1;
-	join_hub(s);
+	join_service_run(s);
 	sandbox_run_dials(run, service->dials != NULL ? service->dials(run->conf) : NULL);
 	if (sandbox_run_prepare(run, needs_of(s), e) != 0)
 		return -1;

@@ -32,7 +32,7 @@ static const struct opt rows[] = {
 		.arg = "CMD",
 		.help = "run sh -c CMD for each connection, wired to it",
 		.man = "Runs sh -c CMD for each connection (a UDP peer counts as one), whose bytes are its standard input and "
-		       "output. Words behind -- are a program and its arguments, run without a shell: sockctl serve 7000 -- cat. "
+		       "output. words after -- are a program and its arguments, run without a shell: sockctl serve 7000 -- cat. "
 		       "The client's end closes the program's standard input; what the program has written goes out before the "
 		       "client is told its end. A program whose client has gone gets SIGTERM, and two seconds later SIGKILL, "
 		       "with all of its process group. Its environment tells about the connection: see ENVIRONMENT. listen and "
@@ -105,7 +105,7 @@ static int exec_start(struct service_run *service_run, struct err *e)
 	const struct run *run = service_run->run;
 	const struct exec_conf *conf = conf_of(run);
 	if (conf->command != NULL && run->command != NULL)
-		return err_set(e, ERR_USAGE, 0, "--exec and the program behind --: only one of them can be run");
+		return err_set(e, ERR_USAGE, 0, "--exec and the program after --: only one of them can be run");
 	if (conf->command == NULL && run->command == NULL)
 		return err_set(e, ERR_USAGE, 0, "%s: there is no program to run; add -e CMD or -- PROGRAM",
 			conf->pty ? "--pty" : "--exec-socket");
