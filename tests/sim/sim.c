@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static const struct kind *const kinds[] = { &kind_pump, &kind_sessions,
-#ifdef __linux__ /* the linker's --wrap */
+#ifdef __linux__ /* the linker's --wrap, and splice */
 	&kind_doors, &kind_relay,
 #endif
 	&kind_chat, &kind_play, &kind_talk };

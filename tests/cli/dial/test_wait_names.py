@@ -59,7 +59,7 @@ def test_a_name_that_comes_later(sockctl, names, tmp_path, more):
 @pytest.mark.parametrize("more", [[], ["--probe"]], ids=["dial", "probe"])
 def test_a_name_that_never_comes(sockctl, names, more):
     """Status 3, once the time is over; without --wait at once."""
-    proc = sockctl.start("connect", *more, "--wait", "300ms", "db.test", "80", stdin=b"", before_exec=names[1])
+    proc = sockctl.start("connect", *more, "--wait", "2s", "db.test", "80", stdin=b"", before_exec=names[1])
     assert proc.ends(3) == b""
     assert "db.test" in proc.complaint() and ("tries" in proc.complaint()) == (not more)
     proc = sockctl.start("connect", *more, "db.test", "80", stdin=b"", before_exec=names[1])

@@ -108,6 +108,7 @@ def test_a_server_drains(sockctl, place, service):
     proc = sockctl.serve("serve", place, "-vv", *service)
     sock = place.dial()
     sock.sendall(b"hi")
+    proc.says(rb"connected")
     proc.signal(signal.SIGTERM)
     wire.read_eof(sock)
     wire.close(sock)

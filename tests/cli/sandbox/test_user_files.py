@@ -12,13 +12,16 @@ NOBODY = "65534"
 @pytest.fixture
 def open_folder(tmp_path):
     """All users may pass through it."""
-    folder = tmp_path
+    folder, closed = tmp_path, {}
     while folder != folder.parent and folder.stat().st_uid == os.geteuid():
-        if not folder.stat().st_mode & 1:
-            folder.chmod(folder.stat().st_mode | 0o111)
+        if not (mode := folder.stat().st_mode) & 1:
+            closed[folder] = mode
+            folder.chmod(mode | 0o111)
         folder = folder.parent
     tmp_path.chmod(0o755)
-    return tmp_path
+    yield tmp_path
+    for folder, mode in closed.items():
+        folder.chmod(mode)
 
 
 @ROOT

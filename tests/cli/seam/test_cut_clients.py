@@ -94,7 +94,6 @@ class Server:
         if not comes or (not good and self.place.tls):  # a handshake that fails is no client that was served
             proc.signal(signal.SIGTERM)
         proc.wait()
-        self.sockctl.procs.remove(proc)  # its end is judged here
         return proc, got, good
 
     def calls(self):
@@ -107,7 +106,8 @@ def judge(scene, fault, proc, got, good, log, tls):
     assert proc.code >= 0 or proc.code == -signal.SIGTERM, what
     printed = scene.prints is None or bytes(proc.buf) == scene.prints
     if good:  # or stdout has failed, which is the run's failure
-        assert got == scene.gets and (printed or proc.code != 0), what
+        told = proc.code != 0 and not fault.startswith("read:")
+        assert got == scene.gets and (printed or told) and ("--expect-bytes" not in scene.words or proc.code == 0), what
         return
     if tls and got == scene.gets and printed:
         return  # only the goodbye failed
@@ -162,7 +162,6 @@ def test_the_run_fails_of_it_with_strict(sockctl, place, tmp_path, mode, strict)
         sock.sendall(b"lost\n")
         wire.read_eof(sock)
     proc.wait()
-    sockctl.procs.remove(proc)
     assert (proc.code != 0) == strict, proc
     assert not strict or "Input/output error" in proc.complaint()
 
@@ -180,8 +179,9 @@ def test_bytes_that_a_drain_cannot_read_are_7(sockctl, place, tmp_path, mode):
         sock = place.dial()
         proc.says(rb"connected")
         proc.signal(signal.SIGTERM)
-        while sock.recv(100):
-            pass
+        with contextlib.suppress(ConnectionError):
+            while sock.recv(100):
+                pass
         return proc, sock
 
     proc, sock = runs("")
@@ -190,13 +190,14 @@ def test_bytes_that_a_drain_cannot_read_are_7(sockctl, place, tmp_path, mode):
     reads = int(dict(line.split() for line in report.read_text().splitlines())["read"])
     for _ in range(10):  # a run may read once more or less, and that read then fails before there is anything to read
         proc, sock = runs(f",read:{reads}:EIO")
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             sock.sendall(b"lost\n")
+            wire.half_close(sock)
         proc.wait()
-        if proc.code != 0:
+        if proc.code != 0 and "Input/output error" in proc.lines()[-1]:
             break
     proc.ends(7)
-    assert "Input/output error" in proc.lines()[-1] or "can no longer be answered" in proc.lines()[-1]
+    assert "Input/output error" in proc.lines()[-1]
 
 
 def test_a_chat_loses_no_line_in_silence(sockctl, tcp, tmp_path):
@@ -223,8 +224,9 @@ def test_a_chat_loses_no_line_in_silence(sockctl, tcp, tmp_path):
         except ConnectionError:
             pass
         wire.close_all()
+        if not good:  # one of the two may not have come
+            proc.signal(signal.SIGTERM)
         proc.wait()
-        sockctl.procs.remove(proc)
         assert heard is None or not good or heard == LINES, (fault, proc)
         return good and heard is not None
 

@@ -1,6 +1,5 @@
 """One client can hurt only itself: every behaviour of the adversary against every server, and then a client that behaves."""
 import os
-import signal
 
 import adversary
 import pytest
@@ -37,10 +36,6 @@ def test_others_notice_nothing(sockctl, place, mode, behaviour):
         one.sendall(b"a good word\n")
         assert wire.read(one, 12) == b"a good word\n"
     assert proc.alive()
-    wire.close_all()
-    proc.signal(signal.SIGTERM)
-    proc.wait()
-    assert proc.code in (0, 7)  # what the adversary has said may come too late for an answer
 
 
 @pytest.mark.parametrize("behaviour", adversary.BEHAVIOURS)

@@ -314,16 +314,16 @@ def test_an_operators_last_words_may_take_longer(sockctl, tcp):
 @pytest.mark.no_tls("what the relay holds is in nobody's queue")
 def test_lost_bytes_are_7_also_after_a_lifetime(sockctl, place):
     """A program that never reads: what it was sent is not delivered at the deadline."""
-    proc = sockctl.serve("serve", place, "--drain", "50ms", "--lifetime", "700ms", "-e", "exec sleep 1000")
+    proc = sockctl.serve("serve", place, "--drain", "50ms", "--lifetime", "3s", "-e", "exec sleep 1000")
     sock = place.dial()
-    sock.sendall(b"nobody reads this")
+    sock.sendall(b"it is not read")
     reset_or_end(place, sock)
     proc.ends(7)
     assert "--lifetime" in proc.complaint() and "cut" in proc.complaint()
 
 
 def test_what_comes_after_the_goodbye_of_a_lifetime(sockctl, place):
-    proc = sockctl.serve("echo", place, "-v", "--drain", "1h", "--lifetime", "700ms")
+    proc = sockctl.serve("echo", place, "-v", "--drain", "1h", "--lifetime", "3s")
     sock = place.dial()
     sock.sendall(b"x")
     assert wire.read(sock, 1) == b"x"

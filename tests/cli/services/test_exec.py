@@ -291,7 +291,7 @@ def test_datagrams_have_a_program_each(sockctl, dgram):
     (["0", "--", "no-such-program"], "sockctl: -- no-such-program: No such file or directory"),
     (["0", "--", "/etc/passwd"], "sockctl: -- /etc/passwd: Permission denied"),
     (["-e", "", "0"], "sockctl: --exec: the command is empty"),
-    (["-e", "cat", "0", "--", "cat"], "sockctl: --exec and the program behind --: only one of them can be run"),
+    (["-e", "cat", "0", "--", "cat"], "sockctl: --exec and the program after --: only one of them can be run"),
     (["-e", "cat", "--zero", "0"], "sockctl: --zero and --exec: a connection can have only one service"),
 ])
 def test_bad_input(sockctl, words, line):
