@@ -121,7 +121,7 @@ def test_a_server_that_ends_leaves_no_program(sockctl, tcp):
 
 
 def test_a_drain_lets_the_program_finish(sockctl, tcp):
-    proc = start(sockctl, "serve", tcp, "-e", "echo here; cat; echo bye")
+    proc = start(sockctl, "serve", tcp, "--drain", "1h", "-e", "echo here; cat; echo bye")
     sock = tcp.dial()
     assert wire.read_until(sock) == b"here\n"
     proc.signal(signal.SIGTERM)

@@ -74,7 +74,7 @@ def end(server):
     """What is undelivered is cut, and some scripts have failed: that is not the question here."""
     server.signal(signal.SIGTERM)
     server.wait()
-    assert server.code in (0, 7, 8)
+    assert server.code in (0, 7, 8, 9)  # 9: --memory had no room for one more frame
 
 
 def check(server, name, before, bound):
