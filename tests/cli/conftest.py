@@ -50,8 +50,8 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    """The places of a test, each under a loop where it asks for one (SOCKCTL_TEST_LOOPS=both: under both). TLS is above the loop, and IPv6 differs from IPv4 in its
-    addresses only: one of them will do there."""
+    """The places of a test, each under a loop where it asks for one (SOCKCTL_TEST_LOOPS=both: under both). TLS is above the loop, and
+    IPv6 differs from IPv4 in its addresses only: one of them will do there."""
     names = [name for name in ("loop", "place") if name in metafunc.fixturenames]
     loops = LOOPS if "loop" in names else [""]
     kinds = [kind for kind in STREAMS if kind != "tls" or not metafunc.definition.get_closest_marker("no_tls")]
