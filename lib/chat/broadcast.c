@@ -54,7 +54,7 @@ bool broadcast_free(const struct broadcast *r)
 	return r->hurried == 0;
 }
 
-static void broadcast_wake(void *arg)
+static void on_broadcast_wake(void *arg)
 {
 	struct broadcast *r = arg;
 	if (!r->held)
@@ -115,7 +115,7 @@ static void mark_slow(struct member *m)
 	broadcast_weigh(m);
 }
 
-static void line_delay_due(void *arg)
+static void on_member_due(void *arg)
 {
 	struct member *m = arg;
 	int64_t now_ms = loop_now(loop_of(m->broadcast));
@@ -316,7 +316,7 @@ static bool may_send(const struct member *m)
 	return !m->broken && !m->wr_waits && (m->out.n > 0 || m->unsent || m->slow || (m->leaving && !m->shut));
 }
 
-static void member_turn(void *arg)
+static void on_member_turn(void *arg)
 {
 	struct member *m = arg;
 	const struct session *s = m->session;
@@ -342,11 +342,11 @@ static void member_turn(void *arg)
 		broadcast_fail(m, errno, "wait for data from");
 }
 
-static void member_ready(void *arg)
+static void on_member_ready(void *arg)
 {
 	struct member *m = arg;
 	m->rd_waits = m->wr_waits = false;
-	member_turn(m);
+	on_member_turn(m);
 }
 
 /* Coming and going */
@@ -355,9 +355,9 @@ void broadcast_join(struct broadcast *r, struct member *m, struct session *s)
 {
 	m->session = s;
 	m->broadcast = r;
-	m->turn = (struct task){ .fn = member_turn, .arg = m };
-	m->clock = (struct timer){ .fn = line_delay_due, .arg = m };
-	waiter_open(&m->waiter, loop_of(r), s->stream, member_ready, m);
+	m->turn = (struct task){ .fn = on_member_turn, .arg = m };
+	m->clock = (struct timer){ .fn = on_member_due, .arg = m };
+	waiter_open(&m->waiter, loop_of(r), s->stream, on_member_ready, m);
 	LIST_APPEND(r, m);
 	r->count++;
 	broadcast_look(m);
@@ -387,7 +387,7 @@ int broadcast_open(struct broadcast *r, struct service_run *service_run, const s
 	r->slow = conf->slow == SLOW_AUTO ? automatic : (enum broadcast_slow)conf->slow;
 	r->slow_after_ms = conf->slow_after_ms;
 	r->max_line = (uint32_t)conf->max_line;
-	r->wake = (struct task){ .fn = broadcast_wake, .arg = r };
+	r->wake = (struct task){ .fn = on_broadcast_wake, .arg = r };
 	r->scratch = mem_raw(r->max_line + BROADCAST_READ_BYTES + 2);
 	return r->scratch != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "open the broadcast");
 }

@@ -42,7 +42,7 @@ static void operator_full(void *arg, bool full)
 	broadcast_hold(&((struct chat *)arg)->broadcast, full);
 }
 
-static void broadcast_ready(void *arg)
+static void on_broadcast_ready(void *arg)
 {
 	operator_io_look(&((struct chat *)arg)->operator_io);
 }
@@ -78,7 +78,7 @@ static int chat_start(struct service_run *service_run, struct err *e)
 		return -1;
 	if (!c->operated)
 		return 0;
-	c->broadcast.ready = broadcast_ready;
+	c->broadcast.ready = on_broadcast_ready;
 	c->broadcast.arg = c;
 	if (operator_io_open(&c->operator_io, service_run, &operator_io_opts, &operator_io_ops, c, e) == 0)
 		return 0;

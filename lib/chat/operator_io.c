@@ -163,7 +163,7 @@ bool operator_io_quiet(const struct operator_io *d)
 
 /* Turns */
 
-static void operator_io_turn(void *arg)
+static void on_operator_turn(void *arg)
 {
 	static const struct why reader_left = { ERR_PIPE, 0, EPIPE, "write stdout" };
 	struct operator_io *d = arg;
@@ -189,14 +189,14 @@ static void operator_io_turn(void *arg)
 	}
 }
 
-static void operator_io_ready(void *arg)
+static void on_operator_ready(void *arg)
 {
 	struct operator_io *d = arg;
 	d->rd_waits = d->wr_waits = false;
-	operator_io_turn(d);
+	on_operator_turn(d);
 }
 
-static void operator_continued(void *arg, int signo)
+static void on_operator_continued(void *arg, int signo)
 {
 	struct operator_io *d = arg;
 	(void)signo;
@@ -230,7 +230,7 @@ static int operator_prepare(struct operator_io *d, struct err *e)
 	d->in = d->opts.reads ? mem_raw(IN_BYTES) : NULL;
 	if ((d->opts.reads && d->in == NULL) || (clean && filter_push(&d->near, "clean", sanitize_convert) != 0))
 		return err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout");
-	return loop_signal(loop_of(d), SIGCONT, operator_continued, d, e);
+	return loop_signal(loop_of(d), SIGCONT, on_operator_continued, d, e);
 }
 
 int operator_io_open(struct operator_io *d, struct service_run *service_run, const struct operator_io_opts *opts,
@@ -247,8 +247,8 @@ int operator_io_open(struct operator_io *d, struct service_run *service_run, con
 	}
 	d->tty = d->near->caps & ST_TTY;
 	d->screen = opts->writes && isatty(STDOUT_FILENO);
-	d->turn = (struct task){ .fn = operator_io_turn, .arg = d };
-	waiter_open(&d->waiter, loop_of(d), d->near, operator_io_ready, d);
+	d->turn = (struct task){ .fn = on_operator_turn, .arg = d };
+	waiter_open(&d->waiter, loop_of(d), d->near, on_operator_ready, d);
 	operator_io_look(d);
 	return 0;
 }

@@ -155,7 +155,7 @@ static void on_dial_late(void *arg)
 	dial_finish(d);
 }
 
-static void set_up(void *arg)
+static void on_dial_ready(void *arg)
 {
 	struct dialer *d = arg;
 	int got = stream_setup(d->stream);
@@ -200,11 +200,11 @@ static void dial_connected(struct dialer *d, int fd, enum addr_kind kind)
 	}
 	int64_t until_ms = loop_now(d->run->loop) + DIAL_SETUP_MS;
 	loop_timer(d->run->loop, &d->clock, until_ms < d->until_ms ? until_ms : d->until_ms);
-	waiter_open(&d->waiter, d->run->loop, d->stream, set_up, d);
-	set_up(d);
+	waiter_open(&d->waiter, d->run->loop, d->stream, on_dial_ready, d);
+	on_dial_ready(d);
 }
 
-static void dial_raced(void *arg, int gives_fd, const struct err *e)
+static void on_dial_raced(void *arg, int gives_fd, const struct err *e)
 {
 	struct dialer *d = arg;
 	d->race = NULL;
@@ -222,20 +222,20 @@ static const struct addr *first_stop(const struct dialer *d)
 	return d->proxy != NULL ? &d->proxy->addr : &d->addr;
 }
 
-static void dial_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
+static void on_dial_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct dialer *d = arg;
 	d->resolve = NULL;
 	if (n == 0)
 		d->err = *e;
 	else
-		d->race = happy_eyeballs_start(d->run, first_stop(d), list, n, dial_raced, d, &d->err);
+		d->race = happy_eyeballs_start(d->run, first_stop(d), list, n, on_dial_raced, d, &d->err);
 	if (d->race == NULL)
 		dial_finish(d);
 }
 
 /* The target's own address, for a proxy that needs a number: IPv4 first, which every proxy supports. */
-static void target_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
+static void on_target_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct dialer *d = arg;
 	size_t i = 0;
@@ -246,7 +246,7 @@ static void target_resolved(void *arg, const struct sa *list, size_t n, const st
 		i++;
 	if (n > 0) {
 		d->target = list[i < n ? i : 0];
-		d->resolve = resolve_start(d->run, first_stop(d), dial_resolved, d, &d->err);
+		d->resolve = resolve_start(d->run, first_stop(d), on_dial_resolved, d, &d->err);
 	}
 	if (d->resolve == NULL)
 		dial_finish(d);
@@ -283,13 +283,13 @@ static int set_out(struct dialer *d, struct err *e)
 		return 0;
 	}
 	if (addr_local(&d->addr)) {
-		d->race = happy_eyeballs_start(d->run, &d->addr, NULL, 0, dial_raced, d, e);
+		d->race = happy_eyeballs_start(d->run, &d->addr, NULL, 0, on_dial_raced, d, e);
 		return d->race != NULL ? 0 : -1;
 	}
 	struct sa number;
 	bool ask_here = d->proxy != NULL && !proxy_resolves(d->proxy) && !sa_parse(&number, d->addr.host, 0);
-	d->resolve = ask_here ? resolve_start(d->run, &d->addr, target_resolved, d, e)
-			      : resolve_start(d->run, first_stop(d), dial_resolved, d, e);
+	d->resolve = ask_here ? resolve_start(d->run, &d->addr, on_target_resolved, d, e)
+			      : resolve_start(d->run, first_stop(d), on_dial_resolved, d, e);
 	return d->resolve != NULL ? 0 : -1;
 }
 

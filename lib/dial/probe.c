@@ -201,7 +201,7 @@ static void judge_closed(struct probe *p, uint16_t port, enum probe_answer how, 
 	p->failed.cls = ERR_TIMEOUT;
 }
 
-static void probe_on_answer(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e)
+static void on_probe_answer(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e)
 {
 	struct probe *p = arg;
 	p->ports[port] = NULL;
@@ -228,7 +228,7 @@ static void ask_port(struct probe *p, uint16_t port)
 	struct addr a = *p->addr;
 	a.port = port;
 	probe_label(p, port, a.text, sizeof a.text);
-	p->ports[port] = probe_port_ask(&p->how, &a, probe_on_answer, p, &p->err);
+	p->ports[port] = probe_port_ask(&p->how, &a, on_probe_answer, p, &p->err);
 	if (p->ports[port] == NULL)
 		probe_stop(p);
 	else
@@ -244,7 +244,7 @@ static void ask_more(struct probe *p)
 		round_over(p);
 }
 
-static void probe_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
+static void on_probe_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct probe *p = arg;
 	bool raced = p->addr->kind == ADDR_TCP;
@@ -280,7 +280,7 @@ static void begin_round(struct probe *p)
 		ask_more(p);
 		return;
 	}
-	p->resolve = resolve_start(p->run, p->addr, probe_resolved, p, &p->err);
+	p->resolve = resolve_start(p->run, p->addr, on_probe_resolved, p, &p->err);
 	if (p->resolve == NULL)
 		probe_stop(p);
 	else

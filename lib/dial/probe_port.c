@@ -237,7 +237,7 @@ static void probe_port_shake(struct probe_port *p)
 	}
 }
 
-static void go_on(void *arg)
+static void on_probe_port_ready(void *arg)
 {
 	struct probe_port *p = arg;
 	if (p->stays)
@@ -268,7 +268,7 @@ static void begin_to_shake(struct probe_port *p)
 		p->span_ms = DIAL_SETUP_MS;
 		loop_timer(run->loop, &p->clock, probe_port_now(p) + p->span_ms);
 	}
-	waiter_open(&p->waiter, run->loop, p->stream, go_on, p);
+	waiter_open(&p->waiter, run->loop, p->stream, on_probe_port_ready, p);
 	probe_port_shake(p);
 }
 
@@ -303,7 +303,7 @@ static void hear_routers(int fd)
 	(void)on;
 }
 
-static void probe_port_raced(void *arg, int gives_fd, const struct err *e)
+static void on_probe_port_raced(void *arg, int gives_fd, const struct err *e)
 {
 	struct probe_port *p = arg;
 	const struct probe_how *how = p->how;
@@ -346,7 +346,7 @@ static int probe_port_begin_ask(struct probe_port *p, struct err *e)
 		list[i] = how->list[p->at + i];
 		sa_set_port(&list[i], p->addr.port);
 	}
-	p->race = happy_eyeballs_start(how->run, &p->addr, list, n, probe_port_raced, p, e);
+	p->race = happy_eyeballs_start(how->run, &p->addr, list, n, on_probe_port_raced, p, e);
 	if (p->race == NULL)
 		return -1;
 	wait_for_answer(p);
@@ -367,7 +367,7 @@ struct probe_port *probe_port_ask(
 	p->arg = arg;
 	p->watch = (struct watch){ .fd = -1, .fn = on_probe_port_readable, .arg = p };
 	p->clock = (struct timer){ .fn = on_probe_port_due, .arg = p };
-	p->more = (struct task){ .fn = go_on, .arg = p };
+	p->more = (struct task){ .fn = on_probe_port_ready, .arg = p };
 	p->end = (struct task){ .fn = on_probe_port_end, .arg = p };
 	if (probe_port_begin_ask(p, e) == 0)
 		return p;

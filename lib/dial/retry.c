@@ -112,7 +112,7 @@ static void round_failed(struct retry *r)
 	loop_timer(r->run->loop, &r->clock, next_ms);
 }
 
-static void retry_rounded(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
+static void on_retry_dialed(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
 {
 	struct retry *r = arg;
 	r->dialer = NULL;
@@ -140,7 +140,7 @@ static void begin_round(struct retry *r)
 	struct err why = { 0 };
 	r->tries++;
 	r->round_ms = retry_now(r);
-	r->dialer = dial(r->run, &r->addr, r->conn, retry_rounded, r, &why);
+	r->dialer = dial(r->run, &r->addr, r->conn, on_retry_dialed, r, &why);
 	if (r->dialer == NULL) {
 		r->err = why;
 		loop_later(r->run->loop, &r->end);

@@ -167,7 +167,7 @@ static void look_again(struct child *c)
 	loop_timer(c->loop, &c->clock, at_ms < c->kill_ms ? at_ms : c->kill_ms);
 }
 
-static void child_reap(void *arg, int signo)
+static void on_child_signal(void *arg, int signo)
 {
 	(void)signo;
 	for (struct child *c = children.last; c != NULL;) {
@@ -189,7 +189,7 @@ static void child_reap(void *arg, int signo)
 	}
 }
 
-static void clock_due(void *arg)
+static void on_child_due(void *arg)
 {
 	struct child *c = arg;
 	if (loop_now(c->loop) >= c->kill_ms && !c->killed) {
@@ -209,7 +209,7 @@ static struct child *child_enlist(struct loop *loop, child_done *done, void *arg
 		err_set(e, ERR_LOCAL, ENOMEM, "start a child process");
 		return NULL;
 	}
-	*c = (struct child){ .loop = loop, .done = done, .arg = arg, .clock.fn = clock_due, .clock.arg = c };
+	*c = (struct child){ .loop = loop, .done = done, .arg = arg, .clock.fn = on_child_due, .clock.arg = c };
 	LIST_APPEND(&children, c);
 	return c;
 }
@@ -223,7 +223,7 @@ static void signal_group(const struct child *c, int signo)
 
 static struct child *child_begin(struct loop *loop, const struct start *start, child_done *done, void *arg, struct err *e)
 {
-	struct child *c = loop_signal(loop, SIGCHLD, child_reap, loop, e) == 0 ? child_enlist(loop, done, arg, e) : NULL;
+	struct child *c = loop_signal(loop, SIGCHLD, on_child_signal, loop, e) == 0 ? child_enlist(loop, done, arg, e) : NULL;
 	if (c == NULL)
 		return NULL;
 	sigset_t all, before;

@@ -57,7 +57,7 @@ static void signal_renew(void)
 	sys_close(fd[1]);
 }
 
-static void signal_arrived(void *arg, unsigned ready)
+static void on_signal_byte(void *arg, unsigned ready)
 {
 	(void)arg;
 	(void)ready;
@@ -83,7 +83,7 @@ static int signal_open(struct loop *loop, struct err *e)
 	int fd[2];
 	if (here.loop != NULL || sys_pipe(fd) != 0)
 		return err_set(e, ERR_LOCAL, errno, "prepare for signals");
-	here.watch = (struct watch){ .fd = fd[0], .fn = signal_arrived };
+	here.watch = (struct watch){ .fd = fd[0], .fn = on_signal_byte };
 	here.write_fd = fd[1];
 	if (loop_watch(loop, &here.watch, LOOP_IN) != 0) {
 		err_set(e, ERR_LOCAL, errno, "prepare for signals");

@@ -45,7 +45,7 @@ static int exit_fd_take(int fd, struct err *e)
 	return fd >= 0 ? fd : err_set(e, ERR_LOCAL, errno, "--exit-with-fd");
 }
 
-static void hung_up(void *arg, unsigned ready)
+static void on_fd_hung_up(void *arg, unsigned ready)
 {
 	struct exit_with_fd *l = arg;
 	(void)ready;
@@ -56,7 +56,7 @@ static void hung_up(void *arg, unsigned ready)
 int exit_with_fd_open(struct exit_with_fd *l, const struct run *run, bool stdin_taken, bool stdout_taken, void (*cut)(void *arg),
 	void *arg, struct err *e)
 {
-	*l = (struct exit_with_fd){ .run = run, .watch = { .fd = -1, .fn = hung_up, .arg = l }, .cut = cut, .arg = arg };
+	*l = (struct exit_with_fd){ .run = run, .watch = { .fd = -1, .fn = on_fd_hung_up, .arg = l }, .cut = cut, .arg = arg };
 	if (!CONF_GIVEN(run->conf, exit_with_fd, fd))
 		return 0;
 	int fd = fd_of(l);

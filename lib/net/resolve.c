@@ -180,7 +180,7 @@ static void on_resolve_readable(void *arg, unsigned ready)
 	loop_later(r->run->loop, &r->end);
 }
 
-static void resolve_reaped(void *arg, int status)
+static void on_resolve_reaped(void *arg, int status)
 {
 	(void)status;
 	((struct resolve *)arg)->child = NULL;
@@ -193,7 +193,7 @@ static int resolve_ask(struct resolve *r, struct err *e)
 		return err_set(e, ERR_LOCAL, errno, "resolve %s", r->host);
 	r->pipe = (struct watch){ .fd = fd[0], .fn = on_resolve_readable, .arg = r };
 	const int places[3] = { -1, fd[1], -1 };
-	r->child = child_start(r->run->loop, resolve_helper, r, places, resolve_reaped, r, e);
+	r->child = child_start(r->run->loop, resolve_helper, r, places, on_resolve_reaped, r, e);
 	sys_close(fd[1]);
 	if (r->child == NULL)
 		return err_prefix(e, "resolve %s", r->host);
@@ -275,7 +275,7 @@ struct waiting {
 	struct err err;
 };
 
-static void resolve_waited(void *arg, const struct sa *list, size_t n, const struct err *e)
+static void on_resolve_done(void *arg, const struct sa *list, size_t n, const struct err *e)
 {
 	struct waiting *w = arg;
 	w->resolve = NULL;
@@ -288,7 +288,7 @@ static void resolve_waited(void *arg, const struct sa *list, size_t n, const str
 int resolve_wait(const struct run *run, const struct addr *a, struct sa *list, size_t most, struct err *e)
 {
 	struct waiting w = { .loop = run->loop, .list = list, .most = most };
-	w.resolve = resolve_start(run, a, resolve_waited, &w, e);
+	w.resolve = resolve_start(run, a, on_resolve_done, &w, e);
 	if (w.resolve == NULL)
 		return -1;
 	int ran = loop_run(run->loop, e);

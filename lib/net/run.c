@@ -17,7 +17,7 @@ int run_claim_stdout(const struct run *run, const char *what, struct err *e)
 	return err_set(e, ERR_USAGE, 0, "--events: stdout carries %s; use a file or another descriptor", what);
 }
 
-static void run_die(void *arg, int signo)
+static void on_deadly_signal(void *arg, int signo)
 {
 	const struct run *run = arg;
 	run->outcome->signo = signo;
@@ -28,7 +28,7 @@ int run_die_on_signals(const struct run *run, struct err *e)
 {
 	static const int deadly[] = { SIGTERM, SIGINT, SIGHUP };
 	for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
-		if (loop_signal(run->loop, deadly[i], run_die, (void *)run, e) != 0)
+		if (loop_signal(run->loop, deadly[i], on_deadly_signal, (void *)run, e) != 0)
 			return -1;
 	prelude_end();
 	return 0;

@@ -180,7 +180,7 @@ static void tell_ends(struct pump *p)
 	}
 }
 
-static void pump_turn(void *arg)
+static void on_pump_turn(void *arg)
 {
 	struct pump *p = arg;
 	if (p->state == PUMP_SETTLING) {
@@ -222,8 +222,8 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 	const struct pump_opts *opts, pump_done *done, void *arg)
 {
 	*p = (struct pump){ .loop = loop, .opts = *opts, .done = done, .arg = arg };
-	p->clock = (struct timer){ .fn = pump_turn, .arg = p };
-	p->turn = (struct task){ .fn = pump_turn, .arg = p };
+	p->clock = (struct timer){ .fn = on_pump_turn, .arg = p };
+	p->turn = (struct task){ .fn = on_pump_turn, .arg = p };
 	p->moved_ms = loop_now(loop);
 	flow_open(&p->up, pool, near, far);
 	flow_open(&p->down, pool, far, near);
@@ -239,8 +239,8 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 		p->down.most_messages = opts->replies;
 	if (opts->no_up)
 		flow_finish(&p->up);
-	waiter_open(&p->near, loop, near, pump_turn, p);
-	waiter_open(&p->far, loop, far, pump_turn, p);
+	waiter_open(&p->near, loop, near, on_pump_turn, p);
+	waiter_open(&p->far, loop, far, on_pump_turn, p);
 	loop_later(loop, &p->turn);
 }
 

@@ -113,7 +113,7 @@ static void line_writer_look(struct line_writer *s)
 		loop_watch(s->loop, &s->room, s->to > 0 && s->error == 0 ? LOOP_OUT : 0);
 }
 
-static void has_room(void *arg, unsigned ready)
+static void on_line_writer_room(void *arg, unsigned ready)
 {
 	(void)ready;
 	line_writer_look(arg);
@@ -209,7 +209,7 @@ struct line_writer *line_writer_open(int fd, struct err *e)
 	s->fd = fd;
 	s->socket = S_ISSOCK(st.st_mode);
 	s->sure = s->socket || S_ISREG(st.st_mode) || (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
-	s->room = (struct watch){ .fd = fd, .fn = has_room, .arg = s };
+	s->room = (struct watch){ .fd = fd, .fn = on_line_writer_room, .arg = s };
 	return s;
 }
 

@@ -80,7 +80,7 @@ void accept_resume(struct server *s)
 	accept_update(s);
 }
 
-static void pause_over(void *arg)
+static void on_accept_pause_over(void *arg)
 {
 	accept_resume(arg);
 }
@@ -251,7 +251,7 @@ static int new_peer(void *arg, struct stream *top, const struct sa *peer, const 
 int accept_open(struct server *s, struct err *e)
 {
 	bool guard = (s->service_run->service->needs & GUARD_UDP) != 0;
-	s->pause = (struct timer){ .fn = pause_over, .arg = s };
+	s->pause = (struct timer){ .fn = on_accept_pause_over, .arg = s };
 	if (listen_fault_open(s, e) != 0)
 		return -1;
 	for (unsigned i = 0; i < s->listeners.n; i++) {

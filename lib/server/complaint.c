@@ -18,7 +18,7 @@ static void complaint_say(struct complaint *c)
 		EV_TEXT("reason", c->reason), EV_TEXT("error", c->why), EV_TEXT("words", words));
 }
 
-static void second_over(void *arg)
+static void on_complaint_second(void *arg)
 {
 	struct complaint *c = arg;
 	struct loop *loop = c->run->loop;
@@ -32,7 +32,7 @@ static void second_over(void *arg)
 void complaint_open(struct complaint *c, const struct run *run)
 {
 	c->run = run;
-	c->due = (struct timer){ .fn = second_over, .arg = c };
+	c->due = (struct timer){ .fn = on_complaint_second, .arg = c };
 }
 
 void complaint_add(struct complaint *c, uint32_t conn, const struct sa *peer, const char *reason, const struct err *e)
@@ -44,7 +44,7 @@ void complaint_add(struct complaint *c, uint32_t conn, const struct sa *peer, co
 	snprintf(c->why, sizeof c->why, "%.*s", COMPLAINT_TEXT - 1, e->what);
 	c->tls = e->cls == ERR_TLS;
 	if (!c->waits)
-		second_over(c);
+		on_complaint_second(c);
 }
 
 void complaint_close(struct complaint *c)

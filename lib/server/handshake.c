@@ -83,7 +83,7 @@ static void end_soon(struct handshake *p, const struct why *why)
 	loop_later(p->all->run->loop, &p->end);
 }
 
-static void go_on(void *arg)
+static void on_handshake_ready(void *arg)
 {
 	static const struct why well = { .cls = ERR_OK };
 	struct handshake *p = arg;
@@ -98,19 +98,19 @@ static void go_on(void *arg)
 		end_soon(p, &no_memory);
 }
 
-static void too_late(void *arg)
+static void on_handshake_deadline(void *arg)
 {
 	end_soon(arg, &too_slow);
 }
 
-static void handshake_begin(void *arg)
+static void on_handshake_begin(void *arg)
 {
 	struct handshake *p = arg;
 	struct loop *loop = p->all->run->loop;
 	p->held = false;
-	p->deadline.fn = too_late;
+	p->deadline.fn = on_handshake_deadline;
 	loop_timer(loop, &p->deadline, loop_now(loop) + HANDSHAKE_MS);
-	go_on(p);
+	on_handshake_ready(p);
 }
 
 static void wait_for(struct handshakes *all, struct stream *s, const struct accepted *who)
@@ -126,10 +126,10 @@ static void wait_for(struct handshakes *all, struct stream *s, const struct acce
 	p->s = s;
 	p->end = (struct task){ .fn = on_handshake_end, .arg = p };
 	p->held = who->hold_ms > 0;
-	p->deadline = (struct timer){ .fn = p->held ? handshake_begin : too_late, .arg = p };
+	p->deadline = (struct timer){ .fn = p->held ? on_handshake_begin : on_handshake_deadline, .arg = p };
 	LIST_APPEND(all, p);
 	all->count++;
-	waiter_open(&p->waiter, all->run->loop, s, go_on, p);
+	waiter_open(&p->waiter, all->run->loop, s, on_handshake_ready, p);
 	loop_timer(all->run->loop, &p->deadline, loop_now(all->run->loop) + (p->held ? who->hold_ms : HANDSHAKE_MS));
 	if (!p->held && waiter_arm(&p->waiter, true, false) != 0)
 		end_soon(p, &no_memory);

@@ -57,7 +57,7 @@ static int fill_all(struct server *s, struct err *e)
 	return 0;
 }
 
-static void listens_now(void *arg)
+static void on_listen_delay_over(void *arg)
 {
 	struct server *s = arg;
 	struct err e = { 0 };
@@ -79,7 +79,7 @@ int listen_fault_open(struct server *s, struct err *e)
 	const struct fault_spec *refuses = faults_of(s->run, FAULT_REFUSE_FOR, 0);
 	f->never = faults_of(s->run, FAULT_BACKLOG_FULL, 0) != NULL || faults_of(s->run, FAULT_NO_ACCEPT, 0) != NULL;
 	f->deaf = f->never || refuses != NULL;
-	f->listen = (struct timer){ .fn = listens_now, .arg = s };
+	f->listen = (struct timer){ .fn = on_listen_delay_over, .arg = s };
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		const struct fault_spec *spec = faults_of(s->run, kinds[i], 0);
 		if (spec != NULL)

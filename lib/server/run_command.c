@@ -70,7 +70,7 @@ static void tell_end(const struct run_command *r, int status)
 	event(r->run->events, EV_CHILD, 0, EV_NUM("pid", r->group), how, EV_TEXT("how", words));
 }
 
-static void command_ended(void *arg, int status)
+static void on_command_ended(void *arg, int status)
 {
 	struct run_command *r = arg;
 	r->child = NULL;
@@ -81,7 +81,7 @@ static void command_ended(void *arg, int status)
 	r->idle(r->arg);
 }
 
-static void rest_ended(void *arg, int status)
+static void on_command_rest_ended(void *arg, int status)
 {
 	struct run_command *r = arg;
 	(void)status;
@@ -108,7 +108,7 @@ static struct child *run_command_spawn(
 	set_variable(port, "SOCKCTL_PORT", self_url->port);
 	set_variable(url, "SOCKCTL_ADDR", self_url->url);
 	set_variable(pin, "SOCKCTL_PIN", own_pin != NULL ? own_pin : "");
-	struct child *child = child_start(r->run->loop, child_exec, &command, fd, command_ended, r, e);
+	struct child *child = child_start(r->run->loop, child_exec, &command, fd, on_command_ended, r, e);
 	sys_close(err_fd);
 	sys_close(out_fd);
 	return child;
@@ -154,7 +154,7 @@ void run_command_end(struct run_command *r)
 	r->ending = true;
 	if (r->child != NULL)
 		child_end(r->child);
-	else if ((r->child = child_end_rest(r->run->loop, r->group, rest_ended, r, &e)) == NULL)
+	else if ((r->child = child_end_rest(r->run->loop, r->group, on_command_rest_ended, r, &e)) == NULL)
 		run_fail(r->run, &e);
 }
 

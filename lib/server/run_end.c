@@ -4,7 +4,7 @@
  * group runs on meanwhile, because it may be a client, and is ended with the server. */
 #include "server/server_internal.h"
 
-static void exit_with_fd_cut(void *arg)
+static void on_exit_with_fd(void *arg)
 {
 	struct server *s = arg;
 	run_command_end(s->command);
@@ -20,12 +20,12 @@ int server_run_prepare(struct server *s, const struct service *service, struct e
 {
 	bool in = (service->needs & OWNS_STDIN) != 0 && !run_command_wanted(s->run->conf),
 	     out = (service->needs & OWNS_STDOUT) != 0;
-	if (exit_with_fd_open(&s->exit_with_fd, s->run, in, out, exit_with_fd_cut, s, e) != 0)
+	if (exit_with_fd_open(&s->exit_with_fd, s->run, in, out, on_exit_with_fd, s, e) != 0)
 		return -1;
 	return run_command_take_stdin(s->run, &s->addr, e);
 }
 
-static void run_end_idle(void *arg)
+static void on_run_command_idle(void *arg)
 {
 	struct server *s = arg;
 	s->run->outcome->child_status = run_command_status(s->command);
@@ -40,8 +40,8 @@ int server_run_start(struct server *s, struct err *e)
 	if (!run_command_wanted(s->run->conf))
 		return 0;
 	self_url_of(&self_url, &s->listeners, &s->addr);
-	s->command =
-		run_command_start(s->run, &self_url, (s->service_run->service->needs & OWNS_STDOUT) != 0, run_end_idle, s, e);
+	s->command = run_command_start(
+		s->run, &self_url, (s->service_run->service->needs & OWNS_STDOUT) != 0, on_run_command_idle, s, e);
 	return s->command != NULL ? 0 : -1;
 }
 

@@ -114,7 +114,7 @@ static bool worth_a_line(const struct stream *top, const struct why *why)
 	return !(why->flags & DROPPED) && (ours || (top != NULL && fdstream_heard(stream_bottom(top))));
 }
 
-static void setup_failed(void *arg, const struct stream *top, const struct accepted *who, const struct why *why)
+static void on_setup_failed(void *arg, const struct stream *top, const struct accepted *who, const struct why *why)
 {
 	struct server *s = arg;
 	struct err e;
@@ -180,7 +180,7 @@ static void give_place(struct server *s, uint32_t id, const struct sa *peer)
 	server_look(s);
 }
 
-static void setup_passed(void *arg, struct stream *top, const struct accepted *came)
+static void on_setup_passed(void *arg, struct stream *top, const struct accepted *came)
 {
 	struct server *s = arg;
 	struct err e = { 0 };
@@ -202,9 +202,9 @@ static void setup_passed(void *arg, struct stream *top, const struct accepted *c
 	accept_update(s);
 }
 
-const struct handshake_ops server_handshake_ops = { .passed = setup_passed, .failed = setup_failed };
+const struct handshake_ops server_handshake_ops = { .passed = on_setup_passed, .failed = on_setup_failed };
 
-static void session_gone(void *arg, struct session *i)
+static void on_session_gone(void *arg, struct session *i)
 {
 	struct server *s = arg;
 	bool always = i->why.cls == ERR_MISMATCH || i->why.cls == ERR_BUG;
@@ -226,7 +226,7 @@ static void session_gone(void *arg, struct session *i)
 }
 
 /* The operator's input has ended. */
-static void server_finish(void *arg)
+static void on_service_finished(void *arg)
 {
 	struct server *s = arg;
 	if (!s->draining)
@@ -234,7 +234,7 @@ static void server_finish(void *arg)
 }
 
 /* A client in a backlog may have a place now. */
-static void server_spare(void *arg)
+static void on_session_spare(void *arg)
 {
 	accept_update(arg);
 }
@@ -264,11 +264,11 @@ static void join_service_run(struct server *s)
 	s->service_run->strict = s->conf->strict;
 	s->service_run->max = limit != NULL ? limit->max : 0;
 	s->service_run->drain_ms = s->conf->drain_ms;
-	s->service_run->gone = session_gone;
+	s->service_run->gone = on_session_gone;
 	s->service_run->gone_arg = s;
-	s->service_run->finish = server_finish;
+	s->service_run->finish = on_service_finished;
 	s->service_run->finish_arg = s;
-	s->service_run->spare = server_spare;
+	s->service_run->spare = on_session_spare;
 	s->service_run->spare_arg = s;
 }
 

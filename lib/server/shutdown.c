@@ -123,7 +123,7 @@ void server_drain(struct server *s, const char *reason, bool hurries)
 	server_look(s);
 }
 
-static void shutdown_signalled(void *arg, int signo)
+static void on_shutdown_signal(void *arg, int signo)
 {
 	struct server *s = arg;
 	const char *name = "signal";
@@ -176,7 +176,7 @@ int server_watch_ends(struct server *s, struct err *e)
 	if (s->opts.one)
 		return run_die_on_signals(s->run, e);
 	for (size_t i = 0; i < ENDING; i++)
-		if (loop_signal(loop, ending[i].signo, shutdown_signalled, s, e) != 0)
+		if (loop_signal(loop, ending[i].signo, on_shutdown_signal, s, e) != 0)
 			return -1;
 	prelude_end();
 	return 0;

@@ -285,7 +285,7 @@ static void console_full(void *arg, bool full)
 	broadcast_hold(&((struct console *)arg)->broadcast, full);
 }
 
-static void console_ready(void *arg)
+static void on_console_ready(void *arg)
 {
 	operator_io_look(&((struct console *)arg)->operator_io);
 }
@@ -310,7 +310,7 @@ static int console_start(struct service_run *service_run, struct err *e)
 	const struct broadcast_ops *ops = console_bare(c->conf) ? &bare_ops : &broadcast_ops;
 	if (broadcast_open(&c->broadcast, service_run, ops, tty ? SLOW_SKIP : SLOW_WAIT, e) != 0)
 		return -1;
-	c->broadcast.ready = console_ready;
+	c->broadcast.ready = on_console_ready;
 	c->broadcast.arg = c;
 	if (operator_io_open(&c->operator_io, service_run, &opts, &operator_io_ops, c, e) == 0)
 		return 0;

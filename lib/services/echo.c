@@ -34,7 +34,7 @@ struct echo {
 };
 _Static_assert(sizeof(struct session) + sizeof(struct echo) + STREAM_BYTES <= 528, "an idle client has grown");
 
-static void echo_turn(void *arg);
+static void on_echo_turn(void *arg);
 
 static void open_flow(const struct session *s, struct flow *f)
 {
@@ -57,8 +57,8 @@ static int echo_keep(struct session *s, const struct flow *f)
 	if (busy == NULL)
 		return -1;
 	flow_move(&busy->flow, f);
-	busy->turn = (struct task){ .fn = echo_turn, .arg = s };
-	busy->again = (struct timer){ .fn = echo_turn, .arg = s };
+	busy->turn = (struct task){ .fn = on_echo_turn, .arg = s };
+	busy->again = (struct timer){ .fn = on_echo_turn, .arg = s };
 	((struct echo *)s->mem)->busy = busy;
 	return 0;
 }
@@ -122,7 +122,7 @@ static void hear_out(struct session *s)
 		echo_fail(s, errno, "wait for data from");
 }
 
-static void echo_turn(void *arg)
+static void on_echo_turn(void *arg)
 {
 	struct session *s = arg;
 	struct echo *echo = s->mem;
@@ -182,8 +182,8 @@ static int echo_open(struct session *s, struct err *e)
 {
 	struct echo *echo = s->mem;
 	(void)e;
-	waiter_open(&echo->waiter, s->service_run->run->loop, s->stream, echo_turn, s);
-	echo_turn(s);
+	waiter_open(&echo->waiter, s->service_run->run->loop, s->stream, on_echo_turn, s);
+	on_echo_turn(s);
 	return 0;
 }
 

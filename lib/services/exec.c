@@ -155,7 +155,7 @@ static void warn_unstarted(const struct job *j, uint32_t conn, int status)
 	event(run->events, EV_WARN, conn, EV_TEXT("text", text));
 }
 
-static void rest_ended(void *arg, int status)
+static void on_exec_rest_ended(void *arg, int status)
 {
 	(void)status;
 	exec_forget(arg);
@@ -168,7 +168,7 @@ static void end_rest(struct job *j)
 	j->session = NULL;
 	loop_timer(j->service_run->run->loop, &j->grace, NEVER);
 	if (child_left(j->pid))
-		j->child = child_end_rest(j->service_run->run->loop, j->pid, rest_ended, j, &e);
+		j->child = child_end_rest(j->service_run->run->loop, j->pid, on_exec_rest_ended, j, &e);
 	if (j->child == NULL)
 		exec_forget(j);
 }
@@ -187,7 +187,7 @@ static void exec_judge(const struct job *j, int status)
 	run_fail(j->service_run->run, &e);
 }
 
-static void child_ended(void *arg, int status)
+static void on_exec_child_ended(void *arg, int status)
 {
 	struct job *j = arg;
 	struct session *s = j->session;
@@ -209,7 +209,7 @@ static void child_ended(void *arg, int status)
 	end_rest(j);
 }
 
-static void out_of_grace(void *arg)
+static void on_exec_grace_over(void *arg)
 {
 	struct job *j = arg;
 	j->told = true;
@@ -233,8 +233,8 @@ static struct job *start_job(struct session *s, const int fd[3], struct err *e)
 		err_set(e, ERR_LOCAL, ENOMEM, "start a program");
 		return NULL;
 	}
-	*j = (struct job){ .service_run = s->service_run, .session = s, .grace = { .fn = out_of_grace, .arg = j } };
-	j->child = exec_child(s, conf_of(s->service_run->run), fd, child_ended, j, e);
+	*j = (struct job){ .service_run = s->service_run, .session = s, .grace = { .fn = on_exec_grace_over, .arg = j } };
+	j->child = exec_child(s, conf_of(s->service_run->run), fd, on_exec_child_ended, j, e);
 	if (j->child == NULL) {
 		mem_free(j);
 		return NULL;
@@ -247,7 +247,7 @@ static struct job *start_job(struct session *s, const int fd[3], struct err *e)
 
 /* --- sessions --- */
 
-static void pump_over(void *arg, const struct why *why)
+static void on_exec_pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
 	struct exec *x = s->mem;
@@ -280,7 +280,7 @@ static int open_near(struct session *s, struct err *e)
 		.events = run->events,
 		.conn = s->id,
 	};
-	pump_start(&x->pump, run->loop, run->pool, x->near, s->stream, &opts, pump_over, s);
+	pump_start(&x->pump, run->loop, run->pool, x->near, s->stream, &opts, on_exec_pump_over, s);
 	return 0;
 }
 

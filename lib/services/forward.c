@@ -160,7 +160,7 @@ static void forward_failed(struct session *s, const struct why *why, bool of_tar
 	session_end(s, END_ERROR, CLOSE_RST, &named);
 }
 
-static void pump_over(void *arg, const struct why *why)
+static void on_forward_pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
 	const struct forward *f = s->mem;
@@ -201,7 +201,7 @@ static void forward_join(struct session *s)
 		.events = run->events,
 		.conn = s->id,
 	};
-	pump_start(&f->pump, run->loop, run->pool, near, far, &opts, pump_over, s);
+	pump_start(&f->pump, run->loop, run->pool, near, far, &opts, on_forward_pump_over, s);
 }
 
 static void dial_failed(struct session *s, const struct err *e)
@@ -216,7 +216,7 @@ static void dial_failed(struct session *s, const struct err *e)
 	session_end(s, END_ERROR, CLOSE_RST, &why);
 }
 
-static void forward_dialed(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
+static void on_forward_dialed(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e)
 {
 	struct session *s = arg;
 	struct forward *f = s->mem;
@@ -238,7 +238,7 @@ static void forward_dialed(void *arg, struct stream *gives, const struct sa *pee
 }
 
 /* For a client that has reset its connection nothing is dialed. The bytes of a client that merely closed are still forwarded. */
-static void forward_looked(void *arg)
+static void on_forward_looked(void *arg)
 {
 	struct session *s = arg;
 	struct forward *f = s->mem;
@@ -253,12 +253,12 @@ static int forward_open(struct session *s, struct err *e)
 {
 	struct forward *f = s->mem;
 	const struct forwarding *all = s->service_run->mem;
-	f->dialer = dial(all->far, &all->to, s->id, forward_dialed, s, e);
+	f->dialer = dial(all->far, &all->to, s->id, on_forward_dialed, s, e);
 	if (f->dialer == NULL)
 		return -1;
 	if (!s->dialed)
 		dial_for(f->dialer, &(const struct behalf){ s->peer, s->local, is_dgram(s->stream) });
-	waiter_open(&f->waiter, s->service_run->run->loop, s->stream, forward_looked, s);
+	waiter_open(&f->waiter, s->service_run->run->loop, s->stream, on_forward_looked, s);
 	waiter_arm(&f->waiter, false, false); /* best effort */
 	return 0;
 }

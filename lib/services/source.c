@@ -131,7 +131,7 @@ static int file_start(struct service_run *service_run, struct err *e)
 }
 
 /* The pump is over; everything it waited for has come. */
-static void pump_over(void *arg, const struct why *why)
+static void on_source_pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
 	const struct source *src = s->mem;
@@ -157,7 +157,7 @@ static int start_pump(struct session *s, struct stream *takes_near, struct pump_
 	opts.settle_ms = session_settle_ms(s);
 	opts.events = run->events;
 	opts.conn = s->id;
-	pump_start(&src->pump, run->loop, run->pool, src->near, s->stream, &opts, pump_over, s);
+	pump_start(&src->pump, run->loop, run->pool, src->near, s->stream, &opts, on_source_pump_over, s);
 	return 0;
 }
 

@@ -134,7 +134,7 @@ static const struct stdio_conf *conf_of(const struct service_run *service_run)
 }
 
 /* After a stop, a terminal that refused a background read may be read again. */
-static void stdio_continued(void *arg, int signo)
+static void on_stdio_continued(void *arg, int signo)
 {
 	struct stdio *std = ((struct service_run *)arg)->mem;
 	(void)signo;
@@ -159,7 +159,7 @@ static int stdio_start(struct service_run *service_run, struct err *e)
 		return -1;
 	int rc = near_layers(service_run, std, conf) != 0
 			 ? err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout")
-			 : loop_signal(service_run->run->loop, SIGCONT, stdio_continued, service_run, e);
+			 : loop_signal(service_run->run->loop, SIGCONT, on_stdio_continued, service_run, e);
 	if (rc != 0)
 		stream_close(std->near, CLOSE_PLAIN);
 	return rc;
@@ -205,7 +205,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 }
 
 /* A failure of stdin or stdout is the run's, even if other clients would follow. */
-static void pump_over(void *arg, const struct why *why)
+static void on_stdio_pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
 	bool peer_ended = pump_of(s)->down.state != FLOW_OPEN;
@@ -233,7 +233,8 @@ static int stdio_open(struct session *s, struct err *e)
 	const struct pump_opts opts = pump_opts_for(s);
 	std->busy = s;
 	std->used = true;
-	pump_start(pump_of(s), s->service_run->run->loop, s->service_run->run->pool, std->near, s->stream, &opts, pump_over, s);
+	pump_start(pump_of(s), s->service_run->run->loop, s->service_run->run->pool, std->near, s->stream, &opts,
+		on_stdio_pump_over, s);
 	return 0;
 }
 

@@ -206,7 +206,7 @@ static int64_t session_after(int64_t since_ms, int64_t limit_ms)
 }
 
 /* Ends the session if one of its limits has come; else sets the timer for the nearer one. */
-static void look_at_clock(void *arg)
+static void on_session_clock(void *arg)
 {
 	static const struct why idle = { ERR_TIMEOUT, OF_PEER, 0, "idle timeout: no byte moved on the connection with" };
 	static const struct why over = { ERR_TIMEOUT, OF_PEER, 0, "--max-time passed on the connection with" };
@@ -234,7 +234,7 @@ static struct session *session_new(struct service_run *service_run)
 		return NULL;
 	s->service_run = service_run;
 	s->mem = (char *)s + head;
-	s->clock = (struct timer){ .fn = look_at_clock, .arg = s };
+	s->clock = (struct timer){ .fn = on_session_clock, .arg = s };
 	s->sweep = (struct task){ .fn = on_session_sweep, .arg = s };
 	return s;
 }
@@ -291,7 +291,7 @@ int session_open(struct service_run *service_run, struct stream *takes, uint32_t
 	s->counters = (struct counters){ .loop = run->loop, .ended = tell_ended, .used_ms = loop_now(run->loop) };
 	takes->counters = &s->counters;
 	tell_open(s);
-	look_at_clock(s);
+	on_session_clock(s);
 	struct err why = { 0 };
 	if (service_run->service->open(s, &why) != 0) {
 		if (e != NULL)

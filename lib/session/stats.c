@@ -112,7 +112,7 @@ static void on_stats_due(void *arg)
 	loop_timer(m->run->loop, &m->timer, loop_now(m->run->loop) + m->every_ms);
 }
 
-static void stats_asked(void *arg, int signo)
+static void on_stats_signal(void *arg, int signo)
 {
 	(void)signo;
 	stats_tell(arg, true, false);
@@ -128,7 +128,7 @@ struct stats *stats_open(const struct run *run, int64_t every_ms, int64_t size_b
 	*m = (struct stats){ .run = run, .every_ms = every_ms, .size_bytes = size_bytes, .since_ms = loop_now(run->loop) };
 	m->timer = (struct timer){ .fn = on_stats_due, .arg = m };
 	m->samples[m->n++].at_ms = m->since_ms;
-	if (loop_signal(run->loop, SIGUSR1, stats_asked, m, e) != 0) {
+	if (loop_signal(run->loop, SIGUSR1, on_stats_signal, m, e) != 0) {
 		mem_free(m);
 		return NULL;
 	}

@@ -24,7 +24,7 @@ struct lingers {
 	struct task tell;
 };
 
-static void linger_tell(void *arg)
+static void on_linger_tell(void *arg)
 {
 	struct lingers *l = arg;
 	void (*fn)(void *) = l->empty;
@@ -49,12 +49,12 @@ static void goer_free(struct goer *g)
 		loop_later(l->loop, &l->tell);
 }
 
-static void goer_sweep(void *arg)
+static void on_goer_sweep(void *arg)
 {
 	goer_free(arg);
 }
 
-static void goer_over(void *arg)
+static void on_goer_deadline(void *arg)
 {
 	struct goer *g = arg;
 	g->over = true;
@@ -64,7 +64,7 @@ static void goer_over(void *arg)
 }
 
 /* A bounded number of reads a turn: a peer that floods us during the close must not block the others. */
-static void goer_turn(void *arg)
+static void on_goer_turn(void *arg)
 {
 	struct goer *g = arg;
 	char dropped[16384];
@@ -76,14 +76,14 @@ static void goer_turn(void *arg)
 		if ((n = stream_read(g->s, dropped, sizeof dropped)) <= 0 && n != ST_EMPTY)
 			break;
 	if (rc == ST_FAIL || n == ST_FAIL || (n == 0 && g->shut)) {
-		goer_over(g);
+		on_goer_deadline(g);
 		return;
 	}
 	bool more = n > 0 || n == ST_EMPTY; /* a layer may hold bytes that no descriptor reports */
 	if (more)
 		loop_later(g->all->loop, &g->more);
 	if (waiter_arm(&g->waiter, n != 0 && !more, rc == ST_AGAIN) != 0)
-		goer_over(g);
+		on_goer_deadline(g);
 }
 
 struct lingers *linger_open(struct loop *loop)
@@ -93,7 +93,7 @@ struct lingers *linger_open(struct loop *loop)
 		return NULL;
 	l->loop = loop;
 	l->most = LINGER_MOST;
-	l->tell = (struct task){ .fn = linger_tell, .arg = l };
+	l->tell = (struct task){ .fn = on_linger_tell, .arg = l };
 	return l;
 }
 
@@ -108,14 +108,14 @@ void linger_take(struct lingers *l, struct stream *s, int64_t until_ms)
 	s->counters = NULL;
 	g->all = l;
 	g->s = s;
-	g->sweep = (struct task){ .fn = goer_sweep, .arg = g };
-	g->more = (struct task){ .fn = goer_turn, .arg = g };
-	g->deadline = (struct timer){ .fn = goer_over, .arg = g };
+	g->sweep = (struct task){ .fn = on_goer_sweep, .arg = g };
+	g->more = (struct task){ .fn = on_goer_turn, .arg = g };
+	g->deadline = (struct timer){ .fn = on_goer_deadline, .arg = g };
 	LIST_APPEND(l, g);
 	l->count++;
-	waiter_open(&g->waiter, l->loop, s, goer_turn, g);
+	waiter_open(&g->waiter, l->loop, s, on_goer_turn, g);
 	loop_timer(l->loop, &g->deadline, until_ms);
-	goer_turn(g);
+	on_goer_turn(g);
 }
 
 void linger_limit(struct lingers *l, unsigned most)

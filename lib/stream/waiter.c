@@ -4,39 +4,39 @@
 
 #include <errno.h>
 
-static void waiter_call(void *arg)
+static void on_waiter_call(void *arg)
 {
 	struct waiter *w = arg;
 	w->called = true;
 	w->fn(w->arg);
 }
 
-static void waiter_ready(void *arg, unsigned ready)
+static void on_waiter_ready(void *arg, unsigned ready)
 {
 	struct waiter *w = arg;
 	if (ready & LOOP_HUP)
 		w->hup = true;
 	if (ready & LOOP_END)
 		w->ended = true;
-	waiter_call(w);
+	on_waiter_call(w);
 }
 
 /* Of a descriptor that is only read: its hang-up is an end of data that reading finds, and says nothing of the other. */
-static void waiter_readable(void *arg, unsigned ready)
+static void on_waiter_readable(void *arg, unsigned ready)
 {
 	(void)ready;
-	waiter_call(arg);
+	on_waiter_call(arg);
 }
 
 void waiter_open(struct waiter *w, struct loop *loop, struct stream *s, void (*fn)(void *arg), void *arg)
 {
 	*w = (struct waiter){ .loop = loop, .s = s, .fn = fn, .arg = arg };
-	w->r = (struct watch){ .fd = s->rfd >= 0 ? s->rfd : s->wfd, .fn = waiter_ready, .arg = w };
+	w->r = (struct watch){ .fd = s->rfd >= 0 ? s->rfd : s->wfd, .fn = on_waiter_ready, .arg = w };
 	if (w->r.fd != s->wfd)
-		w->r.fn = waiter_readable;
-	w->t = (struct timer){ .fn = waiter_call, .arg = w };
+		w->r.fn = on_waiter_readable;
+	w->t = (struct timer){ .fn = on_waiter_call, .arg = w };
 	if (s->waker != NULL)
-		*s->waker = (struct waker){ waiter_call, w };
+		*s->waker = (struct waker){ on_waiter_call, w };
 }
 
 /* The watch for writing: the same as for reading, unless the stream writes to another descriptor. */
@@ -45,7 +45,7 @@ static struct watch *waiter_writes(struct waiter *w)
 	if (w->r.fd == w->s->wfd)
 		return &w->r;
 	if (w->w == NULL && (w->w = mem_new(sizeof *w->w)) != NULL)
-		*w->w = (struct watch){ .fd = w->s->wfd, .fn = waiter_ready, .arg = w };
+		*w->w = (struct watch){ .fd = w->s->wfd, .fn = on_waiter_ready, .arg = w };
 	return w->w;
 }
 

@@ -140,7 +140,7 @@ static enum turn wait_for(struct talk *t, const struct talk_act *a)
 	return turn;
 }
 
-static void talk_turn(void *arg);
+static void on_talk_turn(void *arg);
 
 static enum turn talk_done(struct talk *t)
 {
@@ -220,7 +220,7 @@ static void talk_arm(struct talk *t, enum turn turn)
 void talk_rewait(struct talk *t)
 {
 	waiter_close(&t->waiter);
-	waiter_open(&t->waiter, talk_loop(t), t->session->stream, talk_turn, t);
+	waiter_open(&t->waiter, talk_loop(t), t->session->stream, on_talk_turn, t);
 }
 
 static void set_thinking(struct talk *t, bool thinks)
@@ -230,7 +230,7 @@ static void set_thinking(struct talk *t, bool thinks)
 	t->thinks = thinks;
 }
 
-static void refill_work(void *arg)
+static void on_talk_refill(void *arg)
 {
 	((struct talks *)arg)->work = TURN_WORK;
 }
@@ -257,7 +257,7 @@ static enum turn do_acts(struct talk *t)
 	return turn;
 }
 
-static void talk_turn(void *arg)
+static void on_talk_turn(void *arg)
 {
 	struct talk *t = arg;
 	struct loop *loop = talk_loop(t);
@@ -294,7 +294,7 @@ static int talk_start(struct service_run *service_run, struct err *e)
 	};
 	struct talks *talks = service_run->mem;
 	talks->work = TURN_WORK;
-	talks->refill = (struct task){ .fn = refill_work, .arg = talks };
+	talks->refill = (struct task){ .fn = on_talk_refill, .arg = talks };
 	talks->script = talk_parse(conf->script.v, conf->script.n, &options, e);
 	if (talks->script == NULL)
 		return -1;
@@ -312,12 +312,12 @@ static int talk_open(struct session *s, struct err *e)
 	struct loop *loop = s->service_run->run->loop;
 	t->session = s;
 	t->now_ms = loop_now(loop);
-	t->turn = (struct task){ .fn = talk_turn, .arg = t };
-	t->clock = (struct timer){ .fn = talk_turn, .arg = t };
+	t->turn = (struct task){ .fn = on_talk_turn, .arg = t };
+	t->clock = (struct timer){ .fn = on_talk_turn, .arg = t };
 	if (talk_engine_open(&t->engine, talk_section(talks->script, s->id), is_dgram(t), loop_now(loop)) != 0)
 		return err_set(e, ERR_LOCAL, ENOMEM, "begin a conversation");
 	t->engine.budget = s->service_run->run->budget;
-	waiter_open(&t->waiter, loop, s->stream, talk_turn, t);
+	waiter_open(&t->waiter, loop, s->stream, on_talk_turn, t);
 	loop_later(loop, &t->turn);
 	return 0;
 }
