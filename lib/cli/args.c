@@ -1,7 +1,7 @@
 /* The command line as one text that a shell would read as the same words (args.h). */
 #include "cli/args.h"
 
-#include "base/redact.h"
+#include "base/url.h"
 
 #include <stdbool.h>
 #include <string.h>

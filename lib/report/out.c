@@ -6,7 +6,7 @@
 #include "report/out.h"
 
 #include "base/mem.h"
-#include "base/redact.h"
+#include "base/url.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "base/wallclock.h"

@@ -5,7 +5,7 @@
  * cut text ends with an ellipsis. */
 #include "report/report.h"
 
-#include "base/redact.h"
+#include "base/url.h"
 #include "base/text.h"
 
 #include <stdio.h>

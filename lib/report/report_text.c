@@ -1,7 +1,7 @@
 /* Events as sentences for people: the row's sentence with the event's fields in place of the words in braces. */
 #include "report/report.h"
 
-#include "base/redact.h"
+#include "base/url.h"
 
 #include <stdio.h>
 #include <string.h>

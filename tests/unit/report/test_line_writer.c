@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "base/redact.h"
+#include "base/url.h"
 #include "base/sys.h"
 #include "cli/args.h"
 #include "report/line_writer.h"

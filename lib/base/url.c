@@ -1,6 +1,6 @@
-/* Hiding passwords (redact.h). A password may contain any character that its owner forgot to escape, so it ends at the last @ of
+/* Hiding passwords (url.h). A password may contain any character that its owner forgot to escape, so it ends at the last @ of
  * the URL. */
-#include "base/redact.h"
+#include "base/url.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Hiding passwords: in URLs that reports, errors and arguments repeat. */
-#ifndef BASE_REDACT_H
-#define BASE_REDACT_H
+/* URLs that users type: hiding passwords where reports, errors and arguments repeat them. */
+#ifndef BASE_URL_H
+#define BASE_URL_H
 
 #include <stddef.h>
 
