@@ -1,9 +1,10 @@
-/* Hiding passwords (url.h). A password may contain any character that its owner forgot to escape, so it ends at the last @ of
- * the URL. */
+/* URLs (url.h): http://user@example.org/path becomes tcp://example.org:80, and passwords are hidden. A password may contain any
+ * character that its owner forgot to escape, so it ends at the last @ of the URL. */
 #include "base/url.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 struct copy {
 	char *out;
@@ -79,4 +80,55 @@ size_t redact_text(char *out, size_t cap, const char *text, size_t n)
 size_t redact_word(char *out, size_t cap, const char *word)
 {
 	return redact_hide(out, cap, word, word + strlen(word), true);
+}
+
+static const struct {
+	const char *scheme, *ours, *port;
+} foreign[] = {
+	{ "http", "tcp", "80" },
+	{ "https", "tls", "443" },
+	{ "ws", "tcp", "80" },
+	{ "wss", "tls", "443" },
+	{ "ftp", "tcp", "21" },
+	{ "ssh", "tcp", "22" },
+	{ "telnet", "tcp", "23" },
+	{ "smtp", "tcp", "25" },
+	{ "smtps", "tls", "465" },
+	{ "ldap", "tcp", "389" },
+	{ "ldaps", "tls", "636" },
+	{ "mqtt", "tcp", "1883" },
+	{ "mqtts", "tls", "8883" },
+	{ "redis", "tcp", "6379" },
+	{ "rediss", "tls", "6379" },
+	{ "ssl", "tls", "PORT" },
+};
+
+static bool url_has_port(const char *host, const char *end)
+{
+	const char *from = end;
+	while (from > host && from[-1] != ']' && from[-1] != ':')
+		from--;
+	return from > host && from[-1] == ':' && from < end;
+}
+
+bool url_foreign(struct foreign_url *out, const char *word)
+{
+	const char *colon = strstr(word, "://");
+	size_t n = colon == NULL ? 0 : (size_t)(colon - word), i = 0;
+	while (i < sizeof foreign / sizeof *foreign &&
+		(strncasecmp(foreign[i].scheme, word, n) != 0 || foreign[i].scheme[n] != '\0'))
+		i++;
+	if (n == 0 || i == sizeof foreign / sizeof *foreign)
+		return false;
+	const char *host = colon + 3, *end = host + strcspn(host, "/?#");
+	for (const char *p = host; p < end; p++)
+		if (*p == '@')
+			host = p + 1;
+	bool ported = url_has_port(host, end);
+	while (end > host && end[-1] == ':')
+		end--;
+	out->scheme = foreign[i].scheme;
+	snprintf(out->ours, sizeof out->ours, "%s://%.*s%s%s", foreign[i].ours, end > host ? (int)(end - host) : 4,
+		end > host ? host : "HOST", ported ? "" : ":", ported ? "" : foreign[i].port);
+	return true;
 }

@@ -21,6 +21,7 @@ struct line {
 	const struct command *const *commands;
 	int argc, at;
 	char **argv;
+	int quit; /* which of the words for the address followed -q and is a number; -1: none */
 	struct err *e;
 };
 
@@ -38,6 +39,11 @@ static const char *parse_show(char out[SHOWN], const char *word)
 static bool parse_is(const char *word, const char *name, const char *letter)
 {
 	return strcmp(word, name) == 0 || strcmp(word, letter) == 0;
+}
+
+static bool is_number(const char *text)
+{
+	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
 static const struct command *command_of(const struct command *const *commands, const char *name)
@@ -150,14 +156,51 @@ static int read_long(struct line *line, const char *word)
 	return parse_set(line, &f, typed, equals == NULL ? NULL : equals + 1);
 }
 
+/* "-verbose" as letters would be -v -e rbose, which starts a shell: a word that looks like a long option is never letters. */
+static int refuse_single(const struct line *line, const char *word)
+{
+	char name[SHOWN], shown[SHOWN];
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 1, "="), word + 1);
+	if (hints_word(word, line->e) != 0)
+		return -1;
+	bool ours = strcmp(name, "help") == 0 || strcmp(name, "version") == 0;
+	for (size_t i = 0; line->commands[i] != NULL && name[0] != '\0' && name[1] != '\0' && !ours; i++)
+		ours = parse_has(line->commands[i], name, 0);
+	if (!ours)
+		return 0;
+	return err_set(line->e, ERR_USAGE, 0, "unknown option %s; did you mean --%s?", parse_show(shown, word), name);
+}
+
+/* A command that is joined to other letters, or to a name that is nearly one of ours, was not meant as a command. */
+static int refuse_joined(const struct line *line, const char *word, const struct found *f, const char *p)
+{
+	bool begins = strncmp(word + 1, f->row->name, strlen(f->row->name)) == 0; /* -execute */
+	const char *near = begins			  ? f->row->name
+			   : (f->row->needs & NEEDS_EXEC) ? nearest_option(line->out->command, word + 1)
+							  : NULL;
+	char shown[SHOWN];
+	if (near != NULL)
+		return err_set(line->e, ERR_USAGE, 0, "unknown option %s; did you mean --%s?", parse_show(shown, word), near);
+	if ((f->row->needs & NEEDS_EXEC) == 0 || p == word + 1)
+		return 0;
+	return err_set(line->e, ERR_USAGE, 0, "unknown option %s; the command of -%c is a word of its own: -%c %s",
+		parse_show(shown, word), *p, *p, f->row->arg);
+}
+
 static int read_letters(struct line *line, const char *word)
 {
+	if (refuse_single(line, word) != 0)
+		return -1;
 	for (const char *p = word + 1; *p != '\0'; p++) {
 		struct found f;
 		char typed[SHOWN] = { '-', *p, '\0' };
-		if (!parse_find(line->out->command, NULL, 0, *p, &f))
-			return refuse_option(line, typed);
+		if (!parse_find(line->out->command, NULL, 0, *p, &f)) {
+			bool quits = p > word + 1 && p[-1] == 'q' && is_number(p);
+			return quits ? hints_quit(p, line->e) : refuse_option(line, typed);
+		}
 		bool takes = f.row->arg != NULL;
+		if (takes && p[1] != '\0' && refuse_joined(line, word, &f, p) != 0)
+			return -1;
 		if (parse_set(line, &f, typed, takes && p[1] != '\0' ? p + 1 : NULL) != 0)
 			return -1;
 		if (takes)
@@ -185,6 +228,9 @@ static int read_words(struct line *line)
 		if (word[0] != '-' || word[1] == '\0') {
 			if (hints_address(word, line->e) != 0)
 				return -1;
+			const char *last = line->argv[line->at - 1];
+			if (is_number(word) && last[0] == '-' && last[1] != '-' && last[strlen(last) - 1] == 'q')
+				line->quit = out->argc;
 			out->argv[out->argc++] = word;
 		} else if ((word[1] == '-' ? read_long : read_letters)(line, word) != 0) {
 			return -1;
@@ -202,6 +248,19 @@ static void parse_drop(struct parsed *out)
 	out->argc = out->after = 0;
 }
 
+/* "-q 1 HOST PORT", "7000 -q 1", "HOST:PORT -q 1", "HOST PORT -q 1": a number that cannot be part of the address. */
+static int check_quit(const struct line *line)
+{
+	const struct parsed *out = line->out;
+	int at = line->quit, n = out->argc - out->after;
+	if (at < 0 || out->what != PARSE_RUN)
+		return 0;
+	const char *first = out->argv[0], *colon = strchr(first, ':');
+	bool whole = is_number(first) || strstr(first, "]:") != NULL || (colon != NULL && strchr(colon + 1, ':') == NULL) ||
+		     strstr(first, "://") != NULL;
+	return (at == 0 && n > 1) || (at == 1 && whole) || at > 1 ? hints_quit(out->argv[at], line->e) : 0;
+}
+
 static int read_run(struct line *line)
 {
 	struct parsed *out = line->out;
@@ -212,7 +271,7 @@ static int read_run(struct line *line)
 	out->argv = mem_new(((size_t)line->argc + 1) * sizeof *out->argv);
 	if (out->argv == NULL)
 		err_set(line->e, ERR_LOCAL, 0, "no memory for the command line");
-	bool read = out->argv != NULL && read_words(line) == 0;
+	bool read = out->argv != NULL && read_words(line) == 0 && check_quit(line) == 0;
 	if (read && (out->what != PARSE_RUN || conf_check(out->conf, line->e) == 0)) {
 		if (out->what != PARSE_RUN)
 			parse_drop(out);
@@ -254,6 +313,9 @@ static int refuse_line(const struct line *line)
 		if (command_of(line->commands, line->argv[i]) != NULL)
 			return err_set(line->e, ERR_USAGE, 0, "%s stands before the mode: use \"sockctl %s %s ...\"",
 				parse_show(shown, first), line->argv[i], shown);
+	for (int i = 1; i < line->argc && strcmp(line->argv[i], "--") != 0; i++)
+		if (line->argv[i][0] == '-' && line->argv[i][1] != '-' && refuse_single(line, line->argv[i]) != 0)
+			return -1;
 	bool typo = first[0] != '-' && nearest_mode(line, first) != NULL; /* `serv 7000` is meant for no host named serv */
 	if (!typo && hints_line(line->argc - 1, line->argv + 1, line->e) != 0)
 		return -1;
@@ -280,7 +342,7 @@ static int read_completion(struct line *line)
 
 int parse_line(struct parsed *out, int argc, char **argv, const struct command *const *commands, struct err *e)
 {
-	struct line line = { .out = out, .commands = commands, .argc = argc, .at = 2, .argv = argv, .e = e };
+	struct line line = { .out = out, .commands = commands, .argc = argc, .at = 2, .argv = argv, .quit = -1, .e = e };
 	*out = (struct parsed){ .what = PARSE_HELP };
 	if (argc < 2) {
 		char modes[128];

@@ -69,7 +69,8 @@ static int source_hook(void *block, const char *text, struct err *e)
 		return -1;
 	if ((len == 0 && port != NULL && text[0] == ':') || sa_parse(&sa, conf->source_host, 0))
 		return 0;
-	return err_set(e, ERR_USAGE, 0, "expected a numeric address, got \"%s\"", conf->source_host);
+	return err_set(
+		e, ERR_USAGE, 0, "expected a numeric address, got \"%s\"; an interface is -o device=NAME", conf->source_host);
 }
 
 static const struct opt dial_rows[] = {

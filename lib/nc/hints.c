@@ -4,26 +4,15 @@
  * kept, the others become our words, or nothing where sockctl does it by default. A letter that is not in the table means that
  * the line is for another tool. */
 #include "nc/hints.h"
+#include "nc/hints_internal.h"
 #include "nc/nc.h"
 
 #include "base/text.h"
+#include "base/url.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-static const struct {
-	const char *theirs, *advice;
-} words[] = {
-	{ "--listen", "the mode says it: use \"sockctl listen\" or \"sockctl serve\"" },
-	{ "--broker", "use \"sockctl chat --wire raw\"" },
-	{ "--chat", "use \"sockctl chat\"" },
-	{ "--max-conns", "use --max" },
-	{ "--nodns", "use --numeric" },
-	{ "--source-port", "use --source" },
-	{ "--no-shutdown", "use --half-close no" },
-	{ NULL, NULL },
-};
 
 static const struct {
 	const char *prefix, *ours, *forking;
@@ -61,13 +50,6 @@ static void hints_join(struct answer *a, const char *word, size_t n, const char 
 static void add_text(struct answer *a, const char *word)
 {
 	hints_join(a, word, strlen(word), " ");
-}
-
-static int hints_refuse(const char *typed, const char *whose, const char *advice, struct err *e)
-{
-	char shown[96];
-	text_show(shown, sizeof shown, typed, strlen(typed));
-	return err_set(e, ERR_USAGE, 0, "%s is %s word: %s", shown, whose, advice);
 }
 
 static int refuse_line(
@@ -111,7 +93,7 @@ static int hints_translate(struct line *line, int argc, char *const *argv, int *
 		if (row->arg == NULL)
 			continue;
 		const char *value = p[1] != '\0' ? p + 1 : *at + 1 < argc ? argv[++*at] : NULL;
-		if (value == NULL)
+		if (value == NULL || (strchr("ec", *p) != NULL && value == p + 1 && p != argv[*at] + 1))
 			return -1;
 		if (*p == 'p')
 			line->port = value;
@@ -137,6 +119,8 @@ static int letters_line(int argc, char *const *argv, struct err *e)
 	if (line.port != NULL)
 		hints_join(&line.options, line.port, strlen(line.port), line.listens ? " " : "");
 	hints_join(&line.options, line.words.text, line.words.len, "");
+	if (line.words.len == 0 && line.port == NULL)
+		add_text(&line.options, line.listens ? "PORT" : "HOST PORT");
 	const char *more = line.keeps ? ", or \"sockctl serve\" for many at once" : "";
 	return refuse_line(argv[0], "nc's", line.listens ? "listen" : "connect", &line.options, more, e);
 }
@@ -146,23 +130,45 @@ static bool is_number(const char *text)
 	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
-static int nc_word(const char *typed, struct err *e)
+/* HOST:PORT or a URL without a mode. */
+static int refuse_bare(const char *word, struct err *e)
 {
-	for (size_t i = 0; words[i].theirs != NULL; i++)
-		if (strcmp(words[i].theirs, typed) == 0)
-			return hints_refuse(typed, "ncat's", words[i].advice, e);
-	return 0;
+	struct foreign_url theirs;
+	char shown[128], ours[200];
+	bool foreign = url_foreign(&theirs, word);
+	const char *colon = strrchr(word, ':'), *use = foreign ? theirs.ours : word;
+	if (!foreign && strstr(word, "://") == NULL && (colon == NULL || colon == word || !is_number(colon + 1)))
+		return 0;
+	char hidden[128];
+	text_show(shown, sizeof shown, hidden, redact_word(hidden, sizeof hidden, word));
+	text_show(ours, sizeof ours, use, strlen(use));
+	return err_set(e, ERR_USAGE, 0, "no mode before %s: use \"sockctl connect %s\"", shown, foreign ? ours : shown);
+}
+
+static bool says_nothing(const char *letters)
+{
+	return letters[strspn(letters, "46nquvx")] == '\0';
+}
+
+/* -v, -vv, -4: letters alone, which say nothing of what to do. */
+static int refuse_letters(const char *word, struct err *e)
+{
+	char shown[32];
+	text_show(shown, sizeof shown, word, strlen(word));
+	return err_set(e, ERR_USAGE, 0,
+		"no mode with %s: \"sockctl --version\" shows the version, \"sockctl connect %s HOST PORT\" connects", shown,
+		shown);
 }
 
 int hints_line(int argc, char *const *argv, struct err *e)
 {
-	for (int i = 0; i < argc; i++)
-		if (hints_address(argv[i], e) != 0 || nc_word(argv[i], e) != 0)
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (hints_address(argv[i], e) != 0 || hints_word(argv[i], e) != 0)
 			return -1;
-	if (argv[0][0] == '-' && argv[0][1] != '\0')
-		return letters_line(argc, argv, e);
+	if (argv[0][0] == '-' && argv[0][1] != '\0' && argv[0][1] != '-')
+		return argc == 1 && says_nothing(argv[0] + 1) ? refuse_letters(argv[0], e) : letters_line(argc, argv, e);
 	if (argc != 2 || !is_number(argv[1]))
-		return 0;
+		return refuse_bare(argv[0], e);
 	char host[128];
 	text_show(host, sizeof host, argv[0], strlen(argv[0]));
 	return err_set(e, ERR_USAGE, 0, "no mode before %s: use \"sockctl connect %s %s\"", host, host, argv[1]);
@@ -190,5 +196,13 @@ int hints_option(const struct command *mode, const char *typed, struct err *e)
 	const struct nc_letter *row = typed[1] == '-' ? NULL : letter_of(typed[1]);
 	if (row != NULL && row->advice != NULL)
 		return hints_refuse(typed, "nc's", row->advice, e);
-	return nc_word(typed, e);
+	return hints_word(typed, e);
+}
+
+int hints_quit(const char *number, struct err *e)
+{
+	return err_set(e, ERR_USAGE, 0,
+		"-q %.20s is nc's word: the end of stdin is passed on by itself (--half-close), --quit-after %.20ss ends the "
+		"connection so long after it, and -q is --quiet",
+		number, number);
 }

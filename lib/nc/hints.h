@@ -10,5 +10,9 @@ int hints_line(int argc, char *const *argv, struct err *e);
 /* One option that no mode has ("-z", "--broker"), or a word as socat has it, after the mode. */
 int hints_option(const struct command *mode, const char *typed, struct err *e);
 int hints_address(const char *word, struct err *e);
+/* A long option of another tool, also with one dash, and with a value joined to it: "--ssl", "-ssl", "--port=80". */
+int hints_word(const char *typed, struct err *e);
+/* Where -q, which takes no value here, was followed by a number that is no address. */
+int hints_quit(const char *number, struct err *e);
 
 #endif

@@ -44,7 +44,7 @@ const struct nc_letter nc_letters[] = {
 	{ 'V', "TABLE", NULL, NULL, NULL, NULL, "routing tables are not supported; see -o mark of sockctl" },
 	{ 'Z', NULL, NULL, NULL, NULL, NULL, "DCCP is not supported" },
 	{ 'e', "CMD", "-e", NULL, NULL, NULL, "netcat-openbsd has no such option; use \"sockctl listen -e CMD\"" },
-	{ 'c', "CMD", "-e", NULL, NULL, NULL, "netcat-openbsd has no such option; use \"sockctl listen -e CMD\"" },
+	{ 'c', "CMD", "-e", NULL, "use --exec CMD", NULL, "netcat-openbsd has no such option; use \"sockctl listen -e CMD\"" },
 	{ 0 },
 };
 

@@ -4,6 +4,7 @@
  * the word must agree: a contradiction is refused rather than resolved. addr_inet.c and addr_local.c read the parts. */
 #include "net/addr.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "net/addr_internal.h"
 
 #include <stdarg.h>
@@ -59,12 +60,12 @@ const struct opt_group addr_opts = {
 
 int addr_refuse(const struct reading *r, const char *fmt, ...)
 {
-	char shown[160], sentence[300];
+	char hidden[160], shown[160], sentence[300];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof sentence, fmt, ap);
 	va_end(ap);
-	text_show(shown, sizeof shown, r->word, strlen(r->word));
+	text_show(shown, sizeof shown, hidden, redact_word(hidden, sizeof hidden, r->word));
 	return err_set(r->e, ERR_USAGE, 0, "address \"%s\": %s", shown, sentence);
 }
 
@@ -141,6 +142,12 @@ static int read_plain(struct reading *r)
 	if (strcmp(r->word, "systemd") == 0 && r->second == NULL) {
 		a->kind = ADDR_FD;
 		return addr_agree(r, ADDR_FD, AF_UNSPEC) != 0 ? -1 : addr_read_systemd(r, "");
+	}
+	struct foreign_url theirs;
+	if (url_foreign(&theirs, r->word)) {
+		char ours[200];
+		text_show(ours, sizeof ours, theirs.ours, strlen(theirs.ours));
+		return addr_refuse(r, "sockctl speaks no %s, it connects; write %s", theirs.scheme, ours);
 	}
 	if (strstr(r->word, "://") != NULL)
 		return addr_refuse(r, "unknown scheme; expected tcp, tcp4, tcp6, udp, udp4, udp6 or tls before ://");
