@@ -215,6 +215,8 @@ static void on_pump_turn(void *arg)
 	}
 	if (up == FLOW_MOVED || down == FLOW_MOVED)
 		loop_later(p->loop, &p->turn);
+	if (p->opts.turned != NULL)
+		p->opts.turned(p->arg);
 	pump_arm(p);
 }
 

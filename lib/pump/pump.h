@@ -27,6 +27,7 @@ struct pump_opts {
 	bool end_with_far;	 /* the peer's end, once written out, ends the pump */
 	bool no_up;		 /* near is never read and nothing is sent; HALF_LATE */
 	bool drop_down;		 /* the peer's bytes are read and dropped */
+	bool sends_only;	 /* with drop_down: end when far has acknowledged everything and nothing moved for 1 s */
 	bool program;		 /* near is a program: it may leave, and must never wait for a peer that reads no more */
 	bool lines;		 /* near bytes to far datagrams: one per line */
 	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: FLOW_DATAGRAM_BYTES */
@@ -35,7 +36,8 @@ struct pump_opts {
 	uint32_t conn;		 /* the session's number, for `events` */
 	bool quits;		 /* end quit_ms after near's EOF, once the bytes before it are sent, whatever far does */
 	int64_t quit_ms;
-	int64_t settle_ms;		 /* the longest wait for the peer's acknowledgement at the end; NEVER: no limit */
+	int64_t settle_ms;	   /* the longest wait for the peer's acknowledgement at the end; NEVER: no limit */
+	void (*turned)(void *arg); /* after each turn that was not the last, for reports, with done's arg; NULL: not wanted */
 	const struct event_sink *events; /* borrowed: is told the states of the pump and its flows (may be NULL) */
 };
 
@@ -49,7 +51,7 @@ struct pump {
 	struct timer clock; /* the nearest of: reply wait, settling, quiet after a failure, a retry for memory */
 	struct task turn;
 	int64_t moved_ms;  /* when a byte last moved */
-	int64_t spent_ms;  /* when near had ended and all its bytes were sent; 0: not yet (quits only) */
+	int64_t spent_ms;  /* when near had ended and all its bytes were sent; 0: not yet (quits and sends_only) */
 	int64_t settle_ms; /* since when acknowledgements are waited for; 0: not yet */
 	uint64_t seen;	   /* in + out of both flows at the last check */
 	bool cut;	   /* far was half-closed after a failed write */

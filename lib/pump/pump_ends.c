@@ -17,6 +17,7 @@
  *   near is gone (its child has exited)     what can still be read from it goes out, then end
  *   hang-up of far after its EOF            the rest cannot arrive: end, lost if anything was unsent or SO_ERROR says so
  *   hang-up of near's writing side          as a failed write: its reader left
+ *   near EOF, and no answer is wanted       end when all is acknowledged and nothing moved for 1 s (sends_only)
  *   datagrams: near EOF                     end reply_wait after the last datagram either way; nothing is half-closed
  *   datagrams: enough replies               end
  *   datagrams: any failure                  write what has come, end
@@ -91,14 +92,42 @@ static int64_t replies_until(const struct pump *p)
 	return p->opts.drop_down ? 0 : p->moved_ms + p->opts.reply_wait_ms;
 }
 
+/* Near has ended, and all its bytes are sent. */
+static bool pump_spent(struct pump *p)
+{
+	if (p->opts.no_up || p->up.state < FLOW_HELD)
+		return false;
+	if (p->spent_ms == 0)
+		p->spent_ms = loop_now(p->loop);
+	return true;
+}
+
 /* When near's end ends everything; NEVER: not yet. */
 static int64_t quit_at(struct pump *p)
 {
-	if (!p->opts.quits || p->opts.no_up || p->up.state < FLOW_HELD)
+	return p->opts.quits && pump_spent(p) ? p->spent_ms + p->opts.quit_ms : NEVER;
+}
+
+/* When silence ends what wants no answer; NEVER: not yet. */
+static int64_t silent_at(struct pump *p)
+{
+	if (!p->opts.sends_only || pump_far_dgram(p) || !pump_spent(p))
 		return NEVER;
-	if (p->spent_ms == 0)
-		p->spent_ms = loop_now(p->loop);
-	return p->spent_ms + p->opts.quit_ms;
+	return (p->spent_ms > p->moved_ms ? p->spent_ms : p->moved_ms) + PUMP_QUIET_MS;
+}
+
+/* What is not acknowledged yet is no silence: the peer may answer to it. */
+static bool pump_silent(struct pump *p)
+{
+	int64_t now_ms = loop_now(p->loop);
+	if (quiet_until(p) <= now_ms)
+		return true;
+	if (silent_at(p) > now_ms)
+		return false;
+	if (stream_unsent(stream_bottom(p->far.s)) <= 0)
+		return true;
+	p->moved_ms = now_ms;
+	return false;
 }
 
 const struct why *pump_lack(const struct pump *p)
@@ -137,7 +166,7 @@ bool pump_ended(struct pump *p)
 		return true;
 	if (p->down.failed_to && (p->near.s->caps & ST_TTY) && !flow_holds(&p->up))
 		return true;
-	if (quiet_until(p) <= now_ms)
+	if (pump_silent(p))
 		return true;
 	if (pump_down_over(p) && p->opts.end_with_far)
 		return true;
@@ -146,5 +175,5 @@ bool pump_ended(struct pump *p)
 
 int64_t pump_ends_at(struct pump *p)
 {
-	return pump_sooner(pump_sooner(replies_until(p), quit_at(p)), quiet_until(p));
+	return pump_sooner(pump_sooner(replies_until(p), quit_at(p)), pump_sooner(quiet_until(p), silent_at(p)));
 }
