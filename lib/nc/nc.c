@@ -1,7 +1,7 @@
 /* The drop-in for nc (nc.h): how its command line becomes one of sockctl.
  *
  * The letters are collected first, because what most of them mean depends on others: -p is a server's own port or a client's
- * source, -w bounds connecting and silence, -q asks for -N. Then one of three lines is built:
+ * source, -w bounds connecting and silence, -q asks for -N, and -q 0 for no more. Then one of three lines is built:
  *
  *   nc -l      listen    ends with its peer; -k takes the next one, which gets what stdin still has
  *   nc -lku    serve     datagrams of all peers to stdout, without answers
@@ -207,7 +207,7 @@ static int add_stdin(struct line *line)
 	const char *pause = pace > 0 ? nc_read_word(line, "%llds", (long long)pace) : "";
 	if (after == NULL || pause == NULL)
 		return -1;
-	if (quits)
+	if (quits && (quit > 0 || nc_has(line, 'u') || nc_has(line, 'l'))) /* Debian's nc hears a server out after -q 0 */
 		add_pair(line->nc, "--quit-after", after);
 	if (pace > 0 && !nc_has(line, 'd'))
 		add_pair(line->nc, "--pace", pause);

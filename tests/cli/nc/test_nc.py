@@ -101,6 +101,14 @@ def listen(sock):
     return wire.read_any(sock)
 
 
+def after_the_end(sock):
+    """An answer that is given when the client has said that it sends no more."""
+    got = wire.read_eof(sock)
+    sock.sendall(LINES)
+    wire.close(sock)
+    return got
+
+
 def at_once(sock):
     wire.close(sock)
 
@@ -121,6 +129,8 @@ CLIENTS = [
     ("-w 5 {host} {port}", b"que tal\n", answer),
     ("-w5 -q 1 {host} {port}", b"que tal\n", answer),
     ("-q 1 {host} {port}", b"que tal\n", answer),
+    ("-q 0 {host} {port}", b"que tal\n", after_the_end),
+    ("-Nq0 {host} {port}", DATA, after_the_end),
     ("-q2 {host} {port}", b"", banner),
     ("-q -1 {host} {port}", b"que tal\n", answer),
     ("{host} {port}", b"", banner),
@@ -550,6 +560,16 @@ def test_a_file_is_fetched(nc, tcp, tmp_path, server, client):
     assert there.ends(0) == b""
 
 
+@pytest.mark.parametrize("which", BOTH)
+def test_a_server_that_says_q0_ends_with_stdin(nc, tcp, which):
+    """As Debian's nc does; with it a client hears its server out."""
+    there = nc(which, "-l", "-q", "0", tcp.host, 0, stdin=LINES)
+    tcp.port = there.listens_at()
+    sock = tcp.dial()
+    assert wire.read_eof(sock) == LINES
+    assert there.ends(0) == b""
+
+
 @pytest.mark.parametrize("client", BOTH)
 @pytest.mark.parametrize("server", BOTH)
 def test_a_datagram_goes_over(nc, udp, server, client):
@@ -603,7 +623,7 @@ def listening_port(pid):
 def test_quit_after_the_end_of_stdin(nc, tcp):
     """-q N means what nc's manual says, also where the peer stays; Debian 12's nc then stays for ever."""
     listener = tcp.listen()
-    proc = nc("ours", "-q", "0", tcp.host, tcp.port, stdin=LINES)
+    proc = nc("ours", "-q", "1", tcp.host, tcp.port, stdin=LINES)
     sock = wire.accept(listener)
     assert wire.read_any(sock) == LINES
     assert proc.ends(0) == b""
