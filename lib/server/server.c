@@ -74,6 +74,13 @@ static const struct opt listen_rows[] = {
 		.help = "serve the next client after the first has finished",
 		.man = "Keeps the listening socket open and serves the next client when one has finished. Standard input goes to "
 		       "the first; standard output stays open." },
+	{ .name = "accept-timeout",
+		.kind = OPT_MS,
+		.off = offsetof(struct listen_conf, accept_ms),
+		.arg = "TIME",
+		.help = "end if no client has come within TIME",
+		.man = "Ends with status 5 if no client has come, and passed its handshake, within TIME. One that has may stay. "
+		       "With --keep-open the time begins anew when a client has gone." },
 	{ 0 },
 };
 const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(struct listen_conf), .rows = listen_rows };
@@ -128,6 +135,7 @@ static void on_setup_failed(void *arg, const struct stream *top, const struct ac
  * refused. */
 static void first_passed(struct server *s, struct stream *top, struct acceptor *d)
 {
+	loop_timer(s->run->loop, &s->deserted, NEVER);
 	if (!s->keep_open)
 		accept_keep_only(s, d, top);
 	handshakes_close(&s->handshakes);
@@ -176,6 +184,7 @@ static void give_place(struct server *s, uint32_t id, const struct sa *peer)
 {
 	struct sa proxy;
 	access_leave(s->access, proxied_peer_take(&s->proxied_peers, id, &proxy) ? &proxy : peer);
+	server_await(s);
 	accept_resume(s);
 	server_look(s);
 }

@@ -16,9 +16,10 @@ struct server_conf {
 	const char *full_message;
 	bool strict;
 };
-extern const struct opt_group listen_opts; /* -k */
+extern const struct opt_group listen_opts; /* -k, --accept-timeout */
 struct listen_conf {
 	bool keep_open;
+	int64_t accept_ms; /* 0: for ever */
 };
 
 struct server_opts {

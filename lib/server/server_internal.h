@@ -65,7 +65,7 @@ struct server {
 	bool paused;		     /* accepting failed for lack of a resource and is retried in a while */
 	struct complaint complaint;
 	const char *told; /* why: reported once, until accepting works again; NULL: it works */
-	struct timer pause, deadline, lifetime;
+	struct timer pause, deadline, lifetime, deserted;
 };
 
 /* server.c */
@@ -109,6 +109,7 @@ int64_t listen_fault_holds_ms(const struct server *s, const struct accepted *who
 /* shutdown.c */
 int server_watch_ends(struct server *s, struct err *e); /* signals and --lifetime */
 void server_forget_ends(struct server *s);
+void server_await(struct server *s);   /* no client is there: --accept-timeout begins */
 void server_no_more(struct server *s); /* no more clients, and no setups; ends when the last has left */
 void server_look(struct server *s);    /* is it over? */
 /* The one drain. hurries: its deadline is final, which it is not for the clients of an operator whose stdin has ended. */

@@ -7,6 +7,7 @@
  * signal, the rest is cut; the run has failed only if that has cost a peer bytes. */
 #include "server/server_internal.h"
 
+#include "dial/dial.h"
 #include "stream/fdstream.h"
 #include "loop/prelude.h"
 
@@ -165,14 +166,38 @@ static void on_shutdown_lived(void *arg)
 	server_drain(s, "lifetime", true);
 }
 
+static void on_deserted(void *arg)
+{
+	struct server *s = arg;
+	const struct listen_conf *conf = conf_get(s->run->conf, &listen_opts);
+	char at[SA_TEXT], span[DIAL_SPAN];
+	struct err e;
+	if (handshake_hand_over(&s->handshakes))
+		return; /* it has come after all */
+	err_set(&e, ERR_TIMEOUT, 0, "listen %s: no client has come within %s (--accept-timeout)",
+		sa_text(&s->listeners.v[0].local, at), dial_span(conf->accept_ms, span));
+	run_fail(s->run, &e);
+	run_command_end(s->command);
+	server_no_more(s);
+}
+
+void server_await(struct server *s)
+{
+	const struct listen_conf *conf = conf_get(s->run->conf, &listen_opts);
+	if (s->opts.one && conf->accept_ms > 0 && !s->closed)
+		loop_timer(s->run->loop, &s->deserted, loop_now(s->run->loop) + conf->accept_ms);
+}
+
 int server_watch_ends(struct server *s, struct err *e)
 {
 	const struct clock_conf *clocks = conf_get(s->run->conf, &clock_opts);
 	struct loop *loop = s->run->loop;
 	s->deadline = (struct timer){ .fn = on_shutdown_drained, .arg = s };
 	s->lifetime = (struct timer){ .fn = on_shutdown_lived, .arg = s };
+	s->deserted = (struct timer){ .fn = on_deserted, .arg = s };
 	if (clocks->lifetime_ms > 0)
 		loop_timer(loop, &s->lifetime, loop_now(loop) + clocks->lifetime_ms);
+	server_await(s);
 	if (s->opts.one)
 		return run_die_on_signals(s->run, e);
 	for (size_t i = 0; i < ENDING; i++)
@@ -187,6 +212,7 @@ void server_forget_ends(struct server *s)
 	struct loop *loop = s->run->loop;
 	loop_timer(loop, &s->deadline, NEVER);
 	loop_timer(loop, &s->lifetime, NEVER);
+	loop_timer(loop, &s->deserted, NEVER);
 	for (size_t i = 0; i < ENDING && !s->opts.one; i++)
 		loop_signal(loop, ending[i].signo, NULL, NULL, NULL);
 }
