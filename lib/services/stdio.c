@@ -36,8 +36,9 @@ static const struct opt rows[] = {
 		.man = "Whether the end of stdin is passed on to the peer as a half-close. auto does so at once over TCP "
 		       "and Unix sockets. A client under TLS waits until the peer has finished, because most TLS servers drop "
 		       "their answer when they see our end; not so with --send-only, nor where the peer is sockctl, which says "
-		       "in the handshake that it understands. A server whose stdin was empty from the start waits until the peer has "
-		       "finished, because some clients stop sending when they see our end. no never half-closes." },
+		       "in the handshake that it understands. A server whose stdin was empty from the start, and a client whose stdin "
+		       "is the null device, closed, or an empty file, have nothing to say and wait until the peer has finished, because "
+		       "many programs stop sending when they see our end. yes does it at once, and no never." },
 	{ .name = "quit-after",
 		.kind = OPT_MS,
 		.off = offsetof(struct stdio_conf, quit_ms),
@@ -66,8 +67,9 @@ static const struct opt rows[] = {
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, send_only),
 		.help = "print nothing; what the peer sends is dropped",
-		.man = "Prints nothing. What the peer sends is still read, to its end, and dropped, so that no reset can "
-		       "destroy what was sent to it." },
+		.man = "Prints nothing. What the peer sends is still read and dropped, so that no reset can destroy what was sent to "
+		       "it. After the end of stdin it ends with the peer, or when the peer's system has acknowledged everything and "
+		       "nothing has come for a second." },
 	{ .name = "raw",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, raw),
@@ -118,8 +120,10 @@ const struct opt_group stdio_opts = {
 
 struct stdio {
 	struct stream *near;
-	struct session *busy; /* the session that has it now */
-	bool used;	      /* an earlier session had stdin */
+	struct session *busy;		   /* the session that has it now */
+	bool used;			   /* an earlier session had stdin */
+	bool mute;			   /* stdin is nothing that another program could write to (stdfd_mute) */
+	bool waits_far, waits_near, first; /* of the busy session: told already; our half-close came before the peer's end */
 };
 
 /* A session's own memory is its pump. */
@@ -157,6 +161,7 @@ static int stdio_start(struct service_run *service_run, struct err *e)
 	std->near = stdfd_stream(!conf->recv_only, !conf->send_only, e);
 	if (std->near == NULL)
 		return -1;
+	std->mute = !conf->recv_only && stdfd_mute();
 	int rc = near_layers(service_run, std, conf) != 0
 			 ? err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout")
 			 : loop_signal(service_run->run->loop, SIGCONT, on_stdio_continued, service_run, e);
@@ -169,6 +174,41 @@ static int stdio_start(struct service_run *service_run, struct err *e)
 static uint8_t half_unasked(const struct stdio_conf *conf)
 {
 	return conf->send_only ? HALF_YES : HALF_LATE;
+}
+
+/* Once each: what is waited for while one direction alone is left, because a program that only waits looks stuck. */
+static void on_stdio_turned(void *arg)
+{
+	struct session *s = arg;
+	struct stdio *std = s->service_run->mem;
+	const struct pump *p = pump_of(s);
+	const struct event_sink *events = s->service_run->run->events;
+	bool open = p->down.state == FLOW_OPEN,
+	     held = open && p->up.state == FLOW_HELD && !p->opts.no_up && p->opts.half != HALF_NO;
+	bool reads = p->down.eof && p->down.state >= FLOW_HELD && p->up.state == FLOW_OPEN && p->up.wait_from;
+	std->first |= open && p->up.state == FLOW_DONE;
+	if (held && !std->waits_far)
+		event(events, EV_HINT, s->id,
+			EV_TEXT("text", p->up.in == 0
+						? "stdin is empty: waiting for the peer to finish (--half-close yes does not)"
+						: "stdin has ended: waiting for the peer to finish (--half-close yes does not)"));
+	if (reads && !std->waits_near)
+		event(events, EV_HINT, s->id,
+			EV_TEXT("text", "the peer has finished: waiting for stdin to end (--end peer does not)"));
+	std->waits_far |= held;
+	std->waits_near |= reads;
+}
+
+/* nginx, haproxy and others take a half-close for a hang-up, and an answer that did not come looks like an empty one. */
+static void warn_of_half_close(const struct session *s)
+{
+	enum { LITTLE = 64 * 1024 };
+	const struct stdio *std = s->service_run->mem;
+	const struct pump *p = pump_of(s);
+	if (std->first && p->up.in <= LITTLE && p->down.in == 0 && p->down.state != FLOW_OPEN && !p->opts.drop_down)
+		event(s->service_run->run->events, EV_HINT, s->id,
+			EV_TEXT("text", "the peer closed without a byte after our half-close: if it took that for a hang-up, "
+					"use --half-close no"));
 }
 
 static struct pump_opts pump_opts_for(const struct session *s)
@@ -185,11 +225,13 @@ static struct pump_opts pump_opts_for(const struct session *s)
 	bool no_half = s->stream->caps & ST_NOHALF, redials = s->dialed && service_run->keep_open;
 	return (struct pump_opts){
 		.half = no_half && conf->half_close == HALF_CLOSE_AUTO ? half_unasked(conf) : half[conf->half_close],
-		.late_if_empty = !s->dialed && conf->half_close == HALF_CLOSE_AUTO,
+		.late_if_empty = conf->half_close == HALF_CLOSE_AUTO && (!s->dialed || (std->mute && !conf->send_only)),
 		.end_with_far = conf->end == END_PEER_ENDS || (conf->end == END_AUTO && (tty || redials)),
 		.no_up = conf->recv_only || later,
 		.near_half = service_run->keep_open ? HALF_NO : HALF_YES,
 		.drop_down = conf->send_only,
+		.sends_only = conf->send_only,
+		.turned = on_stdio_turned,
 		.lines = tty,
 		.quits = CONF_GIVEN(service_run->run->conf, stdio, quit_ms),
 		.quit_ms = conf->quit_ms,
@@ -209,6 +251,7 @@ static void on_stdio_pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
 	bool peer_ended = pump_of(s)->down.state != FLOW_OPEN;
+	warn_of_half_close(s);
 	if (why->cls != ERR_OK)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
 	else
@@ -233,6 +276,7 @@ static int stdio_open(struct session *s, struct err *e)
 	const struct pump_opts opts = pump_opts_for(s);
 	std->busy = s;
 	std->used = true;
+	std->waits_far = std->waits_near = std->first = false;
 	pump_start(pump_of(s), s->service_run->run->loop, s->service_run->run->pool, std->near, s->stream, &opts,
 		on_stdio_pump_over, s);
 	return 0;

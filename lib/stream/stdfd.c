@@ -169,3 +169,13 @@ struct stream *stdfd_stream(bool reads, bool writes, struct err *e)
 		err_set(e, ERR_LOCAL, ENOMEM, "use stdin and stdout");
 	return s;
 }
+
+bool stdfd_mute(void)
+{
+	struct stat in, null;
+	if (fstat(0, &in) != 0)
+		return false;
+	bool nowhere =
+		S_ISCHR(in.st_mode) && stat("/dev/null", &null) == 0 && S_ISCHR(null.st_mode) && in.st_rdev == null.st_rdev;
+	return nowhere || S_ISREG(in.st_mode);
+}

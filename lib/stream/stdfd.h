@@ -29,4 +29,7 @@ void stdfd_restore(void); /* undoes what fcntl did; safe to call twice, and from
  * EBADF). ST_TTY is set when stdin is a terminal. NULL with e. */
 struct stream *stdfd_stream(bool reads, bool writes, struct err *e);
 
+/* Is stdin what has nothing to say: the null device, a descriptor that was closed, or a file? A file may still have bytes. */
+bool stdfd_mute(void);
+
 #endif

@@ -101,7 +101,7 @@ def peer(line, address, over):
     what = "echo"
     if port in TALKS and not over:
         what = f"serve --talk @{port}.talk"
-    elif any(word in line.text for word in ("--recv-only", "socks", "stty")):  # no peer tells an echo to end
+    elif any(word in line.text for word in ("--recv-only", "--half-close no", "socks", "stty")):  # no peer tells an echo to end
         what = "serve --file in"
     flags = {"tls": "--tls --cert server.pem --alpn h2", "udp": "-u", "": ""}[over]
     words = " ".join(shlex.quote(word) for word in address)

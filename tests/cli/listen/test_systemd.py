@@ -201,7 +201,7 @@ def test_a_full_manager_delays_no_server(sockctl, manager, tmp_path):
 def test_clients_are_not_told(sockctl, manager, tcp, tmp_path):
     sock = manager(str(tmp_path / "notify"))
     listener = tcp.listen()
-    sockctl.connect(tcp, env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, stdin=NULL, stdout=NULL)
+    sockctl.connect(tcp, env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, stdin=b"", stdout=NULL)
     assert wire.read_eof(wire.accept(listener)) == b""
     sock.setblocking(False)
     with pytest.raises(BlockingIOError):

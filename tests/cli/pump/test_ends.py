@@ -26,9 +26,9 @@ def test_empty_stdin_never_shortens_receiving(pair, place, role, how):
     wire.same(proc.ends(0), MUCH)
 
 
-@EMPTY
-def test_connect_passes_the_end_of_an_empty_stdin_on_at_once(pair, place, how):
-    proc, sock = pair("connect", place, **how)
+def test_connect_passes_the_end_of_an_empty_pipe_on_at_once(pair, place):
+    """It is a deliberate end; of a client that has no stdin see test_empty_stdin.py."""
+    proc, sock = pair("connect", place, stdin=b"")
     assert wire.read_eof(sock) == b""
     sock.sendall(b"still heard")
     sock.close()

@@ -164,7 +164,7 @@ def test_file_from_a_place_in_it(sockctl, place, source):
 def test_files_without_a_size(sockctl, place, path):
     with open(path, "rb") as file:
         server = sockctl.serve("listen", place, "--recv-only")
-        sockctl.connect(place, stdin=file).ends(0)
+        sockctl.connect(place, "--half-close", "yes", stdin=file).ends(0)  # an empty one would wait for the peer
     with open(path, "rb") as file:
         assert server.ends(0) == file.read()
 
