@@ -34,6 +34,13 @@ static void self_url_loopback(struct sa *sa)
 		sa_parse(sa, sa->family == AF_INET6 ? "::1" : "127.0.0.1", port);
 }
 
+/* "[fe80::1%eth0]:80" as it stands in a URL: %25 is the percent sign before a zone. */
+static void self_url_zone(char *out, size_t cap, const char *text)
+{
+	int n = (int)strcspn(text, "%");
+	snprintf(out, cap, "%.*s%s%s", n, text, text[n] != '\0' ? "%25" : "", text[n] != '\0' ? text + n + 1 : "");
+}
+
 void self_url_of(struct self_url *r, const struct listeners *l, const struct addr *a)
 {
 	*r = (struct self_url){ 0 };
@@ -45,9 +52,10 @@ void self_url_of(struct self_url *r, const struct listeners *l, const struct add
 		unix_url(r, one);
 		return;
 	}
-	char text[SA_TEXT];
+	char text[SA_TEXT], coded[SA_TEXT + 2];
 	self_url_loopback(&sa);
 	sa_host(&sa, r->host);
 	snprintf(r->port, sizeof r->port, "%u", (unsigned)sa_port(&sa));
-	snprintf(r->url, sizeof r->url, "%s://%s", one->dgram ? "udp" : a->tls ? "tls" : "tcp", sa_text(&sa, text));
+	self_url_zone(coded, sizeof coded, sa_text(&sa, text));
+	snprintf(r->url, sizeof r->url, "%s://%s", one->dgram ? "udp" : a->tls ? "tls" : "tcp", coded);
 }

@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "base/text.h"
 
+#include <ctype.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -134,6 +135,27 @@ static int set_host(struct reading *r, const char *text, size_t n, bool bracket)
 	return 0;
 }
 
+/* In a URL the percent sign before a zone is %25 (RFC 6874), and the zone may have more of that kind. Plain signs are taken, too.
+ * False: text stays as it is. */
+static bool decode_zone(char out[HOST_MOST + 1], const char *text, size_t n)
+{
+	const char *sign = memchr(text, '%', n), *end = text + n;
+	if (sign == NULL || end - sign <= 3 || n > HOST_MOST || strncmp(sign, "%25", 3) != 0)
+		return false;
+	size_t len = (size_t)(sign - text) + 1;
+	memcpy(out, text, len);
+	for (const char *p = sign + 3; p < end;) {
+		unsigned byte = 0;
+		bool coded = *p == '%' && end - p > 2 && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2]);
+		if (coded)
+			sscanf(p + 1, "%2x", &byte);
+		out[len++] = coded ? (char)byte : *p;
+		p += coded ? 3 : 1;
+	}
+	out[len] = '\0';
+	return strlen(out) == len;
+}
+
 static int set_any(struct reading *r)
 {
 	if (!is_server(r))
@@ -248,6 +270,11 @@ static int read_parts(struct reading *r, struct parts *p, bool url)
 		return addr_refuse(r, "the port is missing; %s", url ? "expected SCHEME://HOST:PORT" : addr_forms(r));
 	if (p->host_len == 0 && p->bracket)
 		return addr_refuse(r, "expected an IPv6 address between [ and ]");
+	char plain[HOST_MOST + 1];
+	if (url && p->bracket && decode_zone(plain, p->host, p->host_len)) {
+		p->host = plain;
+		p->host_len = strlen(plain);
+	}
 	return set_where(r, p->host, p->host_len, p->bracket) != 0 ? -1 : set_port(r, p->port, p->port_len);
 }
 

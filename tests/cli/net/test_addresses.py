@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+import book
 import wire
 from place import Place, has_ipv6
 
@@ -39,6 +40,8 @@ CLIENT6 = {
     "brackets": ["[::1]:{port}"],
     "url": ["tcp://[::1]:{port}"],
     "url6": ["tcp6://[::1]:{port}"],
+    "url-zone": ["tcp://[::1%25lo]:{port}"],
+    "url6-zone-plain": ["tcp6://[::1%lo]:{port}"],
     "letter6": ["-6", "::1", "{port}"],
     "long-option": ["--ipv6", "::1", "{port}"],
 }
@@ -204,3 +207,17 @@ def test_habit_of_options_before_and_after(sockctl, tcp):
     sockctl.serve("echo", tcp)
     client = sockctl.start("connect", "-4", "127.0.0.1", "-n", str(tcp.port), "-q", stdin=b"around")
     assert client.ends(0) == b"around"
+
+
+@v6
+@pytest.mark.parametrize("server", ["tcp://[fe80::7%25lo]:0", "tcp6://[fe80::7%lo]:0", "[fe80::7%lo]:0"])
+@pytest.mark.parametrize("client", ['"$SOCKCTL_ADDR"', '"tcp://[fe80::7%25lo]:$SOCKCTL_PORT"', '"fe80::7%lo" "$SOCKCTL_PORT"'])
+def test_a_link_local_address(tmp_path, server, client):
+    """With the interface behind %25, as URLs have it, and as sockctl writes its own."""
+    if not book.namespace():
+        pytest.skip("no namespaces here")
+    out, err, code = book.run(f"""ip addr add fe80::7/64 dev lo nodad
+sockctl echo '{server}' --drain 1h --run 'echo "$SOCKCTL_ADDR" >&2; printf hola | sockctl connect {client}'
+""", tmp_path)
+    assert (out, code) == ("hola", 0), err
+    assert "tcp://[fe80::7%25lo]:" in err
