@@ -6,6 +6,7 @@
 #include "codec/frame.h"
 #include "codec/telnet.h"
 #include "dial/client.h"
+#include "dial/dial.h"
 #include "dial/probe.h"
 #include "dial/retry.h"
 #include "fault/fault_opts.h"
@@ -55,7 +56,8 @@ static int probe_check(const struct run *run, struct err *e)
 	static const struct {
 		const struct opt_group *group;
 		size_t off;
-	} idle[] = { { &retry_opts, offsetof(struct retry_conf, reconnect) }, { &fault_opts, offsetof(struct fault_conf, spec) },
+	} idle[] = { { &dial_opts, offsetof(struct dial_conf, from_any) }, { &stdio_opts, offsetof(struct stdio_conf, label) },
+		{ &retry_opts, offsetof(struct retry_conf, reconnect) }, { &fault_opts, offsetof(struct fault_conf, spec) },
 		{ &talk_opts, OPT_ANY }, { &exec_opts, OPT_ANY }, { &forward_opts, OPT_ANY }, { &source_opts, OPT_ANY },
 		{ &observer_opts, OPT_ANY }, { &expect_opts, OPT_ANY } };
 	const struct proxy_announce_conf *announce = conf_get(conf, &proxy_announce_opts);

@@ -10,16 +10,29 @@
 #include "stream/observer.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { SEGMENT_BYTES = 32768, PIECES = 62 };
 
 struct wire {
 	struct capture *c;
+	const struct stream *below;
 	struct pcapng_end end[2]; /* the sender in this direction: OBSERVER_IN the peer, OBSERVER_OUT we */
 	uint32_t seq[2];
 	bool dgram, over;
 	bool fin[2];
 };
+
+void capture_end(struct pcapng_end *end, const struct sa *sa)
+{
+	struct sockaddr_storage ss;
+	sa_to(sa, &ss);
+	*end = (struct pcapng_end){ .v6 = sa->family == AF_INET6, .port = sa_port(sa) };
+	if (end->v6)
+		memcpy(end->ip, &((const struct sockaddr_in6 *)&ss)->sin6_addr, 16);
+	else if (sa->family == AF_INET)
+		memcpy(end->ip, &((const struct sockaddr_in *)&ss)->sin_addr, 4);
+}
 
 static enum observer_dir capture_back(enum observer_dir dir)
 {
@@ -31,8 +44,12 @@ static void put_packet(struct wire *w, enum observer_dir dir, unsigned flags, co
 {
 	unsigned char head[PCAPNG_PACKET_HEAD], tail[PCAPNG_PACKET_TAIL];
 	struct iovec all[PIECES + 2];
+	const struct sa *sender = dir == OBSERVER_IN ? stream_sender(w->below) : NULL;
+	struct pcapng_end other;
+	if (sender != NULL)
+		capture_end(&other, sender);
 	const struct pcapng_packet p = {
-		.from = &w->end[dir],
+		.from = sender != NULL && other.v6 == w->end[dir].v6 ? &other : &w->end[dir],
 		.to = &w->end[capture_back(dir)],
 		.sent = dir == OBSERVER_OUT,
 		.udp = w->dgram,
@@ -121,10 +138,11 @@ int capture_push(struct stream **top, struct capture *c, uint32_t conn, bool dia
 		.name = "capture", .moved = wire_moved, .ended = wire_ended, .broke = wire_broke, .close = wire_close
 	};
 	enum observer_dir client = dialed ? OBSERVER_OUT : OBSERVER_IN;
+	const struct stream *below = *top;
 	struct wire *w = observer_push(top, &ops, sizeof *w);
 	if (w == NULL)
 		return -1;
-	*w = (struct wire){ .c = c, .dgram = (*top)->caps & ST_DGRAM };
+	*w = (struct wire){ .c = c, .below = below, .dgram = (*top)->caps & ST_DGRAM };
 	w->end[OBSERVER_IN] = *peer;
 	w->end[OBSERVER_OUT] = *us;
 	w->seq[OBSERVER_IN] = conn * 2654435761U;

@@ -8,14 +8,18 @@
 
 struct teller {
 	const struct event_sink *events;
+	const struct stream *below;
 	uint32_t conn;
 	uint64_t off[2];
 };
 
 static void data_events_tell(struct teller *t, enum observer_dir dir, const unsigned char *bytes, size_t n)
 {
+	const struct sa *sender = dir == OBSERVER_IN ? stream_sender(t->below) : NULL;
+	char from[SA_TEXT];
 	event(t->events, EV_DATA, t->conn, EV_TEXT("dir", dir == OBSERVER_IN ? "in" : "out"), EV_NUM("off", t->off[dir]),
-		EV_NUM("len", n), bytes != NULL ? EV_BYTES("b64", (const char *)bytes, n) : EV_TEXT("b64", NULL));
+		EV_NUM("len", n), bytes != NULL ? EV_BYTES("b64", (const char *)bytes, n) : EV_TEXT("b64", NULL),
+		EV_TEXT("from", sender != NULL ? sa_text(sender, from) : NULL));
 	t->off[dir] += n;
 }
 
@@ -48,10 +52,12 @@ int data_layer(struct stream **top, const struct link *link, void *shared, struc
 	(void)shared;
 	if (events == NULL || !events->data)
 		return 0;
+	const struct stream *below = *top;
 	struct teller *t = observer_push(top, &ops, sizeof *t);
 	if (t == NULL)
 		return err_set(e, ERR_LOCAL, ENOMEM, "look at the traffic");
 	t->events = events;
+	t->below = below;
 	t->conn = link->conn;
 	return 0;
 }

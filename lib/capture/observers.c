@@ -127,17 +127,6 @@ int capture_start(const struct run *run, void **shared, struct err *e)
 	return 0;
 }
 
-static void end_of(struct pcapng_end *end, const struct sa *sa)
-{
-	struct sockaddr_storage ss;
-	sa_to(sa, &ss);
-	*end = (struct pcapng_end){ .v6 = sa->family == AF_INET6, .port = sa_port(sa) };
-	if (end->v6)
-		memcpy(end->ip, &((const struct sockaddr_in6 *)&ss)->sin6_addr, 16);
-	else if (sa->family == AF_INET)
-		memcpy(end->ip, &((const struct sockaddr_in *)&ss)->sin_addr, 4);
-}
-
 static bool of_internet(const struct sa *sa)
 {
 	return sa->family == AF_INET || sa->family == AF_INET6;
@@ -168,8 +157,8 @@ int capture_layer(struct stream **top, const struct link *link, void *shared, st
 	if (shared == NULL)
 		return 0;
 	if (of_internet(link->peer)) {
-		end_of(&peer, link->peer);
-		end_of(&us, link->local);
+		capture_end(&peer, link->peer);
+		capture_end(&us, link->local);
 		if (us.v6 != peer.v6) /* of our address we only know that it is any */
 			us = (struct pcapng_end){ .v6 = peer.v6, .port = us.port };
 	} else {

@@ -184,7 +184,7 @@ int client_main(const struct run *run, const struct service *service, struct err
 	int used;
 	if (addr_parse(&c.addr, conf_get(run->conf, &addr_opts), probes ? ADDR_RANGES : 0, run->argc, run->argv, &used, e) < 0)
 		return -1;
-	if (sockopt_fits(run->conf, c.addr.kind, e) < 0)
+	if (sockopt_fits(run->conf, c.addr.kind, e) < 0 || dial_fits(run->conf, &c.addr, e) < 0)
 		return -1;
 	if (c.again->reconnect && c.addr.kind == ADDR_FD)
 		return err_set(e, ERR_USAGE, 0, "--reconnect: %s cannot be connected again", c.addr.text);

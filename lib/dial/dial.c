@@ -15,6 +15,7 @@
 #include "net/resolve.h"
 #include "net/sockopt.h"
 #include "session/layers.h"
+#include "udp/udp_any.h"
 #include "udp/udp_dial.h"
 #include "net/unix_autobind.h"
 
@@ -93,6 +94,14 @@ static const struct opt dial_rows[] = {
 		.man = "Connects from this numeric address, and port if one is given; :PORT alone leaves the address to the "
 		       "system. Addresses of the other family are not tried. An address that is not ours, or a port in use, "
 		       "is exit status 10." },
+	{ .name = "from-any",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct dial_conf, from_any),
+		.help = "over UDP, take answers from other addresses, too",
+		.man = "Over UDP, takes datagrams of any sender, not only those that come from the address that was dialed. That is so "
+		       "without the option where the address is a multicast address, and with -o broadcast: a question to all is "
+		       "answered by each from an address of its own. With -v each datagram's sender is named, and --label addr puts it "
+		       "before each line." },
 	{ 0 },
 };
 const struct opt_group dial_opts = { .title = "Connecting", .size = sizeof(struct dial_conf), .rows = dial_rows };
@@ -106,6 +115,27 @@ const char *dial_span(int64_t ms, char out[DIAL_SPAN])
 	else
 		snprintf(out, DIAL_SPAN, "%.1fs", (double)ms / 1000);
 	return out;
+}
+
+int dial_fits(const struct conf *conf, const struct addr *a, struct err *e)
+{
+	const struct dial_conf *dial = conf_get(conf, &dial_opts);
+	if (dial->from_any && a->kind != ADDR_UDP)
+		return err_set(e, ERR_USAGE, 0, "--from-any requires UDP, and this is %s", a->text);
+	return 0;
+}
+
+/* Is the question one to all, whose answers come from other addresses? */
+static bool dial_hears_any(const struct dialer *d, int fd)
+{
+	const struct dial_conf *conf = conf_get(d->run->conf, &dial_opts);
+	int broadcast = 0;
+	socklen_t len = sizeof broadcast;
+	if (d->addr.kind != ADDR_UDP || d->conn == 0)
+		return false;
+	if (getsockopt(fd, SOL_SOCKET, SO_BROADCAST, &broadcast, &len) != 0)
+		broadcast = 0;
+	return conf->from_any || broadcast != 0 || sa_multicast(&d->peer);
 }
 
 /* Releases the present step; its results stay in stream and err. */
@@ -186,6 +216,8 @@ static int wrap_layers(struct dialer *d, int fd, enum addr_kind kind)
 	d->stream = fdstream_socket(fd, dgram);
 	if (d->stream == NULL || (d->addr.kind == ADDR_UNIX_DGRAM && unix_autobind_push(&d->stream) < 0))
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
+	if (dial_hears_any(d, fd) && udp_any_push(&d->stream, d->run, d->conn, &d->peer, &d->local, &d->err) < 0)
+		return err_prefix(&d->err, "connect %s", d->addr.text);
 	if (kind == ADDR_UDP && d->conn > 0 && udp_dial_push(&d->stream, d->run) < 0)
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
 	const struct link link = { d->run, ROLE_DIAL, d->conn, &d->peer, &d->local, &d->target,

@@ -8,10 +8,10 @@
 #include "net/run.h"
 #include "net/layer.h"
 
-extern const struct opt_group dial_opts; /* -w, -s */
+extern const struct opt_group dial_opts; /* -w, -s, --from-any */
 struct dial_conf {
 	int64_t connect_ms; /* 0: no limit of ours; handshakes always 10 s */
-	bool has_source;
+	bool has_source, from_any;
 	char source_host[64]; /* numeric; "": any, for a port alone */
 	uint16_t source_port;
 };
@@ -22,6 +22,9 @@ enum { DIAL_RACE_MS = 250, DIAL_SETUP_MS = 10000 };
  * source of the other family, a descriptor that is no connection), ERR_LOCAL (descriptors, memory), ERR_NETWORK. e->sys, if not
  * 0, is the errno that decides whether another try may help. */
 typedef void dial_done(void *arg, struct stream *gives, const struct sa *peer, const struct sa *local, const struct err *e);
+
+/* -1 with e (ERR_USAGE) if an option of ours makes no sense for this address. */
+int dial_fits(const struct conf *conf, const struct addr *a, struct err *e);
 
 struct dialer;
 /* done is never called before this returns. NULL with e. A bare stream (no layers) with conn == 0. */

@@ -131,6 +131,7 @@ static const struct stream_ops dgram_ops = {
 	.writev = dgram_writev,
 	.flush = dgram_flush,
 	.shut = dgram_shut,
+	.sender = dgram_sender,
 	.close = fault_close,
 };
 

@@ -57,6 +57,7 @@ static int fault_dgram_come(struct fault *f, int dir, const struct iovec *v, int
 	struct fault_way *w = &f->way[dir];
 	uint64_t number = ++w->arrived;
 	struct fate fate = fault_dgram_decide(f, dir, number, len);
+	const struct sa *from = dir == FAULT_IN ? stream_sender(f->s.below) : NULL;
 	int64_t now_us = fault_now_us(f);
 	shape_tell(f, dir, number);
 	for (unsigned i = 0; i < fate.copies; i++) {
@@ -66,6 +67,8 @@ static int fault_dgram_come(struct fault *f, int dir, const struct iovec *v, int
 		p->us = now_us + shape_latency_us(f, dir, number);
 		p->late_us = p->us + LATE_US;
 		p->after = fate.after;
+		if (from != NULL)
+			p->from = *from;
 	}
 	return 0;
 }
@@ -174,8 +177,16 @@ static ssize_t fault_dgram_give(struct fault *f, struct fault_piece *p, const st
 		len = stream_fail(&f->s, ERR_NETWORK, OF_PEER, EMSGSIZE, "receive from");
 	else
 		iov_scatter(v, n, 0, p->bytes, p->len);
+	f->from = p->from;
 	fault_dgram_gone(w, p);
 	return len;
+}
+
+/* What is held passes later than it was read. */
+const struct sa *dgram_sender(const struct stream *s)
+{
+	const struct fault *f = (const struct fault *)(const void *)s;
+	return f->from.family != 0 ? &f->from : stream_sender(s->below);
 }
 
 /* A read also sends held datagrams; the next write reports a failure of that. */

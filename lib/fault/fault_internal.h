@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "fault/fault.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 
@@ -27,6 +28,7 @@ struct fault_piece { /* bytes that came at once, or one datagram */
 	int64_t late_us; /* datagram: ... even if too few others have overtaken it */
 	uint32_t after;	 /* datagram: how many others must pass first */
 	uint32_t at, len, cap;
+	struct sa from; /* received datagram: its sender, where senders may differ */
 	unsigned char bytes[];
 };
 
@@ -79,6 +81,7 @@ struct fault {
 	int64_t rcvbuf;		  /* bytes, as requested; 0: not requested */
 	struct fault_way way[FAULT_WAYS];
 	int64_t ack_ms; /* since when: a reset that waits for acknowledgements */
+	struct sa from; /* of the received datagram that passed last; family 0: senders do not differ */
 };
 
 /* fault_hold.c */
@@ -131,6 +134,7 @@ ssize_t dgram_readv(struct stream *s, const struct iovec *v, int n);
 ssize_t dgram_writev(struct stream *s, const struct iovec *v, int n);
 int dgram_flush(struct stream *s);
 int dgram_shut(struct stream *s);
+const struct sa *dgram_sender(const struct stream *s);
 void dgram_let_go(struct fault *f); /* sends held datagrams, whatever their time */
 
 #endif

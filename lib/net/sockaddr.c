@@ -241,6 +241,14 @@ bool sa_any(const struct sa *sa)
 	}
 }
 
+bool sa_multicast(const struct sa *sa)
+{
+	if (sa->family == AF_INET)
+		return IN_MULTICAST(ntohl(sockaddr_in4(sa).sin_addr.s_addr));
+	const struct sockaddr_in6 six = sockaddr_as_in6(sa);
+	return sa->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&six.sin6_addr);
+}
+
 /* A flow label is no part of an address, so the bytes cannot simply be compared. */
 bool sa_equal(const struct sa *a, const struct sa *b)
 {

@@ -26,6 +26,7 @@ uint16_t sa_port(const struct sa *sa);
 void sa_set_port(struct sa *sa, uint16_t port);
 bool sa_loopback(const struct sa *sa);
 bool sa_any(const struct sa *sa); /* 0.0.0.0 or :: */
+bool sa_multicast(const struct sa *sa);
 bool sa_equal(const struct sa *a, const struct sa *b);
 /* The local or remote address of a socket; family 0 where there is none. */
 void sa_of(struct sa *sa, int fd, bool remote);

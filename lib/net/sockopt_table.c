@@ -199,22 +199,13 @@ static int parse_name(const struct sockopt_row *row, const char *text, struct so
 	return 0;
 }
 
-static bool is_multicast(const struct sa *sa)
-{
-	struct sockaddr_storage ss;
-	sa_to(sa, &ss);
-	if (sa->family == AF_INET)
-		return IN_MULTICAST(ntohl(((const struct sockaddr_in *)(const void *)&ss)->sin_addr.s_addr));
-	return IN6_IS_ADDR_MULTICAST(&((const struct sockaddr_in6 *)(const void *)&ss)->sin6_addr);
-}
-
 static int parse_multicast(const struct sockopt_row *row, const char *text, struct sockopt_value *v, struct err *e)
 {
 	char group[SA_TEXT];
 	size_t len = strcspn(text, "@");
 	(void)row;
 	snprintf(group, sizeof group, "%.*s", (int)(len < sizeof group ? len : sizeof group), text);
-	if (strchr(group, '%') != NULL || !sa_parse(&v->group, group, 0) || !is_multicast(&v->group))
+	if (strchr(group, '%') != NULL || !sa_parse(&v->group, group, 0) || !sa_multicast(&v->group))
 		return err_set(e, ERR_USAGE, 0, "expected a multicast address such as 239.1.2.3 or ff02::1234, and @INTERFACE");
 	if (text[len] == '@' && (v->interface = if_nametoindex(text + len + 1)) == 0)
 		return err_set(e, ERR_USAGE, 0, "there is no such interface");

@@ -4,6 +4,7 @@
 
 #include "pump/flow.h"
 
+extern const struct mover mover_dgram_label; /* datagrams to lines, each with its label (dgram_label.c) */
 extern const struct mover mover_dgram_join;  /* datagrams to bytes */
 extern const struct mover mover_dgram_split; /* bytes to datagrams, not by line */
 

@@ -8,7 +8,7 @@
 
 /* The first that fits is taken. */
 static const struct mover *const movers[] = { &mover_discard, &mover_sendfile, &mover_splice, &mover_splice_pipe,
-	&mover_dgram_split, &mover_dgram_join, &mover_copy };
+	&mover_dgram_split, &mover_dgram_label, &mover_dgram_join, &mover_copy };
 
 bool flow_from_dgram(const struct flow *f)
 {

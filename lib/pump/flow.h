@@ -37,6 +37,11 @@ struct mover {
 	void (*close)(struct flow *f);
 };
 
+/* For a flow of datagrams to bytes: what stands before each line of the one that was just read from `from`. Returns the length.
+ */
+enum { FLOW_LABEL = 96 };
+typedef size_t flow_label(void *arg, const struct stream *from, char out[FLOW_LABEL]);
+
 struct flow {
 	struct stream *from, *to;
 	const struct mover *mover; /* NULL: not yet chosen */
@@ -62,9 +67,11 @@ struct flow {
 	bool failed_from, failed_to;
 	bool wait_from, wait_to, wait_pool; /* why the last run stopped */
 	uint32_t conn;			    /* these three are for flow_set: the session's number, ... */
-	const char *name;		    /* "in" (from the peer), "out" (to it) or "echo"; */
-	const struct event_sink *events;    /* NULL: its states are not reported */
-	struct why why;			    /* of the failure */
+	flow_label *label;		    /* NULL: none */
+	void *label_arg;
+	const char *name;		 /* "in" (from the peer), "out" (to it) or "echo"; */
+	const struct event_sink *events; /* NULL: its states are not reported */
+	struct why why;			 /* of the failure */
 };
 
 enum flow_run {

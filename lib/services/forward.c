@@ -122,6 +122,8 @@ static int forward_start(struct service_run *service_run, struct err *e)
 		return err_set(e, ERR_RESOLVE, 0, "--forward %s: not a numeric address, and -n forbids asking", all->to.text);
 	if (run->layers->role == ROLE_ACCEPT && is_us(run->layers->addr, &all->to))
 		return err_set(e, ERR_USAGE, 0, "--forward %s: that is the address that we listen on", all->to.text);
+	if (dial_fits(run->conf, &all->to, e) != 0)
+		return err_prefix(e, "--forward");
 	all->far = layers_far(run, &all->to, e);
 	return all->far != NULL ? 0 : -1;
 }

@@ -22,6 +22,7 @@ enum { HALF_CLOSE_AUTO, HALF_CLOSE_YES, HALF_CLOSE_NO };
 struct stdio_conf {
 	int end;	/* 0 auto, 1 both, 2 peer */
 	int half_close; /* HALF_CLOSE_AUTO .. NO */
+	int label;	/* LABEL_NONE, LABEL_SENDER */
 	bool recv_only, send_only, raw, keep_stdin;
 	int64_t datagram_bytes, reply_wait_ms, replies, quit_ms, pace_ms;
 };

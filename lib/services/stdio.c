@@ -6,16 +6,21 @@
  * a later one cannot be known. */
 #include "services/service.h"
 
+#include "base/text.h"
 #include "codec/filter.h"
 #include "codec/line_delay.h"
+#include "net/layer.h"
 #include "pump/pump.h"
 #include "stream/stdfd.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { END_AUTO, END_BOTH, END_PEER_ENDS };
+enum { LABEL_NONE, LABEL_SENDER };
 
 static const struct opt rows[] = {
 	{ .name = "end",
@@ -87,6 +92,14 @@ static const struct opt rows[] = {
 		.help = "cut stdin into datagrams of at most SIZE bytes",
 		.man = "Over datagrams, sends one datagram per read of stdin of at most SIZE bytes. When stdin is a "
 		       "terminal each line is a datagram." },
+	{ .name = "label",
+		.kind = OPT_CHOICE,
+		.off = offsetof(struct stdio_conf, label),
+		.arg = "none|addr",
+		.def = "none",
+		.help = "datagrams: put the sender's address before each line",
+		.man = "Over datagrams, addr puts the sender's address before each line on standard output, as in \"[10.0.0.7:1900] "
+		       "text\". A datagram that does not end with a newline gets one." },
 	{ .name = "reply-wait",
 		.kind = OPT_MS,
 		.off = offsetof(struct stdio_conf, reply_wait_ms),
@@ -109,6 +122,8 @@ static int stdio_check(void *block, struct err *e)
 	const struct stdio_conf *conf = block;
 	if (conf->recv_only && conf->send_only)
 		return err_set(e, ERR_USAGE, 0, "--recv-only and --send-only cannot be used together");
+	if (conf->send_only && conf->label != LABEL_NONE)
+		return err_set(e, ERR_USAGE, 0, "--send-only and --label cannot be used together");
 	if (conf->recv_only && conf->pace_ms > 0)
 		return err_set(e, ERR_USAGE, 0, "--recv-only and --pace cannot be used together");
 	return 0;
@@ -158,6 +173,9 @@ static int stdio_start(struct service_run *service_run, struct err *e)
 {
 	struct stdio *std = service_run->mem;
 	const struct stdio_conf *conf = conf_of(service_run);
+	const struct layers *layers = service_run->run->layers;
+	if (conf->label != LABEL_NONE && layers != NULL && !addr_dgram(layers->addr))
+		return err_set(e, ERR_USAGE, 0, "--label requires datagrams, and %s has none", layers->addr->text);
 	std->near = stdfd_stream(!conf->recv_only, !conf->send_only, e);
 	if (std->near == NULL)
 		return -1;
@@ -168,6 +186,16 @@ static int stdio_start(struct service_run *service_run, struct err *e)
 	if (rc != 0)
 		stream_close(std->near, CLOSE_PLAIN);
 	return rc;
+}
+
+static size_t sender_label(void *arg, const struct stream *from, char out[FLOW_LABEL])
+{
+	const struct session *s = arg;
+	const struct sa *sender = stream_sender(from);
+	char text[SA_TEXT], shown[SA_TEXT];
+	sa_text(sender != NULL ? sender : &s->peer, text);
+	text_show(shown, sizeof shown, text, strlen(text));
+	return (size_t)snprintf(out, FLOW_LABEL, "[%s] ", shown);
 }
 
 /* For a peer that may drop its answer when we end (most TLS servers): only when the answer is here, or not wanted. */
@@ -240,6 +268,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 				 : conf->send_only   ? 0
 						     : conf->reply_wait_ms,
 		.replies = (uint64_t)conf->replies,
+		.label = conf->label != LABEL_NONE ? sender_label : NULL,
 		.settle_ms = session_settle_ms(s),
 		.events = service_run->run->events,
 		.conn = s->id,

@@ -161,6 +161,13 @@ const struct stream *stream_bottom(const struct stream *s)
 	return s;
 }
 
+const struct sa *stream_sender(const struct stream *s)
+{
+	while (s != NULL && s->ops->sender == NULL)
+		s = s->below;
+	return s != NULL ? s->ops->sender(s) : NULL;
+}
+
 void stream_push(struct stream *layer, const struct stream_ops *ops, struct stream *below)
 {
 	*layer = (struct stream){

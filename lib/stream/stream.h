@@ -44,6 +44,7 @@ struct msgs { /* datagrams, one an element */
 };
 
 struct loop;
+struct sa;
 struct counters { /* what passed at the top of a connection's layers; its session's */
 	const struct loop *loop;
 	void (*ended)(
@@ -83,6 +84,8 @@ struct stream_ops {
 	void (*secured)(struct stream *s);		 /* from now on there is TLS below (starttls); NULL: not needed */
 	int (*verdict)(struct stream *s, struct err *e); /* were all received bytes as expected? Called once; NULL: no opinion */
 	bool (*holds)(const struct stream *s);		 /* of the peer's bytes, some that were not passed up yet; NULL: never */
+	const struct sa *(*sender)(
+		const struct stream *s); /* of the datagram that was read last; NULL: the peer is the only one */
 	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
 	/* The descriptor from which (or to which) bytes may be moved directly, unseen by this layer and without blocking; -1 or
 	 * NULL: none, because a layer here or below must see them. The answer may change: ask before each use. */
@@ -112,6 +115,8 @@ bool stream_unread(const struct stream *s);
 int stream_verdict(struct stream *s, struct err *e);
 void stream_close(struct stream *takes, enum close_how how); /* NULL is fine */
 const struct stream *stream_bottom(const struct stream *s);
+/* Where senders may differ from the peer: that of the datagram that was read last, borrowed until the next. NULL: the peer. */
+const struct sa *stream_sender(const struct stream *s);
 
 /* What the system says of the descriptors at the bottom (fdstream.c). Bytes that were written and that the peer has not
  * acknowledged, or that a pipe's reader has not read; 0 also where it cannot tell. / Over TCP, are there any? Of a Unix socket
