@@ -108,7 +108,7 @@ static void say_event(struct out *out, const struct event *ev)
 	if (out->persona != NULL)
 		say_as(out, ev);
 	else if ((!out->conf->quiet || row->level == EV_LOUD) && has_words(out, row))
-		out_say(out, words, report_text(words, sizeof words, ev), false);
+		out_say(out, words, report_text(words, sizeof words, ev, out->level == EV_DEBUG), false);
 }
 
 static void out_dump(struct out *out, const struct event *ev)

@@ -8,8 +8,9 @@
 
 enum { REPORT_LINE = 4096 };
 
-/* As a line without newline, from its row's sentence. Passwords in URLs are hidden. Returns the length; cap > 0. */
-size_t report_text(char *buf, size_t cap, const struct event *ev);
+/* As a line without newline, from its row's sentence, all of it or up to the |. Passwords in URLs are hidden. Returns the length;
+ * cap > 0. */
+size_t report_text(char *buf, size_t cap, const struct event *ev, bool all);
 
 struct report_dump { /* zeroed before each event, except conn, the connection whose payload came last */
 	int64_t wallclock_us;

@@ -39,7 +39,7 @@ static void add_field(struct line *line, const struct event *ev, const char *key
 	report_text_add(line, hidden, redact_text(hidden, sizeof hidden, text, strlen(text)));
 }
 
-size_t report_text(char *buf, size_t cap, const struct event *ev)
+size_t report_text(char *buf, size_t cap, const struct event *ev, bool all)
 {
 	struct line line = { .buf = buf, .cap = cap };
 	if (cap == 0)
@@ -50,8 +50,9 @@ size_t report_text(char *buf, size_t cap, const struct event *ev)
 		report_text_add(&line, number, (size_t)n);
 	}
 	const char *p = ev_rows[ev->kind].sentence;
-	while (*p != '\0') {
-		size_t plain = strcspn(p, "{"), key = strcspn(p + plain, "}");
+	while (*p != '\0' && (all || *p != '|')) {
+		p += *p == '|';
+		size_t plain = strcspn(p, "{|"), key = strcspn(p + plain, "}");
 		report_text_add(&line, p, plain);
 		p += plain;
 		if (*p == '{') {

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "fault/fault.h"
 #include "session/stats.h"
+#include "session/tcp_facts.h"
 #include "net/layer.h"
 #include "net/sockopt.h"
 
@@ -104,9 +105,12 @@ static void tell_close(const struct session *s)
 	if (!event_heard(s->service_run->run->events, EV_CLOSE))
 		return;
 	struct err e = { 0 };
-	char label[SA_TEXT], words[sizeof e.what + 2] = "";
+	struct tcp_facts tcp;
+	struct ev_field none = EV_TEXT("", NULL);
+	char label[SA_TEXT], words[sizeof e.what + 2] = "", more[TCP_FACTS_WORDS];
 	bool failed = s->why.cls != ERR_OK;
-	int64_t born_us = s->born_us, first_us = s->counters.first_us;
+	int64_t born_us = s->born_us, first_us = s->counters.first_us, dur_us = loop_now_us(s->service_run->run->loop) - born_us;
+	tcp_facts_ask(s->stream, dur_us, &tcp);
 	if (failed) {
 		session_words(s, &e);
 		snprintf(words, sizeof words, ": %s", e.what);
@@ -114,8 +118,12 @@ static void tell_close(const struct session *s)
 	event(s->service_run->run->events, EV_CLOSE, s->id, EV_TEXT("peer", session_label(s, label)),
 		EV_TEXT("by", end_names[s->by]), EV_TEXT("how", how_closed(s)), EV_BOOL("truncated", s->why.cls == ERR_LOST),
 		EV_TEXT("error", failed ? e.what : NULL), EV_SOME("errno", s->why.sys), EV_NUM("in", s->counters.in),
-		EV_NUM("out", s->counters.out), EV_NUM("dur_us", loop_now_us(s->service_run->run->loop) - born_us),
-		EV_SOME("first_us", first_us > born_us ? first_us - born_us : first_us != 0), EV_TEXT("words", words));
+		EV_NUM("out", s->counters.out), EV_NUM("dur_us", dur_us),
+		EV_SOME("first_us", first_us > born_us ? first_us - born_us : first_us != 0), EV_SOME("rtt_us", tcp.rtt_us),
+		tcp.known ? EV_NUM("retrans", tcp.retrans) : none, EV_TEXT("limited", tcp.limited),
+		tcp.timed ? EV_NUM("busy_us", tcp.busy_us) : none, tcp.timed ? EV_NUM("reader_us", tcp.reader_us) : none,
+		tcp.timed ? EV_NUM("window_us", tcp.window_us) : none, EV_TEXT("words", words),
+		EV_TEXT("more", tcp_facts_words(&tcp, more)));
 }
 
 /* A plain close with input still to come would become a reset, so a good end lingers. After a failure at our end the peer is to

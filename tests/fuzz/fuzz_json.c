@@ -46,7 +46,7 @@ static void run(const uint8_t *bytes, size_t n)
 	size_t len = report_json(line, &ev, &stamp);
 	fuzz_check(len >= 2 && len <= REPORT_LINE, "a line of a wrong length");
 	fuzz_check(strict_line(line, len) == NULL, "no strict JSON");
-	size_t shown = report_text(words, sizeof words, &ev);
+	size_t shown = report_text(words, sizeof words, &ev, true);
 	fuzz_check(shown < sizeof words && strlen(words) <= shown, "a sentence of a wrong length");
 	fuzz_check_shown(words);
 }

@@ -21,7 +21,8 @@ for _name, _keys in re.findall(r'^EVENT\(\w+, "(\w+)", \w+, "([^"]*)"', (TOP / "
 COMMON = ["v", "ev", "seq", "ts", "us", "conn"]
 TEXTS = {"version", "mode", "args", "host", "addr", "error", "proto", "family", "url", "peer", "reason", "local", "role", "dir",
          "b64", "rule", "by", "how", "signal", "what", "nick", "was", "text", "class", "why", "want", "got", "pin", "cipher",
-         "alpn", "sni", "verify", "kind", "state", "user", "chroot", "of", "now"}
+         "alpn", "sni", "verify", "kind", "state", "user", "chroot", "of", "now",
+         "limited"}
 BYTES = bytes(range(256))
 
 
