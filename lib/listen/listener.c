@@ -7,6 +7,7 @@
 #include "listen/listener.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "listen/accepted_fd.h"
 #include "fault/fault_opts.h"
 #include "net/resolve.h"
 #include "net/sockopt.h"
@@ -230,10 +231,11 @@ static int listener_inherit(const struct opening *o, int fd)
 	if (type != SOCK_STREAM && type != SOCK_DGRAM)
 		return err_set(
 			o->e, ERR_USAGE, 0, "listen %s: descriptor %d is neither a stream nor a datagram socket", o->a->text, fd);
-	if (type == SOCK_STREAM && ask_int(fd, SO_ACCEPTCONN) == 0)
-		return err_set(o->e, ERR_USAGE, 0, "listen %s: descriptor %d is a socket that does not listen", o->a->text, fd);
-	struct listener one = { .fd = fd, .dgram = type == SOCK_DGRAM, .inherited = true };
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || listener_unblock(&one) != 0)
+	struct listener one = { .fd = fd, .dgram = type == SOCK_DGRAM, .inherited = true, .connected = accepted_fd_is(fd) };
+	if (type == SOCK_STREAM && ask_int(fd, SO_ACCEPTCONN) == 0 && !one.connected)
+		return err_set(o->e, ERR_USAGE, 0, "listen %s: descriptor %d is a socket that does not listen, and has no peer",
+			o->a->text, fd);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || (!one.connected && listener_unblock(&one) != 0))
 		return err_set(o->e, ERR_LISTEN, errno, "listen %s: descriptor %d", o->a->text, fd);
 	sa_of(&one.local, fd, false);
 	if (o->l->port == 0)

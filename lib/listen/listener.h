@@ -18,6 +18,7 @@ struct listener_conf {
 struct listener { /* one bound socket; zeroed: none */
 	int fd;
 	bool dgram, inherited;
+	bool connected; /* inherited, and itself the one connection (accepted_fd.h); fd is -1 when it has been accepted */
 	bool unblocked; /* it was inherited as blocking, and is made so again at the end */
 	struct sa local;
 };

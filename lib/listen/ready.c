@@ -219,7 +219,8 @@ static void tell_events(const struct ready *r, const struct listeners *l, const 
 	struct self_url where;
 	char ports[LISTENER_MOST * 8];
 	for (unsigned i = 0; i < l->n; i++)
-		tell_listener(r, l, &l->v[i], a->text);
+		if (!l->v[i].connected)
+			tell_listener(r, l, &l->v[i], a->text);
 	tls_tell_pin(r->run);
 	self_url_of(&where, l, a);
 	list_ports(ports, l);

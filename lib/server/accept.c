@@ -66,7 +66,8 @@ void accept_update(struct server *s)
 	bool open = !s->closed && !s->paused && !s->fault.deaf && !accept_taken(s) && !accept_queued(s);
 	for (unsigned i = 0; i < s->acceptors_n; i++) {
 		struct acceptor *d = &s->acceptors[i];
-		if (d->udp == NULL && d->l->fd >= 0 && loop_watch(s->run->loop, &d->watch, open ? LOOP_IN : 0) != 0 && !s->paused)
+		if (d->udp == NULL && d->l->fd >= 0 && !d->l->connected &&
+			loop_watch(s->run->loop, &d->watch, open ? LOOP_IN : 0) != 0 && !s->paused)
 			pause_doors(s, errno);
 	}
 }
@@ -159,14 +160,27 @@ static bool has_connection(int fd)
 	return sys_poll(&p, 1, 0) > 0;
 }
 
+/* What another program has accepted is there once. A peer that has reset it meanwhile has no address. */
+static int accept_fd(struct listener *l, struct sockaddr_storage *ss, socklen_t *len)
+{
+	if (!l->connected)
+		return sys_accept(l->fd, (struct sockaddr *)ss, len);
+	int fd = l->fd;
+	l->fd = -1;
+	errno = EAGAIN;
+	if (fd >= 0 && getpeername(fd, (struct sockaddr *)ss, len) != 0)
+		ss->ss_family = (sa_family_t)l->local.family;
+	return fd;
+}
+
 static bool accept_one(struct acceptor *d)
 {
 	struct server *s = d->server;
-	if (d->l->inherited && !has_connection(d->l->fd))
+	if (d->l->inherited && !d->l->connected && !has_connection(d->l->fd))
 		return false;
 	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof ss;
-	int fd = sys_accept(d->l->fd, (struct sockaddr *)&ss, &len);
+	int fd = accept_fd(d->l, &ss, &len);
 	if (fd < 0)
 		return accept_failed(s, errno);
 	s->failures = 0;
@@ -209,6 +223,13 @@ static void on_accept_look(void *arg)
 		loop_later(d->server->run->loop, &d->again);
 	else
 		accept_some(d);
+}
+
+static void on_accept_handed(void *arg)
+{
+	struct acceptor *d = arg;
+	accept_one(d);
+	server_look(d->server);
 }
 
 static void on_accept_ready(void *arg, unsigned ready)
@@ -254,12 +275,19 @@ int accept_open(struct server *s, struct err *e)
 	s->pause = (struct timer){ .fn = on_accept_pause_over, .arg = s };
 	if (listen_fault_open(s, e) != 0)
 		return -1;
+	s->handed = true;
 	for (unsigned i = 0; i < s->listeners.n; i++) {
 		struct listener *l = &s->listeners.v[i];
 		struct acceptor *d = &s->acceptors[s->acceptors_n++];
 		*d = (struct acceptor){ .server = s, .l = l };
 		d->watch = (struct watch){ .fd = l->fd, .fn = on_accept_ready, .arg = d };
 		d->again = (struct task){ .fn = on_accept_look, .arg = d };
+		if (l->connected) {
+			d->again.fn = on_accept_handed;
+			loop_later(s->run->loop, &d->again);
+			continue;
+		}
+		s->handed = false;
 		if (!l->dgram && !s->fault.deaf && loop_watch(s->run->loop, &d->watch, LOOP_IN) != 0)
 			return err_set(e, ERR_LISTEN, errno, "watch the listening socket");
 		if (!l->dgram)
@@ -276,6 +304,8 @@ int accept_open(struct server *s, struct err *e)
 /* All in the backlog of one listener, also without a place for them: they are then refused with an event. */
 static void let_all_in(struct acceptor *d)
 {
+	if (d->l->connected)
+		accept_one(d);
 	for (int i = 0; i < LAST_ACCEPTS && d->watch.want != 0 && accept_one(d); i++)
 		accept_update(d->server);
 }
@@ -287,7 +317,8 @@ bool accept_last_call(struct server *s)
 		struct acceptor *d = &s->acceptors[i];
 		if (d->udp == NULL)
 			let_all_in(d);
-		if (d->udp == NULL && !s->closed && d->watch.want == 0 && has_connection(d->l->fd))
+		if (d->udp == NULL && !s->closed && d->watch.want == 0 && d->l->fd >= 0 && !d->l->connected &&
+			has_connection(d->l->fd))
 			empty = false;
 	}
 	return empty || s->paused || s->fault.deaf;
@@ -313,6 +344,14 @@ unsigned accept_turn_out(struct server *s)
 				n += turn_out(fd);
 	}
 	return n;
+}
+
+bool accept_awaits(const struct server *s)
+{
+	for (unsigned i = 0; i < s->listeners.n; i++)
+		if (s->listeners.v[i].connected && s->listeners.v[i].fd >= 0)
+			return true;
+	return false;
 }
 
 static void close_door(struct server *s, struct acceptor *d)

@@ -9,6 +9,7 @@
 #include "stream/fdstream.h"
 #include "sandbox/sandbox_opts.h"
 #include "dial/dial.h"
+#include "listen/accepted_fd.h"
 #include "fault/fault_opts.h"
 #include "proxy/proxy.h"
 #include "proxy/proxy_accept.h"
@@ -100,7 +101,8 @@ void server_lost(struct server *s, const struct accepted *who, const char *reaso
 	char text[SA_TEXT], words[sizeof e->what + 2];
 	if (reason == NULL)
 		reason = e->cls == ERR_LOCAL ? "local" : e->cls == ERR_TLS ? "tls" : "setup";
-	bool decides = s->conf->strict && !s->closed, said = decides && s->run->outcome->first.cls == ERR_OK;
+	bool decides = (s->conf->strict || (s->handed && s->opts.one)) && !s->closed,
+	     said = decides && s->run->outcome->first.cls == ERR_OK;
 	if (decides) {
 		struct err named = *e;
 		err_prefix(&named, "client %u, %s", (unsigned)who->id, sa_text(&who->peer, text));
@@ -399,7 +401,7 @@ int server_main(const struct run *run, const struct service *service, const stru
 	if (run->command != NULL && (service->needs & RUNS_COMMAND) == 0)
 		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after --: %s runs no command", run->command[0],
 			service->name);
-	if (refuse_idle(run->conf, service, e) != 0)
+	if (refuse_idle(run->conf, service, e) != 0 || accepted_fd_take(&a, service->needs & OWNS_STDOUT, e) != 0)
 		return -1;
 	struct server_shares shares;
 	if (server_limits(run, addr_dgram(&a), opts, service, &shares, e) != 0)

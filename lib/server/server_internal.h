@@ -55,6 +55,7 @@ struct server {
 
 	bool closed; /* no more clients, for good */
 	bool draining, over;
+	bool handed;	    /* all that there will ever be was accepted by another program, and passed to us */
 	bool hurries;	    /* the deadline is final, also while a client is still reading */
 	bool calling;	    /* inside the last accept */
 	unsigned signals;   /* that were to end us */
@@ -85,6 +86,7 @@ unsigned accept_turn_out(struct server *s);
 void accept_shut(struct server *s); /* for good; datagram sockets stay for their present peers */
 void accept_keep_only(struct server *s, struct acceptor *d, struct stream *top); /* shut, all but one peer of d */
 void accept_close(struct server *s);
+bool accept_awaits(const struct server *s); /* was a connection handed to us that has not been accepted yet? */
 
 /* full_house.c */
 /* A client with this answer (FULL or PER_IP): does another make room? Then ask for access again. */

@@ -50,6 +50,17 @@ static void judge_run(const struct server *s)
 	run_fail(s->run, &e);
 }
 
+/* listen has then failed, unless what it had was served. */
+static void end_with_handed(struct server *s)
+{
+	struct err e;
+	if (s->opts.one && s->opened == 0 && s->run->outcome->first.cls == ERR_OK) {
+		err_set(&e, ERR_NETWORK, 0, "listen %s: the connection was turned away", s->addr.text);
+		run_fail(s->run, &e);
+	}
+	accept_shut(s);
+}
+
 /* A client has its place from its admission on: in its setup, between setup and session, and as a session until that is freed. So
  * the places show whether a client is left, and the run does not end while one is between two states. A UDP peer that had to make
  * room has lost its place before its session is freed. */
@@ -57,6 +68,8 @@ void server_look(struct server *s)
 {
 	if (s->draining && !s->over && !s->closed)
 		call_last(s);
+	if (s->handed && !s->closed && !accept_awaits(s) && access_active(s->access) == 0 && s->service_run->all.left == 0)
+		end_with_handed(s);
 	if (s->over || !s->closed || access_active(s->access) > 0 || s->service_run->all.left > 0 || run_command_busy(s->command))
 		return;
 	s->over = true;
