@@ -48,14 +48,19 @@ int exit_unlink_take(struct exit_unlink *f, const char *path)
 	return 0;
 }
 
-void exit_unlink_remove(struct exit_unlink *f)
+void exit_unlink_drop(struct exit_unlink *f)
 {
-	struct stat st;
 	if (f->name == NULL)
 		return;
-	if (exit_unlink_look(f, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino)
-		unlinkat(f->folder, f->name, 0);
 	sys_close(f->folder);
 	mem_free(f->name);
 	*f = (struct exit_unlink)EXIT_UNLINK_NONE;
+}
+
+void exit_unlink_remove(struct exit_unlink *f)
+{
+	struct stat st;
+	if (f->name != NULL && exit_unlink_look(f, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino)
+		unlinkat(f->folder, f->name, 0);
+	exit_unlink_drop(f);
 }

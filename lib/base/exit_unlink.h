@@ -19,6 +19,7 @@ struct exit_unlink {
 
 /* The file at path, which exists, is ours. 0, or -1 with errno: it will stay behind. */
 int exit_unlink_take(struct exit_unlink *f, const char *path);
+void exit_unlink_drop(struct exit_unlink *f); /* it stays; closes the folder */
 /* Removes it if it is still ours, and closes the folder; may be called twice. */
 void exit_unlink_remove(struct exit_unlink *f);
 

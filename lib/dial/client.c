@@ -188,6 +188,8 @@ int client_main(const struct run *run, const struct service *service, struct err
 		return -1;
 	if (c.again->reconnect && c.addr.kind == ADDR_FD)
 		return err_set(e, ERR_USAGE, 0, "--reconnect: %s cannot be connected again", c.addr.text);
+	if (c.again->reconnect && ((const struct dial_conf *)conf_get(run->conf, &dial_opts))->has_path)
+		return err_set(e, ERR_USAGE, 0, "--reconnect and a path of --source cannot be used together");
 	c.pause = (struct timer){ .fn = on_client_redial, .arg = &c };
 	c.life = (struct timer){ .fn = on_client_lived, .arg = &c };
 	if (clocks->lifetime_ms > 0)

@@ -14,6 +14,7 @@
 #include "dial/happy_eyeballs.h"
 #include "net/resolve.h"
 #include "net/sockopt.h"
+#include "sandbox/sandbox_opts.h"
 #include "session/layers.h"
 #include "udp/udp_any.h"
 #include "udp/udp_dial.h"
@@ -43,9 +44,24 @@ struct dialer {
 	struct err err;
 };
 
+/* Our end of a Unix datagram socket. */
+static int source_is_path(struct dial_conf *conf, const char *text, struct err *e)
+{
+	static const struct addr_conf none = { 0 };
+	char word[sizeof conf->source_path.path + sizeof "unix-dgram:" + 1], *words[] = { word };
+	int used;
+	if (snprintf(word, sizeof word, "unix-dgram:%s", text) >= (int)sizeof word)
+		return err_set(e, ERR_USAGE, 0, "the path is too long for a socket");
+	conf->has_path = true;
+	return addr_parse(&conf->source_path, &none, 0, 1, words, &used, e);
+}
+
 static int source_hook(void *block, const char *text, struct err *e)
 {
 	struct dial_conf *conf = block;
+	conf->has_source = conf->has_path = false;
+	if (text[0] == '@' || strchr(text, '/') != NULL)
+		return source_is_path(conf, text, e);
 	struct sa sa;
 	const char *host = text, *end = text + strlen(text), *port = NULL;
 	const char *colon = strrchr(text, ':');
@@ -88,12 +104,13 @@ static const struct opt dial_rows[] = {
 	{ .name = "source",
 		.ch = 's',
 		.kind = OPT_HOOK,
-		.arg = "ADDR[:PORT]",
+		.arg = "ADDR[:PORT]|PATH",
 		.hook = source_hook,
 		.help = "connect from this address of ours",
 		.man = "Connects from this numeric address, and port if one is given; :PORT alone leaves the address to the "
 		       "system. Addresses of the other family are not tried. An address that is not ours, or a port in use, "
-		       "is exit status 10." },
+		       "is exit status 10. For unix-dgram: it is the path of our socket, with a slash in it (./NAME), or @NAME: a "
+		       "dead socket of that name is replaced, a live one is exit status 10, and the path is removed at the end." },
 	{ .name = "from-any",
 		.kind = OPT_FLAG,
 		.off = offsetof(struct dial_conf, from_any),
@@ -122,6 +139,12 @@ int dial_fits(const struct conf *conf, const struct addr *a, struct err *e)
 	const struct dial_conf *dial = conf_get(conf, &dial_opts);
 	if (dial->from_any && a->kind != ADDR_UDP)
 		return err_set(e, ERR_USAGE, 0, "--from-any requires UDP, and this is %s", a->text);
+	if (dial->has_source && addr_local(a))
+		return err_set(e, ERR_USAGE, 0, "--source: expected %s, and this is %s",
+			a->kind == ADDR_UNIX_DGRAM ? "a path with a slash or @NAME" : "the address of an Internet socket",
+			a->text);
+	if (dial->has_path && a->kind != ADDR_UNIX_DGRAM)
+		return err_set(e, ERR_USAGE, 0, "--source: a path requires unix-dgram:, and this is %s", a->text);
 	return 0;
 }
 
@@ -205,6 +228,7 @@ static void on_dial_ready(void *arg)
 static int wrap_layers(struct dialer *d, int fd, enum addr_kind kind)
 {
 	bool dgram = kind == ADDR_UDP || kind == ADDR_UNIX_DGRAM;
+	int folder_fd = -1;
 	sa_of(&d->peer, fd, true);
 	sa_of(&d->local, fd, false);
 	if (sockopt_apply(d->run->conf, fd, kind, &d->peer, SOCKOPT_OPEN, &d->err) < 0) {
@@ -214,8 +238,11 @@ static int wrap_layers(struct dialer *d, int fd, enum addr_kind kind)
 		return -1;
 	}
 	d->stream = fdstream_socket(fd, dgram);
-	if (d->stream == NULL || (d->addr.kind == ADDR_UNIX_DGRAM && unix_autobind_push(&d->stream) < 0))
+	if (d->stream == NULL)
 		return err_set(&d->err, ERR_LOCAL, ENOMEM, "connect %s", d->addr.text);
+	if (d->addr.kind == ADDR_UNIX_DGRAM && unix_autobind_push(&d->stream, &folder_fd) < 0)
+		return err_set(&d->err, ERR_LOCAL, errno, "connect %s: keep the name of our end", d->addr.text);
+	sandbox_run_hold(d->run, folder_fd);
 	if (dial_hears_any(d, fd) && udp_any_push(&d->stream, d->run, d->conn, &d->peer, &d->local, &d->err) < 0)
 		return err_prefix(&d->err, "connect %s", d->addr.text);
 	if (kind == ADDR_UDP && d->conn > 0 && udp_dial_push(&d->stream, d->run) < 0)

@@ -14,6 +14,8 @@ struct dial_conf {
 	bool has_source, from_any;
 	char source_host[64]; /* numeric; "": any, for a port alone */
 	uint16_t source_port;
+	bool has_path; /* of a Unix datagram socket: */
+	struct addr source_path;
 };
 
 enum { DIAL_RACE_MS = 250, DIAL_SETUP_MS = 10000 };

@@ -25,6 +25,7 @@ struct attempt {
 	struct happy_eyeballs *race;
 	struct sa to;	    /* none for a Unix path */
 	int sys;	    /* why it failed */
+	bool broadcast;	    /* ... it is a broadcast address, and -o broadcast was not given */
 	struct watch watch; /* fd -1: not begun, or over */
 };
 
@@ -133,7 +134,8 @@ static int bind_source(struct happy_eyeballs *r, int fd, sa_family_t family)
 	if (sys_bind(fd, (struct sockaddr *)&ss, sa_to(&from, &ss)) == 0)
 		return 0;
 	int sys = errno;
-	return err_set(&r->err, ERR_LISTEN, sys, "bind %s", port != 0 ? sa_text(&from, text) : sa_host(&from, text));
+	err_set(&r->err, ERR_LISTEN, sys, "bind %s", port != 0 ? sa_text(&from, text) : sa_host(&from, text));
+	return sockopt_share_hint(r->run->conf, r->addr->kind, &from, &r->err);
 }
 
 /* 0, or -1 with r->err filled in. */
@@ -142,11 +144,20 @@ static int eyeballs_prepare(struct happy_eyeballs *r, int fd, const struct sa *a
 	const struct conf *conf = r->run->conf;
 	if (sockopt_apply(conf, fd, r->addr->kind, at, SOCKOPT_BIND, &r->err) < 0)
 		return -1;
-	if (r->conf->has_source && bind_source(r, fd, (sa_family_t)at->family) < 0)
+	if (r->conf->has_source && !addr_local(r->addr) && bind_source(r, fd, (sa_family_t)at->family) < 0)
 		return -1;
-	if (r->addr->kind == ADDR_UNIX_DGRAM && unix_autobind(fd, &r->err) < 0)
+	if (r->addr->kind == ADDR_UNIX_DGRAM && unix_autobind(fd, r->conf->has_path ? &r->conf->source_path : NULL, &r->err) < 0)
 		return -1;
 	return sockopt_apply(conf, fd, r->addr->kind, at, SOCKOPT_CONNECT, &r->err);
+}
+
+/* Linux says "permission denied" of a broadcast address, and also where a firewall forbids: which of them it is, the option
+ * tells. The socket is closed afterwards. */
+static bool is_broadcast(const struct attempt *a, const struct sockaddr *to, socklen_t len)
+{
+	static const int on = 1;
+	return a->race->addr->kind == ADDR_UDP && sys_setsockopt(a->watch.fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) == 0 &&
+	       sys_connect(a->watch.fd, to, len) == 0;
 }
 
 static enum course eyeballs_ask(struct attempt *a)
@@ -165,7 +176,9 @@ static enum course eyeballs_ask(struct attempt *a)
 	}
 	if ((errno == EINPROGRESS || errno == EINTR) && loop_watch(r->run->loop, &a->watch, LOOP_OUT) == 0)
 		return UNDER_WAY;
-	return eyeballs_failed(a, errno);
+	int sys = errno;
+	a->broadcast = sys == EACCES && is_broadcast(a, (struct sockaddr *)&ss, len);
+	return eyeballs_failed(a, sys);
 }
 
 static enum course eyeballs_launch(struct attempt *a)
@@ -201,7 +214,10 @@ static void eyeballs_lose(struct happy_eyeballs *r)
 	}
 	if (r->n > NAMED && at < sizeof words)
 		snprintf(words + at, sizeof words - at, ", and %zu more", r->n - NAMED);
-	if (r->n == 1)
+	if (r->n == 1 && r->v[0].broadcast)
+		err_set(&r->err, cls, 0, "connect %s: %s; a broadcast address requires -o broadcast",
+			eyeballs_name(&r->v[0], text), strerror(sys));
+	else if (r->n == 1)
 		err_set(&r->err, cls, sys, "connect %s", eyeballs_name(&r->v[0], text));
 	else
 		err_set(&r->err, cls, 0, "connect %s: %s", r->addr->text, words);
@@ -291,9 +307,7 @@ static int line_up(struct happy_eyeballs *r, const struct sa *list, size_t n, st
 	struct sa order[RESOLVE_MOST];
 	if (addr_local(r->addr)) {
 		r->n = 1;
-		return r->conf->has_source
-			       ? err_set(e, ERR_USAGE, 0, "--source requires an IP address, and this is %s", r->addr->text)
-			       : 0;
+		return 0;
 	}
 	if (r->conf->has_source && r->conf->source_host[0] != '\0')
 		sa_parse(&r->source, r->conf->source_host, r->conf->source_port);

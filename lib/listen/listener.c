@@ -108,7 +108,10 @@ static int bind_fd(const struct opening *o, int fd, const struct sa *sa)
 		return listener_refused(o, sa, errno);
 	if (sockopt_apply(o->run->conf, fd, o->a->kind, sa, SOCKOPT_BIND | SOCKOPT_LISTEN, o->e) != 0)
 		return -1;
-	return sys_bind(fd, (const struct sockaddr *)&ss, len) == 0 ? 0 : listener_refused(o, sa, errno);
+	if (sys_bind(fd, (const struct sockaddr *)&ss, len) == 0)
+		return 0;
+	listener_refused(o, sa, errno);
+	return sockopt_share_hint(o->run->conf, o->a->kind, sa, o->e);
 }
 
 /* e->sys says why it failed. */
@@ -196,7 +199,7 @@ static int open_path(const struct opening *o)
 	o->l->v[o->l->n++] = (struct listener){ .fd = fd, .dgram = dgram, .local.family = AF_UNIX };
 	if (sockopt_apply(o->run->conf, fd, a->kind, &o->l->v[0].local, SOCKOPT_BIND | SOCKOPT_LISTEN, o->e) != 0)
 		return -1;
-	if (unix_path_bind(&o->l->file, fd, a, conf->has_mode ? (mode_t)conf->unix_mode : OWN_ALONE, o->e) != 0)
+	if (unix_path_bind(&o->l->file, fd, a, conf->has_mode ? (mode_t)conf->unix_mode : OWN_ALONE, "listen", o->e) != 0)
 		return -1;
 	if (listen_one(o, &o->l->v[0]) == 0)
 		return 0;

@@ -95,6 +95,19 @@ void sockopt_probe_soon(const struct conf *conf, int fd, const struct sa *peer)
 		sockopt_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, SOCKOPT_SOON_S);
 }
 
+int sockopt_share_hint(const struct conf *conf, enum addr_kind kind, const struct sa *at, struct err *e)
+{
+	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
+	bool joins = sa_multicast(at);
+	for (unsigned i = 0; i < c->n; i++)
+		joins = joins || c->set[i].v.group.family != 0;
+	if (e->sys != EADDRINUSE || kind != ADDR_UDP || !joins)
+		return -1;
+	err_set(e, e->cls, 0, "%.400s; receivers of a group share its port if each has -o reuseport", e->what);
+	e->sys = EADDRINUSE;
+	return -1;
+}
+
 int sockopt_backlog(const struct conf *conf, int otherwise)
 {
 	const struct setting *set = sockopt_last(conf, SOCKOPT_NONE, SOCKOPT_BACKLOG);

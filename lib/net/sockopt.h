@@ -24,6 +24,8 @@ int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e);
  * socket the peer's; of a Unix socket only the family. Defaults that the system refuses are ignored; a refused user's option is
  * -1 with e naming it (ERR_USAGE). ADDR_FD: the descriptor is asked for its kind. */
 int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, const struct sa *at, unsigned when, struct err *e);
+/* After a bind that failed: receivers of a group can share the port, which e then says, too. Returns -1. */
+int sockopt_share_hint(const struct conf *conf, enum addr_kind kind, const struct sa *at, struct err *e);
 int sockopt_backlog(const struct conf *conf, int otherwise);
 /* The peer of this connection has ended its side: if it is gone altogether, keepalive is to detect that within 90 s. Its kernel
  * answers for it for 60 s. Nothing is done if the user has set keepalive's times. */

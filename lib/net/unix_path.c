@@ -39,7 +39,7 @@ static bool same_file(const char *path, const struct stat *as)
 }
 
 /* Removes a dead socket at the path, or -1. */
-static int make_room(const struct addr *a, const struct sockaddr_un *un, socklen_t len, struct err *e)
+static int make_room(const struct addr *a, const struct sockaddr_un *un, socklen_t len, const char *verb, struct err *e)
 {
 	struct stat st;
 	for (int i = 0; i < TRIES; i++) {
@@ -48,17 +48,17 @@ static int make_room(const struct addr *a, const struct sockaddr_un *un, socklen
 			return 0;
 		case DEAD:
 			if (same_file(a->path, &st) && unlink(a->path) != 0 && errno != ENOENT)
-				return err_set(e, ERR_LISTEN, errno, "listen %s: remove the dead socket", a->text);
+				return err_set(e, ERR_LISTEN, errno, "%s %s: remove the dead socket", verb, a->text);
 			break;
 		case LIVE:
-			return err_set(e, ERR_LISTEN, EADDRINUSE, "listen %s", a->text);
+			return err_set(e, ERR_LISTEN, EADDRINUSE, "%s %s", verb, a->text);
 		case OTHER:
-			return err_set(e, ERR_LISTEN, 0, "listen %s: a file that is not a socket has that name", a->text);
+			return err_set(e, ERR_LISTEN, 0, "%s %s: a file that is not a socket has that name", verb, a->text);
 		case UNKNOWN:
-			return err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
+			return err_set(e, ERR_LISTEN, errno, "%s %s", verb, a->text);
 		}
 	}
-	return err_set(e, ERR_LISTEN, EADDRINUSE, "listen %s: another server is binding that path", a->text);
+	return err_set(e, ERR_LISTEN, EADDRINUSE, "%s %s: another server is binding that path", verb, a->text);
 }
 
 /* No other user can reach the socket before its mode is set. */
@@ -81,21 +81,21 @@ static int set_mode(const char *path, const struct stat *ours, mode_t mode)
 	return chmod(path, mode);
 }
 
-int unix_path_bind(struct exit_unlink *f, int fd, const struct addr *a, mode_t mode, struct err *e)
+int unix_path_bind(struct exit_unlink *f, int fd, const struct addr *a, mode_t mode, const char *verb, struct err *e)
 {
 	struct sockaddr_un un;
 	struct stat st = { 0 };
 	socklen_t len = addr_unix(a, &un);
 	bool file = a->path[0] != '\0';
 	*f = (struct exit_unlink)EXIT_UNLINK_NONE;
-	if (file && make_room(a, &un, len, e) != 0)
+	if (file && make_room(a, &un, len, verb, e) != 0)
 		return -1;
 	if (bind_masked(fd, &un, len) != 0)
-		return err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
+		return err_set(e, ERR_LISTEN, errno, "%s %s", verb, a->text);
 	if (!file)
 		return 0;
 	if (exit_unlink_take(f, a->path) != 0) {
-		err_set(e, ERR_LISTEN, errno, "listen %s", a->text);
+		err_set(e, ERR_LISTEN, errno, "%s %s", verb, a->text);
 		unlink(a->path); /* we have just made it */
 		return -1;
 	}
@@ -103,7 +103,7 @@ int unix_path_bind(struct exit_unlink *f, int fd, const struct addr *a, mode_t m
 	st.st_ino = f->ino;
 	if (set_mode(a->path, &st, mode) == 0)
 		return 0;
-	err_set(e, ERR_LISTEN, errno, "listen %s: set its mode", a->text);
+	err_set(e, ERR_LISTEN, errno, "%s %s: set its mode", verb, a->text);
 	exit_unlink_remove(f);
 	return -1;
 }

@@ -122,6 +122,8 @@ static int forward_start(struct service_run *service_run, struct err *e)
 		return err_set(e, ERR_RESOLVE, 0, "--forward %s: not a numeric address, and -n forbids asking", all->to.text);
 	if (run->layers->role == ROLE_ACCEPT && is_us(run->layers->addr, &all->to))
 		return err_set(e, ERR_USAGE, 0, "--forward %s: that is the address that we listen on", all->to.text);
+	if (((const struct dial_conf *)conf_get(run->conf, &dial_opts))->has_path)
+		return err_set(e, ERR_USAGE, 0, "--forward and a path of --source cannot be used together: it names one socket");
 	if (dial_fits(run->conf, &all->to, e) != 0)
 		return err_prefix(e, "--forward");
 	all->far = layers_far(run, &all->to, e);

@@ -18,6 +18,11 @@ static bool is_us(const struct sa *peer, const struct sa *to, uint16_t our_port)
 	return sa_loopback(peer) || sa_equal(peer, &here);
 }
 
+bool udp_guard_service(const struct sa *peer)
+{
+	return peer->family != AF_UNIX && !sa_loopback(peer) && sa_port(peer) < 1024;
+}
+
 uint8_t udp_guard_hops(const struct udp_guard *g, uint8_t left)
 {
 	uint8_t fewer =
@@ -33,7 +38,7 @@ bool udp_guard_passes(struct udp_guard *g, uint32_t host_hash, const struct sa *
 	bool near_by = peer->family == AF_UNIX || sa_loopback(peer);
 	if (near_by && hops != 1)
 		return true;
-	if (!near_by && sa_port(peer) < 1024)
+	if (udp_guard_service(peer))
 		return false;
 	struct guard_cell *cell = &g->cells[host_hash % GUARD_CELLS];
 	uint32_t second = (uint32_t)(now_ms / 1000);

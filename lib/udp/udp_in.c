@@ -128,7 +128,13 @@ static bool guarded_off(struct udp *u, const struct sa *peer, const struct udp_p
 	struct sa host = *peer;
 	sa_set_port(&host, 0);
 	uint32_t hash = table_hash(&u->peers, host.b, host.len);
-	return !udp_guard_passes(u->guard, hash, peer, &path->to, path->hops, sa_port(&u->local), loop_now(u->run->loop));
+	bool passes = udp_guard_passes(u->guard, hash, peer, &path->to, path->hops, sa_port(&u->local), loop_now(u->run->loop));
+	if (!passes && !u->told_service && udp_guard_service(peer)) {
+		char text[SA_TEXT];
+		u->told_service = true;
+		event(u->run->events, EV_IGNORED, 0, EV_TEXT("peer", sa_text(peer, text)), EV_TEXT("reason", "port"));
+	}
+	return !passes;
 }
 
 static void sort_out(struct udp *u, unsigned n)

@@ -61,6 +61,7 @@ struct udp_guard {
 };
 bool udp_guard_passes(struct udp_guard *g, uint32_t host_hash, const struct sa *peer, const struct sa *to, uint8_t hops,
 	uint16_t our_port, int64_t now_ms);
+bool udp_guard_service(const struct sa *peer); /* its port is below 1024: a service there might answer our answer */
 /* The hops of an answer to a datagram with so many left. */
 uint8_t udp_guard_hops(const struct udp_guard *g, uint8_t left);
 
@@ -119,6 +120,7 @@ struct udp {
 	struct timer rest;
 	bool stuck;		 /* answers wait, the system has no room for them */
 	struct udp_guard *guard; /* NULL: not guarded */
+	bool told_service;	 /* that a sender of a low port is ignored */
 	struct udp_peer *at;	 /* the peer that is being woken or admitted; NULL when it is gone */
 	struct udp_in *in;
 	struct udp_out *out;

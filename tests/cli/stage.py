@@ -74,7 +74,7 @@ class Line:
 
     def address(self):
         """Where it listens, or where it connects to: the words for our client, or for a server of ours."""
-        found = [w for w in self.plain() if re.match(r"(unix:|tls://|udp://)", w)]
+        found = [w for w in self.plain() if re.match(r"(unix:|unix-dgram:|tls://|udp://)", w)]
         if found:
             return [re.sub(r"^tls://", "", found[-1]).replace("udp://:", "udp://localhost:")]
         joined = [w for w in self.plain() if re.fullmatch(r"[a-z.]+:\d+", w)]
