@@ -23,7 +23,7 @@ enum {
 
 static bool accept_taken(const struct server *s) /* listen -k: one client after the other */
 {
-	return s->opts.one && s->keep_open && s->service_run->all.left > 0;
+	return s->opts.one && s->keep_open && (s->service_run->all.left > 0 || handshakes_in_turn(&s->handshakes));
 }
 
 static bool accept_full(const struct server *s)
@@ -74,6 +74,8 @@ void accept_update(struct server *s)
 
 void accept_resume(struct server *s)
 {
+	if (s->service_run->all.left == 0)
+		handshakes_next(&s->handshakes);
 	if (s->closed)
 		return;
 	s->paused = false;
@@ -246,20 +248,22 @@ static int new_peer(void *arg, struct stream *top, const struct sa *peer, const 
 {
 	struct acceptor *d = arg;
 	struct server *s = d->server;
-	if (s->closed || accept_taken(s))
+	if (s->closed)
 		return -1;
+	bool in_turn = accept_taken(s);
 	enum access_answer v = accept_ask(s, peer);
-	if (v == ACCESS_FULL && udp_evict_one(s))
+	if (v == ACCESS_FULL && !in_turn && udp_evict_one(s))
 		v = access_ask(s->access, peer, loop_now(s->run->loop));
 	if (v != ACCESS_YES) {
 		reject_tell(s, peer, v);
 		return -1;
 	}
-	struct accepted who = { .id = ++s->last_id, .acceptor = d, .peer = *peer, .local = *local };
+	struct accepted who = { .id = ++s->last_id, .acceptor = d, .peer = *peer, .local = *local, .in_turn = in_turn };
 	const struct link link = { s->run, ROLE_ACCEPT, who.id, &who.peer, &who.local, NULL, NULL };
 	struct err e = { 0 };
 	if (layers_build(&top, &link, &e) == 0) {
 		handshake_start(&s->handshakes, top, &who);
+		udp_give_turn(s);
 		return 0;
 	}
 	stream_close(top, CLOSE_PLAIN);

@@ -125,19 +125,20 @@ static void wait_for(struct handshakes *all, struct stream *s, const struct acce
 	p->who = *who;
 	p->s = s;
 	p->end = (struct task){ .fn = on_handshake_end, .arg = p };
-	p->held = who->hold_ms > 0;
+	p->held = who->hold_ms > 0 || who->in_turn;
 	p->deadline = (struct timer){ .fn = p->held ? on_handshake_begin : on_handshake_deadline, .arg = p };
 	LIST_APPEND(all, p);
 	all->count++;
 	waiter_open(&p->waiter, all->run->loop, s, on_handshake_ready, p);
-	loop_timer(all->run->loop, &p->deadline, loop_now(all->run->loop) + (p->held ? who->hold_ms : HANDSHAKE_MS));
+	if (!who->in_turn)
+		loop_timer(all->run->loop, &p->deadline, loop_now(all->run->loop) + (p->held ? who->hold_ms : HANDSHAKE_MS));
 	if (!p->held && waiter_arm(&p->waiter, true, false) != 0)
 		end_soon(p, &no_memory);
 }
 
 void handshake_start(struct handshakes *all, struct stream *s, const struct accepted *who)
 {
-	int rc = who->hold_ms > 0 ? ST_AGAIN : stream_setup(s);
+	int rc = who->hold_ms > 0 || who->in_turn ? ST_AGAIN : stream_setup(s);
 	if (rc == 0) {
 		all->ops->passed(all->arg, s, who);
 		return;
@@ -159,7 +160,7 @@ static void handshake_drop(struct handshake *p)
 bool handshake_drop_oldest(struct handshakes *all)
 {
 	struct handshake *p = all->first;
-	while (p != NULL && has_passed(p))
+	while (p != NULL && (has_passed(p) || p->who.in_turn))
 		p = p->next;
 	if (p == NULL)
 		return false;
@@ -176,6 +177,35 @@ bool handshake_hand_over(struct handshakes *all)
 		return false;
 	hand_over(p);
 	return true;
+}
+
+static struct handshake *first_in_turn(const struct handshakes *all)
+{
+	struct handshake *p = all->first;
+	while (p != NULL && !p->who.in_turn)
+		p = p->next;
+	return p;
+}
+
+bool handshakes_in_turn(const struct handshakes *all)
+{
+	return first_in_turn(all) != NULL;
+}
+
+void handshakes_next(struct handshakes *all)
+{
+	struct handshake *p = first_in_turn(all);
+	if (p != NULL && p->held)
+		on_handshake_begin(p);
+}
+
+void handshakes_close_others(struct handshakes *all)
+{
+	for (struct handshake *p = all->first, *next; p != NULL; p = next) {
+		next = p->next;
+		if (!p->who.in_turn)
+			handshake_drop(p);
+	}
 }
 
 void handshakes_close(struct handshakes *all)

@@ -13,6 +13,7 @@ struct accepted { /* an admitted peer, and its listener */
 	struct acceptor *acceptor;
 	struct sa peer, local;
 	int64_t hold_ms; /* its setup begins so much later */
+	bool in_turn;	 /* ... when handshakes_next says so */
 };
 
 struct handshake_ops {
@@ -32,10 +33,14 @@ struct handshakes {
 
 /* Takes the stream. One of the two callbacks is called, once: before this returns if there is nothing to wait for. */
 void handshake_start(struct handshakes *all, struct stream *takes, const struct accepted *who);
-/* False: there is none, except setups that have passed and are handed over in the next turn: these keep their places. */
+/* False: there is none, except setups that have passed and are handed over in the next turn, and those in turn: these keep their
+ * places. */
 bool handshake_drop_oldest(struct handshakes *all);
-bool handshake_hand_over(struct handshakes *all); /* hands over the oldest that has passed; false: none */
-void handshakes_close(struct handshakes *all);	  /* every one fails, also one that has passed */
+bool handshake_hand_over(struct handshakes *all);      /* hands over the oldest that has passed; false: none */
+bool handshakes_in_turn(const struct handshakes *all); /* is there one that waits for its turn, or whose turn has just come? */
+void handshakes_next(struct handshakes *all);	       /* begins the oldest that waits for its turn, if none has begun */
+void handshakes_close(struct handshakes *all);	       /* every one fails, also one that has passed */
+void handshakes_close_others(struct handshakes *all);  /* all but those in turn */
 /* The same, at a deadline: returns how many had sent unread bytes, and are reset. */
 unsigned handshakes_cut(struct handshakes *all);
 

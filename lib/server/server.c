@@ -67,25 +67,6 @@ static const struct opt server_rows[] = {
 };
 const struct opt_group server_opts = { .title = "Serving", .size = sizeof(struct server_conf), .rows = server_rows };
 
-static const struct opt listen_rows[] = {
-	{ .name = "keep-open",
-		.ch = 'k',
-		.kind = OPT_FLAG,
-		.off = offsetof(struct listen_conf, keep_open),
-		.help = "serve the next client after the first has finished",
-		.man = "Keeps the listening socket open and serves the next client when one has finished. Standard input goes to "
-		       "the first; standard output stays open." },
-	{ .name = "accept-timeout",
-		.kind = OPT_MS,
-		.off = offsetof(struct listen_conf, accept_ms),
-		.arg = "TIME",
-		.help = "end if no client has come within TIME",
-		.man = "Ends with status 5 if no client has come, and passed its handshake, within TIME. One that has may stay. "
-		       "With --keep-open the time begins anew when a client has gone." },
-	{ 0 },
-};
-const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(struct listen_conf), .rows = listen_rows };
-
 /* From a setup to a session */
 
 /* Frees its place. */
@@ -140,7 +121,7 @@ static void first_passed(struct server *s, struct stream *top, struct acceptor *
 	loop_timer(s->run->loop, &s->deserted, NEVER);
 	if (!s->keep_open)
 		accept_keep_only(s, d, top);
-	handshakes_close(&s->handshakes);
+	handshakes_close_others(&s->handshakes);
 }
 
 /* The PROXY header counts from here on: the announced client is the peer. False: it is denied. */
@@ -244,10 +225,11 @@ static void on_service_finished(void *arg)
 		server_drain(s, "stdin", false);
 }
 
-/* A client in a backlog may have a place now. */
+/* A client in a backlog, or a sender that waits, may have a place now. */
 static void on_session_spare(void *arg)
 {
 	accept_update(arg);
+	udp_give_turn(arg);
 }
 
 /* Start and end */

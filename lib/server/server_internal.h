@@ -97,6 +97,7 @@ bool full_house_can_make_room(const struct server *s); /* is the server full, an
 
 /* udp_evict.c */
 bool udp_evict_one(struct server *s); /* ends a peer that has sent only one datagram. False: there is none */
+void udp_give_turn(struct server *s); /* listen -k: ends the one peer, if another waits and the service can spare it */
 
 /* reject.c */
 void reject_tell(const struct server *s, const struct sa *peer, enum access_answer v); /* only the event */

@@ -179,6 +179,28 @@ static void on_shutdown_lived(void *arg)
 	server_drain(s, "lifetime", true);
 }
 
+/* listen: one client after the other, and none at all */
+
+static const struct opt listen_rows[] = {
+	{ .name = "keep-open",
+		.ch = 'k',
+		.kind = OPT_FLAG,
+		.off = offsetof(struct listen_conf, keep_open),
+		.help = "serve the next client after the first has finished",
+		.man = "Keeps the listening socket open and serves the next client when one has finished. Standard input goes to "
+		       "the first; standard output stays open. Over UDP the next sender waits until all that the present one has sent "
+		       "is on standard output, or a service (--exec, ...) has done with it." },
+	{ .name = "accept-timeout",
+		.kind = OPT_MS,
+		.off = offsetof(struct listen_conf, accept_ms),
+		.arg = "TIME",
+		.help = "end if no client has come within TIME",
+		.man = "Ends with status 5 if no client has come, and passed its handshake, within TIME. One that has may stay. "
+		       "With --keep-open the time begins anew when a client has gone." },
+	{ 0 },
+};
+const struct opt_group listen_opts = { .title = "Listening", .size = sizeof(struct listen_conf), .rows = listen_rows };
+
 static void on_deserted(void *arg)
 {
 	struct server *s = arg;

@@ -225,6 +225,8 @@ static void on_stdio_turned(void *arg)
 			EV_TEXT("text", "the peer has finished: waiting for stdin to end (--end peer does not)"));
 	std->waits_far |= held;
 	std->waits_near |= reads;
+	if ((s->stream->caps & ST_DGRAM) && s->service_run->spare != NULL)
+		s->service_run->spare(s->service_run->spare_arg);
 }
 
 /* nginx, haproxy and others take a half-close for a hang-up, and an answer that did not come looks like an empty one. */
@@ -320,6 +322,13 @@ static void stdio_drain(struct session *s)
 		pump_bye(pump_of(s));
 }
 
+/* A peer of datagrams, all of which are on stdout. */
+static bool stdio_spare(const struct session *s)
+{
+	const struct pump *p = pump_of(s);
+	return (s->stream->caps & ST_DGRAM) && p->down.wait_from && !pump_holds(p);
+}
+
 static bool stdio_holds(struct session *s)
 {
 	return pump_holds(pump_of(s));
@@ -357,6 +366,7 @@ const struct service service_stdio = {
 	.open = stdio_open,
 	.drain = stdio_drain,
 	.holds = stdio_holds,
+	.spare = stdio_spare,
 	.close = stdio_close,
 	.stop = stdio_stop,
 };

@@ -244,12 +244,18 @@ void udp_no_more(struct udp *u)
 	u->no_more = true;
 }
 
+void udp_forget(struct stream *peer)
+{
+	struct udp_peer *p = (struct udp_peer *)stream_bottom(peer);
+	if (p->udp != NULL)
+		udp_unlink(p->udp, p);
+	p->udp = NULL;
+}
+
 static void udp_orphan(struct table_node *node, void *arg)
 {
-	struct udp *u = arg;
-	struct udp_peer *p = peer_of(node);
-	udp_unlink(u, p);
-	p->udp = NULL;
+	(void)arg;
+	udp_forget(&peer_of(node)->s);
 }
 
 void udp_close(struct udp *takes)

@@ -28,6 +28,8 @@ struct udp *udp_open(const struct run *run, int fd, sa_family_t family, const st
 void udp_only(struct udp *u, const struct stream *peer);
 void udp_will_be_only(struct udp *u); /* prepares for that what cannot be made later */
 void udp_no_more(struct udp *u);      /* unknown senders are ignored */
-void udp_close(struct udp *takes);    /* the peers' streams live on, reading FAIL; the fd is not closed */
+/* What this peer (or a layer on it) sends from now on comes from an unknown sender. Its stream lives on, reading FAIL. */
+void udp_forget(struct stream *peer);
+void udp_close(struct udp *takes); /* the peers' streams live on, reading FAIL; the fd is not closed */
 
 #endif
