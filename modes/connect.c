@@ -49,23 +49,10 @@ const struct mode mode_connect = {
 	.run = connect_run,
 };
 
-/* A probe moves no payload: options that say what becomes of it are refused. Those of stdin, text and frames have no effect. */
 static int probe_check(const struct run *run, struct err *e)
 {
 	const struct conf *conf = run->conf;
-	static const struct {
-		const struct opt_group *group;
-		size_t off;
-	} idle[] = { { &dial_opts, offsetof(struct dial_conf, from_any) }, { &stdio_opts, offsetof(struct stdio_conf, label) },
-		{ &retry_opts, offsetof(struct retry_conf, reconnect) }, { &fault_opts, offsetof(struct fault_conf, spec) },
-		{ &talk_opts, OPT_ANY }, { &exec_opts, OPT_ANY }, { &forward_opts, OPT_ANY }, { &source_opts, OPT_ANY },
-		{ &observer_opts, OPT_ANY }, { &expect_opts, OPT_ANY } };
 	const struct proxy_announce_conf *announce = conf_get(conf, &proxy_announce_opts);
-	const struct opt *row = NULL;
-	for (size_t i = 0; row == NULL && i < sizeof idle / sizeof *idle; i++)
-		row = conf_given(conf, idle[i].group, idle[i].off);
-	if (row != NULL)
-		return err_set(e, ERR_USAGE, 0, "--probe and --%s cannot be used together", row->name);
 	int sys = run->command != NULL ? child_find(run->command[0]) : 0;
 	if (sys != 0)
 		return err_set(e, ERR_USAGE, sys, "-- %.200s", run->command[0]);
@@ -87,8 +74,6 @@ static size_t connect_descriptors(const struct run *run)
 
 static int connect_run(const struct run *run, struct err *e)
 {
-	if (!connect_probes(run) && CONF_GIVEN(run->conf, probe, until))
-		return err_set(e, ERR_USAGE, 0, "--until requires --probe");
 	bool probes = connect_probes(run);
 	if (probes && probe_check(run, e) != 0)
 		return -1;

@@ -9,6 +9,35 @@
 
 #include <string.h>
 
+const struct opt_fact opt_facts[OPT_FACTS + 1] = {
+	{ WITH_STDIO, "stdio" },
+	{ WITH_CONSOLE, "console" },
+	{ WITH_ECHO, "echo" },
+	{ WITH_CHAT, "chat" },
+	{ WITH_FILE, "file" },
+	{ WITH_DISCARD, "discard" },
+	{ WITH_ZERO, "zero" },
+	{ WITH_EXEC, "exec" },
+	{ WITH_TALK, "talk" },
+	{ WITH_FORWARD, "forward" },
+	{ WITH_PROBE, "probe" },
+	{ WITH_DIAL, "dial" },
+	{ WITH_CLIENT, "client" },
+	{ WITH_STREAM, "stream" },
+	{ WITH_DGRAM, "dgram" },
+	{ WITH_FRAMES, "frames" },
+	{ WITH_INET, "inet" },
+	{ WITH_UNIX, "unix" },
+	{ WITH_SENDING, "sending" },
+	{ WITH_SHOWING, "showing" },
+	{ WITH_NEXT, "next" },
+	{ WITH_NOTICE, "notice" },
+};
+
+static const unsigned fact_kinds[] = { WITH_SERVICE, WITH_DIAL, WITH_CLIENT, WITH_TRANSPORT, WITH_FAMILY, WITH_SENDING,
+	WITH_SHOWING, WITH_NEXT, WITH_NOTICE };
+enum { FACT_KINDS = sizeof fact_kinds / sizeof fact_kinds[0] };
+
 struct slot {
 	const struct opt_group *group;
 	void *block;
@@ -251,6 +280,37 @@ void conf_needs(const struct conf *conf, void (*fn)(void *arg, unsigned needs, c
 				fn(arg, row->needs, row->kind == OPT_TEXT ? *text : NULL);
 		}
 	}
+}
+
+unsigned opt_with(const struct opt_group *group, const struct opt *row)
+{
+	unsigned with = row->with;
+	for (size_t i = 0; i < FACT_KINDS; i++)
+		if ((row->with & fact_kinds[i]) == 0)
+			with |= group->with & fact_kinds[i];
+	return with;
+}
+
+/* The facts of a kind of which it needs one, where there is none; 0: it lacks nothing. */
+static unsigned opt_lacks(unsigned with, unsigned facts)
+{
+	for (size_t i = 0; i < FACT_KINDS; i++)
+		if ((with & fact_kinds[i]) != 0 && (with & fact_kinds[i] & facts) == 0)
+			return with & fact_kinds[i];
+	return 0;
+}
+
+const struct opt *conf_idle(const struct conf *conf, unsigned facts, unsigned *wants)
+{
+	for (const struct opt_group *const *g = conf->running->groups; *g != NULL; g++) {
+		const struct slot *slot = slot_of(conf, *g);
+		for (const struct opt *row = (*g)->rows; slot != NULL && row->name != NULL; row++) {
+			*wants = slot->given[row - (*g)->rows] ? opt_lacks(opt_with(*g, row), facts) : 0;
+			if (*wants != 0)
+				return row;
+		}
+	}
+	return NULL;
 }
 
 const void *conf_get(const struct conf *conf, const struct opt_group *group)

@@ -46,9 +46,47 @@ enum {
 	NEEDS_ANSWER = 1024 /* sends datagrams to Unix sockets that have asked */
 };
 
+/* What a run is, as far as an option depends on it, kind by kind. An option does something only in a run that has, of each kind
+ * of which its row (else its group) names facts, one of these; elsewhere it is refused (net/idle.h). */
+enum {
+	WITH_STDIO = 1 << 0, /* the service */
+	WITH_CONSOLE = 1 << 1,
+	WITH_ECHO = 1 << 2,
+	WITH_CHAT = 1 << 3,
+	WITH_FILE = 1 << 4,
+	WITH_DISCARD = 1 << 5,
+	WITH_ZERO = 1 << 6,
+	WITH_EXEC = 1 << 7,
+	WITH_TALK = 1 << 8,
+	WITH_FORWARD = 1 << 9,
+	WITH_PROBE = 1 << 10,
+	WITH_SERVICE = (1 << 11) - 1,
+	WITH_PAYLOAD = WITH_SERVICE & ~WITH_PROBE,
+	WITH_DIAL = 1 << 11,   /* a connection of ours, or of a server to its target */
+	WITH_CLIENT = 1 << 12, /* replies are waited for */
+	WITH_STREAM = 1 << 13, /* the transport; of an inherited descriptor any */
+	WITH_DGRAM = 1 << 14,
+	WITH_FRAMES = 1 << 15, /* a stream that is cut into frames */
+	WITH_TRANSPORT = WITH_STREAM | WITH_DGRAM | WITH_FRAMES,
+	WITH_INET = 1 << 16,
+	WITH_UNIX = 1 << 17, /* a socket that has a file */
+	WITH_FAMILY = WITH_INET | WITH_UNIX,
+	WITH_SENDING = 1 << 18, /* what we have to say goes to the peer */
+	WITH_SHOWING = 1 << 19, /* what the peer says goes somewhere */
+	WITH_NEXT = 1 << 20,	/* another client follows the first: listen --keep-open */
+	WITH_NOTICE = 1 << 21	/* a client too many is told so */
+};
+enum { OPT_FACTS = 22 };
+struct opt_fact {
+	unsigned fact;
+	const char *name;
+};
+extern const struct opt_fact opt_facts[OPT_FACTS + 1]; /* each of them alone; ends with a name of NULL */
+
 struct opt {
 	const char *name; /* long name without "--"; NULL ends the rows */
 	char ch;	  /* letter, or 0 */
+	unsigned with;	  /* WITH_ of the runs in which it does something; of a kind that it does not name, its group's */
 	enum opt_kind kind;
 	size_t off;	    /* offsetof in the block; of OPT_HOOK 0, or what conf_given knows it by: a field, but not the first */
 	const char *arg;    /* "N", "PATH", "auto|both|peer"; NULL for flags */
@@ -65,6 +103,7 @@ struct opt_group {
 	const char *title; /* heading in help and man: "Names and addresses" */
 	size_t size;	   /* of the block */
 	const struct opt *rows;
+	unsigned with;				  /* WITH_ for all rows */
 	int (*check)(void *block, struct err *e); /* relations among options, after parsing; may be NULL */
 	void (*free)(void *block);		  /* what hooks allocated; may be NULL */
 };
@@ -93,6 +132,11 @@ int conf_check(struct conf *conf, struct err *e);
 
 /* Calls fn for each option that was given and needs something; text: the value of an OPT_TEXT, NULL for others. */
 void conf_needs(const struct conf *conf, void (*fn)(void *arg, unsigned needs, const char *text), void *arg);
+
+/* WITH_ of a row and its group. */
+unsigned opt_with(const struct opt_group *group, const struct opt *row);
+/* The first given option that does nothing in a run with these facts, and the facts, of one kind, that it misses. NULL: none. */
+const struct opt *conf_idle(const struct conf *conf, unsigned facts, unsigned *wants);
 
 /* Borrowed; never NULL for a group that some command lists. */
 const void *conf_get(const struct conf *conf, const struct opt_group *group);

@@ -94,9 +94,12 @@ static void free_conf(void *block)
 	mem_free(((struct expect_conf *)block)->text);
 }
 
-const struct opt_group expect_opts = {
-	.title = "Expectations", .size = sizeof(struct expect_conf), .rows = rows, .check = expect_check, .free = free_conf
-};
+const struct opt_group expect_opts = { .title = "Expectations",
+	.size = sizeof(struct expect_conf),
+	.rows = rows,
+	.with = WITH_PAYLOAD,
+	.check = expect_check,
+	.free = free_conf };
 
 bool expect_wanted(const struct expect_conf *conf)
 {

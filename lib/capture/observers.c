@@ -47,7 +47,9 @@ static const struct opt rows[] = {
 		       "section of their own (conn 2), unless %c gives each a file. The file is treated as that of --transcript." },
 	{ 0 },
 };
-const struct opt_group observer_opts = { .title = "Looking at the traffic", .size = sizeof(struct observer_conf), .rows = rows };
+const struct opt_group observer_opts = {
+	.title = "Looking at the traffic", .size = sizeof(struct observer_conf), .rows = rows, .with = WITH_PAYLOAD
+};
 
 static int no_memory(struct err *e)
 {

@@ -7,6 +7,7 @@ enum { LINE_MOST = 65536 };
 
 static const struct opt rows[] = {
 	{ .name = "slow",
+		.with = WITH_SENDING,
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct broadcast_conf, slow),
 		.arg = "auto|skip|close|wait",
@@ -17,6 +18,7 @@ static const struct opt rows[] = {
 		       "many when it has caught up; with close it is closed; with wait no client is marked and all wait for the "
 		       "slowest. auto is skip, and wait for a console whose standard input is not a terminal." },
 	{ .name = "slow-after",
+		.with = WITH_SENDING,
 		.kind = OPT_MS,
 		.off = offsetof(struct broadcast_conf, slow_after_ms),
 		.arg = "TIME",
@@ -37,6 +39,7 @@ static const struct opt rows[] = {
 		       "reported." },
 	{ 0 },
 };
-const struct opt_group broadcast_opts = {
-	.title = "Slow clients and long lines", .size = sizeof(struct broadcast_conf), .rows = rows
-};
+const struct opt_group broadcast_opts = { .title = "Slow clients and long lines",
+	.size = sizeof(struct broadcast_conf),
+	.rows = rows,
+	.with = WITH_CONSOLE | WITH_CHAT };

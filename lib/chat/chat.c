@@ -130,6 +130,7 @@ static void chat_stop(struct service_run *service_run)
 
 const struct service service_chat = {
 	.name = "chat",
+	.is = WITH_CHAT,
 	.needs = CAP_SNDBUF | NOTICE_FULL,
 	.run_bytes = sizeof(struct chat),
 	.session_bytes = sizeof(struct chat_member),

@@ -2,7 +2,8 @@
  * backslash and a newline are written as \\ and \n; what a row does not have is empty. The first field says what the others are:
  *
  *   mode     name, arguments, help, manual
- *   option   heading, its modes, letter, name, argument, "bare" if that may be absent, help, manual, default
+ *   option   heading, its modes, letter, name, argument, "bare" if that may be absent, help, manual, default, what it
+ *            needs of a run (base/opt.h)
  *   event    name, level, fields, sentence
  *   exit     status, name, meaning */
 #include "cli/help.h"
@@ -38,8 +39,13 @@ static void dump_option(FILE *out, const struct command *const *commands, const 
 		if (rows_listed(commands[i], group) && used < sizeof modes)
 			used += (size_t)snprintf(
 				modes + used, sizeof modes - used, "%s%s", used > 0 ? " " : "", commands[i]->name);
+	char with[256] = "";
+	used = 0;
+	for (const struct opt_fact *fact = opt_facts; fact->name != NULL; fact++)
+		if (opt_with(group, row) & fact->fact && used < sizeof with)
+			used += (size_t)snprintf(with + used, sizeof with - used, "%s%s", used > 0 ? " " : "", fact->name);
 	DUMP(out, "option", group->title, modes, (const char[]){ row->ch, '\0' }, row->name, row->arg,
-		row->bare != NULL ? "bare" : "", row->help, row->man, rows_default(row));
+		row->bare != NULL ? "bare" : "", row->help, row->man, rows_default(row), with);
 }
 
 int dump_options(FILE *out, const struct command *const *commands)

@@ -24,7 +24,7 @@ static const struct opt rows[] = {
 		       "u32le or raw (no frames), and behind it perhaps ,max=SIZE (1M) and ,incl; see FRAMES." },
 	{ 0 },
 };
-const struct opt_group frame_opts = { .title = "Frames", .size = sizeof(struct frame_conf), .rows = rows };
+const struct opt_group frame_opts = { .title = "Frames", .size = sizeof(struct frame_conf), .rows = rows, .with = WITH_PAYLOAD };
 
 static void frame_close(struct stream *s, enum close_how how)
 {
@@ -46,6 +46,7 @@ int frame_push(struct stream **top, const struct framer *framer, struct budget *
 		.last = frame_last,
 		.shut = frame_shut,
 		.holds = frame_holds,
+		.quota = frame_quota,
 		.close = frame_close,
 	};
 	struct frame *f = mem_new(sizeof *f);
@@ -54,6 +55,7 @@ int frame_push(struct stream **top, const struct framer *framer, struct budget *
 	f->in.budget = f->line.budget = f->out.budget = budget;
 	f->framer = framer;
 	f->whole = whole;
+	f->quota = UINT64_MAX;
 	stream_push(&f->s, &ops, *top);
 	*top = &f->s;
 	return 0;

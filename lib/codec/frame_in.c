@@ -37,6 +37,8 @@ static bool give_frame(struct frame *f, struct taker *t)
 		return false;
 	buf_drop(&f->in, f->used);
 	f->used = 0;
+	if (f->quota != UINT64_MAX)
+		f->quota--;
 	return true;
 }
 
@@ -111,11 +113,13 @@ static ssize_t take_in(struct frame *f)
 static ssize_t read_bytes(struct frame *f, struct taker *t)
 {
 	for (size_t taken = 0;;) {
-		int found = 1;
+		int found = f->quota > 0;
 		while (found == 1 && (f->used == 0 || give_frame(f, t)))
-			found = find_frame(f);
+			found = f->quota > 0 ? find_frame(f) : 0;
 		if (t->done > 0)
 			return (ssize_t)t->done;
+		if (f->quota == 0)
+			return 0;
 		if (found == 0 && f->ended)
 			buf_fit(&f->in);
 		if (found < 0 || f->ended)
@@ -153,6 +157,11 @@ ssize_t frame_readv(struct stream *s, const struct iovec *v, int n)
 	struct frame *f = (struct frame *)s;
 	struct taker t = { .v = v, .n = n };
 	return s->caps & ST_DGRAM ? read_datagram(f, &t) : read_bytes(f, &t);
+}
+
+uint64_t *frame_quota(struct stream *s)
+{
+	return s->caps & ST_DGRAM ? NULL : &((struct frame *)s)->quota;
 }
 
 bool frame_holds(const struct stream *s)

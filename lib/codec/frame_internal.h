@@ -16,6 +16,7 @@ struct frame {
 	size_t seen;		    /* of framer_cut_on */
 	size_t give_at, give, used; /* of the front frame: the payload still to be read, and all its bytes; used 0: no frame */
 	bool newline;		    /* an LF follows it */
+	uint64_t quota;		    /* frames still to be handed up; UINT64_MAX: all */
 	bool ended;		    /* the stream below has ended */
 	char in_words[FRAME_WORDS];
 	/* sent */
@@ -28,6 +29,7 @@ struct frame {
 /* frame_in.c */
 ssize_t frame_readv(struct stream *s, const struct iovec *v, int n);
 bool frame_holds(const struct stream *s);
+uint64_t *frame_quota(struct stream *s);
 
 ssize_t frame_writev(struct stream *s, const struct iovec *v, int n); /* frame_out.c */
 int frame_flush(struct stream *s);

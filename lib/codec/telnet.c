@@ -34,7 +34,7 @@ static const struct opt rows[] = {
 		       "follows with a NUL behind it. Most such servers want --crlf, too." },
 	{ 0 },
 };
-const struct opt_group telnet_opts = { .title = "Text", .size = sizeof(struct telnet_conf), .rows = rows };
+const struct opt_group telnet_opts = { .title = "Text", .size = sizeof(struct telnet_conf), .rows = rows, .with = WITH_PAYLOAD };
 
 static struct telnet *telnet_self(struct stream *s)
 {

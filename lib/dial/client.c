@@ -6,6 +6,7 @@
 #include "dial/probe.h"
 #include "dial/retry.h"
 #include "net/exit_with_fd.h"
+#include "net/idle.h"
 #include "net/sockopt.h"
 #include "sandbox/sandbox_opts.h"
 #include "session/layers.h"
@@ -186,8 +187,11 @@ int client_main(const struct run *run, const struct service *service, struct err
 		return -1;
 	if (sockopt_fits(run->conf, c.addr.kind, e) < 0 || dial_fits(run->conf, &c.addr, e) < 0)
 		return -1;
-	if (c.again->reconnect && c.addr.kind == ADDR_FD)
-		return err_set(e, ERR_USAGE, 0, "--reconnect: %s cannot be connected again", c.addr.text);
+	if (idle_refuse(run, &c.addr, service, WITH_DIAL | WITH_CLIENT, e) < 0)
+		return -1;
+	const struct opt *redials = c.addr.kind == ADDR_FD ? conf_given(run->conf, &retry_opts, OPT_ANY) : NULL;
+	if (redials != NULL)
+		return err_set(e, ERR_USAGE, 0, "--%s: %s cannot be connected again", redials->name, c.addr.text);
 	if (c.again->reconnect && ((const struct dial_conf *)conf_get(run->conf, &dial_opts))->has_path)
 		return err_set(e, ERR_USAGE, 0, "--reconnect and a path of --source cannot be used together");
 	c.pause = (struct timer){ .fn = on_client_redial, .arg = &c };

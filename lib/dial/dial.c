@@ -112,6 +112,7 @@ static const struct opt dial_rows[] = {
 		       "is exit status 10. For unix-dgram: it is the path of our socket, with a slash in it (./NAME), or @NAME: a "
 		       "dead socket of that name is replaced, a live one is exit status 10, and the path is removed at the end." },
 	{ .name = "from-any",
+		.with = WITH_PAYLOAD,
 		.kind = OPT_FLAG,
 		.off = offsetof(struct dial_conf, from_any),
 		.help = "over UDP, take answers from other addresses, too",
@@ -121,7 +122,9 @@ static const struct opt dial_rows[] = {
 		       "before each line." },
 	{ 0 },
 };
-const struct opt_group dial_opts = { .title = "Connecting", .size = sizeof(struct dial_conf), .rows = dial_rows };
+const struct opt_group dial_opts = {
+	.title = "Connecting", .size = sizeof(struct dial_conf), .rows = dial_rows, .with = WITH_DIAL
+};
 
 const char *dial_span(int64_t ms, char out[DIAL_SPAN])
 {

@@ -33,7 +33,7 @@ static const char *const answer_words[] = {
 	[PROBE_DROPPED] = "tls",
 };
 
-const struct service service_probe = { .name = "probe", .needs = NO_PAYLOAD };
+const struct service service_probe = { .name = "probe", .is = WITH_PROBE, .needs = NO_PAYLOAD };
 
 struct probe {
 	const struct run *run;

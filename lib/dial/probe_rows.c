@@ -1,14 +1,6 @@
 /* The options of a probe. */
 #include "dial/probe.h"
 
-static int probe_rows_check(void *block, struct err *e)
-{
-	const struct probe_conf *conf = block;
-	if (conf->probe == PROBE_NO && (conf->stable_ms > 0 || conf->data != NULL))
-		return err_set(e, ERR_USAGE, 0, "--%s requires --probe", conf->data != NULL ? "probe-data" : "stable");
-	return 0;
-}
-
 static const struct opt rows[] = {
 	{ .name = "probe",
 		.kind = OPT_CHOICE,
@@ -30,6 +22,7 @@ static const struct opt rows[] = {
 		       "was started with: its exit status is the only one. If the probe fails the command is not run. "
 		       "--probe cannot be used with proxies or faults." },
 	{ .name = "until",
+		.with = WITH_PROBE,
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct probe_conf, until),
 		.arg = "open|closed",
@@ -40,12 +33,14 @@ static const struct opt rows[] = {
 		       "closes again (--stable). With --wait it "
 		       "asks until then; the exit status is 5 if a port is still open, or silent, at the end." },
 	{ .name = "probe-data",
+		.with = WITH_PROBE | WITH_DGRAM,
 		.kind = OPT_TEXT,
 		.off = offsetof(struct probe_conf, data),
 		.arg = "TEXT",
 		.help = "what to send when probing UDP",
 		.man = "With --probe over UDP: sends TEXT, with C escapes such as \\n and \\x00, instead of an empty datagram." },
 	{ .name = "stable",
+		.with = WITH_PROBE | WITH_STREAM,
 		.kind = OPT_MS,
 		.off = offsetof(struct probe_conf, stable_ms),
 		.arg = "TIME",
@@ -55,6 +50,4 @@ static const struct opt rows[] = {
 		       "begins after the handshake; a server that wants a certificate of ours may refuse us only then." },
 	{ 0 },
 };
-const struct opt_group probe_opts = {
-	.title = "Probing", .size = sizeof(struct probe_conf), .rows = rows, .check = probe_rows_check
-};
+const struct opt_group probe_opts = { .title = "Probing", .size = sizeof(struct probe_conf), .rows = rows };

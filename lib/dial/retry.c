@@ -43,6 +43,7 @@ static const struct opt retry_rows[] = {
 		       "and a TLS port that closes without a word is tried again, "
 		       "too." },
 	{ .name = "reconnect",
+		.with = WITH_PAYLOAD,
 		.kind = OPT_FLAG,
 		.needs = NEEDS_DIAL,
 		.off = offsetof(struct retry_conf, reconnect),
@@ -52,7 +53,9 @@ static const struct opt retry_rows[] = {
 		       "long as --wait says; later ones as long as --wait says, and without it for ever." },
 	{ 0 },
 };
-const struct opt_group retry_opts = { .title = "Trying again", .size = sizeof(struct retry_conf), .rows = retry_rows };
+const struct opt_group retry_opts = {
+	.title = "Trying again", .size = sizeof(struct retry_conf), .rows = retry_rows, .with = WITH_DIAL
+};
 
 int64_t retry_longer(int64_t pause_ms)
 {

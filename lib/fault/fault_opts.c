@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "fault/fault.h"
+#include "net/service.h"
 
 #include <errno.h>
 
@@ -42,7 +43,7 @@ static const struct opt rows[] = {
 		       "Without it one is drawn; the event start tells it, and so does every failure of a run with faults." },
 	{ 0 },
 };
-const struct opt_group fault_opts = { .title = "Faults", .size = sizeof(struct fault_conf), .rows = rows };
+const struct opt_group fault_opts = { .title = "Faults", .size = sizeof(struct fault_conf), .rows = rows, .with = WITH_PAYLOAD };
 
 static const struct fault_conf *conf_of(const struct run *run)
 {
@@ -112,6 +113,9 @@ int faults_start(const struct run *run, void **shared, struct err *e)
 	const struct fault_conf *conf = conf_of(run);
 	const struct addr *a = run->layers->addr;
 	bool accepts = run->layers->role == ROLE_ACCEPT;
+	const struct service *service = run->layers->service;
+	if (CONF_GIVEN(run->conf, fault, seed) && conf->n == 0 && !(service != NULL && service->is & WITH_TALK))
+		return err_set(e, ERR_USAGE, 0, "--seed requires --fault: nothing else is left to chance");
 	for (unsigned i = 0; i < conf->n && a->kind != ADDR_FD; i++) /* an inherited socket is checked when it is used */
 		if (fault_opts_check(&conf->spec[i], accepts, addr_dgram(a), e) != 0)
 			return -1;

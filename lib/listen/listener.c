@@ -44,6 +44,7 @@ static int read_mode(void *block, const char *text, struct err *e)
 
 static const struct opt rows[] = {
 	{ .name = "unix-mode",
+		.with = WITH_UNIX,
 		.kind = OPT_HOOK,
 		.arg = "MODE",
 		.help = "permission bits of the socket file, as 0600",

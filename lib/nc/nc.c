@@ -185,12 +185,13 @@ static int add_sockopts(struct line *line)
 	return 0;
 }
 
-/* -4 -6 -C -n -U -u: the same here. */
+/* -4 -6 -C -n -U -u: the same here, except that nothing is sent from stdin with -d, -z or -lku, where nc takes -C, too. */
 static void add_same(struct line *line)
 {
 	static const char same[] = "46CnUu";
+	bool says = !nc_has(line, 'd') && !nc_has(line, 'z') && !(nc_has(line, 'k') && nc_has(line, 'u'));
 	for (const char *p = same; *p != '\0'; p++)
-		if (nc_has(line, *p))
+		if (nc_has(line, *p) && (*p != 'C' || says))
 			nc_add(line->nc, nc_letter(*p)->ours);
 }
 
@@ -201,19 +202,21 @@ static int add_stdin(struct line *line)
 	if (read_number(line, 'q', INT_MIN, &quit) != 0 || read_number(line, 'i', 0, &pace) != 0 ||
 		read_number(line, 'W', 1, &number) != 0)
 		return -1;
-	bool quits = nc_has(line, 'q') && quit >= 0;
-	add_pair(line->nc, "--half-close", nc_has(line, 'N') || quits ? "yes" : "no");
+	bool quits = nc_has(line, 'q') && quit >= 0, reads = !nc_has(line, 'd');
+	if (!nc_has(line, 'u'))
+		add_pair(line->nc, "--half-close", nc_has(line, 'N') || quits ? "yes" : "no");
 	const char *after = quits ? nc_read_word(line, "%llds", (long long)quit) : "";
 	const char *pause = pace > 0 ? nc_read_word(line, "%llds", (long long)pace) : "";
 	if (after == NULL || pause == NULL)
 		return -1;
-	if (quits && (quit > 0 || nc_has(line, 'u') || nc_has(line, 'l'))) /* Debian's nc hears a server out after -q 0 */
+	if (quits && reads &&
+		(quit > 0 || nc_has(line, 'u') || nc_has(line, 'l'))) /* Debian's nc hears a server out after -q 0 */
 		add_pair(line->nc, "--quit-after", after);
-	if (pace > 0 && !nc_has(line, 'd'))
+	if (pace > 0 && reads)
 		add_pair(line->nc, "--pace", pause);
 	if (nc_has(line, 'W'))
 		add_pair(line->nc, "--replies", nc_given(line, 'W'));
-	if (nc_has(line, 'd'))
+	if (!reads)
 		nc_add(line->nc, "--recv-only");
 	return 0;
 }
@@ -263,11 +266,12 @@ static int build_listen(struct line *line)
 		add_pair(nc, "--max", most);
 	} else {
 		nc_add(nc, "listen");
-		add_pair(nc, "--end", "peer");
-		if (nc_has(line, 'k')) {
+		if (!nc_has(line, 'u'))
+			add_pair(nc, "--end", "peer");
+		if (nc_has(line, 'k'))
 			nc_add(nc, "--keep-open");
+		if (nc_has(line, 'k') && !nc_has(line, 'd'))
 			nc_add(nc, "--keep-stdin");
-		}
 		if (add_stdin(line) != 0)
 			return -1;
 	}
@@ -358,7 +362,7 @@ static int build_connect(struct line *line)
 	nc_add(nc, "connect");
 	if (nc_has(line, 'z')) {
 		nc_add(nc, "--probe=quiet");
-		if (nc_has(line, 'u'))
+		if (nc_has(line, 'u') && !nc_has(line, 'U'))
 			add_pair(nc, "--probe-data", "X");
 	} else if (add_stdin(line) != 0) {
 		return -1;
@@ -370,7 +374,7 @@ static int build_connect(struct line *line)
 		if (!nc_has(line, 'z'))
 			add_pair(nc, "-i", nc_silence(line));
 	}
-	if (nc_has(line, 'u') && !nc_has(line, 'z'))
+	if (nc_has(line, 'u') && !nc_has(line, 'z') && !nc_has(line, 'd'))
 		add_pair(nc, "--reply-wait", "10000h"); /* until a signal ends it */
 	if ((nc_has(line, 's') || nc_has(line, 'p')) && add_source(line) != 0)
 		return -1;

@@ -46,6 +46,7 @@ static const struct opt rows[] = {
 		.help = "ask no DNS: hosts are numbers",
 		.man = "Ask no DNS. A host that is not a numeric address is refused." },
 	{ .name = "local",
+		.with = WITH_INET,
 		FLAG(local),
 		.help = "listen on loopback only",
 		.man = "For servers: listen on 127.0.0.1 and ::1 only, instead of every interface." },

@@ -25,10 +25,12 @@ enum { /* needs of a service */
 
 struct service {
 	const char *name;
+	unsigned is; /* WITH_ of this service (base/opt.h) */
 	unsigned needs;
 	size_t run_bytes, session_bytes;
 	unsigned descriptors;				      /* of each client, beside its own socket */
 	bool (*wanted)(const struct run *run);		      /* requested by an option; NULL: only as a mode's own service */
+	unsigned (*lacks)(const struct conf *conf);	      /* of WITH_SENDING and WITH_SHOWING; NULL: neither */
 	const struct addr *(*dials)(const struct conf *conf); /* the target of each client; NULL: none */
 	int (*start)(struct service_run *service_run,
 		struct err *e);			       /* before any socket: open files and stdin. NULL: nothing to do */

@@ -30,7 +30,7 @@ static const struct opt rows[] = {
 		       "in the list of processes. The variable SOCKCTL_PROXY_AUTH does the same." },
 	{ 0 },
 };
-const struct opt_group proxy_opts = { .title = "Proxies", .size = sizeof(struct proxy_conf), .rows = rows };
+const struct opt_group proxy_opts = { .title = "Proxies", .size = sizeof(struct proxy_conf), .rows = rows, .with = WITH_DIAL };
 
 static const struct {
 	const char *scheme;

@@ -30,7 +30,9 @@ static const struct opt rows[] = {
 		       "BEHIND A PROXY." },
 	{ 0 },
 };
-const struct opt_group proxy_announce_opts = { .title = "Proxies", .size = sizeof(struct proxy_announce_conf), .rows = rows };
+const struct opt_group proxy_announce_opts = {
+	.title = "Proxies", .size = sizeof(struct proxy_announce_conf), .rows = rows, .with = WITH_DIAL
+};
 
 struct header_out {
 	struct stream s;

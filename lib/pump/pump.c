@@ -241,6 +241,10 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 	p->down.may_leave = p->up.reads_on = opts->program;
 	if (far->caps & ST_DGRAM)
 		p->down.most_messages = opts->replies;
+	else if (opts->replies > 0 && far->ops->quota != NULL)
+		p->quota = far->ops->quota(far);
+	if (p->quota != NULL)
+		*p->quota = opts->replies;
 	if (opts->no_up)
 		flow_finish(&p->up);
 	waiter_open(&p->near, loop, near, on_pump_turn, p);

@@ -33,7 +33,7 @@ struct pump_opts {
 	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: FLOW_DATAGRAM_BYTES */
 	int64_t reply_wait_ms;	 /* far datagrams: end so long after the last one once near has ended; NEVER: do not */
 	flow_label *label;	 /* far datagrams: before each of their lines, asked with pump_start's arg; NULL: none */
-	uint64_t replies;	 /* far datagrams: end after so many; 0: no such end */
+	uint64_t replies;	 /* far datagrams or frames: end after so many; 0: no such end */
 	uint32_t conn;		 /* the session's number, for `events` */
 	bool quits;		 /* end quit_ms after near's EOF, once the bytes before it are sent, whatever far does */
 	int64_t quit_ms;
@@ -54,6 +54,7 @@ struct pump {
 	int64_t moved_ms;  /* when a byte last moved */
 	int64_t spent_ms;  /* when near had ended and all its bytes were sent; 0: not yet (quits and sends_only) */
 	int64_t settle_ms; /* since when acknowledgements are waited for; 0: not yet */
+	uint64_t *quota;   /* of far: frames that are still wanted; NULL: any number */
 	uint64_t seen;	   /* in + out of both flows at the last check */
 	bool cut;	   /* far was half-closed after a failed write */
 	bool left;	   /* near, a program, reads no more, and was told the end */

@@ -19,7 +19,7 @@
  *   hang-up of near's writing side          as a failed write: its reader left
  *   near EOF, and no answer is wanted       end when all is acknowledged and nothing moved for 1 s (sends_only)
  *   datagrams: near EOF                     end reply_wait after the last datagram either way; nothing is half-closed
- *   datagrams: enough replies               end
+ *   datagrams or frames: enough replies     end
  *   datagrams: any failure                  write what has come, end
  *
  * Between two peers (opts.peers) the rules for far hold for near as well: what was sent to it is settled, its hang-up is looked
@@ -133,7 +133,7 @@ static bool pump_silent(struct pump *p)
 const struct why *pump_lack(const struct pump *p)
 {
 	static const struct why few = { ERR_TIMEOUT, OF_PEER, 0, "fewer replies than asked for came from" };
-	return p->opts.replies > p->down.messages ? &few : NULL;
+	return p->quota != NULL ? (*p->quota > 0 ? &few : NULL) : p->opts.replies > p->down.messages ? &few : NULL;
 }
 
 static bool datagrams_ended(struct pump *p)
@@ -147,6 +147,15 @@ static bool datagrams_ended(struct pump *p)
 	flow_finish(&p->up);
 	flow_finish(&p->down);
 	return !flow_holds(&p->down);
+}
+
+/* No frame will be read any more: all have come that were asked for, or the peer has ended before. */
+static bool frames_ended(struct pump *p)
+{
+	p->quit = *p->quota == 0;
+	if (!p->quit)
+		pump_fail(p, false, pump_lack(p));
+	return true;
 }
 
 bool pump_ended(struct pump *p)
@@ -168,6 +177,8 @@ bool pump_ended(struct pump *p)
 		return true;
 	if (pump_silent(p))
 		return true;
+	if (p->quota != NULL && pump_down_over(p))
+		return frames_ended(p);
 	if (pump_down_over(p) && p->opts.end_with_far)
 		return true;
 	return pump_up_over(p) && (pump_down_over(p) || p->up.last);

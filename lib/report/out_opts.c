@@ -37,6 +37,7 @@ static const struct opt report_rows[] = {
 		.help = "say nothing but the error that ends the run",
 		.man = "Say nothing on standard error but the one line that names a failure of the run, and the warning of --insecure." },
 	{ .name = "hexdump",
+		.with = WITH_PAYLOAD,
 		.ch = 'x',
 		.kind = OPT_FLAG,
 		.off = offsetof(struct report_conf, hexdump),
@@ -59,6 +60,7 @@ static const struct opt report_rows[] = {
 		       "stays the same. If they cannot be written to the end (a full disk) the file ends with a whole line, and the exit "
 		       "status is 9; a reader that leaves only ends the events. See EVENTS." },
 	{ .name = "events-data",
+		.with = WITH_PAYLOAD,
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct report_conf, data),
 		.arg = "none|len|b64",

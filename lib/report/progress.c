@@ -33,7 +33,9 @@ static const struct opt rows[] = {
 		.man = "How many bytes will go the busier way, for the time that --progress expects it to take." },
 	{ 0 },
 };
-const struct opt_group progress_opts = { .title = "Reports", .size = sizeof(struct progress_conf), .rows = rows };
+const struct opt_group progress_opts = {
+	.title = "Reports", .size = sizeof(struct progress_conf), .rows = rows, .with = WITH_PAYLOAD
+};
 
 enum progress_how progress_how(const struct progress_conf *conf)
 {

@@ -18,13 +18,10 @@ void reject_tell(const struct server *s, const struct sa *peer, enum access_answ
 	event(s->run->events, EV_REJECT, 0, EV_TEXT("peer", sa_text(peer, text)), EV_TEXT("reason", access_name(v)));
 }
 
-/* Text before the handshake would be no TLS. */
-static bool wants_notice(const struct server *s)
+bool reject_notices(const struct server_conf *conf, const struct addr *a, const struct service *service)
 {
-	if (s->addr.tls)
-		return false;
-	return s->conf->when_full == FULL_NOTICE ||
-	       (s->conf->when_full == FULL_AUTO && (s->service_run->service->needs & NOTICE_FULL) != 0);
+	bool wanted = conf->when_full == FULL_AUTO ? (service->needs & NOTICE_FULL) != 0 : conf->when_full == FULL_NOTICE;
+	return wanted && !a->tls; /* text before the handshake would be no TLS */
 }
 
 /* A text and the end of its line. True: some of it is sent; a fresh socket takes it whole, but a write can be short. */
@@ -60,7 +57,7 @@ static void say_full(struct server *s, int fd)
 void reject_peer(struct server *s, int fd, const struct sa *peer, enum access_answer v)
 {
 	reject_tell(s, peer, v);
-	if (v == ACCESS_FULL && wants_notice(s))
+	if (v == ACCESS_FULL && reject_notices(s->conf, &s->addr, s->service_run->service))
 		say_full(s, fd);
 	else
 		sys_close(fd);

@@ -8,12 +8,10 @@
 #include "base/mem.h"
 #include "stream/fdstream.h"
 #include "sandbox/sandbox_opts.h"
-#include "dial/dial.h"
 #include "listen/accepted_fd.h"
 #include "fault/fault_opts.h"
-#include "proxy/proxy.h"
+#include "net/idle.h"
 #include "proxy/proxy_accept.h"
-#include "proxy/proxy_announce.h"
 #include "net/sockopt.h"
 #include "session/layers.h"
 
@@ -31,6 +29,7 @@ static const struct opt server_rows[] = {
 		.man = "Takes no more clients after the Nth and ends when the last has gone. A client that was refused does not "
 		       "count." },
 	{ .name = "when-full",
+		.with = WITH_STREAM,
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct server_conf, when_full),
 		.arg = "auto|notice|close|queue",
@@ -41,6 +40,7 @@ static const struct opt server_rows[] = {
 		       "UDP nothing is sent, and when the server is full the oldest peer that has sent only one datagram is "
 		       "dropped for the new one." },
 	{ .name = "full-message",
+		.with = WITH_STREAM | WITH_NOTICE,
 		.kind = OPT_TEXT,
 		.off = offsetof(struct server_conf, full_message),
 		.arg = "TEXT",
@@ -362,14 +362,12 @@ void server_close(struct server *s)
 	mem_free(s);
 }
 
-/* Without dials, options of dialing do nothing. */
-static int refuse_idle(const struct conf *conf, const struct service *service, struct err *e)
+static unsigned server_facts(const struct run *run, const struct addr *a, const struct service *service)
 {
-	static const struct opt_group *const groups[] = { &dial_opts, &proxy_opts, &proxy_announce_opts };
-	const struct opt *row = NULL;
-	for (size_t i = 0; row == NULL && i < sizeof groups / sizeof groups[0] && service->dials == NULL; i++)
-		row = conf_given(conf, groups[i], OPT_ANY);
-	return row == NULL ? 0 : err_set(e, ERR_USAGE, 0, "--%s requires --forward: nothing is dialed", row->name);
+	const struct listen_conf *listening = conf_get(run->conf, &listen_opts);
+	bool notices = reject_notices(conf_get(run->conf, &server_opts), a, service);
+	return (service->dials != NULL ? WITH_DIAL | WITH_CLIENT : 0U) | (listening->keep_open ? WITH_NEXT : 0U) |
+	       (notices ? WITH_NOTICE : 0U);
 }
 
 int server_main(const struct run *run, const struct service *service, const struct server_opts *opts, struct err *e)
@@ -383,7 +381,8 @@ int server_main(const struct run *run, const struct service *service, const stru
 	if (run->command != NULL && (service->needs & RUNS_COMMAND) == 0)
 		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after --: %s runs no command", run->command[0],
 			service->name);
-	if (refuse_idle(run->conf, service, e) != 0 || accepted_fd_take(&a, service->needs & OWNS_STDOUT, e) != 0)
+	if (idle_refuse(run, &a, service, server_facts(run, &a, service), e) != 0 ||
+		accepted_fd_take(&a, service->needs & OWNS_STDOUT, e) != 0)
 		return -1;
 	struct server_shares shares;
 	if (server_limits(run, addr_dgram(&a), opts, service, &shares, e) != 0)

@@ -100,7 +100,8 @@ bool udp_evict_one(struct server *s); /* ends a peer that has sent only one data
 void udp_give_turn(struct server *s); /* listen -k: ends the one peer, if another waits and the service can spare it */
 
 /* reject.c */
-void reject_tell(const struct server *s, const struct sa *peer, enum access_answer v); /* only the event */
+void reject_tell(const struct server *s, const struct sa *peer, enum access_answer v);			  /* only the event */
+bool reject_notices(const struct server_conf *conf, const struct addr *a, const struct service *service); /* a client too many */
 void reject_peer(struct server *s, int takes_fd, const struct sa *peer, enum access_answer v);
 
 /* listen_fault.c */

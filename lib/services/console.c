@@ -37,6 +37,7 @@ static const struct opt rows[] = {
 		.man = "What stands before each line of a client on standard output: its number, as in \"[3] text\", its "
 		       "address, or nothing." },
 	{ .name = "commands",
+		.with = WITH_SENDING,
 		.kind = OPT_FLAG,
 		.off = offsetof(struct console_conf, commands),
 		.help = "obey @3, /who and /kick on stdin",
@@ -67,7 +68,9 @@ static const struct opt rows[] = {
 		       "newline gets none." },
 	{ 0 },
 };
-const struct opt_group console_opts = { .title = "Console", .size = sizeof(struct console_conf), .rows = rows };
+const struct opt_group console_opts = {
+	.title = "Console", .size = sizeof(struct console_conf), .rows = rows, .with = WITH_CONSOLE
+};
 
 struct console {
 	struct service_run *service_run;
@@ -354,11 +357,19 @@ static void console_stop(struct service_run *service_run)
 	broadcast_close(&c->broadcast);
 }
 
+static unsigned console_lacks(const struct conf *conf)
+{
+	const struct console_conf *own = conf_get(conf, &console_opts);
+	return own->recv_only ? WITH_SENDING : 0U;
+}
+
 const struct service service_console = {
 	.name = "console",
+	.is = WITH_CONSOLE,
 	.needs = OWNS_STDIN | OWNS_STDOUT | CAP_SNDBUF | NOTICE_FULL,
 	.run_bytes = sizeof(struct console),
 	.session_bytes = sizeof(struct member),
+	.lacks = console_lacks,
 	.start = console_start,
 	.open = console_open,
 	.drain = console_drain,

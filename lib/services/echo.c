@@ -215,6 +215,7 @@ static void echo_close(struct session *s)
 
 const struct service service_echo = {
 	.name = "echo",
+	.is = WITH_ECHO,
 	.needs = GUARD_UDP | WHOLE_FRAMES,
 	.session_bytes = sizeof(struct echo),
 	.open = echo_open,

@@ -38,6 +38,7 @@ static const struct opt rows[] = {
 		       "with all of its process group. Its environment tells about the connection: see ENVIRONMENT. listen and "
 		       "connect end with its exit status if nothing of their own failed." },
 	{ .name = "pty",
+		.with = WITH_EXEC,
 		.kind = OPT_FLAG,
 		.off = offsetof(struct exec_conf, pty),
 		.help = "run the program on a terminal of its own",
@@ -45,6 +46,7 @@ static const struct opt rows[] = {
 		       "its standard error goes to the peer, too, what the peer sends is echoed and edited as if it were typed, the "
 		       "peer's end types the end-of-file character, and a peer that leaves hangs up." },
 	{ .name = "exec-socket",
+		.with = WITH_EXEC,
 		.kind = OPT_FLAG,
 		.off = offsetof(struct exec_conf, socket),
 		.help = "give the program the socket itself",
@@ -62,7 +64,9 @@ static int exec_check(void *block, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--pty and --exec-socket cannot be used together");
 	return 0;
 }
-const struct opt_group exec_opts = { .title = "Programs", .size = sizeof(struct exec_conf), .rows = rows, .check = exec_check };
+const struct opt_group exec_opts = {
+	.title = "Programs", .size = sizeof(struct exec_conf), .rows = rows, .with = WITH_PAYLOAD, .check = exec_check
+};
 
 struct job { /* a child; it may outlive its session */
 	struct child *child;
@@ -365,6 +369,7 @@ static void exec_stop(struct service_run *service_run)
 
 const struct service service_exec = {
 	.name = "exec",
+	.is = WITH_EXEC,
 	.needs = RUNS_COMMAND | COSTLY,
 	.run_bytes = sizeof(struct execs),
 	.session_bytes = sizeof(struct exec),

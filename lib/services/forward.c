@@ -47,7 +47,9 @@ static const struct opt rows[] = {
 		       "are about the address of this end. See FORWARDING." },
 	{ 0 },
 };
-const struct opt_group forward_opts = { .title = "Forwarding", .size = sizeof(struct forward_conf), .rows = rows };
+const struct opt_group forward_opts = {
+	.title = "Forwarding", .size = sizeof(struct forward_conf), .rows = rows, .with = WITH_PAYLOAD
+};
 
 struct forwarding { /* the service run's */
 	const struct run *far;
@@ -298,6 +300,7 @@ static void forward_close(struct session *s)
 
 const struct service service_forward = {
 	.name = "forward",
+	.is = WITH_FORWARD,
 	.needs = COSTLY,
 	.run_bytes = sizeof(struct forwarding),
 	.session_bytes = sizeof(struct forward),

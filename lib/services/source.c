@@ -41,7 +41,9 @@ static const struct opt rows[] = {
 		       "only for peers on the same host: it would flood the host that a forged address names." },
 	{ 0 },
 };
-const struct opt_group source_opts = { .title = "Sources and sinks", .size = sizeof(struct source_conf), .rows = rows };
+const struct opt_group source_opts = {
+	.title = "Sources and sinks", .size = sizeof(struct source_conf), .rows = rows, .with = WITH_PAYLOAD
+};
 
 struct source {
 	struct pump pump;
@@ -235,6 +237,7 @@ static void source_close(struct session *s)
 
 const struct service service_file = {
 	.name = "file",
+	.is = WITH_FILE,
 	.run_bytes = sizeof(bool),
 	.session_bytes = sizeof(struct source),
 	.descriptors = 1,
@@ -248,6 +251,7 @@ const struct service service_file = {
 
 const struct service service_discard = {
 	.name = "discard",
+	.is = WITH_DISCARD,
 	.session_bytes = sizeof(struct source),
 	.wanted = discard_wanted,
 	.open = discard_open,
@@ -258,6 +262,7 @@ const struct service service_discard = {
 
 const struct service service_zero = {
 	.name = "zero",
+	.is = WITH_ZERO,
 	.session_bytes = sizeof(struct source),
 	.wanted = zero_wanted,
 	.open = zero_open,

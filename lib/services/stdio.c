@@ -24,6 +24,7 @@ enum { LABEL_NONE, LABEL_SENDER };
 
 static const struct opt rows[] = {
 	{ .name = "end",
+		.with = WITH_STREAM,
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct stdio_conf, end),
 		.arg = "auto|both|peer",
@@ -33,6 +34,7 @@ static const struct opt rows[] = {
 		       "peer has finished and everything it sent is written. auto is peer when stdin is a terminal, so that no "
 		       "key has to be pressed, and both otherwise." },
 	{ .name = "half-close",
+		.with = WITH_STDIO | WITH_FORWARD | WITH_STREAM,
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct stdio_conf, half_close),
 		.arg = "auto|yes|no",
@@ -45,6 +47,7 @@ static const struct opt rows[] = {
 		       "is the null device, closed, or an empty file, have nothing to say and wait until the peer has finished, because "
 		       "many programs stop sending when they see our end. yes does it at once, and no never." },
 	{ .name = "quit-after",
+		.with = WITH_SENDING,
 		.kind = OPT_MS,
 		.off = offsetof(struct stdio_conf, quit_ms),
 		.arg = "TIME",
@@ -52,6 +55,7 @@ static const struct opt rows[] = {
 		.man = "Ends the connection TIME after standard input has ended and was sent, even if the peer has not finished. "
 		       "That is no failure: what would come later is not wanted." },
 	{ .name = "pace",
+		.with = WITH_SENDING,
 		.kind = OPT_MS,
 		.off = offsetof(struct stdio_conf, pace_ms),
 		.arg = "TIME",
@@ -63,10 +67,11 @@ static const struct opt rows[] = {
 		.help = "never read stdin, send nothing",
 		.man = "Never reads stdin, sends nothing, and does not half-close before the peer has finished." },
 	{ .name = "keep-stdin",
+		.with = WITH_SENDING | WITH_NEXT,
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, keep_stdin),
 		.help = "listen -k: the next client gets what stdin still has",
-		.man = "With listen --keep-open, the next client gets what standard input still has. Without it only the first "
+		.man = "Of listen with --keep-open: the next client gets what standard input still has. Without it only the first "
 		       "client gets any." },
 	{ .name = "send-only",
 		.kind = OPT_FLAG,
@@ -76,6 +81,7 @@ static const struct opt rows[] = {
 		       "it. After the end of stdin it ends with the peer, or when the peer's system has acknowledged everything and "
 		       "nothing has come for a second." },
 	{ .name = "raw",
+		.with = WITH_SHOWING,
 		.kind = OPT_FLAG,
 		.off = offsetof(struct stdio_conf, raw),
 		.help = "give a terminal the bytes as they are",
@@ -83,6 +89,7 @@ static const struct opt rows[] = {
 		       "shown printable UTF-8, newlines and tabs, and everything else as \\xHH. A pipe or a file always "
 		       "gets exact bytes." },
 	{ .name = "datagram-size",
+		.with = WITH_STDIO | WITH_FORWARD | WITH_DGRAM | WITH_SENDING,
 		.kind = OPT_SIZE,
 		.off = offsetof(struct stdio_conf, datagram_bytes),
 		.arg = "SIZE",
@@ -93,6 +100,7 @@ static const struct opt rows[] = {
 		.man = "Over datagrams, sends one datagram per read of stdin of at most SIZE bytes. When stdin is a "
 		       "terminal each line is a datagram." },
 	{ .name = "label",
+		.with = WITH_DGRAM | WITH_SHOWING,
 		.kind = OPT_CHOICE,
 		.off = offsetof(struct stdio_conf, label),
 		.arg = "none|addr",
@@ -101,6 +109,7 @@ static const struct opt rows[] = {
 		.man = "Over datagrams, addr puts the sender's address before each line on standard output, as in \"[10.0.0.7:1900] "
 		       "text\". A datagram that does not end with a newline gets one." },
 	{ .name = "reply-wait",
+		.with = WITH_STDIO | WITH_FORWARD | WITH_CLIENT | WITH_DGRAM | WITH_SENDING,
 		.kind = OPT_MS,
 		.off = offsetof(struct stdio_conf, reply_wait_ms),
 		.arg = "TIME",
@@ -109,11 +118,13 @@ static const struct opt rows[] = {
 		.man = "Datagrams have no end: a client ends when stdin has ended and no datagram has passed in either direction "
 		       "for TIME." },
 	{ .name = "replies",
+		.with = WITH_DGRAM | WITH_FRAMES,
 		.kind = OPT_INT,
 		.off = offsetof(struct stdio_conf, replies),
 		.arg = "N",
-		.help = "datagrams: end when N have come",
-		.man = "Over datagrams, ends as soon as N have come. Fewer than N are a failure (exit status 5)." },
+		.help = "datagrams, or frames: end when N have come",
+		.man = "Over datagrams, or a stream with --frame, ends as soon as N datagrams or frames have come, with status 0. Fewer than "
+		       "N are a failure (exit status 5)." },
 	{ 0 },
 };
 
@@ -122,16 +133,14 @@ static int stdio_check(void *block, struct err *e)
 	const struct stdio_conf *conf = block;
 	if (conf->recv_only && conf->send_only)
 		return err_set(e, ERR_USAGE, 0, "--recv-only and --send-only cannot be used together");
-	if (conf->send_only && conf->label != LABEL_NONE)
-		return err_set(e, ERR_USAGE, 0, "--send-only and --label cannot be used together");
-	if (conf->recv_only && conf->pace_ms > 0)
-		return err_set(e, ERR_USAGE, 0, "--recv-only and --pace cannot be used together");
 	return 0;
 }
 
-const struct opt_group stdio_opts = {
-	.title = "Standard input and output", .size = sizeof(struct stdio_conf), .rows = rows, .check = stdio_check
-};
+const struct opt_group stdio_opts = { .title = "Standard input and output",
+	.size = sizeof(struct stdio_conf),
+	.rows = rows,
+	.with = WITH_STDIO,
+	.check = stdio_check };
 
 struct stdio {
 	struct stream *near;
@@ -150,6 +159,12 @@ static struct pump *pump_of(const struct session *s)
 static const struct stdio_conf *conf_of(const struct service_run *service_run)
 {
 	return conf_get(service_run->run->conf, &stdio_opts);
+}
+
+static unsigned stdio_lacks(const struct conf *conf)
+{
+	const struct stdio_conf *own = conf_get(conf, &stdio_opts);
+	return (own->recv_only ? WITH_SENDING : 0U) | (own->send_only ? WITH_SHOWING : 0U);
 }
 
 /* After a stop, a terminal that refused a background read may be read again. */
@@ -173,9 +188,6 @@ static int stdio_start(struct service_run *service_run, struct err *e)
 {
 	struct stdio *std = service_run->mem;
 	const struct stdio_conf *conf = conf_of(service_run);
-	const struct layers *layers = service_run->run->layers;
-	if (conf->label != LABEL_NONE && layers != NULL && !addr_dgram(layers->addr))
-		return err_set(e, ERR_USAGE, 0, "--label requires datagrams, and %s has none", layers->addr->text);
 	std->near = stdfd_stream(!conf->recv_only, !conf->send_only, e);
 	if (std->near == NULL)
 		return -1;
@@ -281,7 +293,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 static void on_stdio_pump_over(void *arg, const struct why *why)
 {
 	struct session *s = arg;
-	bool peer_ended = pump_of(s)->down.state != FLOW_OPEN;
+	bool peer_ended = pump_of(s)->down.state != FLOW_OPEN && !pump_of(s)->quit;
 	warn_of_half_close(s);
 	if (why->cls != ERR_OK)
 		session_end(s, END_ERROR, CLOSE_PLAIN, why);
@@ -359,9 +371,11 @@ static void stdio_stop(struct service_run *service_run)
 
 const struct service service_stdio = {
 	.name = "stdio",
+	.is = WITH_STDIO,
 	.needs = OWNS_STDIN | OWNS_STDOUT,
 	.run_bytes = sizeof(struct stdio),
 	.session_bytes = sizeof(struct pump),
+	.lacks = stdio_lacks,
 	.start = stdio_start,
 	.open = stdio_open,
 	.drain = stdio_drain,

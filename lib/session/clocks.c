@@ -3,6 +3,7 @@
 
 static const struct opt clock_rows[] = {
 	{ .name = "idle-timeout",
+		.with = WITH_PAYLOAD,
 		.ch = 'i',
 		.kind = OPT_SECONDS,
 		.off = offsetof(struct clock_conf, idle_ms),
@@ -13,6 +14,7 @@ static const struct opt clock_rows[] = {
 		       "UDP peer of a server is forgotten after TIME, 60s by default, which is a normal end; 0 keeps it for "
 		       "ever." },
 	{ .name = "max-time",
+		.with = WITH_PAYLOAD,
 		.kind = OPT_MS,
 		.off = offsetof(struct clock_conf, max_ms),
 		.arg = "TIME",

@@ -20,6 +20,7 @@
 
 static const struct opt text_rows[] = {
 	{ .name = "crlf",
+		.with = WITH_STDIO | WITH_CONSOLE | WITH_CHAT | WITH_FILE | WITH_EXEC | WITH_TALK | WITH_FORWARD | WITH_SENDING,
 		.ch = 'C',
 		.kind = OPT_FLAG,
 		.off = offsetof(struct text_conf, crlf),

@@ -85,7 +85,8 @@ struct stream_ops {
 	int (*verdict)(struct stream *s, struct err *e); /* were all received bytes as expected? Called once; NULL: no opinion */
 	bool (*holds)(const struct stream *s);		 /* of the peer's bytes, some that were not passed up yet; NULL: never */
 	const struct sa *(*sender)(
-		const struct stream *s); /* of the datagram that was read last; NULL: the peer is the only one */
+		const struct stream *s);      /* of the datagram that was read last; NULL: the peer is the only one */
+	uint64_t *(*quota)(struct stream *s); /* messages that it hands up before it ends; NULL: it cuts none out of a stream */
 	void (*close)(struct stream *s, enum close_how how); /* never blocks; closes below, frees itself */
 	/* The descriptor from which (or to which) bytes may be moved directly, unseen by this layer and without blocking; -1 or
 	 * NULL: none, because a layer here or below must see them. The answer may change: ask before each use. */

@@ -52,7 +52,7 @@ static int talk_opts_check(void *block, struct err *e)
 }
 
 const struct opt_group talk_opts = {
-	.title = "Conversations", .size = sizeof(struct talk_conf), .rows = rows, .check = talk_opts_check
+	.title = "Conversations", .size = sizeof(struct talk_conf), .rows = rows, .with = WITH_PAYLOAD, .check = talk_opts_check
 };
 
 static const struct talk_conf *conf_of(const struct conf *conf)
@@ -345,6 +345,7 @@ static void talk_stop(struct service_run *service_run)
 
 const struct service service_talk = {
 	.name = "talk",
+	.is = WITH_TALK,
 	.needs = OWN_FRAMES | LATER_TLS,
 	.run_bytes = sizeof(struct talks),
 	.session_bytes = sizeof(struct talk),

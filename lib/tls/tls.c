@@ -110,6 +110,7 @@ static const struct opt rows[] = {
 		.def = "1.2",
 		.help = "the oldest version of TLS that is accepted" },
 	{ .name = "tls-allow-truncation",
+		.with = WITH_PAYLOAD,
 		.kind = OPT_FLAG,
 		AT(allow_truncation),
 		.help = "accept an end of the connection without close_notify",

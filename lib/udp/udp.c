@@ -24,6 +24,7 @@ static int set_rate(void *block, const char *text, struct err *e)
 
 static const struct opt udp_rows[] = {
 	{ .name = "udp-rate",
+		.with = WITH_DGRAM,
 		.kind = OPT_HOOK,
 		.hook = set_rate,
 		.arg = "N|off",
