@@ -26,6 +26,14 @@ static const struct opt rows[] = {
 		       "begin with #. %c in FILE becomes the number of the connection, which then has a file of its own, and "
 		       "%% a percent sign. The file is created with mode 0600 or overwritten; a symbolic link is refused. If "
 		       "it cannot be written to the end (a full disk) the traffic goes on, and the exit status is 9." },
+	{ .name = "log-raw",
+		.kind = OPT_TEXT,
+		.needs = NEEDS_WRITE,
+		.off = offsetof(struct observer_conf, log_raw),
+		.arg = "FILE",
+		.help = "write what passes into FILE, as it is",
+		.man = "Writes what passes in either direction into FILE, byte for byte and in the order in which it passed, with "
+		       "nothing that tells the directions apart. The file is treated as that of --transcript." },
 	{ .name = "pcap",
 		.kind = OPT_TEXT,
 		.off = offsetof(struct observer_conf, pcap),

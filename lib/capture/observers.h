@@ -4,9 +4,9 @@
 
 #include "net/layer.h"
 
-extern const struct opt_group observer_opts; /* --transcript --pcap --record */
+extern const struct opt_group observer_opts; /* --transcript --pcap --record --log-raw */
 struct observer_conf {
-	const char *transcript, *pcap, *record;
+	const char *transcript, *pcap, *record, *log_raw;
 };
 
 int transcript_start(const struct run *run, void **shared, struct err *e);
@@ -14,6 +14,9 @@ int transcript_layer(struct stream **top, const struct link *link, void *shared,
 
 int record_start(const struct run *run, void **shared, struct err *e);
 int record_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
+
+int raw_log_start(const struct run *run, void **shared, struct err *e);
+int raw_log_layer(struct stream **top, const struct link *link, void *shared, struct err *e);
 
 int capture_start(const struct run *run, void **shared, struct err *e);
 int capture_layer(struct stream **top, const struct link *link, void *shared, struct err *e);

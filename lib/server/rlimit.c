@@ -46,7 +46,7 @@ static size_t clients_of(const struct conf *conf, uint32_t max)
 static size_t output_files(const struct conf *conf, bool apart)
 {
 	const struct observer_conf *tap = conf_get(conf, &observer_opts);
-	const char *const files[] = { tap->transcript, tap->record, tap->pcap };
+	const char *const files[] = { tap->transcript, tap->record, tap->log_raw, tap->pcap };
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
 		n += files[i] != NULL && (files[i] != tap->pcap && transcript_apart(files[i])) == apart;

@@ -93,6 +93,7 @@ static const struct layer layer_rows[] = {
 	{ PLACE_OBSERVER, &observer_opts, capture_start, capture_layer, capture_stop },
 	{ PLACE_OBSERVER, &observer_opts, transcript_start, transcript_layer, output_files_stop },
 	{ PLACE_OBSERVER, &observer_opts, record_start, record_layer, output_files_stop },
+	{ PLACE_OBSERVER, &observer_opts, raw_log_start, raw_log_layer, output_files_stop },
 	{ PLACE_OBSERVER, NULL, NULL, data_layer, NULL },
 	{ PLACE_OBSERVER, &expect_opts, expect_start, expect_layer, expect_stop },
 	{ PLACE_TELNET, &telnet_opts, start_telnet, push_telnet, NULL },
