@@ -122,7 +122,8 @@ static const struct opt rows[] = {
 		.arg = "FILE",
 		.help = "append the session's secrets to FILE, for Wireshark",
 		.man = "Appends the secrets of each connection to FILE, created with mode 0600, in the form that Wireshark and "
-		       "tshark read (tls.keylog_file). With the file, what was sent can be read." },
+		       "tshark read (tls.keylog_file). With the file, what was sent can be read. "
+		       "Without the option the environment variable SSLKEYLOGFILE names it." },
 	{ 0 },
 };
 

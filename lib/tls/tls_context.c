@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -99,7 +100,7 @@ static void keylog_line(const SSL *ssl, const char *line)
 	struct err e;
 	int sys = errno;
 	keylog_end(t, done);
-	text_show(shown, sizeof shown, t->conf->keylog, strlen(t->conf->keylog));
+	text_show(shown, sizeof shown, t->keylog, strlen(t->keylog));
 	err_set(&e, ERR_LOCAL, sys, "write %s", shown);
 	run_fail(t->run, &e);
 }
@@ -107,13 +108,19 @@ static void keylog_line(const SSL *ssl, const char *line)
 static int keylog_open(struct tls *t, struct err *e)
 {
 	char shown[256];
-	const char *path = t->conf->keylog;
+	const char *variable = "SSLKEYLOGFILE", *path = t->conf->keylog;
+	bool asked = path != NULL;
+	if (!asked)
+		path = getenv(variable);
+	if (path == NULL || *path == '\0')
+		return 0;
+	t->keylog = path;
 	t->keylog_fd = sys_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (t->keylog_fd >= 0)
 		return 0;
 	int sys = errno;
 	text_show(shown, sizeof shown, path, strlen(path));
-	return err_set(e, ERR_USAGE, sys, "--keylog %s", shown);
+	return err_set(e, ERR_USAGE, sys, "%s %s", asked ? "--keylog" : variable, shown);
 }
 
 /* --- all of it --- */
@@ -167,7 +174,7 @@ int tls_prepare(struct tls *t, struct err *e)
 		return -1;
 	if (t->conf->cert == NULL && t->role == ROLE_ACCEPT && tls_make_cert(t) != 0)
 		return no_context(e);
-	if (tls_load_authorities(t, e) != 0 || (t->conf->keylog != NULL && keylog_open(t, e) != 0))
+	if (tls_load_authorities(t, e) != 0 || keylog_open(t, e) != 0)
 		return -1;
 	if (t->keylog_fd >= 0)
 		SSL_CTX_set_keylog_callback(t->ctx, keylog_line);

@@ -9,6 +9,9 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+enum { NAME_SHOWN = 256 };
 
 static bool speaks_tls(const struct tls_stream *t)
 {
@@ -93,6 +96,24 @@ static void tell_done(const struct tls_stream *t)
 		EV_NUM("handshake_us", loop_now_us(tls->run->loop) - t->born_us), EV_TEXT("words", words));
 }
 
+/* What the peer has shown. */
+static void tell_certificate(const struct tls_stream *t)
+{
+	const struct event_sink *events = t->tls->run->events;
+	X509 *cert = event_heard(events, EV_CERTIFICATE) ? SSL_get1_peer_certificate(t->ssl) : NULL;
+	char subject[NAME_SHOWN], issuer[NAME_SHOWN], until[32] = "";
+	struct tm tm;
+	if (cert == NULL)
+		return;
+	tls_name_words(subject, sizeof subject, X509_get_subject_name(cert));
+	tls_name_words(issuer, sizeof issuer, X509_get_issuer_name(cert));
+	if (ASN1_TIME_to_tm(X509_getm_notAfter(cert), &tm) == 1)
+		strftime(until, sizeof until, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	event(events, EV_CERTIFICATE, t->peer->conn, EV_TEXT("subject", subject), EV_TEXT("issuer", issuer),
+		EV_TEXT("until", until), EV_TEXT("pin", t->peer->pin));
+	X509_free(cert);
+}
+
 void tls_forget_peer(struct tls_stream *t)
 {
 	if (t->peer != NULL)
@@ -128,6 +149,7 @@ static int handshake_done(struct tls_stream *t)
 		t->s.caps |= ST_NOHALF;
 	tls_handshake_acknowledge(t);
 	tell_done(t);
+	tell_certificate(t);
 	tls_forget_peer(t);
 	return 0;
 }

@@ -15,9 +15,10 @@ struct tls { /* of one run and one role */
 	const struct tls_server_conf *server;
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
-	int keylog_fd; /* -1: none */
-	bool verifies; /* the peer's certificate by its authorities, beside the pins */
-	bool named;    /* `name` is a host name, else an IP address; "" with none to verify */
+	const char *keylog; /* its path; NULL: none */
+	int keylog_fd;	    /* -1: none */
+	bool verifies;	    /* the peer's certificate by its authorities, beside the pins */
+	bool named;	    /* `name` is a host name, else an IP address; "" with none to verify */
 	char name[256];
 	char pin[TLS_PIN_TEXT]; /* of our own certificate; "" none */
 };
@@ -43,8 +44,9 @@ int tls_load_cert(struct tls *t, struct err *e); /* --cert and --key */
 int tls_cert_pin(const X509 *cert, char out[TLS_PIN_TEXT], unsigned char sum[SHA256_BYTES]);
 
 /* tls_verify.c: SSL's app data is a struct tls_peer. */
-int tls_load_authorities(struct tls *t, struct err *e); /* trusted authorities, and the expected name */
-int tls_expect_name(const struct tls *t, SSL *ssl);	/* 0, or -1: no memory */
+int tls_load_authorities(struct tls *t, struct err *e);		   /* trusted authorities, and the expected name */
+void tls_name_words(char *out, size_t cap, const X509_NAME *name); /* of a subject or issuer, shown harmlessly */
+int tls_expect_name(const struct tls *t, SSL *ssl);		   /* 0, or -1: no memory */
 
 /* tls_errors.c: why the last call failed, from OpenSSL's queue, which is emptied. */
 struct tls_failure {

@@ -16,7 +16,7 @@ enum { NAMES_SHOWN = 120 };
 
 /* --- words --- */
 
-static void name_words(char *out, size_t cap, const X509_NAME *name)
+void tls_name_words(char *out, size_t cap, const X509_NAME *name)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text = NULL;
@@ -60,8 +60,8 @@ static void say_why(struct tls_peer *peer, const X509_STORE_CTX *store)
 		tls_verify_say(peer, X509_verify_cert_error_string(code));
 		return;
 	}
-	name_words(subject, sizeof subject, X509_get_subject_name(cert));
-	name_words(issuer, sizeof issuer, X509_get_issuer_name(cert));
+	tls_name_words(subject, sizeof subject, X509_get_subject_name(cert));
+	tls_name_words(issuer, sizeof issuer, X509_get_issuer_name(cert));
 	alt_names(names, sizeof names, cert);
 	if (other)
 		snprintf(text, sizeof text, "the certificate is not for \"%s\" but for %s (subject %s, issuer %s)",
