@@ -144,7 +144,7 @@ static int client_prepare(struct client *c, struct err *e)
 static int client_converse(struct client *c, struct err *e)
 {
 	int rc = layers_start(c->run, ROLE_DIAL, &c->addr, c->service, e);
-	c->service_run = rc == 0 ? service_run_open(c->run, c->service, e) : NULL;
+	c->service_run = rc == 0 ? service_run_open(c->run, c->service, c->again->reconnect, e) : NULL;
 	if (c->service_run == NULL)
 		return -1;
 	rc = client_prepare(c, e);

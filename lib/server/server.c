@@ -297,7 +297,7 @@ static int server_prepare(struct server *s, const struct service *service, struc
 		return -1;
 	if (layers_start(run, ROLE_ACCEPT, &s->addr, service, e) != 0 || server_run_prepare(s, service, e) != 0)
 		return -1;
-	if ((s->service_run = service_run_open(run, service, e)) == NULL)
+	if ((s->service_run = service_run_open(run, service, !s->opts.one || s->keep_open, e)) == NULL)
 		return -1;
 	join_service_run(s);
 	sandbox_run_dials(run, service->dials != NULL ? service->dials(run->conf) : NULL);

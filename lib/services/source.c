@@ -2,6 +2,7 @@
  *
  * Each is a pump whose near end is a small stream made for the connection; the peer's bytes are read and dropped, so that no
  * reset destroys what it was sent. After the file comes the half-close, then the peer is read to its own end. */
+#include "services/kept_file.h"
 #include "services/service.h"
 
 #include "base/mem.h"
@@ -26,7 +27,8 @@ static const struct opt rows[] = {
 		.arg = "PATH",
 		.help = "send a file to each peer",
 		.man = "Sends the file PATH over each connection, then half-closes and waits until the peer has "
-		       "finished. What the peer sends is dropped. A UDP server of many sends it only to peers on the "
+		       "finished. What the peer sends is dropped. A pipe is opened once, and waited for; where more than one client may "
+		       "come it is read to its end first, and kept for all of them: up to 64 MiB, more is exit status 2. A UDP server of many sends it only to peers on the "
 		       "same host: an address can be forged." },
 	{ .name = "discard",
 		.kind = OPT_FLAG,
@@ -110,26 +112,73 @@ static struct stream *zero_stream(void)
 	return s;
 }
 
-/* Opening must not wait for the writer of a FIFO. */
-static int open_file(const char *path, struct err *e)
+struct source_run { /* of --file */
+	bool told;
+	int pipe; /* of a pipe for one connection; -1: none */
+	bool keeps;
+	struct kept_file kept; /* of a pipe for many */
+};
+
+static int refuse_path(const char *path, int sys, struct err *e)
 {
 	char shown[256];
+	text_show(shown, sizeof shown, path, strlen(path));
+	return err_set(e, ERR_USAGE, sys, "--file %s", shown);
+}
+
+static int open_file(const char *path, struct err *e)
+{
 	struct stat st;
 	int fd = sys_open(path, O_RDONLY | O_NONBLOCK, 0);
 	int sys = fd < 0 ? errno : fstat(fd, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
 	if (sys == 0)
 		return fd;
 	sys_close(fd);
+	return refuse_path(path, sys, e);
+}
+
+/* A pipe gives its bytes once: opened once, which waits for its writer, and read to its end if more than one client may come. */
+static int keep_pipe(struct source_run *mine, bool many, const char *path, struct err *e)
+{
+	char shown[256];
+	int fd = sys_open(path, O_RDONLY, 0), flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+	if (flags < 0 || (!many && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)) {
+		int sys = errno;
+		sys_close(fd);
+		return refuse_path(path, sys, e);
+	}
+	mine->keeps = many;
+	if (!many) {
+		mine->pipe = fd;
+		return 0;
+	}
 	text_show(shown, sizeof shown, path, strlen(path));
-	return err_set(e, ERR_USAGE, sys, "--file %s", shown);
+	int rc = kept_file_read(&mine->kept, fd, shown, e);
+	sys_close(fd);
+	if (rc != 0)
+		kept_file_free(&mine->kept);
+	return rc;
 }
 
 /* A wrong name is found before anything listens; each connection opens the file for itself, with its own offset. */
 static int file_start(struct service_run *service_run, struct err *e)
 {
-	int fd = open_file(conf_of(service_run->run->conf)->file, e);
+	struct source_run *mine = service_run->mem;
+	const char *path = conf_of(service_run->run->conf)->file;
+	struct stat st;
+	mine->pipe = -1;
+	if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+		return keep_pipe(mine, service_run->many, path, e);
+	int fd = open_file(path, e);
 	sys_close(fd);
 	return fd < 0 ? -1 : 0;
+}
+
+static void file_stop(struct service_run *service_run)
+{
+	struct source_run *mine = service_run->mem;
+	sys_close(mine->pipe);
+	kept_file_free(&mine->kept);
 }
 
 /* The pump is over; everything it waited for has come. */
@@ -178,14 +227,21 @@ static bool would_flood(const struct session *s, struct err *e)
 static int file_open(struct session *s, struct err *e)
 {
 	static const struct stream_words words = { 0, "read the file", "write the file", "close the file" };
-	int fd = s->service_run->server && would_flood(s, e) ? -1 : open_file(conf_of(s->service_run->run->conf)->file, e);
-	bool *told = s->service_run->mem; /* each client meets the same error: it is reported once, until it is over */
-	if (fd < 0 && !*told)
+	const struct pump_opts opts = { .half = HALF_YES, .reply_wait_ms = 0 };
+	struct source_run *mine = s->service_run->mem;
+	bool refused = s->service_run->server && would_flood(s, e);
+	if (!refused && mine->keeps)
+		return start_pump(s, kept_file_stream(&mine->kept), opts, e);
+	int fd = refused ? -1 : mine->pipe;
+	if (!refused && fd < 0)
+		fd = open_file(conf_of(s->service_run->run->conf)->file, e);
+	mine->pipe = refused ? mine->pipe : -1;
+	if (fd < 0 && !mine->told) /* each client meets the same error: it is reported once, until it is over */
 		event(s->service_run->run->events, EV_WARN, s->id, EV_TEXT("text", e->what));
-	*told = fd < 0;
+	mine->told = fd < 0;
 	if (fd < 0)
 		return -1;
-	return start_pump(s, stream_pair(fd, -1, &words), (struct pump_opts){ .half = HALF_YES, .reply_wait_ms = 0 }, e);
+	return start_pump(s, stream_pair(fd, -1, &words), opts, e);
 }
 
 static int discard_open(struct session *s, struct err *e)
@@ -238,7 +294,7 @@ static void source_close(struct session *s)
 const struct service service_file = {
 	.name = "file",
 	.is = WITH_FILE,
-	.run_bytes = sizeof(bool),
+	.run_bytes = sizeof(struct source_run),
 	.session_bytes = sizeof(struct source),
 	.descriptors = 1,
 	.wanted = file_wanted,
@@ -247,6 +303,7 @@ const struct service service_file = {
 	.drain = file_drain,
 	.holds = file_holds,
 	.close = source_close,
+	.stop = file_stop,
 };
 
 const struct service service_discard = {

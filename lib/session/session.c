@@ -355,7 +355,7 @@ void session_end(struct session *s, enum session_end by, enum close_how how, con
 	loop_later(s->service_run->run->loop, &s->sweep);
 }
 
-struct service_run *service_run_open(const struct run *run, const struct service *service, struct err *e)
+struct service_run *service_run_open(const struct run *run, const struct service *service, bool many, struct err *e)
 {
 	if ((service->needs & OWNS_STDOUT) && run_claim_stdout(run, "the payload", e) != 0)
 		return NULL;
@@ -367,6 +367,7 @@ struct service_run *service_run_open(const struct run *run, const struct service
 	}
 	service_run->run = run;
 	service_run->service = service;
+	service_run->many = many;
 	table_init(&service_run->all.by_id, run->seed);
 	if (service->start == NULL || service->start(service_run, e) == 0) {
 		stats_count(run->stats, service_run);

@@ -68,6 +68,7 @@ struct service_run {
 		struct session
 			*s); /* set by the server or the connecting mode: called at each sweep, before the session is freed */
 	void *gone_arg;
+	bool many;	  /* more than one connection may come; set before service->start */
 	bool server;	  /* its sessions were accepted, not dialed; set before the first of them is opened */
 	bool one;	  /* the run is for one connection: what becomes of it becomes of the run */
 	bool keep_open;	  /* listen -k: others will follow */
@@ -88,7 +89,7 @@ struct clock_conf {
 };
 
 struct service_run *service_run_open(
-	const struct run *run, const struct service *service, struct err *e); /* runs service->start */
+	const struct run *run, const struct service *service, bool many, struct err *e); /* runs service->start */
 void service_run_close(struct service_run *takes);	 /* ends and sweeps what is left at once, runs service->stop */
 void service_run_drain(struct service_run *service_run); /* session_drain for each */
 

@@ -197,7 +197,7 @@ bool stage_run(struct stage *st, const struct service *service, unsigned most_wa
 	struct err e = { 0 };
 	sim_schedule(dice_chance(d, 60) ? d : NULL, most_waits);
 	st->layers.service = service;
-	st->service_run = service_run_open(&st->run, service, &e);
+	st->service_run = service_run_open(&st->run, service, true, &e);
 	if (st->service_run == NULL)
 		return false;
 	st->service_run->server = true;

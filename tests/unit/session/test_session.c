@@ -142,7 +142,7 @@ static int begin(void **state)
 
 static void serve(const struct service *with)
 {
-	fixture.service_run = service_run_open(&fixture.run, with, NULL);
+	fixture.service_run = service_run_open(&fixture.run, with, true, NULL);
 	assert_non_null(fixture.service_run);
 	fixture.service_run->server = true;
 	fixture.service_run->gone = gone;

@@ -83,7 +83,7 @@ static void start(struct side *side, struct stream *s, const char *script, bool 
 	side->layers = (struct layers){ .addr = &side->addr, .service = &service_talk };
 	side->run = (struct run){ .loop = fixture.loop, .linger = fixture.linger, .conf = side->conf, .outcome = &side->outcome };
 	side->run.layers = &side->layers;
-	side->service_run = service_run_open(&side->run, &service_talk, &e);
+	side->service_run = service_run_open(&side->run, &service_talk, true, &e);
 	if (side->service_run == NULL)
 		fail_msg("%s: %s", script, e.what);
 	side->service_run->drain_ms = 10000;
