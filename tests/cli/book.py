@@ -1,7 +1,7 @@
 """The examples of a text, run as they stand: same commands, same ports, same output.
 
-They use ports of their own choice, so each runs in a namespace of its own, where those are free and where the names that the
-texts use (example.org and its like) are this machine's.
+They use ports of their own choice, so each runs in namespaces of its own (isolation.py), where those are free and where the names
+that the texts use (example.org and its like) are this machine's.
 """
 
 import os
@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+
+import isolation
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("SOCKCTL", ROOT / "sockctl")).resolve()
@@ -25,26 +27,17 @@ def examples(path):
     return re.findall(r"```sh\n(.*?)```\n```text\n(.*?)```", (ROOT / path).read_text(), re.S)
 
 
-def namespace():
-    """The words that give a command a network, a view of the file system and processes of its own, of which none is left when
-    it has ended; nothing where the system allows none."""
-    words = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--"]
-    if subprocess.run([*words, "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0:
-        return words
-    return []
-
-
 def run(code, folder, **more_env):
     """The output, the words on stderr and the exit status of a script for bash, run in a folder. No process of it is left."""
+    words = isolation.words()
     bin_dir = folder / "bin"
     bin_dir.mkdir()
     (bin_dir / "sockctl").symlink_to(BINARY)
     (bin_dir / "hosts").write_text(HOSTS)
     env = dict(os.environ, PATH=f"{bin_dir}:{os.environ['PATH']}:/usr/sbin", HOSTS=str(bin_dir / "hosts"), **more_env)
-    words = namespace()
     env["ASAN_OPTIONS"] = "detect_leaks=0"  # which would look for itself in the /proc of other processes
     with open(bin_dir / "out", "w+b") as out, open(bin_dir / "err", "w+b") as err:  # files: servers may go on with them
-        shell = subprocess.Popen([*words, shutil.which("bash"), "-c", (SETUP if words else "") + code], cwd=folder, env=env,
+        shell = subprocess.Popen([*words, shutil.which("bash"), "-c", SETUP + code], cwd=folder, env=env,
                                  stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
         end = os.pidfd_open(shell.pid)
         ended = select.select([end], [], [], PATIENCE_S)[0]

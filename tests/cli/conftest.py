@@ -25,6 +25,7 @@ from program import BINARY, TOP, has_tls
 sys.path.insert(0, str(TOP / "tests" / "tools"))
 sys.path += [str(folder) for folder in (TOP / "tests" / "cli").iterdir() if folder.is_dir()]  # fixtures of other topics
 
+import isolation  # noqa: E402
 import neighbours  # noqa: E402
 import wire  # noqa: E402
 from place import DATAGRAMS, STREAMS, Address, Place, make_place  # noqa: E402
@@ -89,6 +90,12 @@ def pytest_collection_modifyitems(config, items):
         for mark in item.iter_markers("whole"):
             if wire.LESS > 1:
                 item.add_marker(pytest.mark.skip(reason=mark.args[0]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if isinstance(report.longrepr, tuple)]
+    if line := isolation.summary(reasons):
+        terminalreporter.write_line(line, red=True, bold=True)
 
 
 def pytest_collection_finish():

@@ -1,10 +1,10 @@
 """connect --probe where no route leads: unreachable, which is an answer, and not `no answer`. Networks of our own."""
 import pytest
 
+import isolation
 import netns
 
-WHY_NOT = netns.refusal()
-pytestmark = [pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT), pytest.mark.usefixtures("loop")]
+pytestmark = [isolation.networks(), pytest.mark.usefixtures("loop")]
 
 NOWHERE, NOWHERE6 = "10.99.0.1", "2001:db8::1"
 

@@ -3,11 +3,10 @@ everything arrives and both ends say so, or an end that missed something does no
 import pytest
 
 import badline
-import netns
+import isolation
 from program import BINARY
 
-WHY_NOT = netns.refusal()
-pytestmark = [pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT), pytest.mark.whole("a packet for each byte takes too long there")]
+pytestmark = [isolation.networks(), pytest.mark.whole("a packet for each byte takes too long there")]
 
 AT_ONCE = 10
 CHUNKS = range(1, 51, AT_ONCE)

@@ -9,12 +9,12 @@ import socket
 
 import pytest
 
+import isolation
 import netns
 import wire
 from program import words_of
 
-WHY_NOT = netns.refusal()
-pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+pytestmark = isolation.networks()
 
 SERVER, CLIENT = "10.88.0.1", "10.88.0.2"
 NOWHERE = "10.99.0.1"
