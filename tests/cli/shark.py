@@ -34,13 +34,30 @@ def micros(text):
     return int(seconds) * 1000000 + int((rest + "000000")[:6])
 
 
-def payloads(file, protocol="tcp"):
-    """{stream: {source port: bytes}}"""
+def joined(rows):
+    """{stream: {source port: bytes}} of rows that begin with these three."""
     all = {}
-    for stream, port, data in packets(file, f"{protocol}.stream", f"{protocol}.srcport", f"{protocol}.payload", only=protocol):
+    for stream, port, data, *_ in rows:
         one = all.setdefault(int(stream), {})
         one[int(port)] = one.get(int(port), b"") + bytes.fromhex(data.replace(":", ""))
     return all
+
+
+def payloads(file, protocol="tcp"):
+    """{stream: {source port: bytes}}"""
+    return joined(packets(file, f"{protocol}.stream", f"{protocol}.srcport", f"{protocol}.payload", only=protocol))
+
+
+WRONG = ("_ws.malformed", "_ws.short", "tcp.analysis.flags")  # not there where nothing is wrong
+SUMS = ("ip.checksum.status", "tcp.checksum.status")
+
+
+def conversations(file):
+    """A capture of TCP in one reading, which costs a second each: (payloads, each packet's flags). Nothing in it is complained of."""
+    rows = packets(file, "tcp.stream", "tcp.srcport", "tcp.payload", "tcp.flags", *SUMS, *WRONG)
+    for row in rows:
+        assert row[4] in ("1", "") and row[5] == "1" and row[6:] == [""] * len(WRONG), row
+    return joined(rows), [int(row[3], 16) for row in rows]
 
 
 def complaints(file):

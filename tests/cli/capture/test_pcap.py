@@ -8,8 +8,7 @@ from place import DATAGRAMS, STREAMS, Place
 pytestmark = pytest.mark.whole("a packet for each byte")
 
 
-@pytest.mark.parametrize("kind", STREAMS)
-@pytest.mark.parametrize("size", [5, 2_000_003])
+@pytest.mark.parametrize("kind, size", [*((kind, 5) for kind in STREAMS), ("tcp4", 2_000_003), ("tls", 2_000_003)])
 def test_both_ends_capture_the_same_conversation(sockctl, tmp_path, kind, size):
     place = Place(kind, tmp_path)
     data = wire.payload(size)
@@ -17,12 +16,12 @@ def test_both_ends_capture_the_same_conversation(sockctl, tmp_path, kind, size):
     wire.same(sockctl.run("connect", "--pcap", tmp_path / "client", *place.words(), stdin=data).ends(), data)
     server.ends()
     for file in (tmp_path / "server", tmp_path / "client"):
-        assert shark.complaints(file) == []
-        (streams,) = shark.payloads(file).values()
+        conversations, flags = shark.conversations(file)
+        (streams,) = conversations.values()
         assert len(streams) == 2
         for part in streams.values():
             wire.same(part, data)
-        flags = [int(row[0], 16) & 0x17 for row in shark.packets(file, "tcp.flags")]
+        flags = [each & 0x17 for each in flags]
         assert flags[:3] == [2, 0x12, 0x10] and flags.count(0x11) == 2 and 4 not in flags
 
 
@@ -63,8 +62,7 @@ def test_many_clients_in_one_file(sockctl, tmp_path, kind):
     for sock in socks:
         wire.close(sock)
     server.ends()
-    assert shark.complaints(tmp_path / "p") == []
-    found = sorted(tuple(one.values()) for one in shark.payloads(tmp_path / "p").values())
+    found = sorted(tuple(one.values()) for one in shark.conversations(tmp_path / "p")[0].values())
     assert found == [(b"%da%db" % (i, i),) * 2 for i in range(5)]
 
 

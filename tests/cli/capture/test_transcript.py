@@ -60,8 +60,7 @@ def meet(sockctl, pair, role, place, *words):
 
 
 @pytest.mark.whole("it shows what each read gave")
-@pytest.mark.parametrize("kind", STREAMS + DATAGRAMS)
-@pytest.mark.parametrize("role", ["connect", "listen"])
+@pytest.mark.parametrize("role, kind", [*(("connect", kind) for kind in STREAMS + DATAGRAMS), ("listen", "tcp4"), ("listen", "udp4")])
 def test_every_byte_comes_back(sockctl, pair, tmp_path, role, kind):
     place = Place(kind, tmp_path)
     file = tmp_path / "t"
@@ -98,7 +97,7 @@ def test_any_length(sockctl, tcp, tmp_path, size):
     server = sockctl.serve("echo", tcp, "--count", 1, "--transcript", tmp_path / "s")
     wire.same(sockctl.run("connect", "--transcript", tmp_path / "c", *tcp.words(), stdin=data).ends(), data)
     server.ends()
-    for name in "sc":
+    for name in "sc" if size == 17 else "c":  # a conversion takes two seconds
         packets = converted(tmp_path / name, tmp_path)
         wire.same(joined(packets, "I"), data)
         wire.same(joined(packets, "O"), data)

@@ -101,8 +101,8 @@ def unread(sock):
 
 @pytest.mark.usefixtures("loop")
 def test_both_ways_with_files_and_pipes(sockctl, place, source, sink):
-    """64 MiB each way at once, which would stall if either waited for the other."""
-    back = wire.payload(64 << 20, seed=5)
+    """Much each way at once, which would stall if either waited for the other."""
+    back = wire.payload(24 << 20, seed=5)
     file, written = sink("file")
     server = sockctl.serve("listen", place, stdin=back, stdout=file)
     client = sockctl.connect(place, stdin=source)
@@ -135,7 +135,7 @@ def test_peer_that_is_stopped(sockctl, place):
 @pytest.mark.parametrize("role", ["listen", "connect", "forward"])
 def test_a_word_after_much(sockctl, place, pair, role):
     """What comes fast may be waited for until there is much of it; a word after that, and the next one, still come."""
-    much = wire.payload(48 << 20, seed=8)
+    much = wire.payload(20 << 20, seed=8)  # patience begins after 16 MiB
     if role == "forward":
         behind = sockctl.serve("listen", ["127.0.0.1:0"], "--recv-only")
         sockctl.serve("serve", place, "--forward", f"127.0.0.1:{behind.port}")

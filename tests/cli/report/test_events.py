@@ -526,7 +526,7 @@ def test_payload(pair, place, log, mode, form):
 def test_events_without_a_reader(sockctl, tcp, blocked, where, data):
     """Every byte passes; in the end the program does not stay for its events."""
     _, writes = blocked
-    data_sent = wire.payload(64 << 20)
+    data_sent = wire.payload(16 << 20)
     listener = tcp.listen()
     if where == "json":
         proc = sockctl.connect(tcp, "--json", *data, stderr=writes)
