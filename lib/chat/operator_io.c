@@ -44,12 +44,14 @@ static void operator_leave(struct operator_io *d)
 	outq_free(&d->out);
 }
 
-/* Output has no reader, or cannot be written: there is no reason to serve on, and what the clients have said is lost. */
+/* Output has no reader, or cannot be written: there is no reason to serve on. Where something was still to be written, what the
+ * clients have said is lost, and they see a reset. */
 static void operator_lost(struct operator_io *d, const struct why *why)
 {
+	bool unwritten = d->out.n > 0;
 	operator_leave(d);
 	run_failed(d, why);
-	for (struct session *s = d->service_run->all.first; s != NULL; s = s->next)
+	for (struct session *s = unwritten ? d->service_run->all.first : NULL; s != NULL; s = s->next)
 		session_end(s, END_ERROR, CLOSE_RST, why);
 	loop_stop(loop_of(d));
 }

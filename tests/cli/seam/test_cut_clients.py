@@ -105,8 +105,8 @@ def judge(scene, fault, proc, got, good, log, tls):
     what = f"{fault}: {proc}, {len(got)} of {len(scene.gets)} bytes, a good end: {good}"
     assert proc.code >= 0 or proc.code == -signal.SIGTERM, what
     printed = scene.prints is None or bytes(proc.buf) == scene.prints
-    if good:  # or stdout has failed, which is the run's failure
-        told = proc.code != 0 and not fault.startswith("read:")
+    if good:  # or stdout has failed, which is the run's failure; and listen may have half-closed before its read failed
+        told = proc.code != 0 and (scene.mode == "listen" or not fault.startswith("read:"))
         assert got == scene.gets and (printed or told) and ("--expect-bytes" not in scene.words or proc.code == 0), what
         return
     if tls and got == scene.gets and printed:
