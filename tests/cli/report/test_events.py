@@ -16,7 +16,7 @@ import wire
 from conftest import TOP
 
 ROWS = {}
-for _name, _keys in re.findall(r'^EVENT\(\w+, "(\w+)", \w+, "([^"]*)"', (TOP / "lib/base/events.def").read_text(), re.M):
+for _name, _keys in re.findall(r'^EVENT\(\w+,\s+"(\w+)",\s+\w+,\s+"([^"]*)"', (TOP / "lib/base/events.def").read_text(), re.M):
     ROWS.setdefault(_name, _keys.split())
 COMMON = ["v", "ev", "seq", "ts", "us", "conn"]
 TEXTS = {"version", "mode", "args", "host", "addr", "error", "proto", "family", "url", "peer", "reason", "local", "role", "dir",
@@ -376,9 +376,11 @@ def test_words_stay_as_they_are(sockctl, tcp, log):
     for words, count in ((), 0), (("-q",), 0), (("-v",), 3):
         listener = tcp.listen()
         proc = sockctl.connect(tcp, *log.words, *words, stdin=b"")
-        wire.accept(listener).close()
+        sock = wire.accept(listener)
+        sock.sendall(b"x")
+        sock.close()
         listener.close()
-        proc.ends(0)
+        assert proc.ends(0) == b"x"
         assert len(proc.lines()) == count
         assert len(log.events()) >= 7
         tcp.port = 0

@@ -102,7 +102,7 @@ def test_where_its_output_goes(sockctl, mode, on_stdout):
 @pytest.mark.parametrize("mode", ["listen", "serve"])
 def test_stdin_is_not_read(sockctl, mode):
     """It would have gone to the client; it is not even waited for."""
-    proc = run(sockctl, mode, f"{CONNECT} $SOCKCTL_ADDR | grep . && exit 3; exit 0", stdin=b"a line\n")
+    proc = run(sockctl, mode, f"{CONNECT} --half-close yes $SOCKCTL_ADDR | grep . && exit 3; exit 0", stdin=b"a line\n")
     assert proc.code == 0, proc
 
 
@@ -114,7 +114,7 @@ def test_stdin_is_not_read(sockctl, mode):
 def test_what_it_has_sent_arrives(sockctl, place, tmp_path, size):
     """The client has gone, and so has the command, before we have read all of it."""
     (tmp_path / "data").write_bytes(wire.payload(size))
-    command = f"{CONNECT} {'--pin $SOCKCTL_PIN' if place.tls else ''} $SOCKCTL_ADDR <{tmp_path}/data"
+    command = f"{CONNECT} --half-close yes {'--pin $SOCKCTL_PIN' if place.tls else ''} $SOCKCTL_ADDR <{tmp_path}/data"
     proc = run(sockctl, "listen", command, address=place.words())
     wire.same(proc.ends(0), wire.payload(size))
 
