@@ -45,6 +45,10 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "no_tls(why): a test of all places but the one with TLS, where it makes no sense")
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"{BINARY} is not there: run make first, or name the program in SOCKCTL", returncode=2)
+    # A script's background job and nohup ignore these, and programs that are started here would inherit that. nohup still holds for us.
+    for number in (signal.SIGINT, signal.SIGQUIT, *([signal.SIGHUP] if hasattr(config, "workerinput") else [])):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY or hard > 8192:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 8192), hard))
