@@ -2,6 +2,7 @@
  * follows or the run ends. --lifetime and --exit-with-fd end it at any time. */
 #include "dial/client.h"
 
+#include "base/mem.h"
 #include "dial/dial.h"
 #include "dial/probe.h"
 #include "dial/retry.h"
@@ -12,13 +13,16 @@
 #include "session/layers.h"
 #include "session/session.h"
 
-enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000 };
+#include <errno.h>
+
+enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000, TARGETS_MOST = 64 };
 
 struct client {
 	const struct run *run;
 	const struct service *service;
 	const struct retry_conf *again;
-	struct addr addr;
+	struct addr addr, *list; /* of a probe: all of its targets */
+	size_t n;
 	struct service_run *service_run;
 	struct retry *retry;
 	struct timer pause, life;
@@ -168,40 +172,75 @@ static int client_converse(struct client *c, struct err *e)
 
 static int client_probe(struct client *c, struct err *e)
 {
-	if (probe_start(c->run, &c->addr, e) != 0 || run_die_on_signals(c->run, e) < 0)
+	if (probe_start(c->run, c->list, c->n, e) != 0 || run_die_on_signals(c->run, e) < 0)
 		return -1;
-	sandbox_run_dials(c->run, &c->addr);
-	if (sandbox_run_prepare(c->run, 0, e) != 0 || probe_run(c->run, &c->addr, e) != 0)
+	for (size_t i = 0; i < c->n; i++)
+		sandbox_run_dials(c->run, &c->list[i]);
+	if (sandbox_run_prepare(c->run, 0, e) != 0 || probe_run(c->run, c->list, c->n, e) != 0)
 		return -1;
 	c->run->outcome->becomes = c->run->command;
 	return 0;
 }
 
+/* One address, or those of a probe. */
+static int client_read(struct client *c, struct err *e)
+{
+	const struct run *run = c->run;
+	const struct addr_conf *conf = conf_get(run->conf, &addr_opts);
+	bool probes = client_probes(c->service);
+	int at = 0, used = 0;
+	c->list = &c->addr;
+	if (probes && (c->list = mem_new(TARGETS_MOST * sizeof *c->list)) == NULL)
+		return err_set(e, ERR_LOCAL, ENOMEM, "probe");
+	do {
+		if (c->n == TARGETS_MOST)
+			return err_set(e, ERR_USAGE, 0, "--probe: more than %d addresses", TARGETS_MOST);
+		if (addr_parse(&c->list[c->n++], conf, probes ? ADDR_RANGES | ADDR_MANY : 0, run->argc - at, run->argv + at,
+			    &used, e) < 0)
+			return -1;
+		at += used;
+	} while (at < run->argc);
+	return 0;
+}
+
+static int client_check(const struct client *c, struct err *e)
+{
+	const struct conf *conf = c->run->conf;
+	const struct dial_conf *dialing = conf_get(conf, &dial_opts);
+	const struct opt *redials = conf_given(conf, &retry_opts, OPT_ANY);
+	for (size_t i = 0; i < c->n; i++) {
+		if (sockopt_fits(conf, c->list[i].kind, e) < 0 || dial_fits(conf, &c->list[i], e) < 0)
+			return -1;
+		if (redials != NULL && c->list[i].kind == ADDR_FD)
+			return err_set(e, ERR_USAGE, 0, "--%s: %s cannot be connected again", redials->name, c->list[i].text);
+	}
+	if (c->again->reconnect && dialing->has_path)
+		return err_set(e, ERR_USAGE, 0, "--reconnect and a path of --source cannot be used together");
+	return idle_refuse(c->run, c->list, c->n, c->service, WITH_DIAL | WITH_CLIENT, e);
+}
+
+static int client_run(struct client *c, struct err *e)
+{
+	const struct run *run = c->run;
+	bool probes = client_probes(c->service), in = c->service->needs & OWNS_STDIN, out = c->service->needs & OWNS_STDOUT;
+	const struct clock_conf *clocks = conf_get(run->conf, &clock_opts);
+	c->pause = (struct timer){ .fn = on_client_redial, .arg = c };
+	c->life = (struct timer){ .fn = on_client_lived, .arg = c };
+	if (clocks->lifetime_ms > 0)
+		loop_timer(run->loop, &c->life, loop_now(run->loop) + clocks->lifetime_ms);
+	int rc = exit_with_fd_open(&c->exit_with_fd, run, in, out, on_client_cut, c, e);
+	if (rc == 0)
+		rc = probes ? client_probe(c, e) : client_converse(c, e);
+	loop_timer(run->loop, &c->life, NEVER);
+	exit_with_fd_close(&c->exit_with_fd);
+	return rc;
+}
+
 int client_main(const struct run *run, const struct service *service, struct err *e)
 {
-	bool probes = client_probes(service), in = service->needs & OWNS_STDIN, out = service->needs & OWNS_STDOUT;
-	const struct clock_conf *clocks = conf_get(run->conf, &clock_opts);
 	struct client c = { .run = run, .service = service, .again = conf_get(run->conf, &retry_opts) };
-	int used;
-	if (addr_parse(&c.addr, conf_get(run->conf, &addr_opts), probes ? ADDR_RANGES : 0, run->argc, run->argv, &used, e) < 0)
-		return -1;
-	if (sockopt_fits(run->conf, c.addr.kind, e) < 0 || dial_fits(run->conf, &c.addr, e) < 0)
-		return -1;
-	if (idle_refuse(run, &c.addr, service, WITH_DIAL | WITH_CLIENT, e) < 0)
-		return -1;
-	const struct opt *redials = c.addr.kind == ADDR_FD ? conf_given(run->conf, &retry_opts, OPT_ANY) : NULL;
-	if (redials != NULL)
-		return err_set(e, ERR_USAGE, 0, "--%s: %s cannot be connected again", redials->name, c.addr.text);
-	if (c.again->reconnect && ((const struct dial_conf *)conf_get(run->conf, &dial_opts))->has_path)
-		return err_set(e, ERR_USAGE, 0, "--reconnect and a path of --source cannot be used together");
-	c.pause = (struct timer){ .fn = on_client_redial, .arg = &c };
-	c.life = (struct timer){ .fn = on_client_lived, .arg = &c };
-	if (clocks->lifetime_ms > 0)
-		loop_timer(run->loop, &c.life, loop_now(run->loop) + clocks->lifetime_ms);
-	int rc = exit_with_fd_open(&c.exit_with_fd, run, in, out, on_client_cut, &c, e);
-	if (rc == 0)
-		rc = probes ? client_probe(&c, e) : client_converse(&c, e);
-	loop_timer(run->loop, &c.life, NEVER);
-	exit_with_fd_close(&c.exit_with_fd);
+	int rc = client_read(&c, e) == 0 && client_check(&c, e) == 0 ? client_run(&c, e) : -1;
+	if (c.list != &c.addr)
+		mem_free(c.list);
 	return rc;
 }

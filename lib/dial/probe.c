@@ -1,27 +1,24 @@
-/* Probing: a round tests every port once, at most 64 sockets at a time, and shows the answers in the order of the ports.
+/* Probing: a round tests every port of every address once, at most 64 sockets at a time, and shows the answers in the order of
+ * the addresses and their ports.
  *
- * With --wait a round without an open port is repeated, name lookup included, and only the last one is shown. Answers are a byte
- * a port, and lines are made one at a time when stdout takes them: so a slow reader costs no memory, except for the words about
- * handshakes. An error at our end (no descriptors, no source address) ends everything. */
+ * With --wait a round after which the run is not satisfied is repeated, name lookups included, and only the last one is shown.
+ * Lines are made one at a time when stdout takes them: so a slow reader costs no memory, except for the words about handshakes.
+ * An error at our end (no descriptors, no source address) ends everything. */
 #include "dial/probe.h"
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "stream/stdfd.h"
-#include "stream/waiter.h"
-#include "dial/probe_port.h"
-#include "dial/happy_eyeballs.h"
-#include "net/resolve.h"
+#include "dial/probe_target.h"
 #include "dial/retry.h"
-#include "session/session.h"
 #include "sandbox/sandbox_opts.h"
 #include "session/layers.h"
+#include "session/session.h"
+#include "stream/stdfd.h"
+#include "stream/waiter.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { SOCKETS = 64, PORTS = 65536, TCP_MS = 5000, UDP_MS = 1000 };
 
 static const char *const answer_words[] = {
 	[PROBE_OPEN] = "open",
@@ -31,35 +28,35 @@ static const char *const answer_words[] = {
 	[PROBE_CLOSED] = "closed",
 	[PROBE_NO_TLS] = "tls",
 	[PROBE_DROPPED] = "tls",
+	[PROBE_NOT_FOUND] = "not found",
 };
 
 const struct service service_probe = { .name = "probe", .is = WITH_PROBE, .needs = NO_PAYLOAD };
 
 struct probe {
 	const struct run *run;
-	const struct addr *addr;
+	const struct addr *addrs;
+	size_t n;
 	const struct probe_conf *conf;
 	struct probe_how how;
+	struct probe_target_ops ops;
+	struct probe_target **targets;
 	unsigned char *data;
-	int64_t resolve_ms, pause_ms;
-	unsigned tries; /* rounds that are over */
-	struct resolve *resolve;
-	struct timer clock; /* bounds the resolving; between rounds: the next */
-	struct sa list[RESOLVE_MOST];
-	uint32_t next, shown; /* ports: to test, to show */
-	unsigned asking, most;
-	bool open, hope, final, over; /* one is open; with one, another round may help; the last round; the loop stops */
-	bool unshut;		      /* in this round a port was not closed */
-	struct err failed;	      /* of the highest port that is not open, or of the resolving */
+	int64_t pause_ms;
+	unsigned tries, sockets; /* rounds that are over; in use */
+	struct timer clock;	 /* between rounds: the next */
+	size_t shown;		 /* targets whose lines are all out */
+	bool open, over, final;	 /* one is open; the loop stops; the last round */
+	bool hope, hopeless;	 /* another round may help with a port; with one of them it cannot */
+	bool lacks, unshut;	 /* in this round a port was not open; was not closed */
+	struct err failed;	 /* of the last port, in the order of the lines, that is not as wanted */
+	const struct probe_target *failed_at;
 	uint16_t failed_port;
 	struct err err;	    /* the error that ended everything */
 	struct stream *out; /* NULL: nothing is shown, or as an event, for stdout is the command's */
 	struct waiter waiter;
 	char line[800];
 	size_t line_len, line_at;
-	struct probe_port *ports[PORTS]; /* under test */
-	char *words[PORTS];		 /* why there was no handshake; NULL: none, or shown already */
-	unsigned char answers[PORTS];	 /* enum probe_answer */
 };
 
 static int64_t probe_now(const struct probe *p)
@@ -73,41 +70,35 @@ static void probe_stop(struct probe *p)
 	loop_stop(p->run->loop);
 }
 
+static void probe_fail(struct probe *p, const struct err *e)
+{
+	p->err = *e;
+	probe_stop(p);
+}
+
 /* Showing */
 
-static void probe_label(const struct probe *p, uint32_t port, char *out, size_t cap)
-{
-	bool six = strchr(p->addr->host, ':') != NULL;
-	char host[300];
-	text_show(host, sizeof host, p->addr->host, strlen(p->addr->host));
-	if (addr_local(p->addr))
-		snprintf(out, cap, "%s", p->addr->text);
-	else
-		snprintf(out, cap, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", (unsigned)port);
-}
-
-static void forget_words(struct probe *p, size_t port)
-{
-	mem_free(p->words[port]);
-	p->words[port] = NULL;
-}
-
-/* The next line, if its port has been answered; false: not yet, or all are shown. */
+/* The next line, if its port has been answered; false: not yet, or all are shown. A lone name that has no address is an error
+ * only. */
 static bool next_line(struct probe *p)
 {
-	char name[360], tail[420];
-	while (p->shown < PORTS && p->answers[p->shown] == PROBE_UNWANTED)
+	char name[PROBE_LABEL], tail[420];
+	uint16_t port = 0;
+	enum probe_answer how = PROBE_UNASKED;
+	const char *words = NULL;
+	while (p->shown < p->n && probe_target_shown(p->targets[p->shown]))
 		p->shown++;
-	if (p->shown == PORTS || p->answers[p->shown] == PROBE_UNASKED)
+	if (p->shown == p->n || !probe_target_next(p->targets[p->shown], &port, &how, &words))
 		return false;
-	probe_label(p, p->shown, name, sizeof name);
-	const char *words = p->words[p->shown], *answer = answer_words[p->answers[p->shown]];
+	if (how == PROBE_NOT_FOUND && p->n == 1)
+		return false;
+	probe_target_label(p->targets[p->shown], port, name);
+	const char *answer = answer_words[how];
 	snprintf(tail, sizeof tail, "%s%s", words != NULL ? ": " : "", words != NULL ? words : "");
 	event(p->run->events, p->out == NULL && p->conf->probe == PROBE_SHOW ? EV_ANSWER : EV_PROBE, 0, EV_TEXT("addr", name),
-		EV_NUM("port", p->shown), EV_TEXT("answer", answer), EV_TEXT("error", words), EV_TEXT("words", tail));
+		EV_NUM("port", port), EV_TEXT("answer", answer), EV_TEXT("error", words), EV_TEXT("words", tail));
 	p->line_at = 0;
 	p->line_len = (size_t)snprintf(p->line, sizeof p->line, "%s %s%s\n", name, answer, tail);
-	forget_words(p, p->shown++);
 	return true;
 }
 
@@ -146,176 +137,124 @@ static void probe_show(void *arg)
 
 /* Rounds */
 
+static void begin_round(struct probe *p)
+{
+	struct err e = { 0 };
+	p->failed = (struct err){ 0 };
+	p->failed_at = NULL;
+	p->open = p->hope = p->hopeless = p->lacks = p->unshut = false;
+	p->shown = 0;
+	for (size_t i = 0; i < p->n && !p->over; i++)
+		if (probe_target_begin(p->targets[i], &e) < 0)
+			probe_fail(p, &e);
+}
+
+static void on_probe_due(void *arg)
+{
+	begin_round(arg);
+}
+
 static void again_later(struct probe *p)
 {
 	int64_t until_ms = p->how.until_ms;
 	p->pause_ms = retry_longer(p->pause_ms);
 	int64_t next_ms = probe_now(p) + p->pause_ms < until_ms ? probe_now(p) + p->pause_ms : until_ms;
-	retry_tell(p->run, p->addr, &p->failed, ++p->tries, next_ms);
+	retry_tell(p->run, probe_target_addr(p->failed_at), &p->failed, ++p->tries, next_ms);
 	loop_timer(p->run->loop, &p->clock, next_ms);
 }
 
 static bool probe_met(const struct probe *p)
 {
-	return p->conf->until == UNTIL_CLOSED ? !p->unshut : p->open;
+	return p->conf->until == UNTIL_CLOSED ? !p->unshut : p->conf->all ? p->open && !p->lacks : p->open;
 }
 
 static void round_over(struct probe *p)
 {
-	if (!probe_met(p) && probe_now(p) < p->how.until_ms && p->how.until_ms != NEVER && p->hope) {
+	bool helps = p->hope && !(p->conf->all && p->hopeless);
+	if (!probe_met(p) && helps && probe_now(p) < p->how.until_ms && p->how.until_ms != NEVER) {
 		again_later(p);
 		return;
 	}
 	p->final = true;
-	if (p->how.n == 0)
-		probe_stop(p);
-	else
-		probe_show(p);
+	probe_show(p);
 }
 
-static void ask_more(struct probe *p);
-
-static void judge_open(struct probe *p, uint16_t port, enum probe_answer how, const struct err *e)
+/* Is it of a later line than the one that is kept? */
+static bool probe_keeps(struct probe *p, const struct probe_target *t, uint16_t port)
 {
-	p->hope |= how == PROBE_DROPPED || (how != PROBE_OPEN && retry_helps(e));
-	if (how == PROBE_OPEN || port < p->failed_port)
-		return;
-	p->failed = *e;
+	for (size_t i = 0; i < p->n && p->failed_at != NULL && p->failed_at != t; i++)
+		if (p->targets[i] == t || p->targets[i] == p->failed_at) {
+			if (p->targets[i] == t)
+				return false;
+			break;
+		}
+	if (p->failed_at == t && port < p->failed_port)
+		return false;
+	p->failed_at = t;
 	p->failed_port = port;
+	return true;
+}
+
+static void judge_open(struct probe *p, const struct probe_target *t, uint16_t port, enum probe_answer how, const struct err *e)
+{
+	if (how == PROBE_OPEN) {
+		p->open = true;
+		return;
+	}
+	bool helps = how == PROBE_DROPPED || retry_helps(e);
+	p->hope |= helps;
+	p->hopeless |= !helps;
+	p->lacks = true;
+	if (probe_keeps(p, t, port))
+		p->failed = *e;
 }
 
 /* For --until closed. The status of a wait that ends so is that of a clock. */
-static void judge_closed(struct probe *p, uint16_t port, enum probe_answer how, const struct err *e)
+static void judge_closed(struct probe *p, const struct probe_target *t, uint16_t port, enum probe_answer how, const struct err *e)
 {
-	char name[360];
+	char name[PROBE_LABEL];
 	if (how == PROBE_REFUSED || (how == PROBE_UNREACHABLE && probe_port_no_way(e)))
 		return;
-	p->unshut = p->hope = true;
-	if (port < p->failed_port)
+	bool unnamed = how == PROBE_NOT_FOUND && e->cls == ERR_RESOLVE;
+	p->unshut = true;
+	p->hope |= !unnamed || retry_helps(e);
+	if (!probe_keeps(p, t, port))
 		return;
-	p->failed_port = port;
-	probe_label(p, port, name, sizeof name);
+	probe_target_label(t, port, name);
 	p->failed = *e;
 	if (how == PROBE_OPEN)
 		err_set(&p->failed, ERR_TIMEOUT, 0, "probe %s: it is still open", name);
-	p->failed.cls = ERR_TIMEOUT;
+	if (!unnamed)
+		p->failed.cls = ERR_TIMEOUT;
 }
 
-static void on_probe_answer(void *arg, uint16_t port, enum probe_answer how, const char *words, const struct err *e)
+static void on_probe_answer(void *arg, struct probe_target *t, const uint16_t *port, enum probe_answer how, const struct err *e)
 {
 	struct probe *p = arg;
-	p->ports[port] = NULL;
-	p->asking--;
+	struct err why = { 0 };
+	bool done = true;
 	if (how == PROBE_HOPELESS) {
-		p->err = *e;
-		probe_stop(p);
+		probe_fail(p, e);
 		return;
 	}
-	p->answers[port] = (unsigned char)how;
-	p->words[port] = words != NULL ? mem_text(words) : NULL;
-	p->open |= how == PROBE_OPEN;
 	if (p->conf->until == UNTIL_CLOSED)
-		judge_closed(p, port, how, e);
+		judge_closed(p, t, port != NULL ? *port : UINT16_MAX, how, e);
 	else
-		judge_open(p, port, how, e);
-	ask_more(p);
+		judge_open(p, t, port != NULL ? *port : UINT16_MAX, how, e);
+	for (size_t i = 0; i < p->n; i++) {
+		if (probe_target_ask(p->targets[i], &why) < 0) {
+			probe_fail(p, &why);
+			return;
+		}
+		done &= probe_target_done(p->targets[i]);
+	}
+	if (done)
+		round_over(p);
 	if (p->how.until_ms == NEVER)
 		probe_show(p);
 }
 
-static void ask_port(struct probe *p, uint16_t port)
-{
-	struct addr a = *p->addr;
-	a.port = port;
-	probe_label(p, port, a.text, sizeof a.text);
-	p->ports[port] = probe_port_ask(&p->how, &a, on_probe_answer, p, &p->err);
-	if (p->ports[port] == NULL)
-		probe_stop(p);
-	else
-		p->asking++;
-}
-
-static void ask_more(struct probe *p)
-{
-	for (; p->next < PORTS && p->asking < p->most && !p->over; p->next++)
-		if (p->answers[p->next] == PROBE_UNASKED)
-			ask_port(p, (uint16_t)p->next);
-	if (p->next == PORTS && p->asking == 0 && !p->over)
-		round_over(p);
-}
-
-static void on_probe_resolved(void *arg, const struct sa *list, size_t n, const struct err *e)
-{
-	struct probe *p = arg;
-	bool raced = p->addr->kind == ADDR_TCP;
-	p->resolve = NULL;
-	p->how.n = n;
-	loop_timer(p->run->loop, &p->clock, NEVER);
-	if (n == 0) {
-		p->failed = *e;
-		p->hope = retry_helps(e);
-		p->unshut = true;
-		round_over(p);
-		return;
-	}
-	happy_eyeballs_order(p->list, list, n);
-	p->most = raced ? SOCKETS / (unsigned)n : SOCKETS;
-	ask_more(p);
-}
-_Static_assert((int)RESOLVE_MOST <= (int)SOCKETS, "there is room to race the addresses of one port");
-
-static void begin_round(struct probe *p)
-{
-	p->next = 0;
-	p->failed = (struct err){ 0 };
-	p->failed_port = 0;
-	p->hope = p->unshut = false;
-	for (size_t i = 0; i < PORTS; i++) {
-		forget_words(p, i);
-		if (p->answers[i] != PROBE_UNWANTED)
-			p->answers[i] = PROBE_UNASKED;
-	}
-	if (addr_local(p->addr)) {
-		p->how.n = p->most = 1;
-		ask_more(p);
-		return;
-	}
-	p->resolve = resolve_start(p->run, p->addr, on_probe_resolved, p, &p->err);
-	if (p->resolve == NULL)
-		probe_stop(p);
-	else
-		loop_timer(p->run->loop, &p->clock, probe_now(p) + p->resolve_ms);
-}
-
-static void on_probe_due(void *arg)
-{
-	struct probe *p = arg;
-	char span[DIAL_SPAN];
-	if (p->resolve == NULL) {
-		begin_round(p);
-		return;
-	}
-	resolve_stop(p->resolve);
-	p->resolve = NULL;
-	p->how.n = 0;
-	p->hope = p->unshut = true;
-	err_set(&p->failed, ERR_TIMEOUT, 0, "probe %s: no address within %s", p->addr->text, dial_span(p->resolve_ms, span));
-	round_over(p);
-}
-
 /* The whole */
-
-static int want_ports(struct probe *p, struct err *e)
-{
-	const char *proto = p->addr->kind == ADDR_UDP ? "udp" : "tcp", *at = p->addr->ports;
-	uint16_t first, last;
-	int got = 0;
-	if (at == NULL)
-		p->answers[p->addr->port] = PROBE_UNASKED;
-	while (at != NULL && (got = addr_range(&at, proto, &first, &last, e)) > 0)
-		memset(p->answers + first, PROBE_UNASKED, (size_t)(last - first) + 1);
-	return got < 0 ? -1 : 0;
-}
 
 static int want_data(struct probe *p, const char *text, struct err *e)
 {
@@ -339,25 +278,38 @@ static int open_stdout(struct probe *p, struct err *e)
 	return 0;
 }
 
+/* The layers of the run are those of one address; each other one with TLS has its own, for its name. */
+static const struct run *target_run(const struct probe *p, const struct addr *a, struct err *e)
+{
+	return !a->tls || p->run->layers == NULL || p->run->layers->addr == a ? p->run : layers_far(p->run, a, e);
+}
+
+static int open_targets(struct probe *p, struct err *e)
+{
+	p->targets = mem_new(p->n * sizeof(struct probe_target *));
+	if (p->targets == NULL)
+		return err_set(e, ERR_LOCAL, ENOMEM, "probe %s", p->addrs->text);
+	for (size_t i = 0; i < p->n; i++) {
+		const struct run *run = target_run(p, &p->addrs[i], e);
+		p->targets[i] = run == NULL ? NULL : probe_target_open(run, &p->addrs[i], &p->how, &p->sockets, &p->ops, e);
+		if (p->targets[i] == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 static int probe_prepare(struct probe *p, struct err *e)
 {
-	const struct dial_conf *dialing = conf_get(p->run->conf, &dial_opts);
 	const struct retry_conf *again = conf_get(p->run->conf, &retry_opts);
-	int64_t limit_ms = dialing->connect_ms;
 	p->clock = (struct timer){ .fn = on_probe_due, .arg = p };
-	p->resolve_ms = limit_ms > 0 ? limit_ms : TCP_MS;
+	p->ops = (struct probe_target_ops){ .answered = on_probe_answer, .arg = p };
 	p->how = (struct probe_how){
-		.run = p->run,
-		.list = p->list,
-		.limit_ms = limit_ms > 0		? limit_ms
-			    : p->addr->kind == ADDR_UDP ? UDP_MS
-							: TCP_MS,
 		.until_ms = again->wait_ms > 0 ? probe_now(p) + again->wait_ms : NEVER,
 		.stable_ms = p->conf->stable_ms,
 	};
 	if (p->conf->data != NULL && want_data(p, p->conf->data, e) < 0)
 		return -1;
-	if (want_ports(p, e) < 0)
+	if (open_targets(p, e) < 0)
 		return -1;
 	return p->conf->probe == PROBE_QUIET || p->run->command != NULL ? 0 : open_stdout(p, e);
 }
@@ -365,18 +317,13 @@ static int probe_prepare(struct probe *p, struct err *e)
 static void clean_up(struct probe *p)
 {
 	loop_timer(p->run->loop, &p->clock, NEVER);
-	if (p->resolve != NULL)
-		resolve_stop(p->resolve);
-	for (size_t i = 0; i < PORTS; i++) {
-		forget_words(p, i);
-		if (p->ports[i] != NULL)
-			probe_port_stop(p->ports[i]);
-	}
+	for (size_t i = 0; i < p->n && p->targets != NULL; i++)
+		probe_target_close(p->targets[i]);
+	mem_free(p->targets);
 	if (p->out != NULL)
 		waiter_close(&p->waiter);
 	stream_close(p->out, CLOSE_PLAIN);
 	mem_free(p->data);
-	mem_free(p);
 }
 
 /* No error when a signal or --lifetime stopped the loop: the outcome has it. */
@@ -391,30 +338,29 @@ static int probe_verdict(const struct probe *p, struct err *e)
 	return -1;
 }
 
-int probe_start(const struct run *run, const struct addr *a, struct err *e)
+int probe_start(const struct run *run, const struct addr *list, size_t n, struct err *e)
 {
-	if (a->kind == ADDR_FD)
-		return err_set(e, ERR_USAGE, 0, "--probe: %s is a connection already", a->text);
-	return layers_start(run, ROLE_DIAL, a, &service_probe, e);
+	const struct addr *first = list;
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].kind == ADDR_FD)
+			return err_set(e, ERR_USAGE, 0, "--probe: %s is a connection already", list[i].text);
+		first = list[i].tls && !first->tls ? &list[i] : first;
+	}
+	return layers_start(run, ROLE_DIAL, first, &service_probe, e);
 }
 
-int probe_run(const struct run *run, const struct addr *a, struct err *e)
+int probe_run(const struct run *run, const struct addr *list, size_t n, struct err *e)
 {
-	struct probe *p = mem_new(sizeof *p);
-	if (p == NULL)
-		return err_set(e, ERR_LOCAL, ENOMEM, "probe %s", a->text);
-	p->run = run;
-	p->addr = a;
-	p->conf = conf_get(run->conf, &probe_opts);
-	int rc = probe_prepare(p, e);
+	struct probe p = { .run = run, .addrs = list, .n = n, .conf = conf_get(run->conf, &probe_opts) };
+	int rc = probe_prepare(&p, e);
 	if (rc == 0 && (sandbox_run_drop(run, e) != 0 || sandbox_run_seal(run, e) != 0))
 		rc = -1;
 	if (rc == 0) {
-		begin_round(p);
-		rc = p->over ? 0 : loop_run(run->loop, e);
+		begin_round(&p);
+		rc = p.over ? 0 : loop_run(run->loop, e);
 	}
 	if (rc == 0)
-		rc = probe_verdict(p, e);
-	clean_up(p);
+		rc = probe_verdict(&p, e);
+	clean_up(&p);
 	return rc;
 }

@@ -15,6 +15,7 @@ enum probe_answer {
 	PROBE_CLOSED,
 	PROBE_NO_TLS,
 	PROBE_DROPPED,
+	PROBE_NOT_FOUND, /* of a name, by its target */
 	PROBE_HOPELESS
 };
 

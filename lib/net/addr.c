@@ -181,7 +181,7 @@ int addr_parse(
 	if (read_word(&r) != 0)
 		return -1;
 	*used = r.took_second ? 2 : 1;
-	if (*used == argc)
+	if (*used == argc || (flags & ADDR_MANY))
 		return 0;
 	char extra[100];
 	text_show(extra, sizeof extra, argv[*used], strlen(argv[*used]));

@@ -31,10 +31,14 @@ struct addr_conf {
 	bool v4, v6, udp, unix_path, tls, numeric, local;
 };
 
-enum { ADDR_SERVER = 1, ADDR_RANGES = 2 }; /* a bare PORT is allowed / PORT may be a list of ranges */
+enum {
+	ADDR_SERVER = 1,
+	ADDR_RANGES = 2,
+	ADDR_MANY = 4
+}; /* a bare PORT is allowed / PORT may be a list of ranges / words may follow */
 
-/* Reads the words as one ADDRESS; *used says how many it took (1 or 2), which must be all: a further word is refused. -1 with e
- * (ERR_USAGE) that names the word and what was expected. Opens nothing, asks no DNS. */
+/* Reads the words as one ADDRESS; *used says how many it took (1 or 2), which must be all, without ADDR_MANY: a further word is
+ * refused. -1 with e (ERR_USAGE) that names the word and what was expected. Opens nothing, asks no DNS. */
 int addr_parse(
 	struct addr *a, const struct addr_conf *conf, unsigned flags, int argc, char *const argv[], int *used, struct err *e);
 

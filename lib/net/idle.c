@@ -45,7 +45,8 @@ static int idle_service(const struct opt *row, const struct service *service, un
 	return err_set(e, ERR_USAGE, 0, "--%s has no effect on %s", row->name, service->name);
 }
 
-int idle_refuse(const struct run *run, const struct addr *a, const struct service *service, unsigned facts, struct err *e)
+int idle_refuse(
+	const struct run *run, const struct addr *list, size_t n, const struct service *service, unsigned facts, struct err *e)
 {
 	static const struct {
 		unsigned wants;
@@ -63,7 +64,9 @@ int idle_refuse(const struct run *run, const struct addr *a, const struct servic
 	};
 	unsigned wants = 0;
 	size_t i = 0;
-	const struct opt *row = conf_idle(run->conf, facts | facts_of(run, a, service), &wants);
+	for (size_t k = 0; k < n; k++)
+		facts |= facts_of(run, &list[k], service);
+	const struct opt *row = conf_idle(run->conf, facts, &wants);
 	if (row == NULL)
 		return 0;
 	if (wants & WITH_SERVICE)
@@ -74,6 +77,6 @@ int idle_refuse(const struct run *run, const struct addr *a, const struct servic
 	while (i + 1 < sizeof sentences / sizeof sentences[0] && sentences[i].wants != wants)
 		i++;
 	bool names = sentences[i].after != NULL;
-	return err_set(e, ERR_USAGE, 0, "--%s %s%s%s", row->name, sentences[i].why, names ? a->text : "",
+	return err_set(e, ERR_USAGE, 0, "--%s %s%s%s", row->name, sentences[i].why, names ? list->text : "",
 		names ? sentences[i].after : "");
 }

@@ -8,8 +8,9 @@
 
 struct service;
 
-/* facts: of WITH_DIAL, WITH_CLIENT, WITH_NEXT and WITH_NOTICE, what the mode has. 0, or -1 with e: one sentence that names the
- * option and what it would need. */
-int idle_refuse(const struct run *run, const struct addr *a, const struct service *service, unsigned facts, struct err *e);
+/* list: the addresses, of which one may be enough. facts: of WITH_DIAL, WITH_CLIENT, WITH_NEXT and WITH_NOTICE, what the mode
+ * has. 0, or -1 with e: one sentence that names the option and what it would need. */
+int idle_refuse(
+	const struct run *run, const struct addr *list, size_t n, const struct service *service, unsigned facts, struct err *e);
 
 #endif

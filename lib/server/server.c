@@ -381,7 +381,7 @@ int server_main(const struct run *run, const struct service *service, const stru
 	if (run->command != NULL && (service->needs & RUNS_COMMAND) == 0)
 		return err_set(e, ERR_USAGE, 0, "unexpected word \"%.64s\" after --: %s runs no command", run->command[0],
 			service->name);
-	if (idle_refuse(run, &a, service, server_facts(run, &a, service), e) != 0 ||
+	if (idle_refuse(run, &a, 1, service, server_facts(run, &a, service), e) != 0 ||
 		accepted_fd_take(&a, service->needs & OWNS_STDOUT, e) != 0)
 		return -1;
 	struct server_shares shares;

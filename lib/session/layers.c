@@ -107,6 +107,7 @@ struct layers_far {
 	struct run run;
 	struct layers layers;
 	struct addr addr;
+	struct layers_far *next;
 };
 
 static bool layers_has(const struct layers *layers, size_t i)
@@ -153,6 +154,7 @@ const struct run *layers_far(const struct run *run, const struct addr *addr, str
 	far->layers = (struct layers){ .role = ROLE_DIAL, .places = 1U << PLACE_TLS, .addr = &far->addr };
 	if (run->layers->role == ROLE_ACCEPT) /* proxies are for a client's own connection */
 		far->layers.places |= 1U << PLACE_PROXY;
+	far->next = run->layers->far;
 	run->layers->far = far; /* so that what has started is stopped with the rest */
 	return layers_start_rows(&far->run, e) == 0 ? &far->run : NULL;
 }
@@ -161,10 +163,11 @@ void layers_stop(const struct run *run)
 {
 	if (run->layers == NULL)
 		return;
-	if (run->layers->far != NULL) {
-		layers_stop(&run->layers->far->run);
-		mem_free(run->layers->far);
-		run->layers->far = NULL;
+	while (run->layers->far != NULL) {
+		struct layers_far *far = run->layers->far;
+		run->layers->far = far->next;
+		layers_stop(&far->run);
+		mem_free(far);
 	}
 	for (size_t i = 0; i < LAYERS; i++) {
 		struct layer_share *share = &run->layers->shared[i];

@@ -11,7 +11,7 @@ struct service;
 int layers_start(const struct run *run, enum role role, const struct addr *addr, const struct service *service, struct err *e);
 void layers_stop(const struct run *run);
 /* For a service that dials addr itself: the env to dial with, of which only TLS and, in servers, proxies are as the user asked
- * for them, because all else is about its clients. Once a run; lives until layers_stop(env). NULL with e. */
+ * for them, because all else is about its clients. Lives until layers_stop(env). NULL with e. */
 const struct run *layers_far(const struct run *run, const struct addr *addr, struct err *e);
 /* 0, or -1 with e and *top still the caller's. */
 int layers_build(struct stream **top, const struct link *link, struct err *e);

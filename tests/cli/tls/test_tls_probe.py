@@ -261,3 +261,23 @@ def test_a_request_for_our_certificate_comes_late(sockctl, tcp):
     task = visited(tcp.listen(), context)
     assert b" open\n" in probe(sockctl, *CA, "--stable", "10ms", "--cert", user().both, url(tcp)).ends(0)
     assert task.result().shaken
+
+
+@LOOPS
+@pytest.mark.parametrize("swapped", [False, True])
+def test_each_of_several_by_its_own_name(sockctl, tmp_path, swapped):
+    """One has a certificate for its number, one for its name, one has no TLS."""
+    places = [Place("tcp4", tmp_path) for _ in range(3)]
+    certificates = [make("number", root(), ips=["127.0.0.1"]), make("name", root(), dns=["localhost"])][::-1 if swapped else 1]
+    tasks = [visited(place.listen(), relay.server_context(cert)) for place, cert in zip(places, certificates)]
+    plain = places[2].listen()
+    words = [f"tls://127.0.0.1:{places[0].port}", f"tcp://{places[2].shown()}", f"tls://localhost:{places[1].port}"]
+    proc = probe(sockctl, *CA, "-4", "--all", *words)
+    lines = proc.ends(6 if swapped else 0).decode().splitlines()
+    if swapped:
+        assert "tls: " in lines[0] and lines[1].endswith(" open") and "tls: " in lines[2]
+    else:
+        assert lines == [f"{places[0].shown()} open", f"{places[2].shown()} open", f"localhost:{places[1].port} open"]
+    met = [task.result() for task in tasks]
+    assert [one.sni for one in met] == [None, "localhost"]
+    plain.close()
