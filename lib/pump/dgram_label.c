@@ -1,8 +1,9 @@
-/* The mover of datagrams to lines with labels: one datagram at a time is held, and written line by line into the ring. A datagram
- * that does not end with a newline gets one, because what follows is another's. */
+/* The mover of datagrams to lines with labels, or in hexadecimal: one datagram at a time is held, and written line by line into
+ * the ring. A datagram that does not end with a newline gets one, because what follows is another's. */
 #include "pump/dgram_copy.h"
 
 #include "base/mem.h"
+#include "codec/hex.h"
 
 #include <string.h>
 
@@ -11,12 +12,12 @@ struct labelled {
 	bool whole; /* what was written last ended a line */
 	size_t label_len;
 	char label[FLOW_LABEL];
-	unsigned char bytes[FLOW_DATAGRAM_MOST];
+	unsigned char bytes[]; /* FLOW_DATAGRAM_MOST, or three times as many for a line in hexadecimal */
 };
 
 static bool label_fits(const struct flow *f)
 {
-	return f->label != NULL && !f->drop && flow_from_dgram(f) && !flow_to_dgram(f);
+	return (f->label != NULL || f->hex) && !f->drop && flow_from_dgram(f) && !flow_to_dgram(f);
 }
 
 static void label_close(struct flow *f)
@@ -25,25 +26,40 @@ static void label_close(struct flow *f)
 	f->mover_mem = NULL;
 }
 
+/* The datagram lies in the last third, which the text reaches only when that is read. */
+static size_t label_hex(struct labelled *l, size_t got)
+{
+	char byte[3];
+	for (size_t i = 0; i < got; i++) {
+		hex_line(byte, l->bytes + 2 * FLOW_DATAGRAM_MOST + i, 1);
+		byte[2] = i + 1 < got ? ' ' : '\n';
+		memcpy(l->bytes + 3 * i, byte, sizeof byte);
+	}
+	return 3 * got;
+}
+
 /* Returns the bytes received; an empty datagram counts as one. */
 static size_t label_take(struct flow *f)
 {
 	if (f->state != FLOW_OPEN || f->wait_from || f->held > 0)
 		return 0;
-	struct labelled *l = f->mover_mem != NULL ? f->mover_mem : mem_raw(sizeof *l);
+	size_t room = f->hex ? 3 * FLOW_DATAGRAM_MOST : FLOW_DATAGRAM_MOST;
+	struct labelled *l = f->mover_mem != NULL ? f->mover_mem : mem_raw(sizeof *l + room);
 	f->mover_mem = l;
 	if (l == NULL) {
 		f->wait_pool = true;
 		return 0;
 	}
-	ssize_t got = stream_readv(f->from, &(struct iovec){ l->bytes, sizeof l->bytes }, 1);
+	ssize_t got = stream_read(f->from, l->bytes + room - FLOW_DATAGRAM_MOST, FLOW_DATAGRAM_MOST);
 	if (got <= 0 && got != ST_EMPTY)
 		return flow_from_said(f, got);
+	f->in += got > 0 ? (uint64_t)got : 0;
 	l->len = got > 0 ? (size_t)got : 0;
+	if (f->hex)
+		l->len = label_hex(l, l->len);
 	l->at = 0;
 	l->whole = true;
-	l->label_len = f->label(f->label_arg, f->from, l->label);
-	f->in += l->len;
+	l->label_len = f->label != NULL ? f->label(f->label_arg, f->from, l->label) : 0;
 	f->held = l->len + 1; /* its end counts, too: the newline may be missing */
 	if (++f->messages == f->most_messages)
 		flow_set(f, FLOW_DRAIN);

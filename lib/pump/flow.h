@@ -69,6 +69,7 @@ struct flow {
 	uint32_t conn;			    /* these three are for flow_set: the session's number, ... */
 	flow_label *label;		    /* NULL: none */
 	void *label_arg;
+	bool hex;			 /* datagrams to bytes: each is a line in hexadecimal, behind its label */
 	const char *name;		 /* "in" (from the peer), "out" (to it) or "echo"; */
 	const struct event_sink *events; /* NULL: its states are not reported */
 	struct why why;			 /* of the failure */

@@ -237,6 +237,7 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 	p->up.datagram_bytes = opts->datagram_bytes;
 	p->down.drop = opts->drop_down;
 	p->down.label = opts->label;
+	p->down.hex = opts->hex;
 	p->down.label_arg = arg;
 	p->down.may_leave = p->up.reads_on = opts->program;
 	if (far->caps & ST_DGRAM)

@@ -32,6 +32,7 @@ struct pump_opts {
 	bool lines;		 /* near bytes to far datagrams: one per line */
 	uint32_t datagram_bytes; /* ... else one per read of at most so many; 0: FLOW_DATAGRAM_BYTES */
 	int64_t reply_wait_ms;	 /* far datagrams: end so long after the last one once near has ended; NEVER: do not */
+	bool hex;		 /* far datagrams: each is a line in hexadecimal for near */
 	flow_label *label;	 /* far datagrams: before each of their lines, asked with pump_start's arg; NULL: none */
 	uint64_t replies;	 /* far datagrams or frames: end after so many; 0: no such end */
 	uint32_t conn;		 /* the session's number, for `events` */

@@ -17,13 +17,13 @@ extern const struct service service_forward; /* --forward ADDRESS */
 /* The one service that an option requests, else the mode's own. NULL with e (ERR_USAGE) if two are requested. */
 const struct service *service_pick(const struct run *run, const struct service *own, struct err *e);
 
-extern const struct opt_group stdio_opts; /* services/stdio.c */
+extern const struct opt_group stdio_opts; /* services/stdio_opts.c */
 enum { HALF_CLOSE_AUTO, HALF_CLOSE_YES, HALF_CLOSE_NO };
 struct stdio_conf {
 	int end;	/* 0 auto, 1 both, 2 peer */
 	int half_close; /* HALF_CLOSE_AUTO .. NO */
 	int label;	/* LABEL_NONE, LABEL_SENDER */
-	bool recv_only, send_only, raw, keep_stdin;
+	bool recv_only, send_only, raw, keep_stdin, hex;
 	int64_t datagram_bytes, reply_wait_ms, replies, quit_ms, pace_ms;
 };
 

@@ -8,9 +8,12 @@
 
 #include "base/text.h"
 #include "codec/filter.h"
+#include "codec/frame.h"
+#include "codec/hex.h"
 #include "codec/line_delay.h"
 #include "net/layer.h"
 #include "pump/pump.h"
+#include "session/layers.h"
 #include "stream/stdfd.h"
 
 #include <errno.h>
@@ -21,126 +24,6 @@
 
 enum { END_AUTO, END_BOTH, END_PEER_ENDS };
 enum { LABEL_NONE, LABEL_SENDER };
-
-static const struct opt rows[] = {
-	{ .name = "end",
-		.with = WITH_STREAM,
-		.kind = OPT_CHOICE,
-		.off = offsetof(struct stdio_conf, end),
-		.arg = "auto|both|peer",
-		.def = "auto",
-		.help = "end when both directions have ended, or the peer's",
-		.man = "When the connection is over. both: when stdin has ended and the peer has finished. peer: as soon as the "
-		       "peer has finished and everything it sent is written. auto is peer when stdin is a terminal, so that no "
-		       "key has to be pressed, and both otherwise." },
-	{ .name = "half-close",
-		.with = WITH_STDIO | WITH_FORWARD | WITH_STREAM,
-		.kind = OPT_CHOICE,
-		.off = offsetof(struct stdio_conf, half_close),
-		.arg = "auto|yes|no",
-		.def = "auto",
-		.help = "tell the peer at once when stdin has ended",
-		.man = "Whether the end of stdin is passed on to the peer as a half-close. auto does so at once over TCP "
-		       "and Unix sockets. A client under TLS waits until the peer has finished, because most TLS servers drop "
-		       "their answer when they see our end; not so with --send-only, nor where the peer is sockctl, which says "
-		       "in the handshake that it understands. A server whose stdin was empty from the start, and a client whose stdin "
-		       "is the null device, closed, or an empty file, have nothing to say and wait until the peer has finished, because "
-		       "many programs stop sending when they see our end. yes does it at once, and no never." },
-	{ .name = "quit-after",
-		.with = WITH_SENDING,
-		.kind = OPT_MS,
-		.off = offsetof(struct stdio_conf, quit_ms),
-		.arg = "TIME",
-		.help = "end TIME after stdin has ended",
-		.man = "Ends the connection TIME after standard input has ended and was sent, even if the peer has not finished. "
-		       "That is no failure: what would come later is not wanted." },
-	{ .name = "pace",
-		.with = WITH_SENDING,
-		.kind = OPT_MS,
-		.off = offsetof(struct stdio_conf, pace_ms),
-		.arg = "TIME",
-		.help = "wait TIME after each line of stdin",
-		.man = "Sends standard input line by line and waits for TIME after each." },
-	{ .name = "recv-only",
-		.kind = OPT_FLAG,
-		.off = offsetof(struct stdio_conf, recv_only),
-		.help = "never read stdin, send nothing",
-		.man = "Never reads stdin, sends nothing, and does not half-close before the peer has finished." },
-	{ .name = "keep-stdin",
-		.with = WITH_SENDING | WITH_NEXT,
-		.kind = OPT_FLAG,
-		.off = offsetof(struct stdio_conf, keep_stdin),
-		.help = "listen -k: the next client gets what stdin still has",
-		.man = "Of listen with --keep-open: the next client gets what standard input still has. Without it only the first "
-		       "client gets any." },
-	{ .name = "send-only",
-		.kind = OPT_FLAG,
-		.off = offsetof(struct stdio_conf, send_only),
-		.help = "print nothing; what the peer sends is dropped",
-		.man = "Prints nothing. What the peer sends is still read and dropped, so that no reset can destroy what was sent to "
-		       "it. After the end of stdin it ends with the peer, or when the peer's system has acknowledged everything and "
-		       "nothing has come for a second." },
-	{ .name = "raw",
-		.with = WITH_SHOWING,
-		.kind = OPT_FLAG,
-		.off = offsetof(struct stdio_conf, raw),
-		.help = "give a terminal the bytes as they are",
-		.man = "Gives stdout the peer's bytes as they are, even if it is a terminal. Without it a terminal is "
-		       "shown printable UTF-8, newlines and tabs, and everything else as \\xHH. A pipe or a file always "
-		       "gets exact bytes." },
-	{ .name = "datagram-size",
-		.with = WITH_STDIO | WITH_FORWARD | WITH_DGRAM | WITH_SENDING,
-		.kind = OPT_SIZE,
-		.off = offsetof(struct stdio_conf, datagram_bytes),
-		.arg = "SIZE",
-		.def = "8192",
-		.min = 1,
-		.max = 65507,
-		.help = "cut stdin into datagrams of at most SIZE bytes",
-		.man = "Over datagrams, sends one datagram per read of stdin of at most SIZE bytes. When stdin is a "
-		       "terminal each line is a datagram." },
-	{ .name = "label",
-		.with = WITH_DGRAM | WITH_SHOWING,
-		.kind = OPT_CHOICE,
-		.off = offsetof(struct stdio_conf, label),
-		.arg = "none|addr",
-		.def = "none",
-		.help = "datagrams: put the sender's address before each line",
-		.man = "Over datagrams, addr puts the sender's address before each line on standard output, as in \"[10.0.0.7:1900] "
-		       "text\". A datagram that does not end with a newline gets one." },
-	{ .name = "reply-wait",
-		.with = WITH_STDIO | WITH_FORWARD | WITH_CLIENT | WITH_DGRAM | WITH_SENDING,
-		.kind = OPT_MS,
-		.off = offsetof(struct stdio_conf, reply_wait_ms),
-		.arg = "TIME",
-		.def = "1s",
-		.help = "datagrams: go on for TIME after the last one",
-		.man = "Datagrams have no end: a client ends when stdin has ended and no datagram has passed in either direction "
-		       "for TIME." },
-	{ .name = "replies",
-		.with = WITH_DGRAM | WITH_FRAMES,
-		.kind = OPT_INT,
-		.off = offsetof(struct stdio_conf, replies),
-		.arg = "N",
-		.help = "datagrams, or frames: end when N have come",
-		.man = "Over datagrams, or a stream with --frame, ends as soon as N datagrams or frames have come, with status 0. Fewer than "
-		       "N are a failure (exit status 5)." },
-	{ 0 },
-};
-
-static int stdio_check(void *block, struct err *e)
-{
-	const struct stdio_conf *conf = block;
-	if (conf->recv_only && conf->send_only)
-		return err_set(e, ERR_USAGE, 0, "--recv-only and --send-only cannot be used together");
-	return 0;
-}
-
-const struct opt_group stdio_opts = { .title = "Standard input and output",
-	.size = sizeof(struct stdio_conf),
-	.rows = rows,
-	.with = WITH_STDIO,
-	.check = stdio_check };
 
 struct stdio {
 	struct stream *near;
@@ -181,13 +64,32 @@ static int near_layers(const struct service_run *service_run, struct stdio *std,
 	bool clean = !conf->send_only && !conf->raw && isatty(STDOUT_FILENO);
 	if (clean && filter_push(&std->near, "clean", sanitize_convert) != 0)
 		return -1;
-	return conf->pace_ms > 0 ? line_delay_push(&std->near, service_run->run->loop, conf->pace_ms) : 0;
+	if (conf->pace_ms > 0 && line_delay_push(&std->near, service_run->run->loop, conf->pace_ms) != 0)
+		return -1;
+	if (!conf->hex)
+		return 0;
+	bool dgram = addr_dgram(service_run->run->layers->addr); /* the pump writes a line for each */
+	if (!dgram && filter_push(&std->near, "hex", hex_convert) != 0)
+		return -1;
+	return hex_read_push(&std->near, dgram);
+}
+
+/* Both would change or cut at the newlines among the bytes. */
+static int hex_check(const struct conf *conf, struct err *e)
+{
+	const struct frame_conf *frame = conf_get(conf, &frame_opts);
+	const struct text_conf *text = conf_get(conf, &text_opts);
+	if (!frame->wanted && !text->crlf)
+		return 0;
+	return err_set(e, ERR_USAGE, 0, "--hex and --%s cannot be used together", text->crlf ? "crlf" : "frame");
 }
 
 static int stdio_start(struct service_run *service_run, struct err *e)
 {
 	struct stdio *std = service_run->mem;
 	const struct stdio_conf *conf = conf_of(service_run);
+	if (conf->hex && hex_check(service_run->run->conf, e) != 0)
+		return -1;
 	std->near = stdfd_stream(!conf->recv_only, !conf->send_only, e);
 	if (std->near == NULL)
 		return -1;
@@ -274,7 +176,8 @@ static struct pump_opts pump_opts_for(const struct session *s)
 		.drop_down = conf->send_only,
 		.sends_only = conf->send_only,
 		.turned = on_stdio_turned,
-		.lines = tty,
+		.lines = tty && !conf->hex,
+		.hex = conf->hex,
 		.quits = CONF_GIVEN(service_run->run->conf, stdio, quit_ms),
 		.quit_ms = conf->quit_ms,
 		.datagram_bytes = (uint32_t)conf->datagram_bytes,
