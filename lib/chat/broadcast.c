@@ -30,7 +30,7 @@ bool broadcast_dgram(const struct member *m)
 	return m->session->stream->caps & ST_DGRAM;
 }
 
-static void broadcast_look(struct member *m)
+void broadcast_look(struct member *m)
 {
 	loop_later(loop_of(m->broadcast), &m->turn);
 }
@@ -357,6 +357,7 @@ void broadcast_join(struct broadcast *r, struct member *m, struct session *s)
 	m->broadcast = r;
 	m->turn = (struct task){ .fn = on_member_turn, .arg = m };
 	m->clock = (struct timer){ .fn = on_member_due, .arg = m };
+	m->silence = (struct timer){ .fn = on_broadcast_silence, .arg = m };
 	waiter_open(&m->waiter, loop_of(r), s->stream, on_member_ready, m);
 	LIST_APPEND(r, m);
 	r->count++;
@@ -372,6 +373,7 @@ void broadcast_leave(struct member *m)
 	LIST_REMOVE(r, m);
 	waiter_close(&m->waiter);
 	loop_timer(loop_of(r), &m->clock, NEVER);
+	loop_timer(loop_of(r), &m->silence, NEVER);
 	loop_forget(loop_of(r), &m->turn);
 	outq_free(&m->out);
 	broadcast_weigh(m);
@@ -387,6 +389,7 @@ int broadcast_open(struct broadcast *r, struct service_run *service_run, const s
 	r->slow = conf->slow == SLOW_AUTO ? automatic : (enum broadcast_slow)conf->slow;
 	r->slow_after_ms = conf->slow_after_ms;
 	r->max_line = (uint32_t)conf->max_line;
+	r->whole_lines = broadcast_whole_lines(service_run->run->conf);
 	r->wake = (struct task){ .fn = on_broadcast_wake, .arg = r };
 	r->scratch = mem_raw(r->max_line + BROADCAST_READ_BYTES + 2);
 	return r->scratch != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "open the broadcast");

@@ -4,7 +4,10 @@
  * Back-pressure: while a member that is not slow has more than half of its queue waiting, no member that speaks to all is read. A
  * queue that stays over half for 1 s marks its member slow: with SLOW_SKIP it then misses lines and delays no other; once it has
  * caught up, it is told how many it missed; SLOW_CLOSE closes it; SLOW_WAIT never marks. In each case a member that takes no
- * bytes for --slow-after is closed. */
+ * bytes for --slow-after is closed.
+ *
+ * An unfinished line is a line when nothing has come after it for BROADCAST_SILENCE_MS: simple clients send no newline. Not so if
+ * it began with a single byte (a person's keys), with frames, or with --whole-lines. */
 #ifndef CHAT_BROADCAST_H
 #define CHAT_BROADCAST_H
 
@@ -12,14 +15,15 @@
 #include "stream/waiter.h"
 #include "session/session.h"
 
-extern const struct opt_group broadcast_opts; /* --slow --slow-after --max-line */
+extern const struct opt_group broadcast_opts; /* --slow --slow-after --max-line --whole-lines */
 enum broadcast_slow { SLOW_AUTO, SLOW_SKIP, SLOW_CLOSE, SLOW_WAIT };
 struct broadcast_conf {
 	int slow; /* enum broadcast_slow */
 	int64_t slow_after_ms, max_line;
+	bool whole_lines;
 };
 
-enum { BROADCAST_QUEUE_BYTES = 256 * 1024, BROADCAST_HURRY_MS = 1000 };
+enum { BROADCAST_QUEUE_BYTES = 256 * 1024, BROADCAST_HURRY_MS = 1000, BROADCAST_SILENCE_MS = 200 };
 
 struct member { /* zeroed memory of its session */
 	struct session *session;
@@ -36,6 +40,9 @@ struct member { /* zeroed memory of its session */
 	struct task turn;
 	unsigned char *line; /* the unfinished line, absent while empty */
 	uint32_t line_len;
+	bool keyed;	       /* the unfinished line began with a single byte: a person's keys, whose end is the newline */
+	int64_t heard_ms;      /* when its last bytes came */
+	struct timer silence;  /* set while there is an unfinished line that silence ends */
 	int64_t over_since_ms; /* while over */
 	int64_t took_ms;       /* when it last took a byte while bytes were queued */
 	struct why why;	       /* why nothing more can be sent to it, while broken */
@@ -69,6 +76,7 @@ struct broadcast {
 	enum broadcast_slow slow;
 	int64_t slow_after_ms;
 	uint32_t max_line;
+	bool whole_lines;	/* an unfinished line is not ended by silence */
 	uint32_t hurried;	/* members over half that are not slow */
 	bool held;		/* the service wants no member to be read (stdout is full) */
 	unsigned char *scratch; /* for reading, one member at a time */

@@ -1,5 +1,7 @@
 /* Options for slow clients and long lines. */
-#include "chat/broadcast.h"
+#include "chat/broadcast_internal.h"
+
+#include "codec/frame.h"
 
 #include <stdint.h>
 
@@ -37,9 +39,25 @@ static const struct opt rows[] = {
 		.help = "cut lines of clients after SIZE bytes",
 		.man = "Cuts a line of a client after SIZE bytes, at most 64k; the rest of that line is dropped, and this is "
 		       "reported." },
+	{ .name = "whole-lines",
+		.kind = OPT_FLAG,
+		.off = offsetof(struct broadcast_conf, whole_lines),
+		.with = WITH_STREAM,
+		.help = "wait for the newline of a client's line",
+		.man = "Without it, a client's unfinished line after which nothing comes for 200 ms is taken for a line, because "
+		       "many programs send no newline; not if it began with a single byte, as what a person types does, and never "
+		       "with --frame. With it, every line ends with its newline, or with its client." },
 	{ 0 },
 };
 const struct opt_group broadcast_opts = { .title = "Slow clients and long lines",
 	.size = sizeof(struct broadcast_conf),
 	.rows = rows,
 	.with = WITH_CONSOLE | WITH_CHAT };
+
+/* Frames are whole, and have ends of their own. */
+bool broadcast_whole_lines(const struct conf *conf)
+{
+	const struct frame_conf *frame = conf_get(conf, &frame_opts);
+	const struct broadcast_conf *own = conf_get(conf, &broadcast_opts);
+	return own->whole_lines || (frame != NULL && frame->wanted);
+}

@@ -90,6 +90,32 @@ static void keep_rest(struct member *m, const unsigned char *p, size_t n)
 	m->line_len = (uint32_t)n;
 }
 
+/* What the peer has sent and is not read yet is no silence. */
+
+static struct loop *loop_of(const struct member *m)
+{
+	return m->broadcast->service_run->run->loop;
+}
+
+static void await_rest(struct member *m, int64_t from_ms)
+{
+	bool waits = m->line_len > 0 && !m->keyed && !m->broadcast->whole_lines;
+	loop_timer(loop_of(m), &m->silence, waits ? from_ms + BROADCAST_SILENCE_MS : NEVER);
+}
+
+void on_broadcast_silence(void *arg)
+{
+	struct member *m = arg;
+	int64_t now_ms = loop_now(loop_of(m));
+	bool read_all = m->rd_waits && broadcast_may_hear(m);
+	if (now_ms < m->heard_ms + BROADCAST_SILENCE_MS || !read_all) {
+		await_rest(m, read_all ? m->heard_ms : now_ms);
+		return;
+	}
+	broadcast_hear_last(m);
+	broadcast_look(m);
+}
+
 /* p: the kept bytes, then the new ones; room for one more byte. */
 static void broadcast_read_heard(struct member *m, unsigned char *p, size_t n)
 {
@@ -99,8 +125,14 @@ static void broadcast_read_heard(struct member *m, unsigned char *p, size_t n)
 	}
 	if (broadcast_dgram(m) && p[n - 1] != '\n')
 		p[n++] = '\n';
+	bool began = m->line_len == 0;
 	size_t used = broadcast_read_speak(m, p, n);
 	keep_rest(m, p + used, n - used);
+	if (began || used > 0)
+		m->keyed = n - used == 1;
+	m->heard_ms = loop_now(loop_of(m));
+	if (m->silence.pos == 0)
+		await_rest(m, m->heard_ms);
 }
 
 /* The unfinished line is the last one: it gets its newline. */

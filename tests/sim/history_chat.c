@@ -23,6 +23,8 @@ static void chat_open(void)
 {
 	for (size_t i = 0; i < CONFS; i++)
 		confs[i] = stage_conf();
+	for (size_t i = 0; i < 3; i++) /* whose lines are checked; what silence ends is a piece of one */
+		stage_set(confs[i], &broadcast_opts, "whole-lines", NULL);
 	stage_set(confs[1], &broadcast_opts, "slow", "close");
 	stage_set(confs[2], &broadcast_opts, "slow", "wait");
 	stage_set(confs[3], &broadcast_opts, "max-line", "20");

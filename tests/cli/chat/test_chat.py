@@ -228,8 +228,9 @@ def test_crlf_clients(room):
     assert two.hear(rb"from telnet").rstrip(b"\r") == b"<g1> from telnet"
 
 
-def test_a_line_in_pieces(room):
-    one, two = clients(room, 2)
+def test_a_line_in_pieces(sockctl, place):
+    sockctl.serve("chat", place, "--whole-lines")
+    one, two = clients(place, 2)
     for part in (b"in", b" ", b"pieces", b"\nand", b" more\n"):
         one.sock.sendall(part)
     assert two.hear(rb"in") == b"<g1> in pieces"

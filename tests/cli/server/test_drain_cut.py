@@ -187,7 +187,7 @@ def test_half_a_frame(sockctl, place, frame):
 @pytest.mark.parametrize("mode", ["serve", "chat"])
 def test_an_unfinished_line(sockctl, place, mode):
     """A console shows it at last; in a room no member would have heard it."""
-    proc = sockctl.serve(mode, place, *SHORT)
+    proc = sockctl.serve(mode, place, *SHORT, "--whole-lines")
     sock, other = place.dial(), place.dial()
     proc.says(rb"\[2\] .* connected")
     sock.sendall(b"an unfin")

@@ -224,7 +224,7 @@ def test_labels(sockctl, tcp):
 
 @LOOPS
 def test_lines_are_never_interleaved(sockctl, place):
-    proc = sockctl.serve("serve", place)
+    proc = sockctl.serve("serve", place, "--whole-lines")
     socks = [place.dial() for _ in range(5)]
     for step in range(40):
         for number, sock in enumerate(socks):
