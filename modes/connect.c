@@ -24,9 +24,9 @@
 #include "tls/tls.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &dial_opts, &proxy_opts, &proxy_announce_opts, &retry_opts,
-	&probe_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts, &tls_client_opts, &text_opts,
-	&telnet_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &exit_with_fd_opts, &sockopt_opts,
-	&loop_opts, NULL };
+	&reconnect_opts, &probe_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &tls_opts,
+	&tls_client_opts, &text_opts, &telnet_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts,
+	&exit_with_fd_opts, &sockopt_opts, &loop_opts, NULL };
 
 static size_t connect_descriptors(const struct run *run);
 static int connect_run(const struct run *run, struct err *e);

@@ -5,6 +5,7 @@
 #include "capture/observers.h"
 #include "codec/frame.h"
 #include "dial/dial.h"
+#include "dial/retry.h"
 #include "fault/fault_opts.h"
 #include "listen/listener.h"
 #include "listen/ready.h"
@@ -26,9 +27,9 @@
 enum { AT_THE_DOOR = 16 }; /* setups may run in parallel; the first to pass is the one client */
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &listen_opts, &tls_opts, &tls_server_opts,
-	&tls_client_opts, &dial_opts, &proxy_opts, &proxy_announce_opts, &proxy_accept_opts, &ready_opts, &run_command_opts,
-	&exit_with_fd_opts, &access_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts, &text_opts,
-	&frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
+	&tls_client_opts, &dial_opts, &retry_opts, &proxy_opts, &proxy_announce_opts, &proxy_accept_opts, &ready_opts,
+	&run_command_opts, &exit_with_fd_opts, &access_opts, &stdio_opts, &source_opts, &exec_opts, &talk_opts, &forward_opts,
+	&text_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &sockopt_opts, &loop_opts, NULL };
 
 static size_t listen_descriptors(const struct run *run);
 static int listen_run(const struct run *run, struct err *e);

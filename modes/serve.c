@@ -6,6 +6,7 @@
 #include "chat/broadcast.h"
 #include "codec/frame.h"
 #include "dial/dial.h"
+#include "dial/retry.h"
 #include "fault/fault_opts.h"
 #include "listen/listener.h"
 #include "listen/ready.h"
@@ -25,10 +26,10 @@
 #include "tls/tls.h"
 
 static const struct opt_group *const groups[] = { &addr_opts, &listener_opts, &tls_opts, &tls_server_opts, &tls_client_opts,
-	&dial_opts, &proxy_opts, &proxy_announce_opts, &proxy_accept_opts, &ready_opts, &run_command_opts, &exit_with_fd_opts,
-	&limit_opts, &access_opts, &server_opts, &console_opts, &broadcast_opts, &source_opts, &exec_opts, &talk_opts,
-	&forward_opts, &text_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &sockopt_opts, &loop_opts,
-	NULL };
+	&dial_opts, &retry_opts, &proxy_opts, &proxy_announce_opts, &proxy_accept_opts, &ready_opts, &run_command_opts,
+	&exit_with_fd_opts, &limit_opts, &access_opts, &server_opts, &console_opts, &broadcast_opts, &source_opts, &exec_opts,
+	&talk_opts, &forward_opts, &text_opts, &frame_opts, &expect_opts, &observer_opts, &fault_opts, &clock_opts, &sockopt_opts,
+	&loop_opts, NULL };
 
 static size_t serve_descriptors(const struct run *run);
 static int serve_run(const struct run *run, struct err *e);

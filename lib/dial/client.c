@@ -17,10 +17,27 @@
 
 enum { DESCRIPTORS = 96 /* a race or a probe opens 64 sockets at most */, STAYED_MS = 1000, TARGETS_MOST = 64 };
 
+static const struct opt reconnect_rows[] = {
+	{ .name = "reconnect",
+		.with = WITH_PAYLOAD,
+		.kind = OPT_FLAG,
+		.needs = NEEDS_DIAL,
+		.off = offsetof(struct reconnect_conf, wanted),
+		.help = "connect again whenever the peer has closed",
+		.man = "Connects again whenever the peer has closed or the connection was lost, until standard input has "
+		       "ended and was sent, or until a signal or --lifetime. The first connection is tried once, or for as "
+		       "long as --wait says; later ones as long as --wait says, and without it for ever." },
+	{ 0 },
+};
+const struct opt_group reconnect_opts = {
+	.title = "Trying again", .size = sizeof(struct reconnect_conf), .rows = reconnect_rows, .with = WITH_DIAL
+};
+
 struct client {
 	const struct run *run;
 	const struct service *service;
 	const struct retry_conf *again;
+	const struct reconnect_conf *reconnect;
 	struct addr addr, *list; /* of a probe: all of its targets */
 	size_t n;
 	struct service_run *service_run;
@@ -96,7 +113,7 @@ static void on_client_gone(void *arg, struct session *s)
 {
 	struct client *c = arg;
 	struct loop *loop = c->run->loop;
-	bool follows = c->again->reconnect && !c->finished && of_connection(s->why.cls);
+	bool follows = c->reconnect->wanted && !c->finished && of_connection(s->why.cls);
 	struct err e = { 0 };
 	session_words(s, &e);
 	if (s->why.cls != ERR_OK && !(follows && s->why.cls == ERR_TIMEOUT))
@@ -140,7 +157,7 @@ static void on_client_cut(void *arg)
 static int client_prepare(struct client *c, struct err *e)
 {
 	const struct addr *dials = c->service->dials != NULL ? c->service->dials(c->run->conf) : NULL;
-	sandbox_run_dials(c->run, c->again->reconnect ? &c->addr : NULL);
+	sandbox_run_dials(c->run, c->reconnect->wanted ? &c->addr : NULL);
 	sandbox_run_dials(c->run, dials);
 	return run_die_on_signals(c->run, e) < 0 ? -1 : sandbox_run_prepare(c->run, 0, e);
 }
@@ -148,13 +165,13 @@ static int client_prepare(struct client *c, struct err *e)
 static int client_converse(struct client *c, struct err *e)
 {
 	int rc = layers_start(c->run, ROLE_DIAL, &c->addr, c->service, e);
-	c->service_run = rc == 0 ? service_run_open(c->run, c->service, c->again->reconnect, e) : NULL;
+	c->service_run = rc == 0 ? service_run_open(c->run, c->service, c->reconnect->wanted, e) : NULL;
 	if (c->service_run == NULL)
 		return -1;
 	rc = client_prepare(c, e);
 	if (rc == 0) {
 		c->service_run->one = true;
-		c->service_run->keep_open = c->again->reconnect;
+		c->service_run->keep_open = c->reconnect->wanted;
 		c->service_run->gone = on_client_gone;
 		c->service_run->finish = on_client_finished;
 		c->service_run->gone_arg = c->service_run->finish_arg = c;
@@ -207,14 +224,15 @@ static int client_check(const struct client *c, struct err *e)
 {
 	const struct conf *conf = c->run->conf;
 	const struct dial_conf *dialing = conf_get(conf, &dial_opts);
-	const struct opt *redials = conf_given(conf, &retry_opts, OPT_ANY);
+	const struct opt *wait = conf_given(conf, &retry_opts, OPT_ANY), *redials = conf_given(conf, &reconnect_opts, OPT_ANY);
+	redials = redials != NULL || c->service->dials != NULL ? redials : wait; /* a target may still be waited for */
 	for (size_t i = 0; i < c->n; i++) {
 		if (sockopt_fits(conf, c->list[i].kind, e) < 0 || dial_fits(conf, &c->list[i], e) < 0)
 			return -1;
 		if (redials != NULL && c->list[i].kind == ADDR_FD)
 			return err_set(e, ERR_USAGE, 0, "--%s: %s cannot be connected again", redials->name, c->list[i].text);
 	}
-	if (c->again->reconnect && dialing->has_path)
+	if (c->reconnect->wanted && dialing->has_path)
 		return err_set(e, ERR_USAGE, 0, "--reconnect and a path of --source cannot be used together");
 	return idle_refuse(c->run, c->list, c->n, c->service, WITH_DIAL | WITH_CLIENT, e);
 }
@@ -238,7 +256,10 @@ static int client_run(struct client *c, struct err *e)
 
 int client_main(const struct run *run, const struct service *service, struct err *e)
 {
-	struct client c = { .run = run, .service = service, .again = conf_get(run->conf, &retry_opts) };
+	struct client c = { .run = run,
+		.service = service,
+		.again = conf_get(run->conf, &retry_opts),
+		.reconnect = conf_get(run->conf, &reconnect_opts) };
 	int rc = client_read(&c, e) == 0 && client_check(&c, e) == 0 ? client_run(&c, e) : -1;
 	if (c.list != &c.addr)
 		mem_free(c.list);

@@ -5,6 +5,11 @@
 
 #include "net/service.h"
 
+extern const struct opt_group reconnect_opts; /* --reconnect */
+struct reconnect_conf {
+	bool wanted;
+};
+
 size_t client_descriptors(const struct service *service); /* that such a run may hold at once */
 /* The whole run. 0, or -1 with e; failures met on the way are in run->outcome. */
 int client_main(const struct run *run, const struct service *service, struct err *e);

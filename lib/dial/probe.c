@@ -159,7 +159,7 @@ static void again_later(struct probe *p)
 	int64_t until_ms = p->how.until_ms;
 	p->pause_ms = retry_longer(p->pause_ms);
 	int64_t next_ms = probe_now(p) + p->pause_ms < until_ms ? probe_now(p) + p->pause_ms : until_ms;
-	retry_tell(p->run, probe_target_addr(p->failed_at), &p->failed, ++p->tries, next_ms);
+	retry_tell(p->run, 0, probe_target_addr(p->failed_at), &p->failed, ++p->tries, next_ms);
 	loop_timer(p->run->loop, &p->clock, next_ms);
 }
 

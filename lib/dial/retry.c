@@ -25,6 +25,8 @@ struct retry {
 	struct task end;
 	int64_t since_ms, until_ms, round_ms, pause_ms;
 	unsigned tries;
+	struct behalf client;
+	bool has_client;
 	struct err err;
 };
 
@@ -41,16 +43,7 @@ static const struct opt retry_rows[] = {
 		       "answer is cut after --connect-timeout, or 5 seconds. The exit status is that of the last try. With "
 		       "--probe it waits until at least one port is open (with --until closed: until all are closed), "
 		       "and a TLS port that closes without a word is tried again, "
-		       "too." },
-	{ .name = "reconnect",
-		.with = WITH_PAYLOAD,
-		.kind = OPT_FLAG,
-		.needs = NEEDS_DIAL,
-		.off = offsetof(struct retry_conf, reconnect),
-		.help = "connect again whenever the peer has closed",
-		.man = "Connects again whenever the peer has closed or the connection was lost, until standard input has "
-		       "ended and was sent, or until a signal or --lifetime. The first connection is tried once, or for as "
-		       "long as --wait says; later ones as long as --wait says, and without it for ever." },
+		       "too. With --forward each client waits so long for its target before it is reset." },
 	{ 0 },
 };
 const struct opt_group retry_opts = {
@@ -70,10 +63,10 @@ bool retry_helps(const struct err *e)
 	return (e->cls == ERR_CONNECT || e->cls == ERR_TIMEOUT) && (e->sys == 0 || happy_eyeballs_worth_again(e->sys));
 }
 
-void retry_tell(const struct run *run, const struct addr *a, const struct err *e, unsigned tries, int64_t next_ms)
+void retry_tell(const struct run *run, uint32_t conn, const struct addr *a, const struct err *e, unsigned tries, int64_t next_ms)
 {
 	int sys = e->cls != ERR_RESOLVE ? e->sys : 0; /* of a lookup it says only that it may help to ask again */
-	event(run->events, EV_RETRY, 0, EV_TEXT("addr", a->text), EV_TEXT("error", sys != 0 ? strerror(sys) : e->what),
+	event(run->events, EV_RETRY, conn, EV_TEXT("addr", a->text), EV_TEXT("error", sys != 0 ? strerror(sys) : e->what),
 		EV_NUM("try", tries), EV_SOME("errno", sys), EV_NUM("next_us", (next_ms - loop_now(run->loop)) * 1000),
 		EV_NUM("next_ms", next_ms - loop_now(run->loop)));
 }
@@ -111,7 +104,7 @@ static void round_failed(struct retry *r)
 	}
 	r->pause_ms = retry_longer(r->pause_ms);
 	int64_t next_ms = retry_now(r) + r->pause_ms < r->until_ms ? retry_now(r) + r->pause_ms : r->until_ms;
-	retry_tell(r->run, &r->addr, &r->err, r->tries, next_ms);
+	retry_tell(r->run, r->has_client ? r->conn : 0, &r->addr, &r->err, r->tries, next_ms);
 	loop_timer(r->run->loop, &r->clock, next_ms);
 }
 
@@ -147,7 +140,11 @@ static void begin_round(struct retry *r)
 	if (r->dialer == NULL) {
 		r->err = why;
 		loop_later(r->run->loop, &r->end);
-	} else if (r->until_ms > r->since_ms)
+		return;
+	}
+	if (r->has_client)
+		dial_for(r->dialer, &r->client);
+	if (r->until_ms > r->since_ms)
 		loop_timer(r->run->loop, &r->clock, cut_at(r));
 }
 
@@ -191,6 +188,14 @@ struct retry *retry_dial(
 	r->until_ms = wait_ms < NEVER - r->since_ms ? r->since_ms + wait_ms : NEVER;
 	begin_round(r);
 	return r;
+}
+
+void retry_for(struct retry *r, const struct behalf *client)
+{
+	r->client = *client;
+	r->has_client = true;
+	if (r->dialer != NULL)
+		dial_for(r->dialer, client);
 }
 
 void retry_stop(struct retry *takes)

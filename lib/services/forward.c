@@ -1,7 +1,8 @@
 /* Each client is joined to a connection of its own to another address: a port forwarder, a bridge between transports.
  *
  * The client is not read before that connection is there, so none of its bytes is lost or answered if the connection fails; then
- * it is one pump between two peers. The target has no layers but TLS: all other options are about the client.
+ * it is one pump between two peers. With --wait that may take as long: the client stays unread. The target has no layers but TLS:
+ * all other options are about the client.
  *
  * The pump's far end is the client, or of the two the one with datagrams, because the pump can guess the end of datagrams only
  * for its far end. A datagram client gets nothing more from a target that has ended; a datagram target may answer for
@@ -10,6 +11,7 @@
 
 #include "pump/pump.h"
 #include "dial/dial.h"
+#include "dial/retry.h"
 #include "session/layers.h"
 
 #include <stdio.h>
@@ -58,8 +60,8 @@ struct forwarding { /* the service run's */
 
 struct forward { /* a session's */
 	struct pump pump;
-	struct dialer *dialer; /* NULL: done */
-	struct waiter waiter;  /* of the client, while we dial: has it closed? */
+	struct retry *retry;  /* NULL: done */
+	struct waiter waiter; /* of the client, while we dial: has it closed? */
 	struct stream *target;
 	struct sa peer; /* the target's address */
 	char words[sizeof((struct err *)0)->what];
@@ -228,7 +230,7 @@ static void on_forward_dialed(void *arg, struct stream *gives, const struct sa *
 	struct forward *f = s->mem;
 	char client[SA_TEXT], target[SA_TEXT];
 	(void)local;
-	f->dialer = NULL;
+	f->retry = NULL;
 	f->target = gives;
 	f->peer = *peer;
 	waiter_close(&f->waiter);
@@ -259,11 +261,12 @@ static int forward_open(struct session *s, struct err *e)
 {
 	struct forward *f = s->mem;
 	const struct forwarding *all = s->service_run->mem;
-	f->dialer = dial(all->far, &all->to, s->id, on_forward_dialed, s, e);
-	if (f->dialer == NULL)
+	const struct retry_conf *again = conf_get(s->service_run->run->conf, &retry_opts);
+	f->retry = retry_dial(all->far, &all->to, s->id, again->wait_ms, on_forward_dialed, s, e);
+	if (f->retry == NULL)
 		return -1;
 	if (!s->dialed)
-		dial_for(f->dialer, &(const struct behalf){ s->peer, s->local, is_dgram(s->stream) });
+		retry_for(f->retry, &(const struct behalf){ s->peer, s->local, is_dgram(s->stream) });
 	waiter_open(&f->waiter, s->service_run->run->loop, s->stream, on_forward_looked, s);
 	waiter_arm(&f->waiter, false, false); /* best effort */
 	return 0;
@@ -289,9 +292,9 @@ static void forward_close(struct session *s)
 	struct forward *f = s->mem;
 	pump_stop(&f->pump);
 	waiter_close(&f->waiter);
-	if (f->dialer != NULL)
-		dial_stop(f->dialer);
-	f->dialer = NULL;
+	if (f->retry != NULL)
+		retry_stop(f->retry);
+	f->retry = NULL;
 	if (f->target != NULL && s->why.cls == ERR_OK && s->how != CLOSE_RST)
 		stream_shut(f->target); /* for close_notify */
 	stream_close(f->target, (enum close_how)s->how);

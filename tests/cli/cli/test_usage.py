@@ -22,7 +22,7 @@ BAD = {
     "letter-unknown": (["connect", "-Y", *HOST], ["-Y"]),
     "option-of-other-modes": (["connect", "--max", "3", *HOST], ["--max", "serve", "echo", "chat"]),
     "option-of-chat": (["echo", "--wire", "raw", "0"], ["--wire", "chat"]),
-    "option-of-connect": (["serve", "--wait", "1s", "0"], ["--wait", "connect"]),
+    "option-of-connect": (["serve", "--reconnect", "0"], ["--reconnect", "connect"]),
     "option-of-listen": (["serve", "-k", "0"], ["-k|--keep-open", "listen"]),
     "value-missing": (["connect", *HOST, "--max-time"], ["--max-time"]),
     "value-unwanted": (["connect", "--udp=yes", *HOST], ["--udp"]),
