@@ -87,7 +87,6 @@ static int header_in_setup(struct stream *s)
 			return proxy_accept_refuse(h, ERR_NETWORK, 0, why);
 		if (needs == 0) {
 			h->done = true;
-			buf_free(&h->in);
 			break;
 		}
 		if (buf_room(&h->in, (size_t)needs, FIRST_BYTES) != 0)
@@ -166,6 +165,16 @@ const struct proxy_header *proxy_accept_said(const struct stream *top)
 {
 	const struct header_in *h = proxy_accept_find(top);
 	return h != NULL && h->done ? &h->said : NULL;
+}
+
+void proxy_accept_forget(struct stream *top)
+{
+	struct header_in *h = (struct header_in *)(uintptr_t)proxy_accept_find(top);
+	if (h == NULL || !h->done)
+		return;
+	static const struct proxy_text none;
+	h->said.authority = h->said.alpn = h->said.tls_version = h->said.cipher = h->said.cn = none;
+	buf_free(&h->in);
 }
 
 bool proxy_accept_waits(const struct stream *top)

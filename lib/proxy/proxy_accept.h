@@ -18,8 +18,10 @@ struct proxy_accept_conf {
 int proxy_accept_start(const struct run *run, void **shared, struct err *e);
 int proxy_accept_push(struct stream **top, const struct link *link, void *shared, struct err *e);
 
-/* The header; NULL: none is expected, or it has not come, see proxy_accept_waits. Lives as long as the stream. */
+/* The header; NULL: none is expected, or it has not come, see proxy_accept_waits. Lives as long as the stream; its texts, until
+ * they are forgotten. */
 const struct proxy_header *proxy_accept_said(const struct stream *top);
+void proxy_accept_forget(struct stream *top);	   /* the texts */
 bool proxy_accept_waits(const struct stream *top); /* the header is not complete, or is refused */
 
 #endif

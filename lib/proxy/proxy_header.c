@@ -14,7 +14,16 @@
 enum { V1_LEAST = 15 /* "PROXY UNKNOWN\r\n" */, V1_MOST = 107, V1_SPACES = 5 };
 enum { V2_HEAD = 16, V2_VERSION = 12, V2_FAMILY = 13, V2_LENGTH = 14, V2_INET = 12, V2_INET6 = 36, V2_UNIX = 216 };
 enum { LOCAL = 0, PROXY = 1, STREAM = 1, DGRAM = 2, UNSPEC = 0, INET = 1, INET6 = 2, UNIX = 3 };
-enum { TLV_HEAD = 3, TLV_CRC32C = 3, CRC_BYTES = 4 };
+enum { TLV_HEAD = 3, CRC_BYTES = 4, TLS_HEAD = 5 /* client's bits, and 0 for a good certificate */ };
+enum {
+	TLV_ALPN = 1,
+	TLV_AUTHORITY = 2,
+	TLV_CRC32C = 3,
+	TLV_TLS = 0x20,
+	TLV_TLS_VERSION = 0x21,
+	TLV_CN = 0x22,
+	TLV_CIPHER = 0x23
+};
 
 static const char v1_start[] = "PROXY ", v1_unknown[] = "PROXY UNKNOWN";
 static const unsigned char v2_start[] = "\r\n\r\n\0\r\nQUIT\n";
@@ -131,17 +140,39 @@ static uint32_t proxy_header_crc32c(const unsigned char *p, size_t n, const unsi
 	return ~crc;
 }
 
-static int v2_extras(const unsigned char *p, size_t n, size_t at, const char **why)
+/* Where that kind is kept; NULL: it does not matter. Kinds of TLS stand inside of TLV_TLS only. */
+static struct proxy_text *v2_place(struct proxy_header *h, unsigned kind, bool inner)
 {
-	while (at < n) {
-		size_t len = n - at < TLV_HEAD ? n : proxy_header_two(p + at + 1);
+	if (inner)
+		return kind == TLV_TLS_VERSION ? &h->tls_version
+		       : kind == TLV_CN	       ? &h->cn
+		       : kind == TLV_CIPHER    ? &h->cipher
+					       : NULL;
+	return kind == TLV_ALPN ? &h->alpn : kind == TLV_AUTHORITY ? &h->authority : NULL;
+}
+
+/* One extra after the other, from at to end. More than one of a kind: the first counts. h NULL: nothing is kept. */
+static int v2_extras(const unsigned char *p, size_t at, size_t end, struct proxy_header *h, bool inner, const char **why)
+{
+	while (at < end) {
+		size_t len = end - at < TLV_HEAD ? end : proxy_header_two(p + at + 1);
 		const unsigned char *value = p + at + TLV_HEAD;
-		if (len > n - at - TLV_HEAD || n - at < TLV_HEAD)
+		bool tls = !inner && p[at] == TLV_TLS;
+		if (end - at < TLV_HEAD || len > end - at - TLV_HEAD || (tls && len < TLS_HEAD))
 			return proxy_header_bad(why, "lies about its length");
-		if (p[at] == TLV_CRC32C &&
-			(len != CRC_BYTES || proxy_header_crc32c(p, n, value) !=
+		if (!inner && p[at] == TLV_CRC32C &&
+			(len != CRC_BYTES || proxy_header_crc32c(p, end, value) !=
 						     ((uint32_t)proxy_header_two(value) << 16 | proxy_header_two(value + 2))))
 			return proxy_header_bad(why, "has a wrong checksum");
+		if (tls && v2_extras(p, at + TLV_HEAD + TLS_HEAD, at + TLV_HEAD + len, h, true, why) != 0)
+			return -1;
+		struct proxy_text *place = h != NULL ? v2_place(h, p[at], inner) : NULL;
+		if (place != NULL && place->n == 0)
+			*place = (struct proxy_text){ value, (uint16_t)len };
+		if (h != NULL && tls) {
+			h->tls = value[0];
+			h->unverified = (value[1] | value[2] | value[3] | value[4]) != 0;
+		}
 		at += TLV_HEAD + len;
 	}
 	return 0;
@@ -190,7 +221,7 @@ static int v2_read(const unsigned char *p, size_t n, struct proxy_header *h, con
 		v2_inet(&h->peer, p + V2_HEAD, p + V2_HEAD + 2 * host, family == INET6);
 		v2_inet(&h->local, p + V2_HEAD + host, p + V2_HEAD + 2 * host + 2, family == INET6);
 	}
-	return v2_extras(p, n, V2_HEAD + lengths[family], why);
+	return v2_extras(p, V2_HEAD + lengths[family], n, command == PROXY ? h : NULL, false, why);
 }
 
 int proxy_header_read(const unsigned char *p, size_t n, unsigned versions, struct proxy_header *h, const char **why)

@@ -1,9 +1,11 @@
-/* A table by the client's number (proxied_peer.h). */
+/* A table by the client's number, and the event (proxied_peer.h). */
 #include "server/proxied_peer.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct proxy {
 	struct table_node node; /* first: a node is its via */
@@ -64,4 +66,41 @@ void proxied_peer_free(struct table *all)
 {
 	table_each(all, proxied_peer_forget, all);
 	table_free(all);
+}
+
+enum { TEXT_MOST = 320 };
+
+/* Shown harmlessly; NULL: not said. */
+static const char *proxied_peer_show(char out[TEXT_MOST], const struct proxy_text *text)
+{
+	if (text->n == 0)
+		return NULL;
+	text_show(out, TEXT_MOST, text->p, text->n);
+	return out;
+}
+
+/* In the words of the event `tls`. */
+static const char *certificate_of(const struct proxy_header *said)
+{
+	if (!(said->tls & PROXY_TLS))
+		return NULL;
+	return !(said->tls & PROXY_CERT) ? "none" : said->unverified ? "failed" : "ok";
+}
+
+void proxied_peer_tell(const struct event_sink *events, uint32_t id, const struct sa *proxy, const struct proxy_header *said)
+{
+	char via[SA_TEXT], peer[SA_TEXT], local[SA_TEXT], words[TEXT_MOST + 8] = "";
+	char name[TEXT_MOST], alpn[TEXT_MOST], version[TEXT_MOST], cipher[TEXT_MOST], cn[TEXT_MOST];
+	if (!event_heard(events, EV_PROXY))
+		return;
+	const char *authority = proxied_peer_show(name, &said->authority), *tls = proxied_peer_show(version, &said->tls_version);
+	if (authority != NULL)
+		snprintf(words, sizeof words, " for %s", authority);
+	event(events, EV_PROXY, id, EV_TEXT("via", sa_text(proxy, via)), EV_NUM("version", said->version),
+		EV_TEXT("peer", said->told ? sa_text(&said->peer, peer) : NULL),
+		EV_TEXT("local", said->told ? sa_text(&said->local, local) : NULL), EV_TEXT("authority", authority),
+		EV_TEXT("alpn", proxied_peer_show(alpn, &said->alpn)),
+		EV_TEXT("tls", tls == NULL && (said->tls & PROXY_TLS) ? "unknown" : tls),
+		EV_TEXT("cipher", proxied_peer_show(cipher, &said->cipher)), EV_TEXT("cn", proxied_peer_show(cn, &said->cn)),
+		EV_TEXT("verify", certificate_of(said)), EV_TEXT("who", said->told ? peer : "itself"), EV_TEXT("words", words));
 }

@@ -125,30 +125,27 @@ static void first_passed(struct server *s, struct stream *top, struct acceptor *
 }
 
 /* The PROXY header counts from here on: the announced client is the peer. False: it is denied. */
-static bool server_announced(const struct server *s, const struct stream *top, struct accepted *who)
+static bool server_announced(const struct server *s, struct stream *top, struct accepted *who)
 {
 	const struct proxy_header *said = proxy_accept_said(top);
-	const struct event_sink *events = s->run->events;
-	char proxy[SA_TEXT], peer[SA_TEXT], local[SA_TEXT];
+	char peer[SA_TEXT];
 	if (said == NULL)
 		return true;
-	sa_text(&who->peer, proxy);
+	proxied_peer_tell(s->run->events, who->id, &who->peer, said);
+	proxy_accept_forget(top);
 	if (said->told) {
 		who->peer = said->peer;
 		who->local = said->local;
 	}
-	sa_text(&who->peer, peer);
-	event(events, EV_PROXY, who->id, EV_TEXT("via", proxy), EV_NUM("version", said->version),
-		EV_TEXT("peer", said->told ? peer : NULL), EV_TEXT("local", said->told ? sa_text(&who->local, local) : NULL),
-		EV_TEXT("who", said->told ? peer : "itself"));
 	enum access_answer v = access_announced(s->access, &who->peer);
 	if (v != ACCESS_YES)
-		event(events, EV_REJECT, who->id, EV_TEXT("peer", peer), EV_TEXT("reason", access_name(v)));
+		event(s->run->events, EV_REJECT, who->id, EV_TEXT("peer", sa_text(&who->peer, peer)),
+			EV_TEXT("reason", access_name(v)));
 	return v == ACCESS_YES;
 }
 
 /* False: the connection is refused, with an event. */
-static bool server_believe(struct server *s, const struct stream *top, struct accepted *who)
+static bool server_believe(struct server *s, struct stream *top, struct accepted *who)
 {
 	static const struct err no_memory = { .cls = ERR_LOCAL, .sys = ENOMEM, .what = "no memory" };
 	const struct accepted came = *who;

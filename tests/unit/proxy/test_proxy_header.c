@@ -265,6 +265,40 @@ static void written(void **state)
 	}
 }
 
+static bool says(const struct proxy_text *text, const char *want)
+{
+	return text->n == strlen(want) && memcmp(text->p, want, text->n) == 0;
+}
+
+/* What is kept of the extras: texts in the header's bytes, the first of a kind, those of TLS only inside of TLS. */
+static void extras_kept(void **state)
+{
+	static const unsigned char all[] = SIGNATURE "\x21\x11\0\x46" ADDRESSES "\x23\0\1z" /* no cipher: not inside of TLS */
+						     "\2\0\4host"
+						     "\1\0\2h2"
+						     "\2\0\3two"
+						     "\x20\0\x21"
+						     "\7\0\0\0\1"
+						     "\x21\0\7TLSv1.3"
+						     "\x22\0\2me"
+						     "\x23\0\3AES"
+						     "\2\0\4none";
+	struct proxy_header h;
+	const char *why = NULL;
+	(void)state;
+	assert_int_equal(proxy_header_read(all, sizeof all - 1, BOTH, &h, &why), 0);
+	assert_true(says(&h.authority, "host") && says(&h.alpn, "h2"));
+	assert_true(says(&h.tls_version, "TLSv1.3") && says(&h.cn, "me") && says(&h.cipher, "AES"));
+	assert_true((h.tls & PROXY_TLS) != 0 && (h.tls & PROXY_CERT) != 0 && h.unverified);
+	whole(all, sizeof all - 1, BOTH, &h);
+	/* a proxy that speaks for itself says nothing of a client */
+	assert_int_equal(proxy_header_read((const unsigned char *)SIGNATURE "\x20\0\0\7\2\0\4host", 23, BOTH, &h, &why), 0);
+	assert_int_equal(h.authority.n, 0);
+	REFUSED(SIGNATURE "\x21\x11\0\x13" ADDRESSES "\x20\0\4\1\0\0\0", "lies about its length");
+	REFUSED(SIGNATURE "\x21\x11\0\x16" ADDRESSES "\x20\0\7\1\0\0\0\0\x21\0", "lies about its length");
+	REFUSED(SIGNATURE "\x21\x11\0\x18" ADDRESSES "\x20\0\x09\1\0\0\0\0\x21\0\2v", "lies about its length");
+}
+
 /* Whatever comes: an answer, and never more than the most asked for. */
 static void nonsense(void **state)
 {
@@ -293,6 +327,7 @@ int main(void)
 		cmocka_unit_test(bytes_without_addresses),
 		cmocka_unit_test(extras),
 		cmocka_unit_test(checksum),
+		cmocka_unit_test(extras_kept),
 		cmocka_unit_test(wrong_bytes),
 		cmocka_unit_test(versions),
 		cmocka_unit_test(written),
