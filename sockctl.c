@@ -82,6 +82,13 @@ static int wait_for_closes(const struct run *run, struct err *e)
 	return loop_run(run->loop, e);
 }
 
+/* A server with lists in files has something to read again (server/access.c); for others this signal means nothing. */
+static void on_needless_signal(void *arg, int signo)
+{
+	(void)arg;
+	(void)signo;
+}
+
 static int open_run(struct run *run, const struct mode *mode, struct budget *borrows, struct err *e)
 {
 	const struct loop_conf *conf = conf_get(run->conf, &loop_opts);
@@ -90,7 +97,7 @@ static int open_run(struct run *run, const struct mode *mode, struct budget *bor
 	run->budget = borrows;
 	const struct loop_backend *backend = loop_pick(conf, fds, e);
 	run->loop = backend == NULL ? NULL : loop_open(backend, e);
-	if (run->loop == NULL)
+	if (run->loop == NULL || loop_signal(run->loop, SIGUSR2, on_needless_signal, NULL, e) != 0)
 		return -1;
 	run->pool = pool_open(mode->block_bytes, 3 * fds); /* of each connection both ways, and what TLS has to send */
 	if (run->pool != NULL) {

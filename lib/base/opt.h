@@ -33,17 +33,18 @@ struct opt_list {
 
 /* What a run still needs once everything is open: the sandbox (sandbox/sandbox.h) leaves the union of these and nothing else. */
 enum {
-	NEEDS_READ = 1,	    /* opens files below the folder of its value for reading */
-	NEEDS_WRITE = 2,    /* makes files in the folder of its value, where that has a %c: one for each connection */
-	NEEDS_UNLINK = 4,   /* removes a file of ours at its end */
-	NEEDS_DIAL = 8,	    /* makes connections */
-	NEEDS_NAMES = 16,   /* asks for addresses of names */
-	NEEDS_EXEC = 32,    /* starts programs */
-	NEEDS_CHILD = 64,   /* looks after one that was started before */
-	NEEDS_ACCEPT = 128, /* takes connections */
-	NEEDS_LISTEN = 256, /* has a bound socket listen later */
-	NEEDS_PEER = 512,   /* connects a datagram socket of ours with one peer */
-	NEEDS_ANSWER = 1024 /* sends datagrams to Unix sockets that have asked */
+	NEEDS_READ = 1,	     /* opens files below the folder of its value for reading */
+	NEEDS_WRITE = 2,     /* makes files in the folder of its value, where that has a %c: one for each connection */
+	NEEDS_UNLINK = 4,    /* removes a file of ours at its end */
+	NEEDS_DIAL = 8,	     /* makes connections */
+	NEEDS_NAMES = 16,    /* asks for addresses of names */
+	NEEDS_EXEC = 32,     /* starts programs */
+	NEEDS_CHILD = 64,    /* looks after one that was started before */
+	NEEDS_ACCEPT = 128,  /* takes connections */
+	NEEDS_LISTEN = 256,  /* has a bound socket listen later */
+	NEEDS_PEER = 512,    /* connects a datagram socket of ours with one peer */
+	NEEDS_ANSWER = 1024, /* sends datagrams to Unix sockets that have asked */
+	NEEDS_LISTS = 2048   /* opens files for reading, from folders that stay open */
 };
 
 /* What a run is, as far as an option depends on it, kind by kind. An option does something only in a run that has, of each kind

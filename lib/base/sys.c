@@ -82,6 +82,15 @@ int sys_open(const char *path, int flags, mode_t mode)
 	return fd;
 }
 
+int sys_openat(int folder, const char *name, int flags)
+{
+	int fd;
+	do
+		fd = sys_allowed(SYS_OPEN) ? openat(folder, name, flags | O_CLOEXEC | O_NOCTTY) : -1;
+	while (fd < 0 && sys_again());
+	return fd;
+}
+
 /* How many of n datagrams the gate lets pass; -1 with errno. */
 static int sys_passed(enum sys_call call, int fd, unsigned n)
 {

@@ -173,8 +173,9 @@ static inline bool sys_again(void)
 int sys_socket(int family, int type, int protocol);
 int sys_accept(int fd, struct sockaddr *sa, socklen_t *len);
 int sys_pipe(int fd[2]);
-void sys_pipe_grow(int fd, int bytes);			/* room for so many, if the system allows; never less than now */
-int sys_open(const char *path, int flags, mode_t mode); /* adds O_CLOEXEC and O_NOCTTY */
+void sys_pipe_grow(int fd, int bytes);			 /* room for so many, if the system allows; never less than now */
+int sys_open(const char *path, int flags, mode_t mode);	 /* adds O_CLOEXEC and O_NOCTTY */
+int sys_openat(int folder, const char *name, int flags); /* likewise; nothing is made */
 
 uint32_t sys_random(void); /* for seeds, not for secrets */
 

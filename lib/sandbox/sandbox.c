@@ -74,6 +74,14 @@ int sandbox_folder(struct sandbox *s, const char *path, unsigned needs, struct e
 	return 0;
 }
 
+void sandbox_reread(struct sandbox *s, int folder_fd)
+{
+	int fd = s->places < SANDBOX_PLACES ? fcntl(folder_fd, F_DUPFD_CLOEXEC, 3) : -1;
+	s->needs |= NEEDS_LISTS;
+	if (fd >= 0)
+		s->place[s->places++] = (struct landlock_place){ .fd = fd, .needs = NEEDS_READ };
+}
+
 void sandbox_hold(struct sandbox *s, int folder_fd)
 {
 	if (folder_fd >= 0 && s->held_n < SANDBOX_HELD) {

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-enum { SANDBOX_PLACES = 16, SANDBOX_HELD = 4 };
+enum { SANDBOX_PLACES = 32, SANDBOX_HELD = 4 };
 
 struct sandbox { /* zeroed: nothing remains */
 	unsigned needs;
@@ -32,6 +32,8 @@ const char *sandbox_lacks(void);
 /* Files below the folder of a path (NEEDS_READ), or of its later files if its name has a %c (NEEDS_WRITE). A path with a / at its
  * end is the folder itself. -1 with e (ERR_USAGE): it cannot be opened, or there are too many. */
 int sandbox_folder(struct sandbox *s, const char *path, unsigned needs, struct err *e);
+/* Files below that folder may be read later, from the caller's descriptor. Where there is no place left they may not. */
+void sandbox_reread(struct sandbox *s, int folder_fd);
 void sandbox_hold(struct sandbox *s, int folder_fd); /* -1 is fine */
 
 /* Gives up everything but the plan; cannot be undone. With `whole`, -1 with e if a part is missing; else takes what there is. */

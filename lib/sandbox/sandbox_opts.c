@@ -166,6 +166,12 @@ void sandbox_run_hold(const struct run *run, int folder_fd)
 		sandbox_hold(&run->sandbox->plan, folder_fd);
 }
 
+void sandbox_run_reread(const struct run *run, int folder_fd)
+{
+	if (run->sandbox != NULL)
+		sandbox_reread(&run->sandbox->plan, folder_fd);
+}
+
 /* What could not be opened later: in the sandbox, or in a bare chroot. */
 void sandbox_run_keep(const struct run *run)
 {
@@ -197,7 +203,8 @@ static void sandbox_run_tell(const struct run *run, const struct sandbox_got *go
 	static const struct {
 		unsigned need;
 		const char *word;
-	} kept[] = { { NEEDS_READ, "files to read" }, { NEEDS_WRITE, "files to make" }, { NEEDS_DIAL, "connections" } };
+	} kept[] = { { NEEDS_READ, "files to read" }, { NEEDS_LISTS, "lists" }, { NEEDS_WRITE, "files to make" },
+		{ NEEDS_DIAL, "connections" } };
 	const struct sandbox_run *c = run->sandbox;
 	const char *state = got->calls && got->landlock > 0 ? "on" : got->calls || got->landlock > 0 ? "part" : "off";
 	char keeps[96] = "", words[256];

@@ -31,7 +31,8 @@ void sandbox_run_dials(const struct run *run, const struct addr *a);
 /* needs: NEEDS_ of the mode, beside those of the options given and of the command behind "--". If run->sandbox is NULL,
  * nothing of all this happens. -1 with e (ERR_USAGE). */
 int sandbox_run_prepare(const struct run *run, unsigned needs, struct err *e);
-void sandbox_run_hold(const struct run *run, int folder_fd); /* a file of ours will be removed from it; -1 is fine */
+void sandbox_run_hold(const struct run *run, int folder_fd);   /* a file of ours will be removed from it; -1 is fine */
+void sandbox_run_reread(const struct run *run, int folder_fd); /* files in it may be read again */
 void sandbox_run_keep(const struct run *run); /* opens what is needed later and could not be opened then; drop does it, too */
 int sandbox_run_drop(const struct run *run, struct err *e);
 int sandbox_run_seal(const struct run *run, struct err *e); /* reports what is in force */

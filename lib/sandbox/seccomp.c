@@ -86,7 +86,7 @@ static const struct row rows[] = {
 	ROW(newfstatat, NEEDS_READ, PLAIN), /* before opening, as OpenSSL does with folders of authorities */
 	ROW(newfstatat, 0, STAT_HELD),
 	ROW(openat, NEEDS_WRITE, PLAIN),
-	ROW(openat, NEEDS_READ, READ_3RD),
+	ROW(openat, NEEDS_READ | NEEDS_LISTS, READ_3RD),
 	ROW(unlinkat, NEEDS_UNLINK, FROM_HELD),
 	ROW(tgkill, 0, OURSELVES),
 	ROW(tkill, 0, OURSELVES),

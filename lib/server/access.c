@@ -10,6 +10,8 @@
 #include "server/acl.h"
 #include "proxy/proxy_accept.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_CLIENTS = 1000000, TOKEN = 1000 /* a bucket fills by rate thousandths of a token each millisecond */ };
@@ -21,14 +23,19 @@ struct holder { /* an address with places */
 	uint32_t places;
 };
 
+struct access_lists {
+	struct acl allow, deny, proxies;
+};
+
 struct access {
-	struct acl allow, deny;
+	struct access_lists lists;
+	struct acl_past past;
+	const struct run *run;
 	struct table holders;
 	uint32_t max, per_ip, active; /* limits: 0: none */
 	int64_t rate, tokens, filled_ms;
 	bool filled, draining;
-	bool only_allowed; /* --allow was given, even if its file is empty */
-	struct acl proxies;
+	bool only_allowed;	  /* --allow was given, even if its file is empty */
 	bool announced;		  /* clients come through proxies: --proxy-in */
 	bool any_local, any_unix; /* what --proxy-from allows without an address */
 };
@@ -85,8 +92,9 @@ static const struct opt rows[] = {
 		.arg = "CIDR|NAME|@FILE",
 		.help = "accept only these clients",
 		.man = "Accept only these clients: an address, a network as ADDRESS/BITS, a name (resolved at start), or @FILE "
-		       "with one of them a line and # comments. May be given again and again. Connections from others are closed "
-		       "without a byte. IPv4 clients of an IPv6 socket count as IPv4. Clients of Unix sockets are not checked." },
+		       "with one of them a line and # comments. May be given again and again. SIGUSR2 has the files read again, also "
+		       "in the sandbox: all of them, or, if a line is wrong, none, which is said; clients that are in stay. Names "
+		       "keep the addresses that they had at start. Connections from others are closed without a byte. IPv4 clients of an IPv6 socket count as IPv4. Clients of Unix sockets are not checked." },
 	{ .name = "deny",
 		.kind = OPT_LIST,
 		AT(deny),
@@ -111,9 +119,16 @@ const char *access_name(enum access_answer v)
 	return names[v];
 }
 
-static int read_proxies(struct access *a, const struct run *run, struct err *e)
+static void lists_free(struct access_lists *lists)
 {
-	const struct proxy_accept_conf *conf = conf_get(run->conf, &proxy_accept_opts);
+	acl_free(&lists->allow);
+	acl_free(&lists->deny);
+	acl_free(&lists->proxies);
+}
+
+static int read_proxies(struct access *a, struct acl *into, struct err *e)
+{
+	const struct proxy_accept_conf *conf = conf_get(a->run->conf, &proxy_accept_opts);
 	if (conf == NULL)
 		return 0;
 	a->announced = conf->versions != 0;
@@ -122,10 +137,52 @@ static int read_proxies(struct access *a, const struct run *run, struct err *e)
 		const struct opt_list one = { .n = 1, .v = conf->from.v + i };
 		if (strcmp(conf->from.v[i], "unix") == 0)
 			a->any_unix = true;
-		else if (acl_read(&a->proxies, run, "--proxy-from", &one, e) != 0)
+		else if (acl_read(into, a->run, &a->past, "--proxy-from", &one, e) != 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* All lists, in place of those that were; where one is wrong nothing is changed. */
+static int read_lists(struct access *a, struct err *e)
+{
+	const struct access_conf *conf = conf_get(a->run->conf, &access_opts);
+	struct access_lists fresh = { 0 };
+	if (acl_read(&fresh.deny, a->run, &a->past, "--deny", &conf->deny, e) != 0 ||
+		acl_read(&fresh.allow, a->run, &a->past, "--allow", &conf->allow, e) != 0 ||
+		read_proxies(a, &fresh.proxies, e) != 0) {
+		lists_free(&fresh);
+		return -1;
+	}
+	lists_free(&a->lists);
+	a->lists = fresh;
+	return 0;
+}
+
+static void on_reread_signal(void *arg, int signo)
+{
+	struct access *a = arg;
+	const struct access_lists *lists = &a->lists;
+	struct err e = { 0 };
+	char words[sizeof e.what + 64];
+	(void)signo;
+	if (read_lists(a, &e) != 0) {
+		snprintf(words, sizeof words, "SIGUSR2: %s; the lists stay as they were", e.what);
+		event(a->run->events, EV_WARN, 0, EV_TEXT("text", words));
+		return;
+	}
+	snprintf(words, sizeof words, "%zu allowed, %zu denied, %zu proxies", lists->allow.n, lists->deny.n, lists->proxies.n);
+	event(a->run->events, EV_LISTS, 0, EV_NUM("allow", lists->allow.n), EV_NUM("deny", lists->deny.n),
+		EV_NUM("proxies", lists->proxies.n), EV_TEXT("words", words));
+}
+
+/* Read for the first time. SIGUSR2 is heard where a file is among them. */
+static int open_lists(struct access *a, struct err *e)
+{
+	if (read_lists(a, e) != 0)
+		return -1;
+	a->past.later = true;
+	return a->past.files_n == 0 ? 0 : loop_signal(a->run->loop, SIGUSR2, on_reread_signal, a, e);
 }
 
 struct access *access_open(const struct run *run, uint32_t max, struct err *e)
@@ -142,8 +199,8 @@ struct access *access_open(const struct run *run, uint32_t max, struct err *e)
 	a->per_ip = (uint32_t)limit->per_ip;
 	a->rate = limit->rate;
 	a->only_allowed = conf->allow.n > 0;
-	if (acl_read(&a->deny, run, "--deny", &conf->deny, e) == 0 && acl_read(&a->allow, run, "--allow", &conf->allow, e) == 0 &&
-		read_proxies(a, run, e) == 0)
+	a->run = run;
+	if (open_lists(a, e) == 0)
 		return a;
 	access_close(a);
 	return NULL;
@@ -161,9 +218,10 @@ void access_close(struct access *takes)
 		return;
 	table_each(&takes->holders, access_forget, &takes->holders);
 	table_free(&takes->holders);
-	acl_free(&takes->allow);
-	acl_free(&takes->deny);
-	acl_free(&takes->proxies);
+	if (takes->past.files_n > 0)
+		loop_signal(takes->run->loop, SIGUSR2, NULL, NULL, NULL);
+	lists_free(&takes->lists);
+	acl_past_free(&takes->past);
 	mem_free(takes);
 }
 
@@ -260,14 +318,14 @@ static bool access_denied(const struct access *a, const struct sa *peer)
 {
 	if (peer->family == AF_UNIX)
 		return false;
-	return acl_has(&a->deny, peer) || (a->only_allowed && !acl_has(&a->allow, peer));
+	return acl_has(&a->lists.deny, peer) || (a->only_allowed && !acl_has(&a->lists.allow, peer));
 }
 
 static bool access_trusted(const struct access *a, const struct sa *peer)
 {
 	if (peer->family == AF_UNIX)
 		return a->any_unix;
-	return (a->any_local && sa_loopback(peer)) || acl_has(&a->proxies, peer);
+	return (a->any_local && sa_loopback(peer)) || acl_has(&a->lists.proxies, peer);
 }
 
 enum access_answer access_announced(const struct access *a, const struct sa *peer)
