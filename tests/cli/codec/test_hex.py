@@ -137,7 +137,7 @@ def test_the_longest_datagram(sockctl, tmp_path):
 def test_with_the_senders(sockctl, tmp_path):
     place = Place("udp4", tmp_path)
     server = place.listen()
-    proc = sockctl.connect(place, "--hex", "--label", "addr", "--replies", "2", stdin=b"00")
+    proc = sockctl.connect(place, "--hex", "--label", "addr", "--reply-wait", "1h", "--replies", "2", stdin=b"00")
     _, peer = server.recvfrom(100)
     server.sendto(b"a\nb", peer)
     server.sendto(b"", peer)

@@ -34,7 +34,7 @@ def asks(sockctl, tmp_path, *words, stdin=b"who", name=None):
 @LOOPS
 @pytest.mark.parametrize("sandbox", ["auto", "off"])
 def test_the_peer_sees_it_and_it_is_removed(sockctl, tmp_path, server, sandbox):
-    proc = asks(sockctl, tmp_path, "--replies", "1", "--sandbox", sandbox)
+    proc = asks(sockctl, tmp_path, "--reply-wait", "1h", "--replies", "1", "--sandbox", sandbox)
     data, asker = server.recvfrom(100)
     assert (data, asker) == (b"who", ours(tmp_path))
     assert stat.S_IMODE(os.stat(asker).st_mode) == 0o600
@@ -56,7 +56,7 @@ def test_removed_after_a_signal(sockctl, tmp_path, server, signo):
 @LOOPS
 def test_a_name_without_a_file(sockctl, tmp_path, server):
     name = f"sockctl-test-{os.getpid()}"
-    proc = asks(sockctl, tmp_path, "--replies", "1", name="@" + name)
+    proc = asks(sockctl, tmp_path, "--reply-wait", "1h", "--replies", "1", name="@" + name)
     _, asker = server.recvfrom(100)
     assert asker == b"\0" + name.encode()
     server.sendto(b"me", asker)
@@ -73,7 +73,7 @@ def test_refused_leaves_nothing(sockctl, tmp_path):
 
 @LOOPS
 def test_wait_binds_it_again(sockctl, tmp_path):
-    proc = asks(sockctl, tmp_path, "-v", "--wait", "1h", "--replies", "1")
+    proc = asks(sockctl, tmp_path, "-v", "--wait", "1h", "--reply-wait", "1h", "--replies", "1")
     proc.says(b"next try")
     server = bound(str(tmp_path / "server"))
     _, asker = server.recvfrom(100)

@@ -46,7 +46,7 @@ def shown(sock):
 @each_way
 def test_others_answer(sockctl, way):
     sock, words = asked(way)
-    proc = sockctl.start("connect", "--replies", "3", *words, stdin=b"who")
+    proc = sockctl.start("connect", "--reply-wait", "1h", "--replies", "3", *words, stdin=b"who")
     port = question(sock, proc)
     for n in range(2, 5):
         bound(f"127.0.0.{n}").sendto(b"%d\n" % n, (ASKED, port))
@@ -56,7 +56,7 @@ def test_others_answer(sockctl, way):
 @LOOPS
 def test_otherwise_only_the_peer_is_heard(sockctl):
     sock = bound(ASKED)
-    proc = sockctl.start("connect", "--replies", "1", f"udp://{shown(sock)}", stdin=b"who")
+    proc = sockctl.start("connect", "--reply-wait", "1h", "--replies", "1", f"udp://{shown(sock)}", stdin=b"who")
     port = question(sock, proc)
     bound("127.0.0.2").sendto(b"other", (ASKED, port))
     sock.sendto(b"peer", (ASKED, port))
@@ -67,7 +67,7 @@ def test_otherwise_only_the_peer_is_heard(sockctl):
 @LOOPS
 def test_verbose_names_each_sender(sockctl, way):
     sock, words = asked(way)
-    proc = sockctl.start("connect", "-v", "--replies", "2", *words, stdin=b"who")
+    proc = sockctl.start("connect", "-v", "--reply-wait", "1h", "--replies", "2", *words, stdin=b"who")
     port = question(sock, proc)
     others = [bound(f"127.0.0.{n}") for n in (2, 3)]
     for other, text in zip(others, (b"12345", b"")):
@@ -81,7 +81,7 @@ def test_verbose_names_each_sender(sockctl, way):
 def test_label(sockctl, way):
     """Each line has its sender; an unfinished one is ended, because the next belongs to another sender."""
     sock, words = asked(way)
-    proc = sockctl.start("connect", "--label", "addr", "--replies", "4", *words, stdin=b"who")
+    proc = sockctl.start("connect", "--label", "addr", "--reply-wait", "1h", "--replies", "4", *words, stdin=b"who")
     port = question(sock, proc)
     one, other = bound("127.0.0.2"), bound("127.0.0.3")
     for sender, text in ((one, b"a\nb"), (other, b"c\n"), (one, b""), (other, b"\n")):
@@ -93,7 +93,7 @@ def test_label(sockctl, way):
 @LOOPS
 def test_label_of_a_connected_peer(sockctl, dgram):
     server = dgram.listen()
-    proc = sockctl.connect(dgram, "--label", "addr", "--replies", "1", stdin=b"who")
+    proc = sockctl.connect(dgram, "--label", "addr", "--reply-wait", "1h", "--replies", "1", stdin=b"who")
     server.sendto(b"me\n", server.recvfrom(100)[1])
     assert re.fullmatch(rb"\[(unix|127\.0\.0\.1:\d+|\[::1\]:\d+)\] me\n", proc.ends(0)), proc
 
@@ -103,7 +103,7 @@ def test_label_of_a_connected_peer(sockctl, dgram):
 def test_labels_of_the_longest_datagram(sockctl, datagram):
     """More text than any block holds: it is one reply all the same, and stdout is read late."""
     sock, words = asked("from-any")
-    proc = sockctl.start("connect", "--label", "addr", "--replies", "2", *words, stdin=b"who")
+    proc = sockctl.start("connect", "--label", "addr", "--reply-wait", "1h", "--replies", "2", *words, stdin=b"who")
     port = question(sock, proc)
     sock.sendto(datagram, (ASKED, port))
     sock.sendto(b"end", (ASKED, port))
@@ -116,7 +116,7 @@ def test_labels_of_the_longest_datagram(sockctl, datagram):
 def test_the_port_stays_the_one_that_is_told(sockctl, tmp_path):
     """What was answered to the address of the event `open` arrives."""
     sock, words = asked("from-any")
-    proc = sockctl.start("connect", "--replies", "1", "--events", str(tmp_path / "log"), *words, stdin=b"who")
+    proc = sockctl.start("connect", "--reply-wait", "1h", "--replies", "1", "--events", str(tmp_path / "log"), *words, stdin=b"who")
     port = question(sock, proc)
     sock.sendto(b"x", (ASKED, port))
     proc.ends(0)
@@ -130,7 +130,7 @@ def test_a_source_of_our_own(sockctl):
     free = bound(ASKED)
     source = free.getsockname()
     free.close()
-    proc = sockctl.start("connect", "-s", "%s:%d" % source, "--replies", "1", *words, stdin=b"who")
+    proc = sockctl.start("connect", "-s", "%s:%d" % source, "--reply-wait", "1h", "--replies", "1", *words, stdin=b"who")
     assert question(sock, proc) == source[1]
     bound("127.0.0.2").sendto(b"x", source)
     assert proc.ends(0) == b"x"
@@ -152,7 +152,7 @@ def test_ipv6(sockctl):
         pytest.skip("no IPv6 here")
     sock = wire.keep(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
     sock.bind(("::1", 0))
-    proc = sockctl.start("connect", "--from-any", "--label", "addr", "--replies", "1", f"udp://[::1]:{sock.getsockname()[1]}", stdin=b"who")
+    proc = sockctl.start("connect", "--from-any", "--label", "addr", "--reply-wait", "1h", "--replies", "1", f"udp://[::1]:{sock.getsockname()[1]}", stdin=b"who")
     asker = sock.recvfrom(100)[1]
     other = wire.keep(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
     other.bind(("::1", 0))
@@ -164,7 +164,7 @@ def test_ipv6(sockctl):
 def test_late_datagrams_keep_their_sender(sockctl):
     """What a fault holds back passes after others were read."""
     sock, words = asked("from-any")
-    proc = sockctl.start("connect", "--fault", "latency=300ms:in", "--label", "addr", "--replies", "2", *words, stdin=b"who")
+    proc = sockctl.start("connect", "--fault", "latency=300ms:in", "--label", "addr", "--reply-wait", "1h", "--replies", "2", *words, stdin=b"who")
     port = question(sock, proc)
     one, other = bound("127.0.0.2"), bound("127.0.0.3")
     one.sendto(b"one", (ASKED, port))
@@ -175,7 +175,7 @@ def test_late_datagrams_keep_their_sender(sockctl):
 @LOOPS
 def test_events_name_the_sender_of_data(sockctl, tmp_path):
     sock, words = asked("from-any")
-    proc = sockctl.start("connect", "--events", str(tmp_path / "log"), "--events-data", "b64", "--replies", "1", *words, stdin=b"who")
+    proc = sockctl.start("connect", "--events", str(tmp_path / "log"), "--events-data", "b64", "--reply-wait", "1h", "--replies", "1", *words, stdin=b"who")
     port = question(sock, proc)
     other = bound("127.0.0.2")
     other.sendto(b"me", (ASKED, port))

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+import isolation
 import netns
 import wire
 
@@ -72,7 +73,7 @@ def net(sockctl):
     try:
         network = netns.Net()
     except OSError as e:
-        pytest.skip(f"network namespaces are not permitted: {e.strerror}")
+        isolation.skip(f"network namespaces are not permitted: {e.strerror}")
     yield network
     network.close()
 
