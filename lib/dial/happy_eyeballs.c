@@ -188,7 +188,8 @@ static enum course eyeballs_launch(struct attempt *a)
 	static const struct sa path = { .family = AF_UNIX };
 	const struct sa *at = a->to.family != 0 ? &a->to : &path;
 	event(r->run->events, EV_CONNECTING, 0, EV_TEXT("addr", eyeballs_name(a, text)));
-	a->watch.fd = sys_socket(at->family, addr_dgram(r->addr) ? SOCK_DGRAM : SOCK_STREAM, 0);
+	int protocol = sockopt_protocol(r->run->conf, r->addr->kind);
+	a->watch.fd = sys_socket(at->family, addr_dgram(r->addr) ? SOCK_DGRAM : SOCK_STREAM, protocol);
 	if (a->watch.fd < 0)
 		return eyeballs_failed(a, errno);
 	r->flying++;

@@ -120,7 +120,7 @@ static int bind_one(const struct opening *o, const struct sa *sa)
 {
 	struct listeners *l = o->l;
 	bool dgram = addr_dgram(o->a);
-	int fd = sys_socket(sa->family, dgram ? SOCK_DGRAM : SOCK_STREAM, 0);
+	int fd = sys_socket(sa->family, dgram ? SOCK_DGRAM : SOCK_STREAM, sockopt_protocol(o->run->conf, o->a->kind));
 	if (fd < 0)
 		return listener_refused(o, sa, errno);
 	if (bind_fd(o, fd, sa) != 0) {

@@ -114,16 +114,39 @@ int sockopt_backlog(const struct conf *conf, int otherwise)
 	return set != NULL ? set->v.n : otherwise;
 }
 
-int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e)
+int sockopt_protocol(const struct conf *conf, enum addr_kind kind)
+{
+	const struct setting *set = sockopt_last(conf, SOCKOPT_NONE, SOCKOPT_MPTCP);
+	return set != NULL && set->v.n != 0 && kind == ADDR_TCP ? IPPROTO_MPTCP : 0;
+}
+
+/* Asked for by a socket that is closed again: a kernel has no Multipath TCP, or has it turned off. */
+static int mptcp_fits(const struct conf *conf, enum addr_kind kind, struct err *e)
+{
+	if (sockopt_protocol(conf, ADDR_TCP) == 0)
+		return 0;
+	if (kind == ADDR_FD)
+		return err_set(e, ERR_USAGE, 0, "-o mptcp: an inherited socket has its protocol already");
+	int fd = sys_socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	if (fd < 0)
+		return err_set(e, ERR_USAGE, errno, "-o mptcp: this system does not offer it (net.mptcp.enabled)");
+	sys_close(fd);
+	return 0;
+}
+
+static int kind_fits(const struct conf *conf, enum addr_kind kind, struct err *e)
 {
 	static const char *const names[] = { "TCP", "UDP", "Unix sockets", "Unix datagrams" };
 	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
-	if (kind == ADDR_FD)
-		return 0;
-	for (unsigned i = 0; i < c->n; i++)
+	for (unsigned i = 0; kind != ADDR_FD && i < c->n; i++)
 		if ((c->set[i].row->kinds & 1U << kind) == 0)
 			return err_set(e, ERR_USAGE, 0, "-o %s: %s has no such option", c->set[i].row->name, names[kind]);
 	return 0;
+}
+
+int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e)
+{
+	return kind_fits(conf, kind, e) != 0 ? -1 : mptcp_fits(conf, kind, e);
 }
 
 static enum addr_kind ask_kind(int fd, sa_family_t family)
@@ -200,7 +223,7 @@ int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, const st
 	const struct sockopt_conf *c = conf_get(conf, &sockopt_opts);
 	if (kind == ADDR_FD)
 		kind = ask_kind(fd, family);
-	if (sockopt_fits(conf, kind, e) != 0)
+	if (kind_fits(conf, kind, e) != 0)
 		return -1;
 	set_defaults(fd, kind, at, when);
 	if (when & SOCKOPT_ACCEPTED)

@@ -16,7 +16,8 @@ enum sockopt_when { /* can be combined: a listener asks for BIND and LISTEN at o
 extern const struct opt_group sockopt_opts; /* -o */
 struct sockopt_conf;			    /* the block; defined in sockopt.c, a bounded list of {row, parsed value} */
 
-/* -1 with e (ERR_USAGE) if the user gave an option that this kind of address does not have. ADDR_FD: any may fit. */
+/* -1 with e (ERR_USAGE) if the user gave an option that this kind of address, or this system, does not have. ADDR_FD: any but
+ * mptcp may fit. */
 int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e);
 
 /* Sets the options of this moment: our defaults first (TCP: nodelay, keepalive 60/10/6, no pacing on loopback; listeners:
@@ -26,6 +27,8 @@ int sockopt_fits(const struct conf *conf, enum addr_kind kind, struct err *e);
 int sockopt_apply(const struct conf *conf, int fd, enum addr_kind kind, const struct sa *at, unsigned when, struct err *e);
 /* After a bind that failed: receivers of a group can share the port, which e then says, too. Returns -1. */
 int sockopt_share_hint(const struct conf *conf, enum addr_kind kind, const struct sa *at, struct err *e);
+/* The protocol of a new socket, for socket(2): IPPROTO_MPTCP with -o mptcp over TCP, else 0. */
+int sockopt_protocol(const struct conf *conf, enum addr_kind kind);
 int sockopt_backlog(const struct conf *conf, int otherwise);
 /* The peer of this connection has ended its side: if it is gone altogether, keepalive is to detect that within 90 s. Its kernel
  * answers for it for 60 s. Nothing is done if the user has set keepalive's times. */

@@ -8,8 +8,11 @@
 #include <netinet/tcp.h>
 
 enum { SOCKOPT_NONE = -1, SOCKOPT_IDLE_S = 60, SOCKOPT_SOON_S = 20, SOCKOPT_INTERVAL_S = 10, SOCKOPT_COUNT = 6 };
-enum { SOCKOPT_BACKLOG = 1 }; /* name of -o backlog, which is listen's; its level is SOCKOPT_NONE */
+enum { SOCKOPT_BACKLOG = 1, SOCKOPT_MPTCP = 2 }; /* names of -o backlog and mptcp, which are listen's and socket's; level NONE */
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 #ifndef TCP_KEEPIDLE
 #ifdef TCP_KEEPALIVE
 #define TCP_KEEPIDLE TCP_KEEPALIVE

@@ -349,6 +349,8 @@ enum { BIND = SOCKOPT_BIND, CONNECT = SOCKOPT_CONNECT, OPEN = SOCKOPT_OPEN, LIST
 		"how a sender finds its rate (Linux, FreeBSD); without it the system's way, on loopback reno instead of bbr") \
 	X("v6only", "[=on|off]", TCP | UDP, BIND, ONLY6(IPPROTO_IPV6, IPV6_V6ONLY), 0, 1, parse_switch, NULL, \
 		"off: an IPv6 socket takes IPv4 too") \
+	X("mptcp", "[=on|off]", TCP, BIND, AT(SOCKOPT_NONE, SOCKOPT_MPTCP), 0, 1, parse_switch, NULL, \
+		"Multipath TCP (Linux): a connection may use several ways at once; a peer without it gets plain TCP") \
 	X("backlog", "=N", TCP | UNIX, LISTEN, AT(SOCKOPT_NONE, SOCKOPT_BACKLOG), 1, 65535, parse_int, NULL, \
 		"connections that may wait to be accepted")
 /* clang-format on */

@@ -20,6 +20,9 @@
 #define SIOCOUTQ TIOCOUTQ /* <linux/sockios.h> says the same, and a musl toolchain may not have it */
 #endif
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* macOS: the program ignores SIGPIPE anyway */
 #endif
@@ -333,7 +336,7 @@ bool fdstream_tcp(const struct stream *s)
 	socklen_t len = sizeof protocol;
 	if (!(s->caps & ST_SOCK) || getsockopt(s->rfd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) != 0)
 		return false;
-	return protocol == IPPROTO_TCP;
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
 #else
 	(void)s;
 	return false;
