@@ -49,10 +49,11 @@ static int nc_refuse(const struct line *line, const char *what, const char *why)
 static int read_letters(struct line *line, int argc, char **argv, int *at)
 {
 	for (const char *p = argv[*at] + 1; *p != '\0'; p++) {
-		char typed[3] = { '-', *p, '\0' };
+		char shown[8];
+		text_show(shown, sizeof shown, p, 1);
 		const struct nc_letter *row = nc_letter(*p);
 		if (row == NULL)
-			return nc_refuse(line, typed, "is no option of nc; -h lists them");
+			return err_set(line->e, ERR_USAGE, 0, "invalid option -- '%s'; -h lists the options", shown);
 		if (row->help == NULL)
 			return err_set(line->e, ERR_USAGE, 0, "-%c: %s", *p, row->instead);
 		line->value[(unsigned char)*p] = "";
@@ -60,7 +61,8 @@ static int read_letters(struct line *line, int argc, char **argv, int *at)
 			continue;
 		const char *value = p[1] != '\0' ? p + 1 : *at + 1 < argc ? argv[++*at] : NULL;
 		if (value == NULL)
-			return err_set(line->e, ERR_USAGE, 0, "-%c needs a value: %s", *p, row->arg);
+			return err_set(
+				line->e, ERR_USAGE, 0, "option requires an argument -- '%c'", *p); /* getopt's: scripts ask */
 		line->value[(unsigned char)*p] = value;
 		return 0;
 	}
@@ -115,10 +117,11 @@ static int check_pairs(const struct line *line)
 		return err_set(line->e, ERR_USAGE, 0, "-k requires -l");
 	if (nc_has(line, 'X') && !nc_has(line, 'x'))
 		return err_set(line->e, ERR_USAGE, 0, "-X requires -x");
-	if (nc_has(line, 'W') && !nc_has(line, 'u'))
-		return err_set(line->e, ERR_USAGE, 0, "-W requires -u: a stream has no packets");
-	if (nc_has(line, 'U') && (nc_has(line, 's') || nc_has(line, 'p')))
-		return err_set(line->e, ERR_USAGE, 0, "-%c is not supported with -U", nc_has(line, 's') ? 's' : 'p');
+	bool client = nc_has(line, 'u') && !nc_has(line, 'l');
+	if (nc_has(line, 'U') && (nc_has(line, 'p') || (nc_has(line, 's') && !client)))
+		return err_set(line->e, ERR_USAGE, 0,
+			nc_has(line, 'p') ? "-p is not supported with -U"
+					  : "-s with -U requires -u, and no -l: it names a client's end");
 	if (nc_has(line, 'P') && getenv("SOCKCTL_PROXY_AUTH") == NULL)
 		return err_set(line->e, ERR_USAGE, 0, "-P asks for no password: set SOCKCTL_PROXY_AUTH=user:password");
 	return 0;
@@ -215,7 +218,7 @@ static int add_stdin(struct line *line)
 	if (pace > 0 && reads)
 		add_pair(line->nc, "--pace", pause);
 	if (nc_has(line, 'W'))
-		add_pair(line->nc, "--replies", nc_given(line, 'W'));
+		add_pair(line->nc, nc_has(line, 'u') ? "--replies" : "--reads", nc_given(line, 'W'));
 	if (!reads)
 		nc_add(line->nc, "--recv-only");
 	return 0;
@@ -300,8 +303,16 @@ static int add_proxy(struct line *line)
 	return 0;
 }
 
+/* With -U a path, which does not look like a name here: "client.sock" is "./client.sock". */
 static int add_source(struct line *line)
 {
+	if (nc_has(line, 'U')) {
+		const char *path = nc_given(line, 's');
+		path = strchr(path, '/') != NULL || path[0] == '@' ? path : nc_read_word(line, "./%s", path);
+		if (path != NULL)
+			add_pair(line->nc, "-s", path);
+		return path != NULL ? 0 : -1;
+	}
 	const char *addr = nc_has(line, 's') ? nc_given(line, 's') : "", *port = nc_given(line, 'p');
 	const char *six = strchr(addr, ':') != NULL ? "[" : "";
 	const char *source = port == NULL ? addr : nc_read_word(line, "%s%s%s:%s", six, addr, *six != '\0' ? "]" : "", port);

@@ -21,7 +21,12 @@ struct nc_letter {
 extern const struct nc_letter nc_letters[]; /* ends with a ch of 0 (nc/nc_letters.c) */
 const struct nc_letter *nc_letter(char ch); /* NULL: nc has no such option */
 
-enum { NC_WORDS = 64, NC_TEXT = 4096 };
+enum { NC_WORDS = 64, NC_TEXT = 4096, NC_ADDRS = 16, NC_PORTS = 65536 };
+
+struct nc_addr { /* of a host that is scanned */
+	char host[64];
+	char why[64]; /* it failed last; "": it did not */
+};
 
 struct nc {
 	char *argv[NC_WORDS + 1]; /* the same as a command line of sockctl; borrows from main's argv and from text */
@@ -36,6 +41,9 @@ struct nc {
 	struct persona persona;
 	char text[NC_TEXT]; /* words that were made */
 	size_t used;
+	struct nc_addr addrs[NC_ADDRS];
+	unsigned addrs_n;
+	unsigned char tried[NC_PORTS]; /* which of them was tried last, by port */
 };
 
 bool nc_called(const char *argv0);

@@ -32,7 +32,7 @@ const struct nc_letter nc_letters[] = {
 	{ 'U', NULL, "-U", NULL, NULL, "Unix socket: the address is a path", NULL },
 	{ 'u', NULL, "-u", NULL, NULL, "UDP; with -U datagrams", NULL },
 	{ 'v', NULL, "-v", NULL, NULL, "say what happens", NULL },
-	{ 'W', "N", NULL, NULL, "use --replies", "datagrams: end when N have come", NULL },
+	{ 'W', "N", NULL, NULL, "use --replies", "end when N packets have come, of a stream when N reads gave something", NULL },
 	{ 'w', "SECONDS", "-w", NULL, NULL, "give up connecting, or a silent connection", NULL },
 	{ 'X', "4|5|connect", NULL, NULL, "use --proxy", "the proxy's protocol: SOCKS 4, 5 (default), HTTP", NULL },
 	{ 'x', "HOST[:PORT]", NULL, NULL, "use --proxy", "connect through this proxy", NULL },

@@ -6,7 +6,7 @@
  * Scripts also read its status, 0 or 1. nc reports no failures once it is connected: an idle time that has passed (-w), a reader
  * of stdout that left, a datagram that was refused are ordinary ends. This drop-in is stricter in one point: bytes that were lost
  * in a stream, or could not be written, are a line and status 1. */
-#include "nc/nc.h"
+#include "nc/nc_internal.h"
 
 #include "base/num.h"
 #include "base/servname.h"
@@ -55,7 +55,7 @@ static void name_host(const struct nc *nc, const char *addr, char out[2 * NAME_M
 		snprintf(out, (size_t)2 * NAME_MOST, "%s (%s)", host, addr);
 }
 
-static size_t nc_output_succeeded(const struct nc *nc, char *buf, size_t cap, const char *addr, const char *port)
+size_t nc_output_succeeded(const struct nc *nc, char *buf, size_t cap, const char *addr, const char *port)
 {
 	char host[2 * NAME_MOST], service[64] = "*";
 	const char *proto = nc->udp ? "udp" : "tcp";
@@ -66,7 +66,7 @@ static size_t nc_output_succeeded(const struct nc *nc, char *buf, size_t cap, co
 	return (size_t)snprintf(buf, cap, "Connection to %s %s port [%s/%s] succeeded!", host, port, proto, service);
 }
 
-static size_t nc_output_failed(const struct nc *nc, char *buf, size_t cap, const char *addr, const char *port, const char *how)
+size_t nc_output_failed(const struct nc *nc, char *buf, size_t cap, const char *addr, const char *port, const char *how)
 {
 	char host[2 * NAME_MOST];
 	name_host(nc, addr, host);
@@ -110,24 +110,34 @@ static size_t nc_output_asked(struct nc *nc, char *buf, size_t cap, const struct
 	nc_output_split(nc_output_text(ev, "addr"), host, &port);
 	if (!nc->verbose || (nc->udp && !open))
 		return 0;
-	if (open)
-		return nc_output_succeeded(nc, buf, cap, "", port);
 	const char *why = silent			       ? "timed out: Operation now in progress"
 			  : strcmp(answer, "unreachable") == 0 ? "failed: No route to host"
 							       : "failed: Connection refused";
-	return nc_output_failed(nc, buf, cap, "", port, why);
+	return nc_scan_answered(nc, buf, cap, port, open, why);
 }
 
 static size_t not_reached(struct nc *nc, char *buf, size_t cap, const struct event *ev)
 {
 	char host[NAME_MOST], how[128];
 	const char *port, *error = nc_output_text(ev, "error");
+	nc_output_split(nc_output_text(ev, "addr"), host, &port);
+	if (nc->scans && !nc->local)
+		nc_scan_tried(nc, host, port, error);
 	if (!nc->verbose || nc->scans || nc->local)
 		return 0;
 	nc->complained = true;
-	nc_output_split(nc_output_text(ev, "addr"), host, &port);
 	snprintf(how, sizeof how, "failed: %s", error);
 	return nc_output_failed(nc, buf, cap, host, port, how);
+}
+
+static size_t nc_output_tried(struct nc *nc, const struct event *ev)
+{
+	char host[NAME_MOST];
+	const char *port;
+	nc_output_split(nc_output_text(ev, "addr"), host, &port);
+	if (nc->scans && !nc->local)
+		nc_scan_tried(nc, host, port, NULL);
+	return 0;
 }
 
 static size_t nc_output_words(void *arg, char *buf, size_t cap, const struct event *ev)
@@ -141,6 +151,11 @@ static size_t nc_output_words(void *arg, char *buf, size_t cap, const struct eve
 		return nc_output_opened(nc, buf, cap, ev);
 	case EV_PROBE:
 		return nc_output_asked(nc, buf, cap, ev);
+	case EV_RESOLVE:
+		nc_scan_resolved(nc, nc_output_text(ev, "addrs"));
+		return 0;
+	case EV_CONNECTING:
+		return nc_output_tried(nc, ev);
 	case EV_DIAL_FAIL:
 		return not_reached(nc, buf, cap, ev);
 	default:

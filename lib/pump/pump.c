@@ -244,6 +244,8 @@ void pump_start(struct pump *p, struct loop *loop, struct pool *pool, struct str
 		p->down.most_messages = opts->replies;
 	else if (opts->replies > 0 && far->ops->quota != NULL)
 		p->quota = far->ops->quota(far);
+	if (!(far->caps & ST_DGRAM) && opts->reads > 0)
+		p->down.most_messages = opts->reads;
 	if (p->quota != NULL)
 		*p->quota = opts->replies;
 	if (opts->no_up)

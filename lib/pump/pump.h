@@ -34,6 +34,7 @@ struct pump_opts {
 	int64_t reply_wait_ms;	 /* far datagrams: end so long after the last one once near has ended; NEVER: do not */
 	bool hex;		 /* far datagrams: each is a line in hexadecimal for near */
 	flow_label *label;	 /* far datagrams: before each of their lines, asked with pump_start's arg; NULL: none */
+	uint64_t reads;		 /* of far, no datagrams: end after so many that gave something; 0: no such end */
 	uint64_t replies;	 /* far datagrams or frames: end after so many; 0: no such end */
 	uint32_t conn;		 /* the session's number, for `events` */
 	bool quits;		 /* end quit_ms after near's EOF, once the bytes before it are sent, whatever far does */

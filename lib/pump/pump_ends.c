@@ -158,6 +158,16 @@ static bool frames_ended(struct pump *p)
 	return true;
 }
 
+static bool reads_ended(struct pump *p, bool over)
+{
+	static const struct why few = { ERR_TIMEOUT, OF_PEER, 0, "fewer reads than asked for came from" };
+	if (p->down.messages >= p->opts.reads)
+		p->quit = true;
+	else if (over)
+		pump_fail(p, false, &few);
+	return over || p->quit;
+}
+
 bool pump_ended(struct pump *p)
 {
 	int64_t now_ms = loop_now(p->loop);
@@ -179,9 +189,8 @@ bool pump_ended(struct pump *p)
 		return true;
 	if (p->quota != NULL && pump_down_over(p))
 		return frames_ended(p);
-	if (pump_down_over(p) && p->opts.end_with_far)
-		return true;
-	return pump_up_over(p) && (pump_down_over(p) || p->up.last);
+	bool down = pump_down_over(p), over = (down && p->opts.end_with_far) || (pump_up_over(p) && (down || p->up.last));
+	return down && p->opts.reads != 0 ? reads_ended(p, over) : over;
 }
 
 int64_t pump_ends_at(struct pump *p)

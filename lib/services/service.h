@@ -24,7 +24,7 @@ struct stdio_conf {
 	int half_close; /* HALF_CLOSE_AUTO .. NO */
 	int label;	/* LABEL_NONE, LABEL_SENDER */
 	bool recv_only, send_only, raw, keep_stdin, hex;
-	int64_t datagram_bytes, reply_wait_ms, replies, quit_ms, pace_ms;
+	int64_t datagram_bytes, reply_wait_ms, replies, reads, quit_ms, pace_ms;
 };
 
 extern const struct opt_group forward_opts; /* services/forward.c */

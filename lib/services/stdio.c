@@ -185,6 +185,7 @@ static struct pump_opts pump_opts_for(const struct session *s)
 				 : conf->send_only   ? 0
 						     : conf->reply_wait_ms,
 		.replies = (uint64_t)conf->replies,
+		.reads = (uint64_t)conf->reads,
 		.label = conf->label != LABEL_NONE ? sender_label : NULL,
 		.settle_ms = session_settle_ms(s),
 		.events = service_run->run->events,

@@ -112,12 +112,22 @@ static const struct opt rows[] = {
 		.help = "datagrams, or frames: end when N have come",
 		.man = "Over datagrams, or a stream with --frame, ends as soon as N datagrams or frames have come, with status 0. Fewer than "
 		       "N are a failure (exit status 5)." },
+	{ .name = "reads",
+		.with = WITH_STREAM,
+		.kind = OPT_INT,
+		.off = offsetof(struct stdio_conf, reads),
+		.arg = "N",
+		.help = "streams: end after N reads that gave something",
+		.man = "Over a stream, ends after N reads that gave something, with status 0, as -W of nc does; how many bytes "
+		       "a read gives the network decides. Fewer than N are a failure (exit status 5). --replies counts frames." },
 	{ 0 },
 };
 
 static int stdio_check(void *block, struct err *e)
 {
 	const struct stdio_conf *conf = block;
+	if (conf->replies > 0 && conf->reads > 0)
+		return err_set(e, ERR_USAGE, 0, "--replies and --reads cannot be used together");
 	if (conf->recv_only && conf->send_only)
 		return err_set(e, ERR_USAGE, 0, "--recv-only and --send-only cannot be used together");
 	if (conf->hex && conf->raw)

@@ -59,7 +59,7 @@ def bound(proc, proto="tcp"):
                 inodes.add(os.readlink(f"/proc/{proc.pid}/fd/{number}"))
             except FileNotFoundError:
                 continue
-        for line in open("/proc/net/udp").readlines()[1:]:
+        for line in open("/proc/net/udp").readlines()[1:] + open("/proc/net/udp6").readlines()[1:]:
             fields = line.split()
             if f"socket:[{fields[9]}]" in inodes:
                 return int(fields[1].rpartition(":")[2], 16)
