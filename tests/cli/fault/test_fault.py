@@ -470,6 +470,6 @@ def test_help_and_manual_know_it(sockctl):
 
 def test_without_faults_no_seed_is_named(sockctl, tcp):
     tcp.bind()
-    proc = sockctl.connect(tcp, "--seed", "5", stdin=b"")
+    proc = sockctl.connect(tcp, stdin=b"")
     proc.ends(4)
     assert "seed" not in proc.complaint()
