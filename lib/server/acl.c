@@ -139,7 +139,7 @@ static int keep_name(struct acl_past *past, const struct entry *at, const struct
 		past->names = v;
 	if (text == NULL)
 		return no_memory(at, e);
-	v[past->names_n++] = (struct acl_name){ .text = text, .sa = *sa };
+	v[past->names_n++] = (struct acl_name){ .sa = *sa, .text = text };
 	return 0;
 }
 
