@@ -22,7 +22,7 @@ COMMON = ["v", "ev", "seq", "ts", "us", "conn"]
 TEXTS = {"version", "mode", "args", "host", "addr", "error", "proto", "family", "url", "peer", "reason", "local", "role", "dir",
          "b64", "rule", "by", "how", "signal", "what", "nick", "was", "text", "class", "why", "want", "got", "pin", "cipher",
          "alpn", "sni", "verify", "kind", "state", "user", "chroot", "of", "now",
-         "limited", "via", "authority", "tls", "cn"}
+         "limited", "via", "authority", "tls", "cn", "subject", "issuer", "until"}
 BYTES = bytes(range(256))
 
 
