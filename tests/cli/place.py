@@ -35,7 +35,8 @@ class Address(str):
     def beside(self, mode, words):
         if mode != "connect":
             return ["--cert", certs.good().pem, "--key", certs.good().key]
-        ends = [] if {"--half-close", "--recv-only", "--probe"} & set(words) else ["--half-close", "yes"]
+        others = {"--half-close", "--recv-only", "--probe", "--file", "--discard", "--zero", "-e", "--exec", "--exec-socket", "--pty", "--talk", "--"}
+        ends = [] if others & set(words) else ["--half-close", "yes"]  # only standard input's end is passed on as it says
         return ["--ca", certs.root().pem, *ends]
 
 

@@ -104,7 +104,9 @@ class Plan:
     def _beside(self, dials):
         if self.place != "tls":
             return []
-        return ["--ca", str(certs.root().pem), "--half-close", "yes"] if dials else ["--cert", str(certs.good().pem), "--key", str(certs.good().key)]
+        if not dials:
+            return ["--cert", str(certs.good().pem), "--key", str(certs.good().key)]
+        return ["--ca", str(certs.root().pem), *(["--half-close", "yes"] if self.scene.service in ("stdio", "forward") else [])]
 
     def _family(self):
         return socket.AF_UNIX if self.place.startswith("unix") else socket.AF_INET
