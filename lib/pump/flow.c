@@ -152,7 +152,8 @@ static void flow_settle(struct flow *f)
 static void flow_choose(struct flow *f)
 {
 	size_t i = 0;
-	bool counts = f->most_messages != 0 && !flow_from_dgram(f); /* the reads of a stream, which must pass through here */
+	/* the reads of a stream, which must pass through here */
+	bool counts = f->most_messages != 0 && ((f->from->caps | f->to->caps) & ST_DGRAM) == 0;
 	while (counts ? movers[i] != &mover_copy : !movers[i]->fits(f))
 		i++;
 	f->mover = movers[i];

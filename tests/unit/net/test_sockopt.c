@@ -68,7 +68,7 @@ static void mistakes_are_named(void **state)
 		const char *text, *says;
 	} rows[] = {
 		{ "", "expected one of nodelay, keepalive, ttl, minttl, tos, dscp, sndbuf, rcvbuf, device, mark, reuseport, broadcast, "
-		      "multicast, linger, user-timeout, debug, fastopen, mss, congestion, v6only, backlog" },
+		      "multicast, linger, user-timeout, debug, fastopen, mss, congestion, v6only, mptcp, backlog" },
 		{ "nodelya", "got \"nodelya\", expected one of nodelay" },
 		{ "no\x1b", "got \"no\\x1b\"" },
 		{ "=1", "got \"\"" },
