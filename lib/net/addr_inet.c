@@ -271,11 +271,10 @@ static int read_parts(struct reading *r, struct parts *p, bool url)
 	if (p->host_len == 0 && p->bracket)
 		return addr_refuse(r, "expected an IPv6 address between [ and ]");
 	char plain[HOST_MOST + 1];
-	if (url && p->bracket && decode_zone(plain, p->host, p->host_len)) {
-		p->host = plain;
-		p->host_len = strlen(plain);
-	}
-	return set_where(r, p->host, p->host_len, p->bracket) != 0 ? -1 : set_port(r, p->port, p->port_len);
+	bool decoded = url && p->bracket && decode_zone(plain, p->host, p->host_len);
+	const char *host = decoded ? plain : p->host;
+	return set_where(r, host, decoded ? strlen(plain) : p->host_len, p->bracket) != 0 ? -1
+											  : set_port(r, p->port, p->port_len);
 }
 
 /* a->kind is set; the family is that of the scheme, else of an option. */

@@ -17,7 +17,7 @@ import isolation
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("SOCKCTL", ROOT / "sockctl")).resolve()
 PATIENCE_S = 60
-HOSTS = "127.0.0.1 localhost server receiver host\n::1 localhost\n192.0.2.1 example.org db.example.org mail.example.org proxy\n"
+HOSTS = "127.0.0.1 localhost server receiver host\n::1 localhost\n192.0.2.1 example.org db.example.org mail.example.org proxy db\n"
 SETUP = ("ip link set lo up\nfor a in 192.0.2.1 192.0.2.53; do ip addr add $a/32 dev lo; done\n"
          'mount --bind "$HOSTS" /etc/hosts\n')
 

@@ -31,7 +31,7 @@ def files(folder):
     (folder / "smtp.talk").write_text('frame crlf\nsend "220 test"\nelse send "250 ok"\n')
     (folder / "allow.txt").write_text("127.0.0.0/8\n::1\n")
     (folder / "deny.txt").write_text("192.0.2.7\n")
-    for name in ("client", "mailer", "inetd-style-server", "program"):
+    for name in ("client", "mailer", "inetd-style-server", "program", "start"):
         (folder / name).write_text("#!/bin/sh\nexec true\n")
         (folder / name).chmod(0o755)
 
@@ -87,7 +87,10 @@ class Line:
     def peers(self):
         """[(address words, over what)] of each peer it needs."""
         needed = []
-        if self.mode == "connect":
+        if "--all" in self.words:
+            every = [w for w in self.plain() if re.match(r"unix:|tls://|[a-z.]+:\d+$", w)]
+            needed += [([re.sub(r"^tls://", "", w)], "tls" if w.startswith("tls://") else "") for w in every]
+        elif self.mode == "connect":
             needed.append((self.address(), "tls" if self.tls else "udp" if self.udp else ""))
         for before, word in zip(self.words, self.words[1:]):
             if before == "--forward":

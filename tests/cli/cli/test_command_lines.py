@@ -24,7 +24,7 @@ ENDS = {
     "--count 1 --lifetime": (0, 5),
     "--client-ca": (0, 6),
     "stall-after": (5, 28),
-    " fd:0": (2,),  # here stdin is no socket, as it is of inetd (tests/cli/listen has those)
+    " fd:0": (0, 2),  # here stdin is no socket, as it is of inetd (tests/cli/listen has those)
 }
 
 

@@ -82,10 +82,13 @@ def test_the_peer_resets(pair, tcp, each_loop):
 
 @pytest.mark.usefixtures("each_loop")
 def test_a_fault_closes(pair, tcp):
-    proc, sock = pair("connect", tcp, "-vv", "--fault", "close-after=4:out", stdin=b"0123456789")
+    """Before stdin has ended."""
+    proc, sock = pair("connect", tcp, "-vv", "--fault", "close-after=4:out")
+    proc.send(b"0123456789")
     assert wire.read_eof(sock) == b"0123"
-    proc.ends(7)
-    assert states(proc) == chain("out", "draining", "failed") + chain("in", *SHUT) + chain("pump", "settling", "failed")
+    proc.wait()
+    assert proc.code == 7
+    assert states(proc) == chain("out", "failed") + chain("in", *SHUT) + chain("pump", "settling", "failed")
 
 
 @pytest.mark.usefixtures("loop")
