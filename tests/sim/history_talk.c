@@ -61,7 +61,8 @@ static void check_sent(const struct stage_peer *p, const struct talk_script *s, 
 	size_t n = said(p, in, draft->dgram);
 	alone = (struct play){ .script = s, .dgram = draft->dgram, .sent = true, .acts_most = ACTS_MOST };
 	play(&alone, in, n);
-	bool whole = p->left && !p->cut && !p->d.failed && p->by != END_KICK;
+	/* A datagram peer of a server that takes nothing for a minute is forgotten. */
+	bool whole = p->left && !p->cut && !p->d.failed && p->by != END_KICK && !(draft->dgram && p->by == END_IDLE);
 	if (alone.used >= PLAY_TRACE - 1 || alone.stopped)
 		return;
 	bool fits = whole ? p->d.got_n == alone.used : p->d.got_n <= alone.used;
