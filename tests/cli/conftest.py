@@ -2,7 +2,8 @@
 
 SOCKCTL names the program (default: the one at the top of the tree), SOCKCTL_SEAM_BIN the build with the fault seam, and
 SOCKCTL_TEST_FLAGS options that every run of a mode gets (see make check-copy). A test that asks for the loops gets one of them at
-each place, in turn; with SOCKCTL_TEST_LOOPS=both it gets both. SOCKCTL_TEST_SAMPLE=N runs at most N cases of each test.
+each place, in turn; with SOCKCTL_TEST_LOOPS=other the other one, with both it gets both. SOCKCTL_TEST_SAMPLE=N runs at most N cases
+of each test.
 
 A server is always asked for port 0 and waited for through --ready-fd. After each test everything that was started must end by
 itself when asked to, and no child, descriptor, thread or socket file may be left.
@@ -33,7 +34,7 @@ from proc import SANITIZER, Proc  # noqa: E402
 
 LOOPS = ("select", "epoll")
 MANY = ("serve", "echo", "chat")
-BOTH_LOOPS = os.environ.get("SOCKCTL_TEST_LOOPS") == "both"
+BOTH_LOOPS, OTHER_LOOP = (os.environ.get("SOCKCTL_TEST_LOOPS") == word for word in ("both", "other"))
 SAMPLE = int(os.environ.get("SOCKCTL_TEST_SAMPLE") or 0)
 FLAGS = os.environ.get("SOCKCTL_TEST_FLAGS", "").split()
 
@@ -55,12 +56,12 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    """The places of a test, each under a loop where it asks for one (SOCKCTL_TEST_LOOPS=both: under both). TLS is above the loop, and
-    IPv6 differs from IPv4 in its addresses only: one of them will do there."""
+    """The places of a test, each under a loop where it asks for one (SOCKCTL_TEST_LOOPS: the other one, or both). TLS is above the
+    loop, and IPv6 differs from IPv4 in its addresses only: one of them will do there."""
     names = [name for name in ("loop", "place") if name in metafunc.fixturenames]
     loops = LOOPS if "loop" in names else [""]
     kinds = [kind for kind in STREAMS if kind != "tls" or not metafunc.definition.get_closest_marker("no_tls")]
-    turn = zlib.crc32(metafunc.definition.name.encode())
+    turn = zlib.crc32(metafunc.definition.name.encode()) + OTHER_LOOP
     its_loop = loops[turn % len(loops)]
     if BOTH_LOOPS:
         both = [(loop, kind) for loop in loops for kind in kinds if kind not in ("tls", "tcp6") or loop == its_loop]
