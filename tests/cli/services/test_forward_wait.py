@@ -1,4 +1,5 @@
 """serve --forward --wait T: a client waits so long for its target; then, as without it, it is reset."""
+import contextlib
 import json
 import signal
 
@@ -121,9 +122,9 @@ def test_a_client_that_leaves_is_not_waited_for(sockctl, made, closed):  # noqa:
 def test_what_would_not_help_ends_at_once(sockctl, made):  # noqa: F811
     place = made("tcp4")
     proc = sockctl.serve("listen", place, "--forward", "unix:/dev/null/x", "--wait", "1h")
-    client = place.dial()
+    with contextlib.suppress(ConnectionError):  # it is reset as soon as it is there
+        place.dial()
     assert proc.wait() == 4
-    client.close()
 
 
 @pytest.mark.parametrize("mode", ["serve", "listen"])
