@@ -1,6 +1,8 @@
 /* Dumped lines (hexdump.h). Pure. */
 #include "base/hexdump.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 
 size_t hexdump_head(char out[HEXDUMP_LINE], bool in, int64_t wallclock_us)
@@ -11,11 +13,9 @@ size_t hexdump_head(char out[HEXDUMP_LINE], bool in, int64_t wallclock_us)
 
 size_t hexdump_line(char out[HEXDUMP_LINE], size_t off, const unsigned char *bytes, size_t n)
 {
-	static const char digits[] = "0123456789abcdef";
 	size_t len = (size_t)snprintf(out, HEXDUMP_LINE, "%06zx ", off);
 	for (size_t i = 0; i < n; i++) {
-		out[len++] = digits[bytes[i] >> 4];
-		out[len++] = digits[bytes[i] & 15];
+		len += text_hex(out + len, bytes[i]);
 		out[len++] = ' ';
 	}
 	out[len++] = ' ';

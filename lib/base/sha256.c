@@ -1,6 +1,8 @@
 /* SHA-256 as its standard describes it (sha256.h): eight words, 64 rounds a block, padding with one bit, zeros and the length. */
 #include "base/sha256.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 enum { ROUNDS = 64, LENGTH_AT = SHA256_BLOCK - 8 };
@@ -112,28 +114,16 @@ void sha256_end(const struct sha256 *s, unsigned char out[SHA256_BYTES])
 
 const char *sha256_text(const unsigned char sum[SHA256_BYTES], char out[SHA256_TEXT])
 {
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		out[2 * i] = digits[sum[i] >> 4];
-		out[2 * i + 1] = digits[sum[i] & 15];
-	}
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		text_hex(out + 2 * i, sum[i]);
 	out[SHA256_TEXT - 1] = '\0';
 	return out;
-}
-
-static int sha256_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 int sha256_parse(unsigned char out[SHA256_BYTES], const char *text)
 {
 	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		int high = sha256_digit(text[2 * i]), low = high < 0 ? -1 : sha256_digit(text[2 * i + 1]);
+		int high = text_digit(text[2 * i]), low = high < 0 ? -1 : text_digit(text[2 * i + 1]);
 		if (low < 0)
 			return -1;
 		out[i] = (unsigned char)(high << 4 | low);

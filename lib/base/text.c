@@ -105,7 +105,7 @@ size_t text_show(char *out, size_t cap, const void *bytes, size_t n)
 	return used;
 }
 
-static int hex_digit(char c)
+int text_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -114,14 +114,22 @@ static int hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+size_t text_hex(char out[2], unsigned char byte)
+{
+	static const char digits[] = "0123456789abcdef";
+	out[0] = digits[byte >> 4];
+	out[1] = digits[byte & 15];
+	return 2;
+}
+
 /* The byte of the escape at p (after the backslash), and its length; -1: unknown. */
 static int text_escaped(const char *p, size_t *len)
 {
 	static const char names[] = "nrt0\\\"", bytes[] = "\n\r\t\0\\\"";
 	*len = 1;
 	if (*p == 'x') {
-		int high = hex_digit(p[1]);
-		int low = high < 0 ? -1 : hex_digit(p[2]);
+		int high = text_digit(p[1]);
+		int low = high < 0 ? -1 : text_digit(p[2]);
 		*len = 3;
 		return low < 0 ? -1 : high * 16 + low;
 	}

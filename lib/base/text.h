@@ -28,4 +28,7 @@ size_t text_show(char *out, size_t cap, const void *bytes, size_t n);
  * naming the bad escape. out has room for strlen(text) bytes. */
 long text_unescape(unsigned char *out, const char *text, struct err *e);
 
+int text_digit(char c);				  /* of a hexadecimal number, either case; -1: it is none */
+size_t text_hex(char out[2], unsigned char byte); /* two digits, lower case, no NUL; returns 2 */
+
 #endif

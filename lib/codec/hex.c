@@ -33,15 +33,6 @@ static int hex_refuse(struct hex *h, const char *what)
 	return -1;
 }
 
-static int digit_of(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* 0, or -1: why says so. */
 static int group_end(struct hex *h)
 {
@@ -100,9 +91,9 @@ static int hex_take(struct hex *h, unsigned char c)
 	if (h->comment && c != '\n')
 		return 0;
 	h->comment = false;
-	int digit = digit_of(c), rc = digit >= 0 && !h->escape ? hex_digit(h, (unsigned)digit)
-				      : c == 'x' || c == 'X'   ? hex_prefix(h)
-							       : hex_other(h, c);
+	int digit = text_digit((char)c), rc = digit >= 0 && !h->escape ? hex_digit(h, (unsigned)digit)
+					      : c == 'x' || c == 'X'   ? hex_prefix(h)
+								       : hex_other(h, c);
 	if (rc == 0 && c == '\n') {
 		h->line_no++;
 		h->whole = h->have > 0;
@@ -186,13 +177,11 @@ int hex_read_push(struct stream **top, bool by_line)
 	return 0;
 }
 
-static size_t hex_pair(unsigned char *out, unsigned char byte, char behind)
+static size_t hex_pair(char *out, unsigned char byte, char behind)
 {
-	static const char digits[] = "0123456789abcdef";
-	out[0] = (unsigned char)digits[byte >> 4];
-	out[1] = (unsigned char)digits[byte & 15];
-	out[2] = (unsigned char)behind;
-	return 3;
+	size_t n = text_hex(out, byte);
+	out[n] = behind;
+	return n + 1;
 }
 
 /* state: how many bytes the line has. A space stands before a byte, so that a line never ends with one. */
@@ -203,7 +192,7 @@ size_t hex_convert(uint64_t *state, const unsigned char *in, size_t n, size_t *u
 		if (*state > 0)
 			out[len++] = ' ';
 		*state = (*state + 1) % ROW;
-		len += hex_pair(out + len, in[i], '\n') - (*state > 0);
+		len += hex_pair((char *)out + len, in[i], '\n') - (*state > 0);
 	}
 	if (last && i == n && *state > 0) {
 		out[len++] = '\n';
@@ -217,7 +206,7 @@ size_t hex_line(char *out, const unsigned char *bytes, size_t n)
 {
 	size_t len = 0;
 	for (size_t i = 0; i < n; i++)
-		len += hex_pair((unsigned char *)out + len, bytes[i], i + 1 < n ? ' ' : '\n');
+		len += hex_pair(out + len, bytes[i], i + 1 < n ? ' ' : '\n');
 	if (n == 0)
 		out[len++] = '\n';
 	return len;

@@ -32,10 +32,10 @@ static void drop_first(struct carry *c, size_t n)
 
 static size_t sanitize_escape(unsigned char *out, unsigned char byte)
 {
-	static const char digits[] = "0123456789abcdef";
-	const unsigned char shown[4] = { '\\', 'x', (unsigned char)digits[byte >> 4], (unsigned char)digits[byte & 15] };
-	memcpy(out, shown, sizeof shown);
-	return sizeof shown;
+	char shown[] = "\\x..";
+	text_hex(shown + 2, byte);
+	memcpy(out, shown, sizeof shown - 1);
+	return sizeof shown - 1;
 }
 
 /* Handles the first character of the carry, if it is whole (or no more will come). Returns the bytes written; *wait: it is not

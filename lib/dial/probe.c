@@ -51,9 +51,9 @@ struct probe {
 	bool lacks, unshut;	 /* in this round a port was not open; was not closed */
 	struct err failed;	 /* of the last port, in the order of the lines, that is not as wanted */
 	const struct probe_target *failed_at;
-	uint16_t failed_port;
-	struct err err;	    /* the error that ended everything */
-	struct stream *out; /* NULL: nothing is shown, or as an event, for stdout is the command's */
+	uint32_t failed_line; /* the lines in their order: target and port */
+	struct err err;	      /* the error that ended everything */
+	struct stream *out;   /* NULL: nothing is shown, or as an event, for stdout is the command's */
 	struct waiter waiter;
 	char line[800];
 	size_t line_len, line_at;
@@ -182,16 +182,14 @@ static void round_over(struct probe *p)
 /* Is it of a later line than the one that is kept? */
 static bool probe_keeps(struct probe *p, const struct probe_target *t, uint16_t port)
 {
-	for (size_t i = 0; i < p->n && p->failed_at != NULL && p->failed_at != t; i++)
-		if (p->targets[i] == t || p->targets[i] == p->failed_at) {
-			if (p->targets[i] == t)
-				return false;
-			break;
-		}
-	if (p->failed_at == t && port < p->failed_port)
+	uint32_t i = 0;
+	while (p->targets[i] != t)
+		i++;
+	uint32_t line = i << 16 | port;
+	if (p->failed_at != NULL && line < p->failed_line)
 		return false;
 	p->failed_at = t;
-	p->failed_port = port;
+	p->failed_line = line;
 	return true;
 }
 

@@ -21,8 +21,6 @@ struct named {
 	char path[sizeof((struct sockaddr_un *)0)->sun_path + 1];
 };
 
-static const char folder[] = "/tmp/sockctl-XXXXXX", leaf[] = "/s";
-
 /* The name that the system gave or took; "" for an abstract one. The path may come without its NUL. */
 static void bound_path(int fd, char path[sizeof((struct named *)0)->path])
 {
@@ -36,7 +34,18 @@ static void bound_path(int fd, char path[sizeof((struct named *)0)->path])
 	path[n < sizeof un.sun_path ? n : sizeof un.sun_path] = '\0';
 }
 
-/* Of a path that the system could not give: the folder that was made for it. */
+#ifdef __linux__
+
+static void remove_folder(char *path)
+{
+	(void)path; /* of our own making there are only abstract names */
+}
+
+#else
+
+static const char folder[] = "/tmp/sockctl-XXXXXX", leaf[] = "/s";
+
+/* The one that was made for this path; a path that the user chose looks different. */
 static void remove_folder(char *path)
 {
 	size_t len = strlen(path), end = sizeof leaf - 1;
@@ -46,6 +55,8 @@ static void remove_folder(char *path)
 	path[len - end] = '\0';
 	rmdir(path);
 }
+
+#endif
 
 void unix_autobind_remove(int fd)
 {
@@ -82,8 +93,10 @@ int unix_autobind_push(struct stream **top, int *folder_fd)
 		return 0;
 	struct named *n = mem_new(sizeof *n);
 	if (n == NULL || exit_unlink_take(&n->file, path) != 0) {
+		int sys = errno;
 		mem_free(n);
 		unix_autobind_remove((*top)->rfd);
+		errno = sys;
 		return -1;
 	}
 	memcpy(n->path, path, sizeof path);

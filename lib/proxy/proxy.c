@@ -46,12 +46,6 @@ static const struct {
 
 /* --- before any socket --- */
 
-static int hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef", *at = c == '\0' ? NULL : strchr(digits, c | 0x20);
-	return at == NULL ? -1 : (int)(at - digits);
-}
-
 /* %40 is the @ of a password. */
 static int take_word(char out[PROXY_WORD + 1], const char *text, size_t n, bool coded, struct err *e)
 {
@@ -59,7 +53,7 @@ static int take_word(char out[PROXY_WORD + 1], const char *text, size_t n, bool 
 	for (size_t i = 0; i < n; i++) {
 		int byte = (unsigned char)text[i];
 		if (coded && byte == '%') {
-			int high = i + 2 < n ? hex_digit(text[i + 1]) : -1, low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+			int high = i + 2 < n ? text_digit(text[i + 1]) : -1, low = high >= 0 ? text_digit(text[i + 2]) : -1;
 			if (low < 0)
 				return err_set(
 					e, ERR_USAGE, 0, "--proxy: expected two hexadecimal digits after %% in the password");
