@@ -263,6 +263,7 @@ def test_no_proxy_there(sockctl, tcp):
     (["--proxy", "socks5://h", "h", "1"], "--proxy: address"),
     (["--proxy", "socks4://a:b@h:1", "h", "1"], "SOCKS 4 knows users, but no passwords"),
     (["--proxy", "socks5://a%4:b@h:1", "h", "1"], "two hexadecimal digits"),
+    (["--proxy", "socks5://a%\x10\x11:b@h:1", "h", "1"], "two hexadecimal digits"),
     (["--proxy", "socks5://" + "u" * 256 + "@h:1", "h", "1"], "at most 255 bytes"),
     (["--proxy", "socks5://h:1", "-u", "h", "1"], "proxies are for TCP"),
     (["--proxy", "socks5://h:1", "unix:/x"], "proxies are for TCP"),
