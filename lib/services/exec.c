@@ -32,7 +32,7 @@ static const struct opt rows[] = {
 		.arg = "CMD",
 		.help = "run sh -c CMD for each connection, wired to it",
 		.man = "Runs sh -c CMD for each connection (a UDP peer counts as one), whose bytes are its standard input and "
-		       "output. words after -- are a program and its arguments, run without a shell: sockctl serve 7000 -- cat. "
+		       "output. Words after -- are a program and its arguments, run without a shell: sockctl serve 7000 -- cat. "
 		       "The client's end closes the program's standard input; what the program has written goes out before the "
 		       "client is told its end. A program whose client has gone gets SIGTERM, and two seconds later SIGKILL, "
 		       "with all of its process group. Its environment tells about the connection: see ENVIRONMENT. listen and "

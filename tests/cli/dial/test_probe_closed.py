@@ -22,7 +22,7 @@ def test_closed_at_once(sockctl, place):
 @LOOPS
 @pytest.mark.no_tls("a listener that shakes no hands")
 def test_it_waits_until_the_server_is_gone(sockctl, place):
-    """It is asked again and again, and said with -v, until nobody listens. Then a command may follow."""
+    """It is asked again and again, and said with -v, until nothing listens. Then a command may follow."""
     listener = place.listen()
     proc = sockctl.start(*UNTIL, "--wait", "1h", "-v", *place.words(), "--", "echo", "gone", stdin=b"")
     proc.says(rb"still open[^\n]*next try")

@@ -1,4 +1,4 @@
-"""listen --accept-timeout: a run to which nobody comes ends with 5; a client that has come may stay."""
+"""listen --accept-timeout: a run to which no client comes ends with 5; a client that has come may stay."""
 import os
 
 import pytest
@@ -15,7 +15,7 @@ SOON = ["--accept-timeout", "300ms"]
 
 @pytest.mark.parametrize("more", [[], ["-k"], ["-e", "cat"], ["--discard"], ["--talk", "send \"x\""]],
                          ids=lambda words: words[0] if words else "plain")
-def test_nobody_comes(sockctl, place, more):
+def test_no_client_comes(sockctl, place, more):
     proc = sockctl.serve("listen", place, *SOON, *more)
     assert proc.ends(5) == b""
     assert proc.complaint().endswith(": no client has come within 300ms (--accept-timeout)"), proc
@@ -24,7 +24,7 @@ def test_nobody_comes(sockctl, place, more):
         assert not os.path.exists(place.path)
 
 
-def test_nobody_sends(sockctl, dgram):
+def test_no_datagram_comes(sockctl, dgram):
     proc = sockctl.serve("listen", dgram, *SOON)
     assert proc.ends(5) == b""
     assert "no client has come within" in proc.complaint()

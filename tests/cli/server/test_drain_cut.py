@@ -311,7 +311,7 @@ def test_an_operators_last_words_may_take_longer(sockctl, tcp):
     proc.ends(0)
 
 
-@pytest.mark.no_tls("what the relay holds is in nobody's queue")
+@pytest.mark.no_tls("what the relay holds is in no queue of ours")
 def test_lost_bytes_are_7_also_after_a_lifetime(sockctl, place):
     """A program that never reads: what it was sent is not delivered at the deadline."""
     proc = sockctl.serve("serve", place, "--drain", "50ms", "--lifetime", "3s", "-e", "exec sleep 1000")
