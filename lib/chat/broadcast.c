@@ -389,7 +389,8 @@ int broadcast_open(struct broadcast *r, struct service_run *service_run, const s
 	r->slow = conf->slow == SLOW_AUTO ? automatic : (enum broadcast_slow)conf->slow;
 	r->slow_after_ms = conf->slow_after_ms;
 	r->max_line = (uint32_t)conf->max_line;
-	r->whole_lines = broadcast_whole_lines(service_run->run->conf);
+	if (broadcast_whole_lines(service_run->run->conf, &r->whole_lines, e) != 0)
+		return -1;
 	r->wake = (struct task){ .fn = on_broadcast_wake, .arg = r };
 	r->scratch = mem_raw(r->max_line + BROADCAST_READ_BYTES + 2);
 	return r->scratch != NULL ? 0 : err_set(e, ERR_LOCAL, ENOMEM, "open the broadcast");

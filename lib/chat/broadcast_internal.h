@@ -9,8 +9,8 @@ enum { BROADCAST_READ_BYTES = 65536 }; /* in one call; no datagram is longer, ex
 void broadcast_hear(struct member *m);	    /* one read, and what follows from it */
 void broadcast_hear_last(struct member *m); /* finishes the unfinished line */
 void on_broadcast_silence(void *arg);	    /* of a member: may silence end its unfinished line? */
-bool broadcast_whole_lines(const struct conf *conf);
-void broadcast_look(struct member *m); /* its turn is to come */
+int broadcast_whole_lines(const struct conf *conf, bool *whole, struct err *e); /* -1 with e: asked for twice */
+void broadcast_look(struct member *m);						/* its turn is to come */
 bool broadcast_may_hear(const struct member *m);
 bool broadcast_dgram(const struct member *m);
 void broadcast_depart(struct member *m);

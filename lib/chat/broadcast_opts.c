@@ -55,9 +55,13 @@ const struct opt_group broadcast_opts = { .title = "Slow clients and long lines"
 	.with = WITH_CONSOLE | WITH_CHAT };
 
 /* Frames are whole, and have ends of their own. */
-bool broadcast_whole_lines(const struct conf *conf)
+int broadcast_whole_lines(const struct conf *conf, bool *whole, struct err *e)
 {
 	const struct frame_conf *frame = conf_get(conf, &frame_opts);
 	const struct broadcast_conf *own = conf_get(conf, &broadcast_opts);
-	return own->whole_lines || (frame != NULL && frame->wanted);
+	bool framed = frame != NULL && frame->wanted;
+	*whole = own->whole_lines || framed;
+	if (own->whole_lines && framed)
+		return err_set(e, ERR_USAGE, 0, "--frame and --whole-lines cannot be used together: a frame is whole");
+	return 0;
 }

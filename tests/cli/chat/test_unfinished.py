@@ -116,3 +116,9 @@ def test_a_reader_that_waits(sockctl, place, ticks):
     ticks()
     wire.same(proc.read(len(many) + 8), many + b"the end\n")
     sender.result()
+
+
+@pytest.mark.parametrize("mode", ["serve", "chat"])
+def test_frames_are_whole_already(sockctl, mode):
+    proc = sockctl.run(mode, "--whole-lines", "--frame", "line", "127.0.0.1:0")
+    assert proc.code == 2 and proc.complaint() == "sockctl: --frame and --whole-lines cannot be used together: a frame is whole"
